@@ -1,0 +1,154 @@
+"""The screen, put together: `run_tui`. No logic of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import ColorDepth, Output
+
+from frontend.commands import complete
+from frontend.completer import CommandCompleter, Offer
+from frontend.controls import Screen
+from frontend.host import run_both
+from frontend.key_bindings import make_key_bindings
+from frontend.layout import make_layout
+from frontend.session import Session
+from frontend.style import make_style
+from frontend.view import PROMPT
+from frontend.worker import Worker
+
+REDRAW_SECONDS = 0.02
+"""While a guest stops thousands of times a second, the screen is drawn at most this often."""
+ESCAPE_SECONDS = 0.05
+"""How long an Escape may still become an Alt key."""
+
+OpenSession = Callable[[], AbstractAsyncContextManager[Session]]
+
+
+class KeptHistory(FileHistory):
+    """A file of command lines. Where it can't be read or written (a full disk, a read-only home), the
+    history is that of this session only."""
+
+    def load_history_strings(self) -> Iterable[str]:
+        try:
+            return list(super().load_history_strings())
+        except OSError:
+            return []
+
+    def store_string(self, string: str) -> None:
+        try:
+            super().store_string(string)
+        except OSError:
+            return
+
+
+def history_path() -> Path:
+    """``$XDG_STATE_HOME/dr6/history`` (XDG base directories: an unset or relative one is
+    ``~/.local/state``)."""
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "dr6" / "history"
+
+
+def open_history() -> History:
+    path = history_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return InMemoryHistory()
+    return KeptHistory(path)
+
+
+def color_depth() -> ColorDepth:
+    """The terminal's own 16 colours, or none with ``NO_COLOR``."""
+    return ColorDepth.from_env() or ColorDepth.DEPTH_4_BIT
+
+
+def make_application(
+    screen: Screen,
+    offer: Offer,
+    history: History,
+    input: Input | None = None,
+    output: Output | None = None,
+) -> Application[None]:
+    """The application that shows ``screen``. It draws when the view changed, never by the clock."""
+
+    def accept(line: Buffer) -> bool:
+        """Enter: True keeps the text, because it could not be taken."""
+        return not screen.submit_all(tuple(line.text.splitlines()) or ("",))
+
+    def clear() -> bool:
+        had = bool(buffer.text)
+        buffer.reset()
+        return had
+
+    buffer = Buffer(
+        completer=CommandCompleter(offer),
+        history=history,
+        multiline=False,
+        accept_handler=accept,
+        enable_history_search=True,
+        read_only=Condition(lambda: screen.view.focus != PROMPT or screen.view.question is not None),
+    )
+    app: Application[None] = Application(
+        layout=make_layout(screen, buffer),
+        key_bindings=make_key_bindings(screen, buffer),
+        style=make_style(),
+        color_depth=color_depth(),
+        full_screen=True,
+        mouse_support=Condition(lambda: screen.mouse),
+        include_default_pygments_style=False,
+        min_redraw_interval=REDRAW_SECONDS,
+        terminal_size_polling_interval=None,
+        input=input,
+        output=output,
+    )
+    app.ttimeoutlen = ESCAPE_SECONDS
+    screen.on_change = app.invalidate
+    screen.on_redraw = app.renderer.clear
+    screen.clear_prompt = clear
+    screen.size = lambda: (app.output.get_size().columns, app.output.get_size().rows)
+    return app
+
+
+def run_tui(
+    open_session: OpenSession,
+    *,
+    startup: tuple[str, ...] = (),
+    owned: bool = False,
+    history: History | None = None,
+    input: Input | None = None,
+    output: Output | None = None,
+) -> int:
+    """Open a session and show it until the user leaves; the exit code.
+
+    ``open_session`` is entered in trio before the screen is taken, so that its errors are raised here on an
+    untouched terminal; the session has to be attached. ``startup`` are command lines to execute first.
+    ``owned`` says that the guest ends with the session, so that nobody is asked how to leave it. On the way
+    out the session's own exit runs, in a cancelled scope where the screen ended first (a crash, SIGTERM,
+    SIGHUP).
+    """
+    screen = Screen(owned=owned)
+    sessions: list[Session] = []
+
+    def offer(text: str) -> list[tuple[str, str]]:
+        return complete(sessions[-1], text) if sessions else []
+
+    app = make_application(screen, offer, history or open_history(), input, output)
+
+    async def main(show: Callable[[], None]) -> int:
+        async with open_session() as session:
+            sessions.append(session)
+            worker = Worker(screen, session)
+            show()
+            return await worker.serve(startup)
+
+    return asyncio.run(run_both(app, main)) or 0

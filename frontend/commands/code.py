@@ -1,0 +1,92 @@
+"""``disassemble`` and ``backtrace``."""
+
+from __future__ import annotations
+
+from frontend.commands.examine import readable, split_arguments
+from frontend.commands.table import Arguments, Command, CommandError, number
+from frontend.frames import DEEPEST, backtrace
+from frontend.memory_format import instruction_line, instructions
+from frontend.session import Session
+from gdbstub.x86.decode import LONGEST
+
+MOST_BYTES = 65536
+FEW = 16
+
+
+async def disassemble(session: Session, arguments: Arguments) -> None:
+    """The function around an address, or a range; ``/r`` shows the bytes."""
+    unknown = set(arguments.format) - set("rms")
+    if unknown:
+        raise CommandError(f"disassemble knows /r (the bytes), not /{''.join(sorted(unknown))}.")
+    parts = split_arguments(arguments.text)
+    if len(parts) > 2:
+        raise CommandError("disassemble takes one address, or START,END, or START,+LENGTH.")
+    start = (await session.location(parts[0])) if parts else (await session.state()).pc
+    if len(parts) == 2:
+        end = (await session.evaluate(parts[1].removeprefix("+"))).address
+        end = start + end if parts[1].startswith("+") else end
+        if not 0 < end - start <= MOST_BYTES:
+            raise CommandError(f"The range has to have 1 to {MOST_BYTES} bytes.")
+        await _dump(session, start, end, "", "r" in arguments.format)
+        return
+    symbol = session.symbols.symbol_at(start)
+    if symbol is None:
+        await _dump(session, start, None, "", "r" in arguments.format)
+        return
+    end = min(symbol.limit, symbol.address + MOST_BYTES)
+    name = f" for function {symbol.name}" if symbol.kind == "function" else f" from {symbol.name} on"
+    if (not symbol.size and start - symbol.address > 512) or (end - symbol.address > 4096 and not symbol.size):
+        await _dump(session, start, None, "", "r" in arguments.format)
+        return
+    await _dump(session, symbol.address, end, name, "r" in arguments.format, symbol.address)
+
+
+async def _dump(session: Session, start: int, end: int | None, title: str, raw: bool, base: int | None = None) -> None:
+    """``end`` None means: a few instructions, because nothing says where the function ends."""
+    state = await session.state()
+    count = FEW if end is None else MOST_BYTES
+    data = await readable(session, start, (FEW * LONGEST) if end is None else end - start + LONGEST - 1)
+    session.out(f"Dump of assembler code{title or f' from {start:#x} on'}:")
+    for found in instructions(data, start, state.mode, count):
+        if end is not None and found.address >= end:
+            break
+        label = None if base is None else f" <+{found.address - base}>"
+        session.out(instruction_line(found, state.pc, session.symbols.text, raw=raw, label=label))
+    session.out("End of assembler dump.")
+
+
+async def backtrace_(session: Session, arguments: Arguments) -> None:
+    most = number(arguments.text, "number of frames") if arguments.text else DEEPEST
+    frames = await backtrace(session, max(1, most))
+    for index, frame in enumerate(frames):
+        name = session.symbols.text(frame.pc)
+        guess = f"  ({frame.guess})" if frame.guess else ""
+        session.out(f"#{index:<2} {frame.pc:#018x}{name}{guess}")
+    if len(frames) > 1:
+        session.out("By saved frame pointers; a function that keeps none is missing here.")
+    else:
+        session.out("No caller: RBP is not the frame pointer of a function here.")
+
+
+COMMANDS = (
+    Command(
+        "disassemble",
+        ("disas",),
+        "[/r] [ADDRESS | START,END | START,+LENGTH]",
+        "Disassemble the function around an address, or a range, in the CPU's mode.",
+        disassemble,
+        "data",
+        "/r shows the bytes. Our own breakpoints are not in what is shown.",
+        completes="location",
+        slash=True,
+    ),
+    Command(
+        "backtrace",
+        ("bt", "where"),
+        "[N]",
+        "Show the callers, as far as frame pointers tell.",
+        backtrace_,
+        "status",
+        "There is no unwind information here: the chain of saved RBPs is followed, and each line says so.",
+    ),
+)

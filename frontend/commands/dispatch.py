@@ -1,0 +1,215 @@
+"""A line → its command: abbreviations, unique prefixes, the empty line, ``commands`` … ``end``."""
+
+from __future__ import annotations
+
+import os.path
+import re
+
+from frontend.clean import clean
+from frontend.commands import (
+    breaking,
+    code,
+    displaying,
+    examine,
+    explaining,
+    general,
+    info,
+    running,
+    setting,
+    translate,
+)
+from frontend.commands.breaking import keep_commands
+from frontend.commands.info import SUBJECTS, find_subject
+from frontend.commands.table import GROUPS, Arguments, Command, CommandError
+from frontend.session import Session
+from gdbstub.errors import GdbError
+
+LONGEST_LINE = 4096
+MOST_COMMANDS = 1000
+_LINE = re.compile(r"(?P<name>!|[A-Za-z][\w-]*)(?:/(?P<format>\S*))?\s*(?P<rest>.*)", re.DOTALL)
+
+
+async def execute(session: Session, line: str) -> None:
+    """Carry out one line, and what it sets off (the commands of a breakpoint that it runs into).
+
+    An empty line repeats the last one that may be repeated. Raises a `GdbError` with one sentence, or `Quit`.
+    """
+    await _one(session, line)
+    while session.pending:
+        following = session.pending.popleft()
+        if following.strip():
+            try:
+                await _one(session, following, repeat=False)
+            except BaseException:
+                session.pending.clear()
+                raise
+
+
+async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
+    if len(line) > LONGEST_LINE:
+        raise CommandError(f"The line is longer than {LONGEST_LINE} characters.")
+    line = line.strip()
+    if session.collecting is not None:
+        _collect(session, line)
+        return
+    if line.startswith("#"):
+        return
+    if not line:
+        line = session.last_line
+        if not line:
+            return
+    command, arguments = parse_line(line)
+    if repeat:
+        session.last_line = {"same": line, "bare": command.name, "": ""}[command.repeat]
+    _check_needs(session, command)
+    await command.handler(session, arguments)
+
+
+def parse_line(line: str) -> tuple[Command, Arguments]:
+    """The row and the arguments of a line that is not empty. CommandError where it names no command."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise CommandError(f"{clean(line[:40])!r} is no command; help lists them.")
+    command = find_command(match["name"])
+    form = match["format"]
+    if form is not None and not command.slash:
+        raise CommandError(f"{command.name} takes no /{clean(form)}.")
+    return command, Arguments(match["rest"].strip(), form or "")
+
+
+def find_command(name: str) -> Command:
+    """By name, gdb's abbreviation or unique prefix. CommandError lists the candidates."""
+    exact = _BY_NAME.get(name.lower())
+    if exact is not None:
+        return exact
+    found = [row for row in COMMANDS if row.name.startswith(name.lower())]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(row.name for row in found)
+        raise CommandError(f"{name} is ambiguous; it could be {names}.")
+    raise CommandError(f"{clean(name)} is no command of dr6; help lists them.")
+
+
+def _check_needs(session: Session, command: Command) -> None:
+    if not command.needs:
+        return
+    if session.debugger.ended:
+        raise CommandError(f"{command.name} needs a guest, and the guest is gone.")
+    if command.needs == "stopped" and session.debugger.running:
+        raise CommandError(f"{command.name} needs a stopped guest, and the guest is running; interrupt it first.")
+
+
+def _collect(session: Session, line: str) -> None:
+    collected = session.collecting
+    if collected is None:
+        return
+    if line == "end":
+        session.collecting = None
+        keep_commands(session, collected)
+        return
+    if line and not line.startswith("#"):
+        if len(collected.lines) >= MOST_COMMANDS:
+            session.collecting = None
+            raise CommandError(f"A breakpoint may have at most {MOST_COMMANDS} commands.")
+        collected.lines.append(line)
+
+
+async def help_(session: Session, arguments: Arguments) -> None:
+    if arguments.text:
+        _help_one(session, arguments.text)
+        return
+    for group, title in GROUPS.items():
+        session.out(f"{title}:")
+        for row in sorted(COMMANDS, key=lambda row: row.name):
+            if row.group == group:
+                session.out(f"  {row.name:<12} {row.help}")
+    session.out("help COMMAND tells more. Unique beginnings of names will do; an empty line repeats.")
+
+
+def _help_one(session: Session, text: str) -> None:
+    name, _, rest = text.partition(" ")
+    row = find_command(name)
+    if row.name == "info" and rest.strip():
+        subject = find_subject(rest.strip())
+        session.out(f"info {subject.name}: {subject.help}")
+        return
+    session.out(f"{row.name} {row.arguments}".rstrip())
+    if row.short:
+        session.out(f"Also: {', '.join(row.short)}")
+    session.out(row.help)
+    if row.details:
+        session.out(row.details)
+    if row.name == "info":
+        for subject in SUBJECTS:
+            session.out(f"  {subject.name:<12} {subject.help}")
+
+
+MOST_NESTED = 10
+LONGEST_SCRIPT = 1 << 20
+
+
+async def source(session: Session, arguments: Arguments) -> None:
+    path = arguments.text.removeprefix("-v ").strip()
+    if not path:
+        raise CommandError("source needs a file of commands.")
+    await run_script(session, path)
+
+
+async def run_script(session: Session, path: str) -> None:
+    """The lines of a file; the first that fails ends it, as in gdb, and the error says where."""
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8", errors="backslashreplace") as file:
+            text = file.read(LONGEST_SCRIPT)
+    except OSError as error:
+        raise CommandError(f"Cannot read commands from {clean(path)}: {error.strerror}.") from error
+    if session.nesting >= MOST_NESTED:
+        raise CommandError(f"Scripts call each other more than {MOST_NESTED} deep; {clean(path)} was not run.")
+    session.nesting += 1
+    try:
+        for index, line in enumerate(text.splitlines(), 1):
+            if not line.strip() and session.collecting is None:
+                continue
+            try:
+                await execute(session, line)
+            except GdbError as error:
+                raise CommandError(f"{clean(path)}:{index}: {error}") from error
+        if session.collecting is not None:
+            session.collecting = None
+            raise CommandError(f"{clean(path)} ends inside commands; an end is missing.")
+    finally:
+        session.nesting -= 1
+
+
+COMMANDS: tuple[Command, ...] = (
+    *running.COMMANDS,
+    *breaking.COMMANDS,
+    *examine.COMMANDS,
+    *displaying.COMMANDS,
+    *setting.COMMANDS,
+    *code.COMMANDS,
+    *translate.COMMANDS,
+    *info.COMMANDS,
+    *explaining.COMMANDS,
+    *general.COMMANDS,
+    Command(
+        "source",
+        ("so",),
+        "FILE",
+        "Run the commands of a file; the first that fails ends it.",
+        source,
+        "session",
+        needs="",
+    ),
+    Command(
+        "help",
+        ("h",),
+        "[COMMAND]",
+        "List the commands, or explain one.",
+        help_,
+        "session",
+        needs="",
+        completes="command",
+    ),
+)
+_BY_NAME = {short: row for row in COMMANDS for short in (row.name, *row.short)}

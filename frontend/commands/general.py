@@ -1,0 +1,193 @@
+"""``monitor``, ``detach``, ``kill``, ``quit``, ``symbol-file``, ``record``, ``trace``: the session itself."""
+
+from __future__ import annotations
+
+import os.path
+import time
+
+from frontend.clean import clean, clean_text
+from frontend.commands.stopping import ends_a_loop, resume_and_report, watch_hits
+from frontend.commands.table import Arguments, Command, CommandError, Quit, no_arguments, number
+from frontend.recording import Recording, open_writer
+from frontend.session import Session
+from gdbstub.record import StopRecord
+
+
+async def monitor(session: Session, arguments: Arguments) -> None:
+    if not arguments.text:
+        raise CommandError("monitor needs a command for the hypervisor's monitor, such as info registers.")
+    for line in clean_text(await session.debugger.monitor(arguments.text)):
+        session.out(line)
+
+
+async def detach(session: Session, arguments: Arguments) -> None:
+    no_arguments("detach", arguments)
+    await session.debugger.detach()
+    session.out(f"Detached from {clean(session.debugger.target)}; breakpoints are out and the guest runs.")
+
+
+async def disconnect(session: Session, arguments: Arguments) -> None:
+    no_arguments("disconnect", arguments)
+    await session.debugger.detach(resume=False)
+    session.out(f"Disconnected from {clean(session.debugger.target)}; breakpoints are out, the guest stays stopped.")
+
+
+async def kill(session: Session, arguments: Arguments) -> None:
+    no_arguments("kill", arguments)
+    if not await session.sure("Kill the guest? Its hypervisor process ends."):
+        return
+    await session.debugger.kill()
+    session.out("The guest is killed.")
+
+
+async def quit_(session: Session, arguments: Arguments) -> None:
+    code = (await session.evaluate(arguments.text)).number if arguments.text else 0
+    raise Quit(code & 0xFF)
+
+
+async def symbol_file(session: Session, arguments: Arguments) -> None:
+    """``symbol-file FILE [OFFSET]``: the offset is a slide that is added to each address."""
+    path, _, offset = arguments.text.partition(" ")
+    if not path:
+        raise CommandError("symbol-file needs an ELF file.")
+    slide = (await session.evaluate(offset)).address if offset.strip() else 0
+    count = session.symbols.add(os.path.expanduser(path), slide)
+    slid = f", {slide:#x} higher" if slide else ""
+    session.out(f"{count} symbols from {clean(path)}{slid}.")
+
+
+async def trace(session: Session, arguments: Arguments) -> None:
+    """``trace FILE N``: step N instructions and write each stop."""
+    words = arguments.text.split()
+    if len(words) != 2:
+        raise CommandError("trace needs a file and a number of steps: trace run.jsonl 1000.")
+    count = number(words[1], "number of steps")
+    if count < 1:
+        raise CommandError("The number of steps has to be at least 1.")
+    writer = open_writer(words[0], session.debugger, session.symbols, session.tool)
+    started = time.monotonic()
+    reason = "error"
+
+    async def steps() -> StopRecord:
+        nonlocal reason
+        watched = watch_hits(session)
+        while True:
+            record = await session.debugger.step()
+            writer.record(record)
+            if session.interrupted:
+                reason = "interrupted"
+            elif record.ended:
+                reason = "shutdown"
+            elif writer.stops + writer.events >= count:
+                reason = "steps"
+            elif ends_a_loop(session, record, watched) and record.event is None:
+                reason = "stop"
+            else:
+                continue
+            return record
+
+    try:
+        await resume_and_report(session, steps)
+    finally:
+        try:
+            writer.end(reason, time.monotonic() - started)
+        finally:
+            writer.close()
+    rows = writer.stops + writer.events
+    session.out(f"{rows} row{'s' * (rows != 1)} in {clean(words[0])}.")
+
+
+async def record(session: Session, arguments: Arguments) -> None:
+    """``record FILE`` · ``record stop`` · ``record``: keep the stops of this session as a trace."""
+    current = session.recorder
+    if not arguments.text:
+        _record_status(session, current)
+    elif arguments.text == "stop":
+        if current is None:
+            raise CommandError("No stops are being recorded; record FILE begins.")
+        session.recorder = None
+        rows = current.stop()
+        session.out(f"{rows} row{'s' * (rows != 1)} in {clean(current.path)}.")
+    elif current is not None:
+        raise CommandError(f"The stops go to {current.path} already; record stop ends that.")
+    else:
+        session.recorder = Recording(arguments.text, session.debugger, session.symbols, session.tool, session.message)
+        session.out(f"Every stop from now on goes to {clean(arguments.text)}.")
+
+
+def _record_status(session: Session, current: Recording | None) -> None:
+    if current is not None:
+        session.out(f"The stops go to {clean(current.path)}; {current.rows} so far.")
+    if session.recording is not None:
+        session.out(f"The conversation with the stub goes to {clean(session.recording)}; dr6 replay reads it.")
+    elif current is None:
+        session.out("Nothing is recorded. record FILE keeps the stops; dr6 --record FILE keeps the whole session.")
+
+
+COMMANDS = (
+    Command(
+        "monitor",
+        ("mon",),
+        "COMMAND",
+        "Send a command to the hypervisor's monitor.",
+        monitor,
+        "session",
+        "On QEMU: info registers, info mem, info tlb, info lapic, xp, gva2gpa, …",
+    ),
+    Command(
+        "detach",
+        ("det",),
+        "",
+        "Take breakpoints out, let the guest run, and leave it.",
+        detach,
+        "session",
+        needs="guest",
+    ),
+    Command(
+        "disconnect",
+        ("disco",),
+        "",
+        "Take breakpoints out and leave the guest stopped.",
+        disconnect,
+        "session",
+        needs="guest",
+    ),
+    Command("kill", ("k",), "", "End the guest's hypervisor process.", kill, "session", needs="guest"),
+    Command(
+        "symbol-file",
+        ("file", "add-symbol-file"),
+        "FILE [OFFSET]",
+        "Read names from an ELF file; OFFSET is added to its addresses.",
+        symbol_file,
+        "session",
+        needs="",
+    ),
+    Command(
+        "record",
+        ("rec",),
+        "[FILE | stop]",
+        "Write every stop from now on to a trace file.",
+        record,
+        "session",
+        "JSON lines; text for .txt and .log. dr6 --record keeps the whole conversation instead.",
+        needs="",
+    ),
+    Command(
+        "trace",
+        (),
+        "FILE N",
+        "Step N instructions and write each stop to a trace file.",
+        trace,
+        "running",
+        "It ends early at a breakpoint, an interrupt, or when the guest ends; a caught vector is a row like others.",
+    ),
+    Command(
+        "quit",
+        ("q", "exit"),
+        "[CODE]",
+        "Leave dr6, with an exit code.",
+        quit_,
+        "session",
+        needs="",
+    ),
+)

@@ -1,0 +1,91 @@
+"""What happens around a resume: who was hit, what is shown, and hidden breakpoints that stop where we want."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import trio
+
+from frontend.commands.displaying import show_displays
+from frontend.session import Session
+from gdbstub.breakpoints import Breakpoint
+from gdbstub.record import StopRecord
+
+ENDS_A_LOOP = frozenset(("interrupt-request", "shutdown", "internal-error"))
+CLEAN_UP_SECONDS = 5
+
+
+class Watched(NamedTuple):
+    """The user's breakpoints before a resume, with the hits that they had."""
+
+    breakpoints: tuple[tuple[Breakpoint, int], ...]
+
+    def hit(self) -> list[Breakpoint]:
+        """Those that were hit since."""
+        return [breakpoint for breakpoint, hits in self.breakpoints if breakpoint.hits > hits]
+
+
+def watch_hits(session: Session) -> Watched:
+    rows = session.debugger.breakpoints.values()
+    return Watched(tuple((row, row.hits) for row in rows if not row.hidden))
+
+
+async def resume_and_report(session: Session, action: Callable[[], Awaitable[StopRecord]]) -> None:
+    """Run ``action`` (a step, a resume, or some of them), then show the stop, the displays, and queue the
+    commands of the breakpoints that were hit."""
+    watched = watch_hits(session)
+    session.interrupted = False
+    record = await action()
+    hit = watched.hit()
+    if not any(row.silent for row in hit):
+        session.report(record)
+        if not record.ended:
+            await show_displays(session)
+    if not session.interrupted:
+        session.pending.clear()  # a resume ends the commands of the breakpoint before it, as in gdb
+        session.pending.extend(line for row in hit for line in row.commands if line != "silent")
+    session.next_address = None
+
+
+def ends_a_loop(session: Session, record: StopRecord, watched: Watched) -> bool:
+    """Whether ``stepi N`` and its like must not go on: something else than the step happened."""
+    causes = {cause.cause for cause in record.explanation.causes}
+    return (
+        session.interrupted
+        or record.ended
+        or record.event is not None
+        or bool(causes & ENDS_A_LOOP)
+        or bool(watched.hit())
+    )
+
+
+@asynccontextmanager
+async def hidden_breakpoint(session: Session, address: int, *, lowest_sp: int | None) -> AsyncIterator[None]:
+    """A breakpoint of ours at ``address`` while the block runs; taken out again even when the user
+    interrupts.
+
+    It counts only while RSP is at least ``lowest_sp``: the same address is also passed by deeper calls.
+    """
+    debugger = session.debugger
+    breakpoint = await debugger.add_breakpoint("execute", address, hidden=True, text=f"*{address:#x}")
+
+    async def is_our_frame() -> bool:
+        state = await debugger.state()
+        return state.registers["rsp"] >= (lowest_sp or 0)
+
+    if lowest_sp is not None:
+        breakpoint.predicate = is_our_frame
+    try:
+        yield
+    finally:
+        with trio.move_on_after(CLEAN_UP_SECONDS, shield=True):
+            if breakpoint.number in debugger.breakpoints and not debugger.ended and not debugger.running:
+                await debugger.delete_breakpoint(breakpoint.number)
+
+
+async def run_to(session: Session, address: int, *, lowest_sp: int | None = None) -> StopRecord:
+    """Resume until ``address`` is reached, or anything else stops the guest."""
+    async with hidden_breakpoint(session, address, lowest_sp=lowest_sp):
+        return await session.debugger.resume()

@@ -1,0 +1,79 @@
+"""What a command is: a row with names, help and a handler. The tables themselves are in the sibling modules."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal, NamedTuple
+
+from frontend.session import Session
+from gdbstub.errors import GdbError
+
+
+class CommandError(GdbError):
+    """A command line that cannot be carried out; one sentence for the user."""
+
+
+class Quit(Exception):  # noqa: N818 - not an error: the user asked for it
+    """The user leaves. ``code`` is the exit code that ``quit CODE`` gave, else 0."""
+
+    def __init__(self, code: int = 0) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+class Arguments(NamedTuple):
+    """What stands behind a command's name; ``format`` is what follows a slash right behind it (``x/4xg``)."""
+
+    text: str
+    format: str = ""
+
+
+Handler = Callable[[Session, Arguments], Awaitable[None]]
+Group = Literal["running", "breakpoints", "data", "status", "explaining", "session"]
+Completes = Literal["", "location", "breakpoint", "vector", "command", "info", "register"]
+Needs = Literal["", "guest", "stopped"]
+"""What must hold: nothing, a guest that is still there, or one that also stands still."""
+Repeat = Literal["", "same", "bare"]
+"""What an empty line does afterwards: nothing, the same line again, or the command without arguments."""
+
+
+class Command(NamedTuple):
+    """``short`` are gdb's abbreviations, which win over longer names that begin alike; ``arguments`` is the
+    usage behind the name; ``help`` one sentence; ``details`` more of them, may be empty."""
+
+    name: str
+    short: tuple[str, ...]
+    arguments: str
+    help: str
+    handler: Handler
+    group: Group
+    details: str = ""
+    needs: Needs = "stopped"
+    repeat: Repeat = ""
+    completes: Completes = ""
+    slash: bool = False
+    """Whether ``/FORMAT`` may follow the name."""
+
+
+def no_arguments(command: str, arguments: Arguments) -> None:
+    """Refuse arguments that a command has no use for."""
+    if arguments.text:
+        raise CommandError(f"{command} takes no arguments.")
+
+
+def number(text: str, what: str) -> int:
+    """A plain decimal or hexadecimal number; CommandError names ``what`` it should have been."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise CommandError(f"{text!r} is no {what}.") from None
+
+
+GROUPS: dict[Group, str] = {
+    "running": "Running the guest",
+    "breakpoints": "Breakpoints, watchpoints, caught vectors",
+    "data": "Memory, registers, expressions",
+    "status": "Where and what the guest is",
+    "explaining": "Why it stopped",
+    "session": "The session",
+}

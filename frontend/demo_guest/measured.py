@@ -1,0 +1,86 @@
+"""What emulators and hypervisors were seen to do instead of what the architecture says.
+
+`MEASURED` is (backend profile or emulator, release) → event name → `Deviation`. It has rows only for what was
+run, with no debugger attached; an event without a row did what the architecture says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from frontend.demo_guest.model import DemoEvent, Deviation, Seen
+
+_NO_ICEBP = "F1 raises #UD: the decoder leaves INT1 out"
+_NO_RF_FAULT = "RF is not set in the frame of a fault"
+_NO_RF_REP = "RF is not set in the frame of a trap between two iterations"
+_MOVSS = "MOV SS does not hold back a data breakpoint"
+_NO_BTF = Deviation((), "DEBUGCTL.BTF does not exist")
+_NO_BUS_LOCK = Deviation((), "bus lock detection does not exist")
+_REP = Seen(1, "ev_step_rep", 0xFFFF4FF0)
+_REP_LAST = Seen(1, "ev_step_rep_next", 0xFFFF4FF0)
+
+# Alike in all releases of QEMU's TCG that were measured.
+_TCG: Mapping[str, Deviation] = {
+    "task_switch": Deviation((), "the T flag of the TSS is ignored"),
+    "movss_data": Deviation((Seen(1, "ev_movss_data_next", 0xFFFF0FF2),), _MOVSS),
+    "movss_int3": Deviation(
+        (Seen(1, "ev_movss_int3_next", 0xFFFF0FF2), Seen(3, "ev_movss_int3_after", 0xFFFF0FF0)), _MOVSS
+    ),
+    "two_data": Deviation(
+        (Seen(1, "ev_two_data_next", 0xFFFF0FF1),), "only the first of two data breakpoints is reported"
+    ),
+    "step_write": Deviation(
+        (Seen(1, "db_handler", 0xFFFF4FF2), Seen(1, "ev_step_write_next", 0xFFFF0FF0)),
+        "a second #DB arrives at the first instruction of the handler, runs first and resets DR6",
+    ),
+    "step_port": Deviation((Seen(1, "ev_step_port_next", 0xFFFF0FF8),), "BS is missing"),
+    "false_b": Deviation(
+        (Seen(1, "ev_false_b_next", 0xFFFF4FF4),), "B2 is set for a breakpoint that is not enabled"
+    ),
+    "branch_step": _NO_BTF,
+    "bus_lock": _NO_BUS_LOCK,
+}
+
+MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
+    ("qemu-tcg", "7.2"): {
+        **_TCG,
+        "general_detect": Deviation((), "DR7.GD is ignored"),
+        "int1": Deviation((Seen(6, "ev_int1", 0xFFFF0FF0),), _NO_ICEBP),
+        "step_sti": Deviation(
+            (Seen(1, "ev_step_sti_after", 0xFFFF4FF0),), "the trap after STI comes one instruction late"
+        ),
+        "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
+        "dr4": Deviation((Seen(6, "ev_dr4", 0xFFFF0FF0),), _NO_RF_FAULT),
+        "user_int1": Deviation((Seen(6, "ev_user_int1", 0xFFFF0FF0),), _NO_ICEBP),
+        "user_int_1": Deviation(
+            (Seen(13, "ev_user_int_1", 0xFFFF0FF0, error_code=0x12),),
+            f"the error code has the vector times 16 instead of 8, and {_NO_RF_FAULT}",
+        ),
+    },
+    ("qemu-tcg", "10.0"): {
+        **_TCG,
+        "step_rep": Deviation(
+            (_REP._replace(rf=True),) * 3, "RIP is still at the REP instruction after the last iteration"
+        ),
+    },
+    ("bochs", "2.7"): {
+        "movss_int3": Deviation(
+            (Seen(3, "ev_movss_int3_after", 0xFFFF0FF0),), "INT3 drops the #DB that MOV SS held back"
+        ),
+        "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
+        "step_sysret": Deviation(
+            (Seen(1, "ev_step_sysret_next", 0xFFFF4FF0),), "the trap after SYSRET comes one instruction late"
+        ),
+        "branch_step": _NO_BTF,
+        "bus_lock": _NO_BUS_LOCK,
+    },
+}
+
+
+def expected(event: DemoEvent, backend: str, version: str) -> tuple[Seen, ...]:
+    """What ``event`` is known to raise there: the measured deviation, else what the architecture says."""
+    release = ".".join(version.split(".")[:2])
+    deviation = MEASURED.get((backend, release), {}).get(event.name)
+    if deviation is not None:
+        return deviation.seen
+    return tuple(Seen(r.vector, r.rip, r.dr6, r.rf, r.error_code) for r in event.raised)

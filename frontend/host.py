@@ -1,0 +1,95 @@
+"""The two loops in one thread: prompt_toolkit on asyncio, the core as pure trio, its guest. The only asyncio.
+
+Two laws of trio's guest mode stand behind it: trio must run to its end, and there is one guest run per host
+loop. Whatever ends first ends the other: an error of either side comes out of `run_both` when both are
+through with their ``finally``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import outcome
+import trio
+from prompt_toolkit.application import Application
+
+T = TypeVar("T")
+Main = Callable[[Callable[[], None]], Awaitable[T]]
+"""The trio side. It is given a function that brings the application to the screen: what fails before that
+is seen on a terminal that nobody touched."""
+
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class TerminatedError(Exception):
+    """A signal asked us to end; ``number`` says which."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"dr6 was ended by {signal.Signals(number).name}.")
+
+
+async def run_both(app: Application[None], main: Main[T]) -> T | None:
+    """Run ``main`` under trio, and ``app`` from when it asks for the screen until it returns.
+
+    Returns what ``main`` returned, None when the application ended first and ``main`` was cancelled. Raises
+    what the application raised, else what ``main`` raised; `TerminatedError` on SIGTERM and SIGHUP.
+    """
+    loop = asyncio.get_running_loop()
+    shown: asyncio.Future[None] = loop.create_future()
+    done: asyncio.Future[outcome.Outcome[T | None]] = loop.create_future()
+    scope = trio.CancelScope()
+
+    def show() -> None:
+        if not shown.done():
+            shown.set_result(None)
+
+    async def guest() -> T | None:
+        with scope:
+            return await main(show)
+        return None
+
+    def finished(result: outcome.Outcome[T | None]) -> None:
+        done.set_result(result)
+        show()
+        if app.is_running and not app.is_done:
+            app.exit()
+
+    def end(error: BaseException) -> None:
+        """End the application, or what it is still waiting for, with ``error``."""
+        if app.is_running and not app.is_done:
+            app.exit(exception=error)
+        elif not shown.done():
+            shown.set_exception(error)
+
+    def failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        end(error if isinstance(error, BaseException) else RuntimeError(str(context["message"])))
+
+    loop.set_exception_handler(failed)
+    for number in ENDINGS:
+        loop.add_signal_handler(number, end, TerminatedError(number))
+    trio.lowlevel.start_guest_run(
+        guest,
+        run_sync_soon_threadsafe=loop.call_soon_threadsafe,
+        done_callback=finished,
+        host_uses_signal_set_wakeup_fd=True,
+    )
+    try:
+        await shown
+        if not done.done():
+            await app.run_async(handle_sigint=False, set_exception_handler=False)
+    except BaseException:
+        app.renderer.reset()
+        raise
+    finally:
+        if not done.done():
+            scope.cancel()
+        result = await done
+        loop.set_exception_handler(None)
+        for number in ENDINGS:
+            loop.remove_signal_handler(number)
+    return result.unwrap()

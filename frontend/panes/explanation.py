@@ -1,0 +1,95 @@
+"""Why did we stop: summary, causes with their reasons, both DR6s, contradictions, unknowns, advice."""
+
+from __future__ import annotations
+
+from frontend.panes.debug_registers import exit_text
+from frontend.panes.text import EMPTY, Line, Page, line, page, span, wrap
+from frontend.view import ViewState
+from gdbstub.record import StopRecord
+from gdbstub.x86.debug_registers import decode_dr6
+from gdbstub.x86.explanation import Cause
+
+NAME = "why"
+OWNERS = {
+    "debugger": "debugger's",
+    "debugger-leak": "leaked by the debugger",
+    "guest": "guest's",
+    "hypervisor": "hypervisor's",
+    "unknown": "owner unknown",
+}
+
+
+def _cause(cause: Cause, width: int) -> list[Line]:
+    slot = "" if cause.slot is None else f" (DR{cause.slot})"
+    klass = "" if cause.klass == "none" else f" · {cause.klass}"
+    head = line(
+        span("■ ", f"owner.{cause.owner}"),
+        span(f"{cause.cause}{slot}", "strong"),
+        " · ",
+        span(OWNERS[cause.owner], f"owner.{cause.owner}"),
+        f"{klass} · ",
+        span(cause.confidence, "good" if cause.confidence == "certain" else "warning"),
+    )
+    lines = [head]
+    for clause in cause.because:
+        lines.extend(wrap(clause, width, first="  · "))
+    if cause.sources:
+        lines.extend(wrap(", ".join(cause.sources), width, "dim", first="    "))
+    return lines
+
+
+def _guest_dr6(record: StopRecord) -> str:
+    found = record.explanation.guest_dr6
+    value = record.state.debug.dr6 if found is None else found.value
+    if value is None:
+        return "unknown"
+    if found is None:
+        return f"{value:08x}  {' '.join(decode_dr6(value).names) or 'no cause'}"
+    parts = [*found.set, *(f"{name} (stale)" for name in found.stale)]
+    if found.reserved_wrong:
+        parts.append("reserved bits wrong")
+    return f"{value:08x}  {' '.join(parts) or 'no cause'}"
+
+
+def _dr6(record: StopRecord, width: int) -> list[Line]:
+    return [
+        *_labelled("guest's DR6  ", _guest_dr6(record), width),
+        *_labelled("exit's DR6   ", exit_text(record), width),
+    ]
+
+
+def _labelled(label: str, text: str, width: int) -> list[Line]:
+    first, *rest = wrap(text, width, first=" " * len(label))
+    return [line(span(label, "name"), *first[1:]), *rest]
+
+
+def explain_lines(record: StopRecord, width: int) -> list[Line]:
+    """The whole explanation of one stop, wrapped to ``width``."""
+    found = record.explanation
+    lines = wrap(found.summary, width, "strong")
+    for text in found.contradictions:
+        lines.extend(wrap(text, width, "error", first="! "))
+    for cause in found.causes:
+        lines.extend(_cause(cause, width))
+    lines.extend(_dr6(record, width))
+    for text in found.unknowns:
+        lines.extend(wrap(text, width, "dim", first="? "))
+    for text in found.advice:
+        lines.extend(wrap(text, width, "good", first="→ "))
+    for text in record.notes:
+        lines.extend(wrap(text, width, "dim", first="# "))
+    return lines
+
+
+def render(view: ViewState, width: int, height: int) -> Page:
+    record = view.record
+    if record is None:
+        return Page((EMPTY,))
+    return page(explain_lines(record, width), width, height, scroll=view.scroll.get(NAME, 0))
+
+
+def note(view: ViewState) -> str:
+    """What stands out."""
+    record = view.record
+    count = 0 if record is None else len(record.explanation.contradictions)
+    return "" if not count else "1 contradiction" if count == 1 else f"{count} contradictions"

@@ -1,0 +1,117 @@
+"""What stands around the panes: titles with their tabs, the status line, the bar of keys, a question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from frontend.events import Focus, Question
+from frontend.keys import KEYS
+from frontend.panes.pane import Pane
+from frontend.panes.text import Fragment, Line, Page, fit, length, line, pad, span
+from frontend.view import ViewState
+
+RULE = "─"
+VENDORS = {"intel": "Intel", "amd": "AMD"}
+
+
+def title(view: ViewState, panes: Sequence[Pane], front: Pane, page: Page, width: int) -> Line:
+    """One rule across: the tabs of a place, the front one with its note, and how much more there is."""
+    note = front.note(view)
+    more = "".join(f" {arrow}{count}" for arrow, count in (("↑", page.above), ("↓", page.below)) if count)
+    tabs = [_tab(view, pane, pane is front) for pane in panes]
+    left: Line = line(span(RULE, "rule"))
+    for tab in tabs:
+        left = (*left, *tab, span(RULE, "rule"))
+    if length(left) + 1 > width:
+        left = _short(view, panes, front)
+    tail = line(
+        span(f" {note} " if note else "", "title.note"), span(f"{more[1:]} " if more else "", "title.note")
+    )
+    left = fit(left, width)
+    room = width - length(left)
+    if length(tail) > room - 1:
+        tail = fit(tail, max(0, room - 2)) if room > 6 else ()
+    fill = width - length(left) - length(tail)
+    if not tail:
+        return (*left, span(RULE * fill, "rule"))
+    return (*left, span(RULE * max(0, fill - 1), "rule"), *tail, span(RULE * min(fill, 1), "rule"))
+
+
+def _tab(view: ViewState, pane: Pane, front: bool) -> Line:
+    style = "title"
+    if front:
+        style = "title.focused" if view.focus == pane.name else "title.front"
+    star = "*" if pane.name in view.unread and not front else ""
+    return (span(f" {pane.key} {pane.title}{star} ", style, Focus(pane.name)),)
+
+
+def _short(view: ViewState, panes: Sequence[Pane], front: Pane) -> Line:
+    """The title of the front pane, and only the numbers of the others."""
+    parts: Line = (span(RULE, "rule"), *_tab(view, front, True))
+    for pane in panes:
+        if pane is not front:
+            star = "*" if pane.name in view.unread else ""
+            parts = (*parts, span(f"{pane.key}{star} ", "title", Focus(pane.name)))
+    return parts
+
+
+def _state(view: ViewState) -> Fragment:
+    if view.ended:
+        return span(" GONE ", "status.ended")
+    if view.running:
+        return span(" RUNNING ", "status.running")
+    if view.selected is not None:
+        return span(" STOPPED, looking back ", "status.past")
+    return span(" STOPPED ", "status.stopped") if view.stops else span(" CONNECTING ", "status.stopped")
+
+
+def _position(view: ViewState) -> str:
+    record = view.record
+    if record is None:
+        return ""
+    return f"stop #{record.number}, {view.index + 1} of {len(view.stops)}"
+
+
+def status(view: ViewState, width: int) -> Line:
+    """Backend, CPU, mode, CPL, running or stopped, vCPU, place in the history; the target at the right."""
+    parts: list[str] = []
+    if view.backend is not None:
+        vendor = VENDORS.get(view.backend.vendor or "", "")
+        parts.append(" ".join(word for word in (view.backend.name, view.backend.version, vendor) if word))
+    record = view.record
+    if record is not None and record.state.registers:
+        cpl = "" if record.state.cpl is None else f" CPL {record.state.cpl}"
+        parts.append(f"{record.state.mode}-bit{cpl}")
+    if record is not None:
+        halted = " halted" if record.state.halted else ""
+        parts.append(f"vCPU {record.cpu}{halted} of {view.cpus}")
+    if position := _position(view):
+        parts.append(position)
+    left: Line = (_state(view), *(span(f"│ {part} ") for part in parts))
+    target = span(f" {view.target} ")
+    space = width - length(left) - length((target,))
+    whole = (*left, span(" " * space), target) if space >= 0 else left
+    return tuple(part._replace(style=f"class:status {part.style}") for part in pad(whole, width))
+
+
+def key_bar(view: ViewState, width: int) -> Line:
+    """As many of the keys with a short name as there is room for."""
+    if view.question is not None:
+        return pad((), width)
+    bar: Line = ()
+    for key in KEYS:
+        if key.bar:
+            label = key.label.partition(",")[0]
+            entry = line(span(label, "keys.key"), span(f" {key.bar}", "keys"))
+            if length(bar) + length(entry) + 2 > width:
+                break
+            bar = (*bar, *((span("  "),) if bar else ()), *entry)
+    return fit(bar, width)
+
+
+def question_line(question: Question, width: int) -> Line:
+    """What is asked, and the keys that answer."""
+    parts = line(span(f"{question.text} ", "question"))
+    for answer in question.answers:
+        parts = (*parts, *line(span(f" {answer.key} ", "help.key"), f"{answer.text} "))
+    return fit((*parts, *line(span(" Esc ", "help.key"), "back")), width)

@@ -1,0 +1,175 @@
+"""The trio side of the screen: executes command lines one at a time, reads what panes need, and says
+good-bye."""
+
+from __future__ import annotations
+
+import trio
+
+from frontend.commands import Quit, execute
+from frontend.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Job, Leave, Screen
+from frontend.events import (
+    Answer,
+    BreakpointsChanged,
+    Gathered,
+    Opened,
+    Printed,
+    Question,
+    Stop,
+    Stopped,
+    Submitted,
+    Working,
+)
+from frontend.session import Session
+from frontend.window import gather_window, snapshot, where
+from gdbstub.debugger import Notice
+from gdbstub.errors import GdbError
+from gdbstub.record import StopRecord
+
+AHEAD = 64
+LOST = 3
+
+
+class Worker:
+    """One session on one screen, from when it is attached until the user leaves."""
+
+    def __init__(self, screen: Screen, session: Session) -> None:
+        self._screen = screen
+        self._session = session
+        self._jobs, self._todo = trio.open_memory_channel[Job](AHEAD)
+        self._stop, self._stops = trio.open_memory_channel[None](1)
+        self._scope = trio.CancelScope()
+        self._shown = -1
+
+    async def serve(self, startup: tuple[str, ...] = ()) -> int:
+        """Serve the screen; the exit code when the user has left (3 when the connection was lost)."""
+        self._take_over()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._interrupt)
+            with self._scope:
+                code = await self._work(startup)
+            nursery.cancel_scope.cancel()
+        if self._scope.cancelled_caught:
+            return LOST if self._screen.view.lost else 0
+        return code
+
+    def _take_over(self) -> None:
+        """Let the session talk to the screen, and the screen to us."""
+        session, debugger, screen = self._session, self._session.debugger, self._screen
+        session.out = lambda text: screen.dispatch(Printed(text))
+        session.say = lambda text: screen.dispatch(Printed(text, "note"))
+        session.confirm = self._confirm
+        session.show_stop = lambda record: None
+        screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
+        screen.dispatch(Opened(debugger.target, debugger.backend, len(debugger.capabilities.cpus)))
+        for record in debugger.records:
+            self._notice(record)
+        debugger.listen(self._notice)
+
+    # Called by the screen, synchronously
+
+    def _queue(self, job: Job) -> bool:
+        try:
+            self._jobs.send_nowait(job)
+        except trio.WouldBlock:
+            return False
+        return True
+
+    def _ask_to_stop(self) -> None:
+        try:
+            self._stop.send_nowait(None)
+        except trio.WouldBlock:
+            return  # asked already, and not yet heard
+
+    def _notice(self, notice: Notice) -> None:
+        if isinstance(notice, StopRecord):
+            place = where(self._session.symbols, notice.state.pc) if notice.state.registers else ""
+            self._screen.dispatch(Stopped(Stop(notice, place)))
+        else:
+            self._screen.dispatch(notice)
+
+    # The tasks
+
+    async def _interrupt(self) -> None:
+        async for _ in self._stops:
+            try:
+                await self._session.interrupt()
+            except GdbError as error:
+                self._screen.dispatch(Printed(str(error), "error"))
+
+    async def _work(self, startup: tuple[str, ...]) -> int:
+        await self._refresh()
+        code = await self._run(startup)
+        while code is None:
+            job = await self._todo.receive()
+            code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines))
+        return code
+
+    async def _run(self, lines: tuple[str, ...]) -> int | None:
+        """Execute ``lines`` up to the first that fails; an exit code where one of them leaves."""
+        for line in lines:
+            self._screen.dispatch(Submitted(line))
+            self._screen.dispatch(Working(line or "the last command"))
+            try:
+                await execute(self._session, line)
+                await self._refresh()
+            except Quit as end:
+                return await self._quit(end.code)
+            except GdbError as error:
+                self._screen.dispatch(Printed(str(error), "error"))
+                break
+            finally:
+                self._screen.dispatch(Working(""))
+                self._screen.idle()
+        return None
+
+    async def _refresh(self) -> None:
+        """Gather what panes show of the newest stop, and what a command may have changed in it."""
+        session, debugger = self._session, self._session.debugger
+        rows = snapshot(debugger.breakpoints)
+        if debugger.running or not debugger.records:
+            self._screen.dispatch(BreakpointsChanged(rows))
+            return
+        record = debugger.records[-1]
+        shown = self._screen.view.stops
+        if shown and shown[-1].record is not record:
+            self._notice(record)
+        if debugger.ended:
+            self._screen.dispatch(BreakpointsChanged(rows))
+            return
+        self._screen.dispatch(Gathered(await gather_window(debugger, session.symbols, record, rows)))
+
+    async def _confirm(self, text: str) -> bool:
+        """Ask a command's question on the screen."""
+        send, receive = trio.open_memory_channel[str | None](1)
+        question = Question(text, (Answer("y", "yes", "yes"), Answer("n", "no", "no")))
+        self._screen.ask(question, send.send_nowait)
+        return await receive.receive() == "yes"
+
+    # Leaving
+
+    async def _quit(self, code: int) -> int | None:
+        """``quit`` was typed: there may be a question left to answer."""
+        debugger = self._session.debugger
+        if debugger.ended or self._screen.view.ended:
+            return code or (LOST if self._screen.view.lost else 0)
+        self._screen.leave()
+        return None
+
+    async def _leave(self, job: Leave) -> int | None:
+        """Leave the guest as asked; None where that failed, and then we stay."""
+        debugger = self._session.debugger
+        if debugger.ended or job.how in (QUIT, DROP):
+            return job.code or (LOST if self._screen.view.lost else 0)
+        self._screen.dispatch(Working("quit"))
+        try:
+            if job.how == KILL:
+                await debugger.kill()
+            else:
+                await debugger.detach(resume=job.how != LEAVE_STOPPED)
+        except GdbError as error:
+            self._screen.dispatch(Printed(str(error), "error"))
+            return LOST if self._screen.view.lost else None
+        finally:
+            self._screen.dispatch(Working(""))
+            self._screen.idle()
+        return job.code

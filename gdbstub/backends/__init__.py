@@ -1,0 +1,7 @@
+"""Profiles of the stubs behind us, how they are told apart, and how their side channels are read."""
+
+from gdbstub.backends.hmp import MonitorRegisters, parse_info_registers
+from gdbstub.backends.profiles import PROFILES, Profile
+from gdbstub.backends.qemu import identify
+
+__all__ = ["PROFILES", "MonitorRegisters", "Profile", "identify", "parse_info_registers"]

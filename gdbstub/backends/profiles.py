@@ -1,0 +1,65 @@
+"""What is known of each kind of stub before it is asked: one row each, measured (docs/backends.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gdbstub.target import Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A kind of stub.
+
+    ``pipelined``: several requests may be on the wire, acks may lag. ``moves_off_breakpoints``: ``s`` and ``c``
+    from a breakpoint's address run the instruction instead of reporting the breakpoint again.
+    ``steps_by_tf``: a step sets TF in the guest's RFLAGS, so PUSHF and interrupt frames can save it.
+    ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
+    """
+
+    name: str
+    title: str
+    pipelined: bool
+    moves_off_breakpoints: bool
+    steps_by_tf: bool
+    catch_by: Literal["hw", "sw"]
+    capabilities: Capabilities
+
+
+_TCG = Profile(
+    name="qemu-tcg",
+    title="QEMU TCG",
+    pipelined=True,
+    moves_off_breakpoints=True,
+    steps_by_tf=False,
+    catch_by="hw",
+    capabilities=Capabilities(
+        monitor=True,
+        hardware_slots=None,
+        watch_lengths=(),
+        debug_registers=True,
+        software_patches_memory=False,
+        hardware_hides_guest=False,
+    ),
+)
+_KVM = Profile(
+    name="qemu-kvm",
+    title="QEMU KVM",
+    pipelined=True,
+    moves_off_breakpoints=False,
+    steps_by_tf=True,
+    catch_by="sw",
+    capabilities=Capabilities(monitor=True, read_watchpoints=False, debug_registers=True),
+)
+_GENERIC = Profile(
+    name="generic",
+    title="unknown stub",
+    pipelined=False,
+    moves_off_breakpoints=False,
+    steps_by_tf=False,
+    catch_by="sw",
+    capabilities=Capabilities(),
+)
+
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (_TCG, _KVM, _GENERIC)}

@@ -1,0 +1,27 @@
+"""Which QEMU this is: accelerator, version and the guest CPU's vendor, all asked of its monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from gdbstub.backends.hmp import parse_cpu_path, parse_kvm, parse_vendor, parse_version
+from gdbstub.errors import Refused
+from gdbstub.target import Backend, Vendor
+
+Monitor = Callable[[str], Awaitable[str]]
+
+
+async def identify(monitor: Monitor) -> Backend:
+    """Ask the stub's monitor who it is; any stub whose monitor does not answer as QEMU's is "generic"."""
+    try:
+        kvm = parse_kvm(await monitor("info kvm"))
+    except Refused:
+        kvm = None
+    if kvm is None:
+        return Backend("generic", None, None, "generic")
+    version = parse_version(await monitor("info version"))
+    path = parse_cpu_path(await monitor("info hotpluggable-cpus"))
+    vendor = parse_vendor(await monitor(f"qom-get {path} vendor")) if path else None
+    name = "qemu-kvm" if kvm else "qemu-tcg"
+    return Backend(name, version, cast("Vendor | None", vendor), name)

@@ -1,0 +1,221 @@
+"""Logical breakpoints, as the user numbers them, and the ``Z`` packets that stand for them in the target.
+
+Two breakpoints at one place share one packet. What each stub accepts is in its `Capabilities`; what it refuses is
+an error at once, never a breakpoint that silently does nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from gdbstub.client import RemoteTarget
+from gdbstub.errors import GdbError, Refused
+from gdbstub.protocol.messages import BreakpointType
+from gdbstub.target import Capabilities
+from gdbstub.x86.evidence import Armed, BreakpointKind
+
+LogicalKind = Literal["execute", "write", "read", "access", "catch"]
+Means = Literal["hw", "sw", "auto"]
+
+
+class Placed(NamedTuple):
+    """A ``Z`` packet's triple: gdb manual, "Packets", ``Z0`` to ``Z4``."""
+
+    type: BreakpointType
+    address: int
+    length: int
+
+
+@dataclass(slots=True)
+class Breakpoint:
+    """One row of ``info breakpoints``. ``address`` is linear; for ``catch`` it is the handler that the guest's IDT
+    names now, None while the IDT has no such gate. ``means`` is what was asked, ``armed_as`` what it became
+    ("Z0", "Z1", …; None while it is not in the target)."""
+
+    number: int
+    kind: LogicalKind
+    address: int | None
+    length: int = 1
+    means: Means = "auto"
+    temporary: bool = False
+    enabled: bool = True
+    hits: int = 0
+    ignore: int = 0
+    vector: int | None = None
+    text: str = ""
+    """The location as the user typed it."""
+    condition: str | None = None
+    predicate: Callable[[], Awaitable[bool]] | None = None
+    """Asked at each hit while the guest is stopped; False resumes silently."""
+    commands: tuple[str, ...] = ()
+    armed_as: str | None = None
+    hidden: bool = False
+    """Ours, never listed: a step-over's or an IDT watch's."""
+    silent: bool = False
+    placed: Placed | None = None
+
+
+_TYPES: dict[LogicalKind, BreakpointType] = {"write": 2, "read": 3, "access": 4}
+_ARMED_KINDS: dict[int, BreakpointKind] = {0: "software", 1: "execute", 2: "write", 3: "access", 4: "access"}
+
+
+class BreakpointTable:
+    """Which breakpoints there are, and which packets stand for them in the target."""
+
+    def __init__(self, target: RemoteTarget, capabilities: Capabilities, auto: Literal["hw", "sw"]) -> None:
+        self._target = target
+        self._can = capabilities
+        self._auto = auto
+        self._rows: dict[int, Breakpoint] = {}
+        self._placed: Counter[Placed] = Counter()
+        self._originals: dict[int, int] = {}
+        self._next = 1
+        self._next_hidden = -1
+        self._armed: tuple[Armed, ...] | None = ()
+        self._marks: frozenset[int] | None = frozenset()
+
+    def __iter__(self) -> Iterator[Breakpoint]:
+        return iter(tuple(self._rows.values()))
+
+    def get(self, number: int) -> Breakpoint | None:
+        return self._rows.get(number)
+
+    @property
+    def listed(self) -> dict[int, Breakpoint]:
+        """Those of the user, by number."""
+        return {number: row for number, row in self._rows.items() if not row.hidden}
+
+    @property
+    def armed(self) -> tuple[Armed, ...]:
+        """What is in the target, as evidence."""
+        if self._armed is None:
+            self._armed = tuple(Armed("debugger", _ARMED_KINDS[p.type], p.address, p.length) for p in self._placed)
+        return self._armed
+
+    @property
+    def marks(self) -> frozenset[int]:
+        """Linear addresses at which an execution breakpoint of ours stands."""
+        if self._marks is None:
+            self._marks = frozenset(p.address for p in self._placed if p.type < 2)
+        return self._marks
+
+    async def add(self, kind: LogicalKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:
+        """A new row, armed at once when it has an address. Raises `Refused` and leaves nothing behind."""
+        hidden = bool(more.get("hidden"))
+        number = self._next_hidden if hidden else self._next
+        row = replace(Breakpoint(number, kind, address, length), **more)  # type: ignore[arg-type]  # names are the fields'
+        await self._arm(row)
+        self._rows[number] = row
+        if hidden:
+            self._next_hidden -= 1
+        else:
+            self._next += 1
+        return row
+
+    async def remove(self, number: int) -> None:
+        row = self._rows.pop(number, None)
+        if row is None:
+            raise GdbError(f"There is no breakpoint number {number}.")
+        await self._disarm(row)
+
+    async def enable(self, number: int, enabled: bool) -> None:
+        row = self._rows.get(number)
+        if row is None:
+            raise GdbError(f"There is no breakpoint number {number}.")
+        row.enabled = enabled
+        await (self._arm(row) if enabled else self._disarm(row))
+
+    async def move(self, row: Breakpoint, address: int | None) -> None:
+        """Give a ``catch`` (or an IDT watch) the address that the guest's tables name now."""
+        if row.address == address and (row.placed is not None) == (address is not None):
+            return
+        await self._disarm(row)
+        row.address = address
+        await self._arm(row)
+
+    async def clear(self) -> None:
+        """Take every packet out of the target; the rows stay, unarmed."""
+        for row in self._rows.values():
+            await self._disarm(row)
+
+    async def lift(self, address: int) -> tuple[Placed, ...]:
+        """Take the execution breakpoints at ``address`` out for a step; `put_back` returns them."""
+        lifted = tuple(p for p in self._placed if p.type < 2 and p.address == address)
+        for placed in lifted:
+            await self._target.remove(*placed)
+        return lifted
+
+    async def put_back(self, lifted: tuple[Placed, ...]) -> None:
+        for placed in lifted:
+            await self._target.insert(*placed)
+
+    def unpatch(self, address: int, data: bytes) -> bytes:
+        """``data`` read at ``address`` with the guest's own bytes where our int3s stand."""
+        inside = [(a - address, byte) for a, byte in self._originals.items() if 0 <= a - address < len(data)]
+        if not inside:
+            return data
+        clean = bytearray(data)
+        for at, byte in inside:
+            clean[at] = byte
+        return bytes(clean)
+
+    async def _remember(self, placed: Placed) -> None:
+        if placed.type == 0 and self._can.software_patches_memory:
+            self._originals[placed.address] = (await self._target.read_memory(placed.address, 1))[0]
+
+    def _plan(self, row: Breakpoint) -> Placed | None:
+        if row.address is None or not row.enabled:
+            return None
+        if row.kind in ("execute", "catch"):
+            means = row.means if row.means != "auto" else self._auto
+            return Placed(1 if means == "hw" else 0, row.address, 1)
+        if row.kind == "read" and not self._can.read_watchpoints:
+            raise Refused(
+                "rwatch",
+                "",
+                "The hypervisor has no read-only watchpoints (x86 debug registers have none); "
+                "use awatch, which stops at reads and writes.",
+            )
+        lengths = self._can.watch_lengths
+        if lengths and (row.length not in lengths or row.address % row.length):
+            raise Refused(
+                "watch",
+                "",
+                f"A debug register watches {', '.join(map(str, lengths))} bytes at an address aligned to that "
+                f"length; {row.length} at {row.address:#x} is neither.",
+            )
+        return Placed(_TYPES[row.kind], row.address, row.length)
+
+    async def _arm(self, row: Breakpoint) -> None:
+        placed = self._plan(row)
+        if placed is None or row.placed is not None:
+            return
+        slots = self._can.hardware_slots
+        if placed.type and slots is not None and placed not in self._placed:
+            used = sum(p.type > 0 for p in self._placed)
+            if used >= slots:
+                raise Refused(
+                    f"Z{placed.type}",
+                    "",
+                    f"All {slots} debug registers are in use; delete a hardware breakpoint or a watchpoint first.",
+                )
+        if not self._placed[placed]:
+            await self._remember(placed)
+            await self._target.insert(*placed)
+        self._placed[placed] += 1
+        row.placed, row.armed_as = placed, f"Z{placed.type}"
+        self._armed = self._marks = None
+
+    async def _disarm(self, row: Breakpoint) -> None:
+        placed, row.placed, row.armed_as = row.placed, None, None
+        if placed is None:
+            return
+        self._placed[placed] -= 1
+        if not self._placed[placed]:
+            del self._placed[placed]
+            self._originals.pop(placed.address, None)
+            await self._target.remove(*placed)
+        self._armed = self._marks = None

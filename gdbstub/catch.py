@@ -1,0 +1,235 @@
+"""Catching a vector: a breakpoint at the handler that the guest's IDT names, kept right while the guest changes it.
+
+The IDT is looked at again at every stop at which IDTR, CR0.PE or EFER.LMA is new. Where hardware watchpoints cost the
+guest nothing (TCG), a hidden one lies on each caught gate, so a gate written after LIDT is noticed as well; and
+hidden breakpoints lie on the LIDT instructions that are known (from the image, or found in its memory).
+Elsewhere a running guest's IDT is only seen at the stops that there are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gdbstub.backends.hmp import EFER_LMA, code_mode
+from gdbstub.breakpoints import Breakpoint, BreakpointTable
+from gdbstub.client import RemoteTarget
+from gdbstub.errors import GdbError, Refused
+from gdbstub.record import CaughtEvent, CpuState
+from gdbstub.x86.evidence import CodeBytes, Frame, Mode
+from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
+
+CR0_PE = 1
+STACK_BYTES = 6 * 8
+"""The largest frame: SS, RSP, RFLAGS, CS, RIP and an error code, 8 bytes each."""
+CODE_BEFORE, CODE_AFTER = 32, 15
+"""Bytes around the saved RIP that evidence holds: enough to decode backwards two instructions, and one forward."""
+
+
+class InterruptTable(NamedTuple):
+    """Where the CPU looks handlers up; equal tables need no second look. ``kind`` as in `parse_gate`."""
+
+    base: int
+    limit: int
+    kind: Mode
+
+    @classmethod
+    def of(cls, state: CpuState) -> InterruptTable | None:
+        """IDTR, CR0.PE and EFER.LMA as one value; None where the backend doesn't show them."""
+        if state.tables is None:
+            return None
+        base, limit = state.tables.idt
+        if state.registers.get("efer", 0) & EFER_LMA:
+            return cls(base, limit, 64)
+        return cls(base, limit, 32 if state.registers.get("cr0", 0) & CR0_PE else 16)
+
+    def gate_address(self, number: int) -> int | None:
+        """Linear address of the gate of vector ``number``; None beyond the limit."""
+        size = GATE_SIZES[self.kind]
+        return None if number * size + size - 1 > self.limit else self.base + number * size
+
+
+class Catcher:
+    """The caught vectors, their gates and their handlers."""
+
+    def __init__(self, target: RemoteTarget, breakpoints: BreakpointTable, *, watch_gates: bool) -> None:
+        self._target = target
+        self._breakpoints = breakpoints
+        self._watch_gates = watch_gates
+        self._table: InterruptTable | None = None
+        self._gates: dict[int, Gate | None] = {}
+        self._gate_watches: dict[int, Breakpoint] = {}
+        self._handlers: dict[int, int] | None = {}
+        self._hints: list[Breakpoint] = []
+
+    @property
+    def _caught(self) -> list[Breakpoint]:
+        return [row for row in self._breakpoints if row.kind == "catch" and row.vector is not None]
+
+    @property
+    def active(self) -> bool:
+        """Is any vector caught?"""
+        return bool(self._caught)
+
+    @property
+    def settled(self) -> bool:
+        """Has every caught vector a handler?"""
+        return all(row.address is not None for row in self._caught)
+
+    @property
+    def handlers(self) -> dict[int, int]:
+        """Linear address of a caught handler → its vector."""
+        if self._handlers is None:
+            self._handlers = {
+                row.address: row.vector
+                for row in self._caught
+                if row.address is not None and row.vector is not None and row.enabled
+            }
+        return self._handlers
+
+    def is_stale(self, state: CpuState) -> bool:
+        """Does the guest use another interrupt table than the one that was looked at?"""
+        return bool(self._caught) and InterruptTable.of(state) != self._table
+
+    def is_gate_watch(self, address: int) -> bool:
+        """Did a hidden watchpoint on a gate report ``address``?"""
+        return any(
+            row.address is not None and row.address <= address < row.address + row.length
+            for row in self._gate_watches.values()
+        )
+
+    async def hint(self, addresses: tuple[int, ...]) -> None:
+        """Stop, unseen, at these LIDT instructions."""
+        for address in addresses:
+            try:
+                self._hints.append(await self._breakpoints.add("execute", address, means="hw", hidden=True))
+            except Refused:
+                return
+
+    def is_hint(self, address: int) -> bool:
+        return any(row.address == address for row in self._hints)
+
+    async def refresh(self, state: CpuState) -> None:
+        """Read the gates of all caught vectors and move the breakpoints to the handlers that they name."""
+        self._handlers = None
+        table = self._table = InterruptTable.of(state)
+        caught = self._caught
+        if table is None:
+            if caught:
+                raise GdbError("This stub does not show IDTR, so the handlers of vectors can't be found.")
+            return
+        for row in caught:
+            number = row.vector or 0
+            address = table.gate_address(number)
+            await self._watch(number, address, GATE_SIZES[table.kind])
+            gate = await self._read_gate(address, table.kind)
+            self._gates[number] = gate
+            await self._breakpoints.move(row, await self._handler(gate, state))
+        for number in set(self._gate_watches) - {row.vector for row in caught}:
+            await self._breakpoints.remove(self._gate_watches.pop(number).number)
+
+    async def _watch(self, number: int, address: int | None, size: int) -> None:
+        if not self._watch_gates:
+            return
+        row = self._gate_watches.get(number)
+        if row is not None and row.length == size:
+            await self._breakpoints.move(row, address)
+            return
+        if row is not None:
+            await self._breakpoints.remove(self._gate_watches.pop(number).number)
+        if address is not None:
+            self._gate_watches[number] = await self._breakpoints.add("write", address, size, hidden=True)
+
+    async def _read_gate(self, address: int | None, kind: Mode) -> Gate | None:
+        if address is None:
+            return None
+        try:
+            gate = parse_gate(await self._target.read_memory(address, GATE_SIZES[kind]), kind)
+        except Refused:
+            return None
+        return gate if gate is not None and gate.present and gate.type != 5 else None
+
+    async def _handler(self, gate: Gate | None, state: CpuState) -> int | None:
+        if gate is None or (gate.type is not None and gate.selector & ~3 == 0):
+            return None
+        if self._table is not None and self._table.kind == 64:
+            return gate.offset
+        segment = await self.code_segment(gate.selector, state)
+        return None if segment is None else (segment[0] + gate.offset) & 0xFFFF_FFFF
+
+    async def code_segment(self, selector: int, state: CpuState) -> tuple[int, Mode] | None:
+        """Base and mode of a code segment that need not be loaded: CS itself, real mode's, or the descriptor's."""
+        segments, tables = state.segments, state.tables
+        if segments is None or tables is None:
+            return None
+        efer = state.registers.get("efer", 0)
+        if segments["cs"].selector | 3 == selector | 3:
+            return 0 if state.mode == 64 else segments["cs"].base, state.mode
+        if not state.registers.get("cr0", 0) & CR0_PE:
+            return selector << 4, 16
+        table = tables.ldt.base if selector & 4 else tables.gdt[0]
+        try:
+            entry = await self._target.read_memory(table + (selector & ~7), 8)
+        except Refused:
+            return None
+        mode = code_mode(int.from_bytes(entry[4:8], "little"), efer)
+        return 0 if mode == 64 else int.from_bytes(entry[2:5], "little") | entry[7] << 24, mode
+
+    async def event(self, number: int, state: CpuState) -> tuple[CaughtEvent, Mode | None, tuple[CodeBytes, ...]]:
+        """The frame on the guest's stack at the handler's first instruction, the mode of the interrupted code, and
+        the code around the saved RIP."""
+        frame = await self._frame(number, state)
+        caught = CaughtEvent(number, state.pc, frame)
+        segment = None if frame is None else await self.code_segment(frame.cs, state)
+        if frame is None or segment is None:
+            return caught, None, ()
+        base, mode = segment
+        return caught, mode, await self.code_around(base + frame.rip)
+
+    async def _frame(self, number: int, state: CpuState) -> Frame | None:
+        gate = self._gates.get(number)
+        width: Mode = state.mode
+        if gate is not None and gate.type in (6, 7):
+            width = 16
+        elif gate is not None and gate.type is not None and state.mode != 64:
+            width = 32
+        stack = state.registers["rsp"]
+        if state.mode != 64 and state.segments is not None:
+            ss = state.segments["ss"]
+            stack = ss.base + (stack & (0xFFFF_FFFF if ss.attributes & 1 << 22 else 0xFFFF))
+        try:
+            data = await self._target.read_memory(stack, STACK_BYTES)
+        except Refused:
+            return None
+        has_error_code = vector(number).has_error_code and gate is not None and gate.type is not None
+        return parse_frame(data, width, has_error_code=has_error_code)
+
+    async def code_around(self, address: int) -> tuple[CodeBytes, ...]:
+        """Guest bytes before and after ``address``, as far as they can be read."""
+        start = max(address - CODE_BEFORE, 0)
+        for first in (start, address & ~0xFFF if address & 0xFFF < CODE_BEFORE else address):
+            for length in (address - first + CODE_AFTER, (address | 0xFFF) + 1 - first):
+                try:
+                    return (CodeBytes(first, await self._target.read_memory(first, length)),)
+                except Refused:
+                    continue
+        return ()
+
+
+def find_lidt(code: bytes, address: int) -> tuple[int, ...]:
+    """Linear addresses in ``code`` where the bytes could be a LIDT (``0F 01 /3`` with a memory operand), without
+    prefixes and with each prefix byte in front; what is none is never executed and does no harm."""
+    found: list[int] = []
+    at = code.find(b"\x0f\x01")
+    while 0 <= at < len(code) - 2:
+        modrm = code[at + 2]
+        if modrm >> 3 & 7 == 3 and modrm >> 6 != 3:
+            found.append(address + at)
+            back = at
+            while back > 0 and at - back < 4 and (code[back - 1] in _PREFIXES or code[back - 1] & 0xF0 == 0x40):
+                back -= 1
+                found.append(address + back)
+        at = code.find(b"\x0f\x01", at + 1)
+    return tuple(found)
+
+
+_PREFIXES = frozenset((0x66, 0x67, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65))

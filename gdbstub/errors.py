@@ -1,0 +1,54 @@
+"""Whose fault: the root of every error that dr6 reports, and its branches.
+
+The text of each error is one sentence for the user: what failed, on which side, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class GdbError(Exception):
+    """Anything that went wrong between us and the guest; shown to the user as one sentence."""
+
+
+class TransportError(GdbError):
+    """The stream could not be opened, broke, or ended."""
+
+
+class ProtocolError(GdbError):
+    """The remote protocol was broken; see the two branches for whose fault it was."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We asked for what the link forbids in its state; a bug of ours, never the peer's."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent what the protocol does not allow."""
+
+
+class NoReply(TransportError):
+    """The peer did not answer within the deadline that the caller set."""
+
+
+class Refused(GdbError):
+    """The peer said a well-formed no.
+
+    ``command`` is the packet (or what it asked for), ``code`` the ``E nn`` code as sent, empty when the
+    peer does not know the packet at all (see `Unsupported`).
+    """
+
+    def __init__(self, command: str, code: str, text: str | None = None) -> None:
+        self.command = command
+        self.code = code
+        super().__init__(text or f"The stub refused {command} (error {code}).")
+
+
+class Unsupported(Refused):
+    """The peer answered with the empty packet: it does not know the command."""
+
+    def __init__(self, command: str, text: str | None = None) -> None:
+        super().__init__(command, "", text or f"The stub does not support {command}.")
+
+
+class BadExpression(GdbError):
+    """What the user typed does not name an address, a register or a value."""

@@ -1,0 +1,132 @@
+"""Reading a stopped vCPU: the requests of one stop, and the facts that come of their answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gdbstub.backends import MonitorRegisters, Profile, parse_info_registers
+from gdbstub.client import RemoteTarget, Token
+from gdbstub.errors import Refused, RemoteProtocolError
+from gdbstub.record import CpuState, DebugState
+from gdbstub.x86.evidence import ABSENT, Fact, Known, Mode, Moment, Unknown
+
+NAMES = (
+    *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
+    *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"),
+    *("rip", "rflags", "cs", "ss", "ds", "es", "fs", "gs"),
+    *("fs_base", "gs_base", "k_gs_base", "cr0", "cr2", "cr3", "cr4", "cr8", "efer"),
+)
+"""The registers of a `CpuState`, in the order in which it holds them."""
+
+_ALIASES = {"eflags": "rflags", "eip": "rip"} | {
+    f"e{name}": f"r{name}" for name in ("ax", "bx", "cx", "dx", "si", "di", "bp", "sp")
+}
+NO_DEBUG_REGISTERS = DebugState()
+_NO_DR = Unknown("this stub does not show the debug registers")
+_NO_DEBUGCTL = Unknown("no stub shows DEBUGCTL")
+_NO_CODE = Unknown("the bytes at RIP could not be read")
+_NO_SEGMENTS = Unknown("this stub does not show the hidden parts of segment registers")
+
+
+class Asked(NamedTuple):
+    """The state requests of one vCPU, under way."""
+
+    cpu: int
+    registers: Token
+    monitor: Token | None
+
+
+class StateReader:
+    """Asks for the state of a stopped vCPU in one write, and reads the answers when they are wanted."""
+
+    def __init__(self, target: RemoteTarget, profile: Profile) -> None:
+        self._target = target
+        self._monitor = profile.capabilities.debug_registers
+        self._source = f"{profile.title} monitor"
+        self._wanted = self._columns()
+
+    def _columns(self) -> tuple[tuple[str, str], ...]:
+        """(our name, the description's name) of the registers that are kept."""
+        named = {_ALIASES.get(r.name, r.name): r.name for r in self._target.layout.registers}
+        return tuple((name, named[name]) for name in NAMES if name in named)
+
+    async def ask(self, cpu: int) -> Asked:
+        """Queue the requests; they go out with the next thing that is awaited."""
+        target = self._target
+        await target.select(cpu)
+        registers = target.ask(b"g")
+        if not self._monitor:
+            return Asked(cpu, registers, None)
+        return Asked(cpu, registers, target.ask_monitor("info registers" + (f" {cpu}" if cpu else "")))
+
+    async def registers(self, asked: Asked) -> dict[str, int]:
+        """The ``g`` answer by our names. Raises `Refused` where the stub has none."""
+        values = self._target.layout.decode_g(await self._target.data(asked.registers, "g"))
+        return {ours: values[theirs] for ours, theirs in self._wanted if theirs in values}
+
+    async def state(self, asked: Asked, registers: dict[str, int]) -> CpuState:
+        """All of it; where the monitor's text is not understood the debug registers are unknown."""
+        shown = await self._shown(asked)
+        if shown is None:
+            wide = "r8" in registers
+            mode: Mode = 64 if wide else 32
+            cs = registers.get("cs")
+            return CpuState(asked.cpu, registers, NO_DEBUG_REGISTERS, mode, None if cs is None else cs & 3)
+        return CpuState(
+            asked.cpu,
+            registers,
+            shown.debug,
+            shown.mode,
+            shown.cpl,
+            shown.segments,
+            shown.tables,
+            shown.halted,
+        )
+
+    async def _shown(self, asked: Asked) -> MonitorRegisters | None:
+        if asked.monitor is None:
+            return None
+        try:
+            shown = parse_info_registers(await self._target.text(asked.monitor, "info registers"))
+        except (RemoteProtocolError, Refused):
+            return None
+        return shown if shown.cpu in (None, asked.cpu) else None
+
+
+def moment(state: CpuState, code: bytes) -> Moment:
+    """What is known of ``state`` as evidence; ``code`` are the guest's bytes at its linear RIP."""
+    registers = state.registers
+    debug = state.debug
+
+    def register(name: str) -> Fact[int]:
+        value = registers.get(name)
+        return ABSENT if value is None else Known(value, "registers")
+
+    if debug.dr6 is None:
+        dr: tuple[Fact[int], ...] = (_NO_DR,) * 6
+    else:
+        source = debug.source
+        dr = tuple([_NO_DR if value is None else Known(value, source) for value in debug[:6]])
+    segments, tables = state.segments, state.tables
+    if segments is not None and state.mode != 64:
+        registers = registers | {f"{name}_base": segment.base for name, segment in segments.items()}
+    return Moment(
+        rip=Known(registers["rip"], "registers"),
+        rflags=register("rflags"),
+        rsp=register("rsp"),
+        rcx=register("rcx"),
+        cs=register("cs"),
+        cs_base=_NO_SEGMENTS if segments is None else Known(segments["cs"].base, "monitor"),
+        tr=_NO_SEGMENTS if tables is None else Known(tables.tr.selector, "monitor"),
+        cr2=register("cr2"),
+        cr4=register("cr4"),
+        debugctl=_NO_DEBUGCTL,
+        dr0=dr[0],
+        dr1=dr[1],
+        dr2=dr[2],
+        dr3=dr[3],
+        dr6=dr[4],
+        dr7=dr[5],
+        bytes=Known(code, "guest memory") if code else _NO_CODE,
+        registers=Known(registers, "registers"),
+    )

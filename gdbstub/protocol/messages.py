@@ -1,0 +1,303 @@
+"""What we say and what is answered: a function for each request, and a parser for each shape of answer.
+
+Builders return payloads (no ``$``, not escaped). Parsers take the request, for their message, and the answer;
+they raise `Refused` for ``E nn`` and ``E.text``, `Unsupported` for the empty packet, and
+`RemoteProtocolError` for what can't be an answer to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, NamedTuple
+
+from gdbstub.errors import Refused, RemoteProtocolError, Unsupported
+from gdbstub.protocol.fields import (
+    ALL,
+    ThreadId,
+    decode_hex,
+    decode_number,
+    encode_hex,
+    encode_register,
+    shown,
+)
+
+Action = Literal["c", "s", "t"]
+BreakpointType = Literal[0, 1, 2, 3, 4]
+
+SOFTWARE: Final = 0
+HARDWARE: Final = 1
+WRITE: Final = 2
+READ: Final = 3
+ACCESS: Final = 4
+
+WHY_STOPPED: Final = b"?"
+READ_REGISTERS: Final = b"g"
+START_NO_ACK: Final = b"QStartNoAckMode"
+WHICH_ACTIONS: Final = b"vCont?"
+CURRENT_THREAD: Final = b"qC"
+FIRST_THREADS: Final = b"qfThreadInfo"
+MORE_THREADS: Final = b"qsThreadInfo"
+ATTACHED: Final = b"qAttached"
+KILL: Final = b"k"
+REVERSE_STEP: Final = b"bs"
+REVERSE_CONTINUE: Final = b"bc"
+
+_ERROR = re.compile(rb"E(?:([0-9a-fA-F]{2})|\.(.*))\Z", re.DOTALL)
+
+
+class Xfer(NamedTuple):
+    """A part of an object; ``last`` when nothing follows it."""
+
+    data: bytes
+    last: bool
+
+
+class ThreadList(NamedTuple):
+    """A part of the thread list; ``last`` when nothing follows it."""
+
+    threads: tuple[ThreadId, ...]
+    last: bool
+
+
+# -- requests --------------------------------------------------------------------------------
+
+
+def read_register(number: int) -> bytes:
+    """``p``: one register, by its number in the target description."""
+    return b"p%x" % number
+
+
+def write_register(number: int, value: int, size: int) -> bytes:
+    """``P``: ``size`` bytes of ``value``, little-endian."""
+    return b"P%x=%b" % (number, encode_register(value, size))
+
+
+def write_registers(data: bytes) -> bytes:
+    """``G``: all registers at once. Not for QEMU, see `packets`."""
+    return b"G" + encode_hex(data)
+
+
+def read_memory(address: int, length: int) -> bytes:
+    """``m``: at most as many bytes as fit the stub's packet, two digits each."""
+    return b"m%x,%x" % (address, length)
+
+
+def write_memory(address: int, data: bytes) -> bytes:
+    """``M``: bytes in hex, which every stub knows."""
+    return b"M%x,%x:%b" % (address, len(data), encode_hex(data))
+
+
+def write_memory_binary(address: int, data: bytes) -> bytes:
+    """``X``: bytes as they are; the frame escapes them."""
+    return b"X%x,%x:%b" % (address, len(data), data)
+
+
+def insert_breakpoint(kind: BreakpointType, address: int, length: int) -> bytes:
+    """``Z0`` software, ``Z1`` hardware (``length`` 1 for both), ``Z2`` write, ``Z3`` read, ``Z4`` access."""
+    return b"Z%x,%x,%x" % (kind, address, length)
+
+
+def remove_breakpoint(kind: BreakpointType, address: int, length: int) -> bytes:
+    """``z``: the twin of `insert_breakpoint`, with the same arguments."""
+    return b"z%x,%x,%x" % (kind, address, length)
+
+
+def resume(action: Action) -> bytes:
+    """``s`` or ``c``: for a stub without ``vCont``; the thread is the one that ``Hc`` chose."""
+    return action.encode()
+
+
+def resume_threads(actions: Sequence[tuple[Action, ThreadId | None]]) -> bytes:
+    """``vCont``: the first action that names a thread is the one it gets; None stands for all the others."""
+    return b"vCont" + b"".join(
+        b";" + action.encode() + (b":" + thread.format() if thread is not None else b"") for action, thread in actions
+    )
+
+
+def choose_thread(operation: Literal["c", "g"], thread: ThreadId) -> bytes:
+    """``Hc``: for ``s`` and ``c``; ``Hg``: for registers and memory."""
+    return b"H" + operation.encode() + thread.format()
+
+
+def thread_alive(thread: ThreadId) -> bytes:
+    """``T``: OK if the thread is alive."""
+    return b"T" + thread.format()
+
+
+def monitor(command: str) -> bytes:
+    """``qRcmd``: a line for the stub's monitor; `Expect.MONITOR`."""
+    return b"qRcmd," + encode_hex(command.encode())
+
+
+def read_object(kind: str, annex: str, offset: int, length: int) -> bytes:
+    """``qXfer:…:read``: a part of an object; see `parse_xfer`."""
+    return b"qXfer:%b:read:%b:%x,%x" % (kind.encode(), annex.encode(), offset, length)
+
+
+def read_features(annex: str, offset: int, length: int) -> bytes:
+    """``qXfer:features:read``: a part of the target description (``target.xml`` and what it includes)."""
+    return read_object("features", annex, offset, length)
+
+
+def detach(process: int | None = None) -> bytes:
+    """``D``; with the multiprocess extension QEMU wants a process, and dies of one that it does not know."""
+    return b"D" if process is None else b"D;%x" % process
+
+
+# -- answers ---------------------------------------------------------------------------------
+
+
+def refusal(request: bytes, payload: bytes) -> Refused | None:
+    """The error that ``payload`` stands for, if it is one. The empty packet is `Unsupported`."""
+    name = shown(request)
+    if not payload:
+        return Unsupported(name)
+    found = _ERROR.match(payload) if payload[:1] == b"E" else None
+    if found is None:
+        return None
+    if found[1] is not None:
+        return Refused(name, found[1].decode())
+    return Refused(name, ".", f"The stub refused {name}: {shown(found[2])}.")
+
+
+def expect_data(request: bytes, payload: bytes) -> bytes:
+    """``payload`` itself, unless it is a refusal."""
+    error = refusal(request, payload)
+    if error is not None:
+        raise error
+    return payload
+
+
+def expect_ok(request: bytes, payload: bytes) -> None:
+    """OK, or the refusal."""
+    if payload != b"OK" and expect_data(request, payload):
+        raise _unfit(request, payload)
+
+
+def expect_hex(request: bytes, payload: bytes) -> bytes:
+    """The bytes of an answer in hex (``m``, ``p``, ``qThreadExtraInfo``)."""
+    return decode_hex(expect_data(request, payload))
+
+
+def parse_xfer(request: bytes, payload: bytes) -> Xfer:
+    """The answer to `read_object`: ``m`` and a part, or ``l`` and the last part."""
+    kind, data = expect_data(request, payload)[:1], payload[1:]
+    if kind not in (b"m", b"l"):
+        raise _unfit(request, payload)
+    return Xfer(data, kind == b"l")
+
+
+def parse_threads(request: bytes, payload: bytes) -> ThreadList:
+    """The answer to `FIRST_THREADS` and `MORE_THREADS`.
+
+    ``l`` ends the list; gdbsx writes it behind the last thread (``m0,1l``), and answers the next question
+    with the empty packet.
+    """
+    if request == MORE_THREADS and not payload:
+        return ThreadList((), True)
+    kind, names = expect_data(request, payload)[:1], payload[1:]
+    if kind not in (b"m", b"l") or (kind == b"l" and names):
+        raise _unfit(request, payload)
+    last = kind == b"l" or names.endswith(b"l")
+    names = names.removesuffix(b"l")
+    return ThreadList(tuple(ThreadId.parse(name) for name in names.split(b",") if name), last)
+
+
+def parse_current_thread(request: bytes, payload: bytes) -> ThreadId:
+    """The answer to `CURRENT_THREAD`."""
+    if not expect_data(request, payload).startswith(b"QC"):
+        raise _unfit(request, payload)
+    return ThreadId.parse(payload[2:])
+
+
+def parse_actions(request: bytes, payload: bytes) -> frozenset[str]:
+    """The answer to `WHICH_ACTIONS`: the actions, empty when the stub has no ``vCont``."""
+    if not payload or (payload.startswith(b"vCont") and payload[5:6] in (b"", b";")):
+        return frozenset(name.decode("latin-1") for name in payload[5:].split(b";") if name)
+    raise refusal(request, payload) or _unfit(request, payload)
+
+
+def parse_attached(request: bytes, payload: bytes) -> bool:
+    """The answer to `ATTACHED`: whether the stub attached to a guest that was there before it."""
+    if expect_data(request, payload) not in (b"0", b"1"):
+        raise _unfit(request, payload)
+    return payload == b"1"
+
+
+# -- the server's side -----------------------------------------------------------------------
+
+
+def format_error(code: int) -> bytes:
+    """``E nn``."""
+    return b"E%02x" % code
+
+
+def format_error_text(text: str) -> bytes:
+    """``E.text``, for a client that said ``error-message+``; one line of ASCII."""
+    return b"E." + " ".join(text.split()).encode("ascii", "replace")
+
+
+def format_xfer(data: bytes, offset: int, length: int) -> bytes:
+    """The part of ``data`` that `read_object` asked for."""
+    part = data[offset : offset + length]
+    return (b"l" if offset + length >= len(data) else b"m") + part
+
+
+def format_threads(threads: Iterable[ThreadId]) -> bytes:
+    """The whole list in one packet; ``l`` answers the next question."""
+    return b"m" + b",".join(thread.format() for thread in threads)
+
+
+class BreakpointRequest(NamedTuple):
+    """``Z`` or ``z`` as a client sent it; ``options`` is what follows (conditions, commands), as sent."""
+
+    insert: bool
+    kind: BreakpointType
+    address: int
+    length: int
+    options: bytes
+
+
+_BREAKPOINT_TYPES: Final[dict[bytes, BreakpointType]] = {b"0": 0, b"1": 1, b"2": 2, b"3": 3, b"4": 4}
+
+
+def parse_breakpoint(payload: bytes) -> BreakpointRequest:
+    """The twin of `insert_breakpoint` and `remove_breakpoint`."""
+    fields, _, options = payload[1:].partition(b";")
+    parts = fields.split(b",")
+    if payload[:1] not in (b"Z", b"z") or len(parts) != 3 or parts[0] not in _BREAKPOINT_TYPES:
+        raise RemoteProtocolError(f"The client sent {shown(payload)}, which is no breakpoint packet.")
+    kind, address, length = _BREAKPOINT_TYPES[parts[0]], decode_number(parts[1]), decode_number(parts[2])
+    return BreakpointRequest(payload[:1] == b"Z", kind, address, length, options)
+
+
+def parse_range(payload: bytes) -> tuple[int, int]:
+    """Address and length of ``m``, ``x``, ``M…:`` or ``X…:``."""
+    address, _, length = payload[1:].partition(b":")[0].partition(b",")
+    return decode_number(address), decode_number(length)
+
+
+class ThreadAction(NamedTuple):
+    """One action of ``vCont``: ``kind`` is its letter, ``argument`` its signal or its range ("start,end")."""
+
+    kind: str
+    argument: str
+    thread: ThreadId
+
+
+def parse_thread_actions(payload: bytes) -> tuple[ThreadAction, ...]:
+    """The actions of ``vCont;…``, in order; without a thread an action is for `ALL`."""
+    return tuple(_thread_action(item) for item in payload.removeprefix(b"vCont;").split(b";"))
+
+
+def _thread_action(item: bytes) -> ThreadAction:
+    action, colon, thread = item.partition(b":")
+    if not action:
+        raise RemoteProtocolError("The client sent a vCont packet with an empty action.")
+    whose = ThreadId.parse(thread) if colon else ThreadId(None, ALL)
+    return ThreadAction(action[:1].decode("latin-1"), action[1:].decode("latin-1"), whose)
+
+
+def _unfit(request: bytes, payload: bytes) -> RemoteProtocolError:
+    return RemoteProtocolError(f"The stub answered {shown(request)} with {shown(payload)}.")

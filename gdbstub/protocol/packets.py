@@ -1,0 +1,213 @@
+"""The packet table: every packet that we know, once. `find_packet` picks the row by the longest prefix.
+
+Source: gdb manual, "Packets", "General Query Packets", "Multi-letter Packets", "Stop Reply Packets";
+``qqemu.…`` QEMU's gdbstub.c.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Literal, NamedTuple
+
+Sender = Literal["client", "stub"]
+
+
+class Shape(Enum):
+    """What answers a packet. Every packet may also be refused: ``E nn``, ``E.text``, or empty (unknown)."""
+
+    NOTHING = "nothing"
+    OK = "OK"
+    HEX = "hex bytes"
+    BINARY = "bytes"
+    LIST = "m… or l"
+    TEXT = "text"
+    MONITOR = "O…, then OK; or hex text"
+    STOP = "stop reply"
+
+
+class PacketRow(NamedTuple):
+    """One packet. ``prefix`` is all of it when ``whole``. ``resumes``: the guest runs until the stop reply.
+    ``while_running``: may be sent by the client, or may come from the stub, while the guest runs."""
+
+    prefix: bytes
+    sender: Sender
+    form: str
+    shape: Shape
+    doc: str
+    whole: bool = False
+    resumes: bool = False
+    while_running: bool = False
+
+
+def _ask(form: str, shape: Shape, doc: str, *, resumes: bool = False) -> PacketRow:
+    prefix = _prefix(form)
+    return PacketRow(prefix, "client", form, shape, doc, whole=prefix == form.encode(), resumes=resumes)
+
+
+def _prefix(form: str) -> bytes:
+    return form.partition("‹")[0].encode()
+
+
+def _tell(form: str, doc: str) -> PacketRow:
+    whole = "‹" not in form
+    return PacketRow(_prefix(form), "stub", form, Shape.NOTHING, doc, whole=whole, while_running=True)
+
+
+PACKETS: Final[tuple[PacketRow, ...]] = (
+    _ask("!", Shape.OK, "Extended mode: the stub stays when the guest is gone."),
+    _ask("?", Shape.STOP, "Why is the guest stopped? QEMU removes every breakpoint and always says T05."),
+    _ask("A‹arguments›", Shape.OK, "Set the program's arguments."),
+    _ask("B‹address,mode›", Shape.OK, "Set or clear a breakpoint, the way before Z."),
+    _ask(
+        "bc",
+        Shape.STOP,
+        "Continue backwards. Kills a QEMU that did not offer ReverseContinue+.",
+        resumes=True,
+    ),
+    _ask("bs", Shape.STOP, "Step backwards. Kills a QEMU that did not offer ReverseStep+.", resumes=True),
+    _ask("c‹address›", Shape.STOP, "Continue, at an address if there is one.", resumes=True),
+    _ask("C‹signal;address›", Shape.STOP, "Continue with a signal.", resumes=True),
+    _ask("D", Shape.OK, "Detach; the guest runs. gdbsx closes without an answer."),
+    _ask("D;‹process›", Shape.OK, "Detach from one process. QEMU dies of a process it does not know."),
+    _ask("F‹result,errno›", Shape.STOP, "The answer to a file request of the guest.", resumes=True),
+    _ask("g", Shape.HEX, "Read all registers, as the target description orders them; xx: unavailable."),
+    _ask("G‹bytes›", Shape.OK, "Write all registers. QEMU shifts them unless the CPU is in 64-bit code."),
+    _ask("Hc‹thread›", Shape.OK, "Choose the thread for c and s."),
+    _ask("Hg‹thread›", Shape.OK, "Choose the thread for everything else."),
+    _ask("H‹operation,thread›", Shape.OK, "Choose the thread for another operation."),
+    _ask("i‹address,cycles›", Shape.STOP, "Step by clock cycles.", resumes=True),
+    _ask("I‹signal›", Shape.STOP, "Step by a cycle with a signal.", resumes=True),
+    _ask("k", Shape.NOTHING, "Kill the guest. QEMU ends."),
+    _ask("m‹address,length›", Shape.HEX, "Read memory; may answer fewer bytes."),
+    _ask("M‹address,length:bytes›", Shape.OK, "Write memory, bytes in hex."),
+    _ask("p‹number›", Shape.HEX, "Read one register. QEMU 7.2 knows it once target.xml was read."),
+    _ask("P‹number=bytes›", Shape.OK, "Write one register."),
+    _ask("R‹xx›", Shape.NOTHING, "Restart the guest (extended mode)."),
+    _ask("r", Shape.NOTHING, "Reset the guest."),
+    _ask("s‹address›", Shape.STOP, "Step one instruction, at an address if there is one.", resumes=True),
+    _ask("S‹signal;address›", Shape.STOP, "Step with a signal.", resumes=True),
+    _ask("t‹address:pattern,mask›", Shape.STOP, "Search memory backwards."),
+    _ask("T‹thread›", Shape.OK, "Is the thread alive?"),
+    _ask("x‹address,length›", Shape.BINARY, "Read memory as bytes."),
+    _ask("X‹address,length:bytes›", Shape.OK, "Write memory, bytes as they are."),
+    _ask("Z0,‹address,kind›", Shape.OK, "Insert a software breakpoint."),
+    _ask("Z1,‹address,kind›", Shape.OK, "Insert a hardware breakpoint."),
+    _ask("Z2,‹address,length›", Shape.OK, "Insert a write watchpoint."),
+    _ask("Z3,‹address,length›", Shape.OK, "Insert a read watchpoint; KVM has none."),
+    _ask("Z4,‹address,length›", Shape.OK, "Insert an access watchpoint."),
+    _ask("z0,‹address,kind›", Shape.OK, "Remove a software breakpoint."),
+    _ask("z1,‹address,kind›", Shape.OK, "Remove a hardware breakpoint."),
+    _ask("z2,‹address,length›", Shape.OK, "Remove a write watchpoint."),
+    _ask("z3,‹address,length›", Shape.OK, "Remove a read watchpoint."),
+    _ask("z4,‹address,length›", Shape.OK, "Remove an access watchpoint."),
+    _ask("vAttach;‹process›", Shape.STOP, "Attach to a process."),
+    _ask("vCont?", Shape.TEXT, "Which actions does vCont know?"),
+    _ask("vCont;‹actions›", Shape.STOP, "Resume threads, each with its action.", resumes=True),
+    _ask("vCtrlC", Shape.OK, "Interrupt the guest (non-stop mode)."),
+    _ask("vFile:‹operation›", Shape.TEXT, "A file operation on the stub's side."),
+    _ask("vFlashErase:‹address,length›", Shape.OK, "Erase flash memory."),
+    _ask("vFlashWrite:‹address:bytes›", Shape.OK, "Write flash memory."),
+    _ask("vFlashDone", Shape.OK, "Finish writing flash memory."),
+    _ask("vKill;‹process›", Shape.OK, "Kill a process. QEMU ends."),
+    _ask("vMustReplyEmpty", Shape.TEXT, "Must be answered with the empty packet."),
+    _ask("vRun;‹program;arguments›", Shape.STOP, "Start a program."),
+    _ask("vStopped", Shape.STOP, "The next pending stop (non-stop mode)."),
+    _ask("QAgent:‹op›", Shape.OK, "Use the in-process agent."),
+    _ask("QAllow:‹op:value›", Shape.OK, "Allow or forbid kinds of requests."),
+    _ask("QCatchSyscalls:‹numbers›", Shape.OK, "Report system calls."),
+    _ask("QDisableRandomization:‹value›", Shape.OK, "Load programs at fixed addresses."),
+    _ask("QMemTags:‹address,length:type:tags›", Shape.OK, "Write memory tags."),
+    _ask("QNonStop:‹value›", Shape.OK, "Non-stop mode on or off."),
+    _ask("QPassSignals:‹signals›", Shape.OK, "Pass these signals without a stop."),
+    _ask("QProgramSignals:‹signals›", Shape.OK, "Deliver these signals."),
+    _ask("QStartNoAckMode", Shape.OK, "No more acknowledgments, once this is answered."),
+    _ask("QThreadEvents:‹value›", Shape.OK, "Report the start and the end of threads."),
+    _ask("Qbtrace:‹op›", Shape.OK, "Branch tracing."),
+    _ask("QTDP:‹…›", Shape.OK, "Define a tracepoint."),
+    _ask("QTDPsrc:‹…›", Shape.OK, "The source text of a tracepoint."),
+    _ask("QTBuffer:‹…›", Shape.OK, "The tracepoint buffer."),
+    _ask("Qqemu.PhyMemMode:‹value›", Shape.OK, "Memory packets take physical addresses (QEMU)."),
+    _ask("Qqemu.sstep=‹bits›", Shape.OK, "What a step holds back: interrupts, timers (QEMU)."),
+    _ask("qAttached", Shape.TEXT, "Was the guest attached to (1) or started (0)?"),
+    _ask("qAttached:‹process›", Shape.TEXT, "The same for one process."),
+    _ask("qC", Shape.TEXT, "The current thread."),
+    _ask("qCRC:‹address,length›", Shape.TEXT, "A checksum of memory."),
+    _ask("qGetTIBAddr:‹thread›", Shape.TEXT, "The Windows thread information block."),
+    _ask("qGetTLSAddr:‹thread,offset,lm›", Shape.TEXT, "The address of a thread-local variable."),
+    _ask("qHostInfo", Shape.TEXT, "What the host is (lldb)."),
+    _ask("qL‹…›", Shape.TEXT, "List threads, the way before qfThreadInfo."),
+    _ask("qMemTags:‹address,length:type›", Shape.LIST, "Read memory tags."),
+    _ask("qOffsets", Shape.TEXT, "Where the sections were loaded."),
+    _ask("qP‹mode,thread›", Shape.TEXT, "What a thread is, the way before qThreadExtraInfo."),
+    _ask("qProcessInfo", Shape.TEXT, "What the process is (lldb)."),
+    _ask("qRcmd,‹hex text›", Shape.MONITOR, "A command for the stub's monitor."),
+    _ask("qSearch:memory:‹address;length;pattern›", Shape.TEXT, "Search memory."),
+    _ask("qSupported", Shape.TEXT, "What each side can."),
+    _ask("qSupported:‹features›", Shape.TEXT, "What each side can."),
+    _ask("qSymbol:‹value:name›", Shape.TEXT, "Offer to look symbols up."),
+    _ask("qTStatus", Shape.TEXT, "Is a trace experiment running?"),
+    _ask("qThreadExtraInfo,‹thread›", Shape.HEX, "What a thread is; QEMU is silent for an unknown one."),
+    _ask("qfThreadInfo", Shape.LIST, "The thread list, first part. gdbsx ends it with l in the same packet."),
+    _ask("qsThreadInfo", Shape.LIST, "The thread list, next part."),
+    _ask("qXfer:‹object:operation:annex:offset,length›", Shape.TEXT, "Read or write an object in parts."),
+    _ask("qXfer:features:read:‹annex:offset,length›", Shape.LIST, "The target description, in parts."),
+    _ask("qqemu.PhyMemMode", Shape.TEXT, "Do memory packets take physical addresses (QEMU)?"),
+    _ask("qqemu.sstep", Shape.TEXT, "What a step holds back (QEMU)."),
+    _ask("qqemu.sstepbits", Shape.TEXT, "What a step can hold back (QEMU)."),
+    _ask("qqemu.Supported", Shape.TEXT, "The names of QEMU's own packets."),
+    _tell("T‹signal pairs›", "The guest stopped; pairs tell the thread, the reason and some registers."),
+    _tell("S‹signal›", "The guest stopped."),
+    _tell("W‹status;process›", "The guest ended by itself."),
+    _tell("X‹signal;process›", "The guest was ended by a signal."),
+    _tell("N", "Nothing is left that runs."),
+    _tell("O‹hex text›", "Text from the guest's console or the monitor."),
+    _tell("F‹call,arguments›", "The guest asks for a file operation."),
+)
+"""In ``form`` the prefix ends at ``‹``; what stands between the quotes is the packet's own."""
+
+
+class _Index(NamedTuple):
+    whole: dict[bytes, PacketRow]
+    prefixes: tuple[tuple[int, dict[bytes, PacketRow]], ...]  # by length, the longest first
+
+
+def _index(sender: Sender) -> _Index:
+    rows = [row for row in PACKETS if row.sender == sender]
+    whole = {row.prefix: row for row in rows if row.whole}
+    lengths = sorted({len(row.prefix) for row in rows if not row.whole}, reverse=True)
+    by_length = (
+        (length, {row.prefix: row for row in rows if not row.whole and len(row.prefix) == length}) for length in lengths
+    )
+    return _Index(whole, tuple(by_length))
+
+
+_INDEX: Final[dict[Sender, _Index]] = {"client": _index("client"), "stub": _index("stub")}
+
+
+def find_packet(payload: bytes, sender: Sender = "client") -> PacketRow | None:
+    """The row of ``payload``, or None for a packet that we don't know."""
+    whole, prefixes = _INDEX[sender]
+    if (row := whole.get(payload)) is not None:
+        return row
+    for length, rows in prefixes:
+        if (row := rows.get(payload[:length])) is not None:
+            return row
+    return None
+
+
+def packet_table_markdown() -> str:
+    """The table as a page for ``docs/packets.md``."""
+    lines = [
+        "# Packets",
+        "",
+        "Generated from `gdbstub/protocol/packets.py`. Any request may also be answered `E nn`, `E.text`,",
+        "or the empty packet (unknown). *Runs* marks the requests after which the guest runs.",
+    ]
+    for sender, title in (("client", "Requests"), ("stub", "From the stub, while the guest runs")):
+        lines += ["", f"## {title}", "", "| packet | answer | runs | what it is |", "|---|---|---|---|"]
+        for row in PACKETS:
+            if row.sender == sender:
+                form = row.form.replace("|", "\\|")
+                runs = "yes" if row.resumes else ""
+                lines.append(f"| `{form}` | {row.shape.value} | {runs} | {row.doc} |")
+    return "\n".join(lines) + "\n"

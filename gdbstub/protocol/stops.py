@@ -1,0 +1,224 @@
+"""Stop replies: ``T S W X N O F``, as values, and back to packets.
+
+A stop reply says that the guest stopped, seldom why: QEMU's is ``T05thread:p01.01;`` for a step, a software
+and a hardware breakpoint alike. Source: gdb manual, "Stop Reply Packets"; QEMU 7.2 pads the address of a
+watchpoint with zeros, QEMU 10 does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal, NamedTuple, assert_never
+
+from gdbstub.errors import RemoteProtocolError
+from gdbstub.protocol.fields import (
+    ThreadId,
+    decode_hex,
+    decode_number,
+    decode_pairs,
+    encode_hex,
+    encode_number,
+    encode_pairs,
+    shown,
+)
+
+WatchKind = Literal["write", "read", "access"]
+
+_WATCHES: dict[str, WatchKind] = {"watch": "write", "rwatch": "read", "awatch": "access"}
+_WATCH_KEYS = {kind: key for key, kind in _WATCHES.items()}
+_FORKS = frozenset(("fork", "vfork", "vforkdone", "exec", "clone", "create"))
+_NAMED = _FORKS | {"library", "replaylog", "syscall_entry", "syscall_return"}
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+class Watch(NamedTuple):
+    """A watchpoint was hit; ``address`` is what the stub says, which need not be the first byte watched."""
+
+    kind: WatchKind
+    address: int
+
+
+class SoftwareBreak(NamedTuple):
+    """A software breakpoint (``swbreak``); the program counter has been put back on it."""
+
+
+class HardwareBreak(NamedTuple):
+    """A hardware breakpoint (``hwbreak``)."""
+
+
+class NamedReason(NamedTuple):
+    """Another reason of the gdb manual (``library``, ``replaylog``, ``fork``…), kept as sent."""
+
+    name: str
+    value: str
+
+
+StopReason = Watch | SoftwareBreak | HardwareBreak | NamedReason
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The guest stopped with ``signal``. ``registers`` are the expedited ones: number, bytes in target order.
+    ``others`` holds the pairs that are no reasons (``core``) or that we don't know."""
+
+    signal: int
+    thread: ThreadId | None = None
+    reasons: tuple[StopReason, ...] = ()
+    registers: tuple[tuple[int, bytes], ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+    raw: str = field(default="", compare=False)
+
+    @property
+    def reason(self) -> StopReason | None:
+        """The first reason that the stub gave, if any."""
+        return self.reasons[0] if self.reasons else None
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The guest ended by itself with exit status ``code`` (``W``)."""
+
+    code: int
+    process: int | None = None
+    raw: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """The guest was ended by ``signal`` (``X``)."""
+
+    signal: int
+    process: int | None = None
+    raw: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoResumed:
+    """Nothing is left that runs (``N``)."""
+
+    raw: str = field(default="N", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOutput:
+    """Text from the guest's console or the monitor (``O``); the guest goes on."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileRequest:
+    """The guest asks its debugger for a file operation (``F``) and waits for the answer."""
+
+    call: str
+    arguments: tuple[str, ...]
+
+
+Stop = Stopped | Exited | Terminated | NoResumed | ConsoleOutput | FileRequest
+
+
+@lru_cache(maxsize=256)
+def parse_stop(payload: bytes) -> Stop:
+    """The stop that ``payload`` tells of. Raises `RemoteProtocolError` when it is no stop reply."""
+    match payload[:1]:
+        case b"T":
+            return _parse_t(payload)
+        case b"S":
+            return Stopped(_signal(payload, payload[1:]), raw=payload.decode("latin-1"))
+        case b"W":
+            return Exited(*_parse_end(payload), payload.decode("latin-1"))
+        case b"X":
+            return Terminated(*_parse_end(payload), payload.decode("latin-1"))
+        case b"N" if payload == b"N":
+            return NoResumed()
+        case b"O" if payload != b"OK":
+            return ConsoleOutput(decode_hex(payload[1:]))
+        case b"F":
+            call, *arguments = payload[1:].decode("latin-1").split(",")
+            return FileRequest(call, tuple(arguments))
+        case _:
+            raise RemoteProtocolError(f"The stub sent {shown(payload)} where a stop reply belongs.")
+
+
+def _signal(payload: bytes, digits: bytes) -> int:
+    if len(digits) != 2:
+        raise RemoteProtocolError(f"The stub sent the stop reply {shown(payload)}, which has no two-digit signal.")
+    return decode_number(digits)
+
+
+def _parse_t(payload: bytes) -> Stopped:
+    signal = _signal(payload, payload[1:3])
+    thread: ThreadId | None = None
+    reasons: list[StopReason] = []
+    registers: list[tuple[int, bytes]] = []
+    others: list[tuple[str, str]] = []
+    for key, value in decode_pairs(payload[3:]):
+        if key == "thread":
+            thread = ThreadId.parse(value.encode("latin-1"))
+        elif key in _WATCHES:
+            reasons.append(Watch(_WATCHES[key], decode_number(value.encode("latin-1"))))
+        elif key == "swbreak":
+            reasons.append(SoftwareBreak())
+        elif key == "hwbreak":
+            reasons.append(HardwareBreak())
+        elif key in _NAMED:
+            reasons.append(NamedReason(key, value))
+        elif _HEX.issuperset(key) and _HEX.issuperset(value):
+            registers.append((decode_number(key.encode()), decode_hex(value.encode())))
+        else:
+            others.append((key, value))
+    return Stopped(signal, thread, tuple(reasons), tuple(registers), tuple(others), payload.decode("latin-1"))
+
+
+def _parse_end(payload: bytes) -> tuple[int, int | None]:
+    """The number and the process of ``Wnn;process:p`` or ``Xnn;process:p``."""
+    number, _, rest = payload[1:].partition(b";")
+    processes = [value for key, value in decode_pairs(rest) if key == "process"]
+    return decode_number(number), decode_number(processes[0].encode("latin-1")) if processes else None
+
+
+def format_stop(stop: Stop) -> bytes:
+    """The payload of ``stop``; `parse_stop` reads it back as an equal value."""
+    match stop:
+        case Stopped():
+            return _format_t(stop)
+        case Exited(code=code, process=process):
+            return b"W%02x" % code + _format_process(process)
+        case Terminated(signal=signal, process=process):
+            return b"X%02x" % signal + _format_process(process)
+        case NoResumed():
+            return b"N"
+        case ConsoleOutput(text=text):
+            return b"O" + encode_hex(text)
+        case FileRequest(call=call, arguments=arguments):
+            return b"F" + ",".join((call, *arguments)).encode("latin-1")
+        case _:
+            assert_never(stop)
+
+
+def _format_process(process: int | None) -> bytes:
+    return b"" if process is None else b";process:" + encode_number(process)
+
+
+def _format_t(stop: Stopped) -> bytes:
+    pairs = [(f"{number:02x}", encode_hex(data).decode()) for number, data in stop.registers]
+    if stop.thread is not None:
+        pairs.append(("thread", stop.thread.format().decode()))
+    pairs += [_reason_pair(reason) for reason in stop.reasons]
+    pairs += stop.others
+    return b"T%02x" % stop.signal + encode_pairs(pairs)
+
+
+def _reason_pair(reason: StopReason) -> tuple[str, str]:
+    match reason:
+        case Watch(kind=kind, address=address):
+            return _WATCH_KEYS[kind], f"{address:x}"
+        case SoftwareBreak():
+            return "swbreak", ""
+        case HardwareBreak():
+            return "hwbreak", ""
+        case NamedReason(name=name, value=value):
+            return name, value
+        case _:
+            assert_never(reason)

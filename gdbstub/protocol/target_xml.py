@@ -1,0 +1,307 @@
+"""Target descriptions: XML to `RegisterLayout` and back.
+
+The XML comes from the stub, so nothing in it is trusted: no entities, nothing fetched but the annexes that
+the caller hands in, bounds on size, nesting and numbers. The ``<!DOCTYPE target SYSTEM "gdb-target.dtd">``
+that every description carries is accepted and ignored. Namespaces are not resolved: the prefix of
+``xi:include`` is declared in that DTD alone, and QEMU leaves it out of the document.
+
+Source: gdb manual, "Target Description Format".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from gdbstub.errors import RemoteProtocolError
+from gdbstub.protocol.fields import shown
+from gdbstub.protocol.layout import (
+    Enumeration,
+    Feature,
+    Field,
+    Flags,
+    Register,
+    RegisterLayout,
+    Structure,
+    Type,
+    Union,
+    Vector,
+    make_layout,
+)
+
+if TYPE_CHECKING:
+    from xml.dom.minidom import Element
+
+ROOT: Final = "target.xml"
+MAX_DOCUMENT: Final = 1 << 20
+"""Bytes of one annex; the largest that gdb's stubs send (AArch64 with SME) are below 64 KiB."""
+MAX_ELEMENTS: Final = 20_000
+MAX_NESTING: Final = 16
+MAX_INCLUDES: Final = 64
+
+_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19})\Z")
+_HEADER = '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n'
+
+
+def parse_description(fetch: Mapping[str, bytes], root: str = ROOT) -> RegisterLayout:
+    """The layout that ``fetch[root]`` and the annexes it includes describe.
+
+    Raises `RemoteProtocolError` for XML that is broken or not a description, an annex that is missing or that
+    includes itself, and anything beyond the bounds.
+    """
+    reading = _Reading(fetch)
+    reading.document(root, ())
+    return make_layout(reading.registers, reading.features, reading.architecture, reading.osabi)
+
+
+def annexes_wanted(xml: bytes) -> tuple[str, ...]:
+    """The annexes that one document includes, each once: what to fetch before `parse_description`."""
+    hrefs = (_attribute(node, "href") for node in _walk(_parse(xml)) if _is_include(node))
+    return tuple(dict.fromkeys(hrefs))
+
+
+class _Reading:
+    """What has been read of a description so far."""
+
+    def __init__(self, fetch: Mapping[str, bytes]) -> None:
+        self.registers: list[Register] = []
+        self.features: list[Feature] = []
+        self.architecture: str | None = None
+        self.osabi: str | None = None
+        self._fetch = fetch
+        self._number = 0
+        self._includes = 0
+
+    def document(self, annex: str, trail: tuple[str, ...]) -> None:
+        if annex in trail:
+            raise RemoteProtocolError(f"The target description includes {_named(annex)} within itself.")
+        if annex not in self._fetch:
+            raise RemoteProtocolError(f"The target description needs {_named(annex)}, which the stub did not send.")
+        self._includes += 1
+        if self._includes > MAX_INCLUDES:
+            raise RemoteProtocolError(f"The target description has more than {MAX_INCLUDES} parts.")
+        element = _parse(self._fetch[annex])
+        if element.tagName == "feature":
+            self._feature(element, (*trail, annex))
+        elif element.tagName == "target":
+            self._target(element, (*trail, annex))
+        else:
+            raise RemoteProtocolError(f"The target description {_named(annex)} is a <{element.tagName[:32]}>.")
+
+    def _target(self, element: Element, trail: tuple[str, ...]) -> None:
+        for node in _children(element):
+            if _is_include(node):
+                self.document(_attribute(node, "href"), trail)
+            elif node.tagName == "feature":
+                self._feature(node, trail)
+            elif node.tagName == "architecture":
+                self.architecture = _text(node)
+            elif node.tagName == "osabi":
+                self.osabi = _text(node)
+
+    def _feature(self, element: Element, trail: tuple[str, ...]) -> None:
+        name = _attribute(element, "name")
+        types: list[Type] = []
+        place = len(self.features)
+        for node in _children(element):
+            if _is_include(node):
+                self.document(_attribute(node, "href"), trail)
+            elif node.tagName == "reg":
+                self._register(node, name)
+            elif (known := _parse_type(node)) is not None:
+                types.append(known)
+        self.features.insert(place, Feature(name, tuple(types)))
+
+    def _register(self, node: Element, feature: str) -> None:
+        number = _optional_number(node, "regnum")
+        if number is None:
+            number = self._number
+        self._number = number + 1
+        self.registers.append(
+            Register(
+                name=_attribute(node, "name"),
+                bits=_number(node, "bitsize"),
+                number=number,
+                offset=0,
+                type=node.getAttribute("type") or "int",
+                group=node.getAttribute("group") or None,
+                feature=feature,
+            )
+        )
+
+
+def _parse(xml: bytes) -> Element:
+    """The root element, with every bound checked."""
+    from xml.parsers.expat import ExpatError  # with the next, 10 ms that only a handshake needs
+
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.expatbuilder import parseString
+
+    if len(xml) > MAX_DOCUMENT:
+        raise RemoteProtocolError(f"The target description has a part of more than {MAX_DOCUMENT} bytes.")
+    try:
+        root = parseString(xml.decode(), namespaces=False).documentElement
+    except DefusedXmlException:
+        raise RemoteProtocolError("The target description declares entities, which is not allowed.") from None
+    except (ExpatError, ValueError, LookupError) as error:
+        raise RemoteProtocolError(f"The target description is not XML: {shown(str(error).encode())}.") from None
+    if root is None:
+        raise RemoteProtocolError("The target description is empty.")
+    for count, _ in enumerate(_walk(root)):
+        if count >= MAX_ELEMENTS:
+            raise RemoteProtocolError(f"The target description has more than {MAX_ELEMENTS} elements.")
+    return root
+
+
+def _children(element: Element) -> list[Element]:
+    return [node for node in element.childNodes if node.nodeType == node.ELEMENT_NODE]
+
+
+def _walk(root: Element) -> Iterator[Element]:
+    """Every element, parents first, in document order; refuses a tree that is too deep."""
+    stack = [(root, 1)]
+    while stack:
+        node, depth = stack.pop()
+        if depth > MAX_NESTING:
+            raise RemoteProtocolError(f"The target description nests elements deeper than {MAX_NESTING}.")
+        yield node
+        stack += [(child, depth + 1) for child in reversed(_children(node))]
+
+
+def _is_include(node: Element) -> bool:
+    return node.tagName.rpartition(":")[2] == "include"
+
+
+def _text(node: Element) -> str:
+    return "".join(part.data for part in node.childNodes if part.nodeType == part.TEXT_NODE).strip()
+
+
+def _named(annex: str) -> str:
+    return shown(annex.encode())
+
+
+def _attribute(node: Element, name: str) -> str:
+    value = node.getAttribute(name)
+    if not value:
+        raise RemoteProtocolError(f"The target description has a <{node.tagName[:32]}> without {name}.")
+    return value
+
+
+def _optional_number(node: Element, name: str) -> int | None:
+    value = node.getAttribute(name)
+    if not value:
+        return None
+    if not _NUMBER.match(value):
+        raise RemoteProtocolError(f"The target description has {name}={_named(value)} where a number belongs.")
+    return int(value, 16 if value[:2] in ("0x", "0X") else 10)
+
+
+def _number(node: Element, name: str) -> int:
+    _attribute(node, name)
+    return _optional_number(node, name) or 0
+
+
+def _fields(node: Element) -> tuple[Field, ...]:
+    """``<field>`` elements; an absent name is an empty one (padding)."""
+    return tuple(
+        Field(
+            child.getAttribute("name"),
+            child.getAttribute("type") or None,
+            _optional_number(child, "start"),
+            _optional_number(child, "end"),
+        )
+        for child in _children(node)
+        if child.tagName == "field"
+    )
+
+
+def _values(node: Element) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (_attribute(child, "name"), _number(child, "value")) for child in _children(node) if child.tagName == "evalue"
+    )
+
+
+def _parse_type(node: Element) -> Type | None:
+    """The type that ``node`` defines; None for an element that we don't know, which gdb skips as well."""
+    match node.tagName:
+        case "vector":
+            return Vector(_attribute(node, "id"), _attribute(node, "type"), _number(node, "count"))
+        case "union":
+            return Union(_attribute(node, "id"), _fields(node))
+        case "struct":
+            return Structure(_attribute(node, "id"), _optional_number(node, "size"), _fields(node))
+        case "flags":
+            return Flags(_attribute(node, "id"), _number(node, "size"), _fields(node))
+        case "enum":
+            return Enumeration(_attribute(node, "id"), _number(node, "size"), _values(node))
+        case _:
+            return None
+
+
+# -- the way back ----------------------------------------------------------------------------
+
+
+class _Tag(NamedTuple):
+    name: str
+    attributes: tuple[tuple[str, str | int | None], ...]
+    children: tuple[_Tag, ...] = ()
+
+
+def format_description(layout: RegisterLayout) -> bytes:
+    """One document that `parse_description` reads back as an equal layout: the server's ``target.xml``.
+
+    Registers go to the feature that they name, and features keep their order.
+    """
+    lines = [_HEADER + "<target>"]
+    if layout.architecture is not None:
+        lines.append(f"  <architecture>{escape(layout.architecture)}</architecture>")
+    if layout.osabi is not None:
+        lines.append(f"  <osabi>{escape(layout.osabi)}</osabi>")
+    for feature in layout.features:
+        own = tuple(_register_tag(register) for register in layout.registers if register.feature == feature.name)
+        types = tuple(_type_tag(known) for known in feature.types)
+        lines += _render(_Tag("feature", (("name", feature.name),), types + own), 1)
+    return ("\n".join([*lines, "</target>"]) + "\n").encode()
+
+
+def _render(tag: _Tag, depth: int) -> list[str]:
+    pad = "  " * depth
+    attributes = "".join(f' {name}="{escape(str(value))}"' for name, value in tag.attributes if value is not None)
+    if not tag.children:
+        return [f"{pad}<{tag.name}{attributes}/>"]
+    inner = [line for child in tag.children for line in _render(child, depth + 1)]
+    return [f"{pad}<{tag.name}{attributes}>", *inner, f"{pad}</{tag.name}>"]
+
+
+def _register_tag(register: Register) -> _Tag:
+    attributes = (
+        ("name", register.name),
+        ("bitsize", register.bits),
+        ("regnum", register.number),
+        ("type", register.type),
+        ("group", register.group),
+    )
+    return _Tag("reg", attributes)
+
+
+def _field_tags(fields: tuple[Field, ...]) -> tuple[_Tag, ...]:
+    return tuple(
+        _Tag("field", (("name", it.name), ("start", it.start), ("end", it.end), ("type", it.type))) for it in fields
+    )
+
+
+def _type_tag(known: Type) -> _Tag:
+    match known:
+        case Vector(id=name, type=element, length=length):
+            return _Tag("vector", (("id", name), ("type", element), ("count", length)))
+        case Union(id=name, fields=fields):
+            return _Tag("union", (("id", name),), _field_tags(fields))
+        case Structure(id=name, size=size, fields=fields):
+            return _Tag("struct", (("id", name), ("size", size)), _field_tags(fields))
+        case Flags(id=name, size=size, fields=fields):
+            return _Tag("flags", (("id", name), ("size", size)), _field_tags(fields))
+        case Enumeration(id=name, size=size, values=values):
+            tags = tuple(_Tag("evalue", (("name", value), ("value", number))) for value, number in values)
+            return _Tag("enum", (("id", name), ("size", size)), tags)

@@ -1,0 +1,104 @@
+"""One stop, kept: what every pane, trace row and reply is made from. Plain frozen data, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from gdbstub.x86.evidence import Action, Evidence, Frame, Mode
+from gdbstub.x86.explanation import Explanation
+
+DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "registers", "unknown"]
+
+
+class DebugState(NamedTuple):
+    """DR0-3, DR6 and DR7 of the guest's own vCPU, and where they were read. None is unknown."""
+
+    dr0: int | None = None
+    dr1: int | None = None
+    dr2: int | None = None
+    dr3: int | None = None
+    dr6: int | None = None
+    dr7: int | None = None
+    source: DebugRegisterSource = "unknown"
+
+
+class Segment(NamedTuple):
+    """A segment register with its hidden part. ``attributes`` is the descriptor's second doubleword, masked."""
+
+    selector: int
+    base: int
+    limit: int
+    attributes: int
+
+
+class DescriptorTables(NamedTuple):
+    """GDTR and IDTR (base, limit); LDTR and TR with their hidden parts."""
+
+    gdt: tuple[int, int]
+    idt: tuple[int, int]
+    ldt: Segment
+    tr: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class CpuState:
+    """One vCPU while it is stopped.
+
+    ``registers`` maps the names of the target description to values (``eflags`` is called ``rflags``, and the
+    32-bit names are widened to ``rax``…), in the description's order, at most 64 bits wide; x87 and SSE registers
+    are left out. ``segments`` and ``tables`` are None where the backend doesn't show them.
+    """
+
+    cpu: int
+    registers: dict[str, int]
+    debug: DebugState
+    mode: Mode
+    cpl: int | None
+    segments: dict[str, Segment] | None = None
+    tables: DescriptorTables | None = None
+    halted: bool | None = None
+
+    @property
+    def rip(self) -> int:
+        return self.registers["rip"]
+
+    @property
+    def pc(self) -> int:
+        """The linear address of the next instruction: CS base + RIP, as breakpoints see it."""
+        if self.segments is None or self.mode == 64:
+            return self.registers["rip"]
+        return (self.segments["cs"].base + self.registers["rip"]) & 0xFFFF_FFFF
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtEvent:
+    """A vector that was caught at its handler. ``frame`` is None where the stack could not be read."""
+
+    vector: int
+    handler: int
+    frame: Frame | None
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecord:
+    """Stop number ``number`` of this session, with all that was seen and all that was concluded.
+
+    ``code`` is the guest's bytes at ``state.pc`` (our own int3s taken out), empty where unreadable. ``ended`` is
+    set when the guest is gone (shut down, killed, or its stub lost): there is nothing behind it to read.
+    """
+
+    number: int
+    cpu: int
+    action: Action
+    reply: str
+    state: CpuState
+    evidence: Evidence
+    explanation: Explanation
+    code: bytes = b""
+    event: CaughtEvent | None = None
+    ended: bool = False
+    seconds: float = 0.0
+    """Since the session began, by a monotonic clock."""
+    notes: tuple[str, ...] = field(default=())
+    """What dr6 itself did around this stop that a user must know ("the breakpoint at 0x… was lifted")."""

@@ -1,0 +1,131 @@
+"""From what was read at a stop to the record of it: evidence, explanation, record. Plain functions of their input."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gdbstub.breakpoints import BreakpointTable
+from gdbstub.protocol.stops import ConsoleOutput, FileRequest, Stop, Stopped, Watch
+from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
+from gdbstub.x86.evidence import (
+    NOTHING_KNOWN,
+    Action,
+    Armed,
+    CodeBytes,
+    Evidence,
+    Fact,
+    Frame,
+    Known,
+    Mode,
+    Moment,
+    Platform,
+    SteppedOver,
+    Unknown,
+)
+from gdbstub.x86.explain import explain
+
+_ACTIONS: dict[Action, Fact[Action]] = {action: Known(action, "our own request") for action in Action}
+_AT_HANDLER: tuple[Fact[bool], Fact[bool]] = (
+    Known(False, "our table of caught handlers"),
+    Known(True, "our table of caught handlers"),
+)
+_MODES: dict[Mode, Fact[Mode]] = {16: Known(16, "CS"), 32: Known(32, "CS"), 64: Known(64, "CS")}
+_CPLS = tuple(Known(cpl, "CS") for cpl in range(4))
+_NO_VECTOR = Unknown("the stop is not at a caught handler")
+_NO_FRAME = Unknown("the handler's stack could not be read")
+_NO_LAST = Unknown("no event was caught before")
+_NO_CPL = Unknown("this stub does not show CS")
+GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
+"""Stands where there is no vCPU left to read."""
+
+
+class Sight(NamedTuple):
+    """All that was read at one stop. ``before`` is what was last seen of this vCPU, None on the first stop."""
+
+    stop: Stop
+    state: CpuState
+    code: bytes
+    moment: Moment
+    before: Moment | None
+    event: CaughtEvent | None = None
+    windows: tuple[CodeBytes, ...] = ()
+    frame_mode: Mode | None = None
+    last_frame: Frame | None = None
+
+
+def reply_text(stop: Stop) -> str:
+    """The stop reply as the stub sent it."""
+    return "" if isinstance(stop, ConsoleOutput | FileRequest) else stop.raw
+
+
+def evidence_of(
+    sight: Sight,
+    action: Action,
+    platform: Platform,
+    armed: tuple[Armed, ...],
+    stepped: tuple[SteppedOver, ...],
+) -> Evidence:
+    """What `explain` may know of this stop."""
+    state, event = sight.state, sight.event
+    vector: Fact[int] = _NO_VECTOR
+    handler: Fact[int] = _NO_VECTOR
+    frame: Fact[Frame] = _NO_VECTOR
+    if event is not None:
+        vector, handler = Known(event.vector, "IDT"), Known(event.handler, "IDT")
+        frame = _NO_FRAME if event.frame is None else Known(event.frame, "guest stack")
+    return Evidence(
+        platform=platform,
+        reply=Known(reply_text(sight.stop), "stop reply"),
+        action=_ACTIONS[action],
+        mode=_MODES[state.mode],
+        cpl=_NO_CPL if state.cpl is None else _CPLS[state.cpl],
+        before=sight.before or NOTHING_KNOWN,
+        after=sight.moment,
+        vector=vector,
+        at_handler=_AT_HANDLER[event is not None],
+        handler=handler,
+        frame=frame,
+        frame_mode=_NO_VECTOR if sight.frame_mode is None else _MODES[sight.frame_mode],
+        last_frame=_NO_LAST if sight.last_frame is None else Known(sight.last_frame, "guest stack"),
+        code=sight.windows,
+        breakpoints=Known(armed, "our table"),
+        stepped=stepped,
+    )
+
+
+def record_of(sight: Sight, number: int, action: Action, evidence: Evidence, seconds: float) -> StopRecord:
+    """Explain and keep."""
+    return StopRecord(
+        number,
+        sight.state.cpu,
+        action,
+        reply_text(sight.stop),
+        sight.state,
+        evidence,
+        explain(evidence),
+        sight.code,
+        sight.event,
+        not isinstance(sight.stop, Stopped),
+        seconds,
+    )
+
+
+def hits(table: BreakpointTable, sight: Sight) -> list[int]:
+    """Numbers of the user's breakpoints that this stop satisfies."""
+    if not isinstance(sight.stop, Stopped):
+        return []
+    watched = [reason.address for reason in sight.stop.reasons if isinstance(reason, Watch)]
+    pc, event = sight.state.pc, sight.event
+    found = []
+    for row in table:
+        if row.hidden or not row.enabled or row.address is None:
+            continue
+        if row.kind == "catch":
+            met = event is not None and row.vector == event.vector
+        elif row.kind == "execute":
+            met = row.address == pc
+        else:
+            met = any(row.address <= address < row.address + row.length for address in watched)
+        if met:
+            found.append(row.number)
+    return found

@@ -1,0 +1,160 @@
+"""What was seen at a stop: facts with their sources, and unknowns with their reasons.
+
+A `Fact` is `Known(value, source)` or `Unknown(why)`; there is no third form and no default of zero.
+`Evidence` is everything that `explain` may look at: it is built by the debugger from a live stop, by
+`evidence_json` from a file, and by tests from literals.
+
+Addresses are linear unless the name says otherwise; ``rip`` values are offsets in CS, as registers hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Known(NamedTuple, Generic[T]):
+    """A fact: its value and where it comes from ("stop reply", "monitor", "registers", "our table", …)."""
+
+    value: T
+    source: str
+
+
+class Unknown(NamedTuple):
+    """A fact that could not be read, and why in one clause ("gdbsx does not report DR6")."""
+
+    why: str
+
+
+Fact = Known[T] | Unknown
+
+ABSENT = Unknown("not given")
+
+
+class Action(str, Enum):
+    """What the debugger had asked the guest to do when it stopped (`action` of a trace row)."""
+
+    STEP = "step"
+    CONTINUE = "continue"
+    INTERRUPT = "interrupt"
+    ATTACH = "attach"
+
+
+Mode = Literal[16, 32, 64]
+BreakpointKind = Literal["execute", "write", "access", "io", "software"]
+Owner = Literal["debugger", "debugger-leak", "guest", "hypervisor", "unknown"]
+
+
+class Armed(NamedTuple):
+    """A breakpoint that was armed while the guest ran. ``address`` is linear (a port for ``io``);
+    ``slot`` is the debug register it is known to use, or None."""
+
+    owner: Owner
+    kind: BreakpointKind
+    address: int
+    length: int
+    slot: int | None = None
+
+
+class SteppedOver(NamedTuple):
+    """An instruction that the debugger single-stepped with TF set in the guest (KVM, Xen without MTF), and
+    which may have saved that TF in guest memory (PUSHF, INT n, exceptions, SYSCALL)."""
+
+    address: int
+    bytes: bytes
+
+
+class CodeBytes(NamedTuple):
+    """Guest bytes as they stood at the stop, our own int3s already taken out. ``address`` is linear."""
+
+    address: int
+    bytes: bytes
+
+
+class Frame(NamedTuple):
+    """The exception frame that the CPU pushed, as read at the handler's first instruction.
+
+    ``rsp``/``ss`` are pushed always in 64-bit mode and on a change of privilege otherwise; ``error_code`` only
+    for the vectors that have one. SDM vol. 3A 6.12-6.14.
+    """
+
+    rip: int
+    cs: int
+    rflags: int
+    rsp: int | None = None
+    ss: int | None = None
+    error_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One vCPU at one instant."""
+
+    rip: Fact[int] = ABSENT
+    rflags: Fact[int] = ABSENT
+    rsp: Fact[int] = ABSENT
+    rcx: Fact[int] = ABSENT
+    cs: Fact[int] = ABSENT
+    cs_base: Fact[int] = ABSENT
+    tr: Fact[int] = ABSENT
+    cr2: Fact[int] = ABSENT
+    cr4: Fact[int] = ABSENT
+    debugctl: Fact[int] = ABSENT
+    dr0: Fact[int] = ABSENT
+    dr1: Fact[int] = ABSENT
+    dr2: Fact[int] = ABSENT
+    dr3: Fact[int] = ABSENT
+    dr6: Fact[int] = ABSENT
+    dr7: Fact[int] = ABSENT
+    bytes: Fact[bytes] = ABSENT
+    """Guest bytes at linear ``rip``."""
+    registers: Fact[Mapping[str, int]] = ABSENT
+    """The whole general registers by name, ``rflags``, and segment bases as ``fs_base``…; for the addresses
+    that an instruction touched. Other names in it are not looked at."""
+
+
+NOTHING_KNOWN = Moment()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Who ran the guest. ``backend`` is a profile name of `gdbstub.backends` ("qemu-tcg", "qemu-kvm", "gdbsx",
+    "generic"); ``guest`` is "hvm" or "pv". ``vendor`` is that of the guest's CPUID."""
+
+    backend: Fact[str] = ABSENT
+    version: Fact[str] = ABSENT
+    vendor: Fact[Literal["intel", "amd"]] = ABSENT
+    guest: Fact[Literal["hvm", "pv"]] = ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one stop. ``before`` is the state when the guest was last resumed (or the state
+    that the user gave), ``after`` the state at the stop. ``reply`` is the stop reply as the stub sent it."""
+
+    platform: Platform = field(default_factory=Platform)
+    reply: Fact[str] = ABSENT
+    action: Fact[Action] = ABSENT
+    mode: Fact[Mode] = ABSENT
+    cpl: Fact[int] = ABSENT
+    before: Moment = NOTHING_KNOWN
+    after: Moment = NOTHING_KNOWN
+    vector: Fact[int] = ABSENT
+    """The vector whose handler the guest stands at; Unknown when the stop is not at a handler."""
+    at_handler: Fact[bool] = ABSENT
+    """True when the guest stands at the first instruction of ``vector``'s handler."""
+    handler: Fact[int] = ABSENT
+    frame: Fact[Frame] = ABSENT
+    frame_mode: Fact[Mode] = ABSENT
+    """The mode of the interrupted code, where it may differ from the handler's ``mode``."""
+    last_frame: Fact[Frame] = ABSENT
+    """The frame of the event that this vCPU's handler caught before this one; known where that handler is
+    thought to have returned there. It tells which instructions ran since."""
+    code: tuple[CodeBytes, ...] = ()
+    breakpoints: Fact[tuple[Armed, ...]] = ABSENT
+    """The debugger's breakpoints that were armed; ``Known((), …)`` when there were none."""
+    stepped: tuple[SteppedOver, ...] = ()

@@ -1,0 +1,177 @@
+"""Vectors, exception frames, error codes and IDT gates. SDM vol. 3A 6.3-6.15; APM vol. 2 chapter 8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from gdbstub.x86.evidence import Frame, Mode
+
+ExceptionClass = Literal["fault", "trap", "abort", "interrupt", "either"]
+
+
+class Vector(NamedTuple):
+    """``kind`` is "either" for #DB, which is a fault or a trap by its cause, and "interrupt" where the saved RIP
+    says nothing about an instruction."""
+
+    number: int
+    mnemonic: str
+    title: str
+    kind: ExceptionClass
+    has_error_code: bool
+
+    @property
+    def name(self) -> str:
+        """ "#DB" where the manuals have such a name, else "vector 32"."""
+        return f"#{self.mnemonic.upper()}" if self.mnemonic else f"vector {self.number}"
+
+
+VECTORS = (
+    Vector(0, "de", "divide error", "fault", False),
+    Vector(1, "db", "debug exception", "either", False),
+    Vector(2, "nmi", "non-maskable interrupt", "interrupt", False),
+    Vector(3, "bp", "breakpoint", "trap", False),
+    Vector(4, "of", "overflow", "trap", False),
+    Vector(5, "br", "BOUND range exceeded", "fault", False),
+    Vector(6, "ud", "invalid opcode", "fault", False),
+    Vector(7, "nm", "device not available", "fault", False),
+    Vector(8, "df", "double fault", "abort", True),
+    Vector(9, "", "coprocessor segment overrun", "abort", False),
+    Vector(10, "ts", "invalid TSS", "fault", True),
+    Vector(11, "np", "segment not present", "fault", True),
+    Vector(12, "ss", "stack-segment fault", "fault", True),
+    Vector(13, "gp", "general protection", "fault", True),
+    Vector(14, "pf", "page fault", "fault", True),
+    Vector(16, "mf", "x87 floating-point error", "fault", False),
+    Vector(17, "ac", "alignment check", "fault", True),
+    Vector(18, "mc", "machine check", "abort", False),
+    Vector(19, "xm", "SIMD floating-point exception", "fault", False),
+    Vector(20, "ve", "virtualization exception", "fault", False),
+    Vector(21, "cp", "control protection exception", "fault", True),
+    Vector(28, "hv", "hypervisor injection exception", "interrupt", False),
+    Vector(29, "vc", "VMM communication exception", "fault", True),
+    Vector(30, "sx", "security exception", "fault", True),
+)
+_BY_NUMBER = {row.number: row for row in VECTORS}
+_BY_NAME = {row.mnemonic: row for row in VECTORS if row.mnemonic}
+
+
+def vector(which: int | str) -> Vector:
+    """The vector of that number (0-255) or name ("db", "#DB", "14", "0xe"); ValueError with one sentence."""
+    if isinstance(which, str):
+        named = _BY_NAME.get(which.strip().removeprefix("#").lower())
+        if named is not None:
+            return named
+        try:
+            number = int(which, 0)
+        except ValueError:
+            raise ValueError(f"{which!r} is neither a vector's name (db, bp, pf, …) nor a number.") from None
+    else:
+        number = which
+    if not 0 <= number <= 255:
+        raise ValueError(f"Vector {number} does not exist; they go from 0 to 255.")
+    return _BY_NUMBER.get(number) or Vector(number, "", "interrupt", "interrupt", False)
+
+
+def frame_size(mode: Mode, *, has_error_code: bool, privilege_change: bool = False) -> int:
+    """Bytes that the CPU pushed, in the handler's mode. 64-bit mode pushes SS:RSP always; real mode (16) pushes
+    no error code and never SS:SP, so ``privilege_change`` there means a 16-bit gate of protected mode."""
+    width = mode // 8
+    words = 5 if mode == 64 or privilege_change else 3
+    return (words + has_error_code) * width
+
+
+def parse_frame(
+    stack: bytes, mode: Mode, *, has_error_code: bool, privilege_change: bool | None = None
+) -> Frame | None:
+    """The frame at the handler's first instruction from the bytes at SS:RSP, or None where they are too few.
+
+    ``privilege_change`` None means: decide by the saved CS and whether the bytes are enough (a CPL 3 selector: yes).
+    """
+    width = mode // 8
+    words = [int.from_bytes(stack[at : at + width], "little") for at in range(0, len(stack) - width + 1, width)]
+    error_code = None
+    if has_error_code and words:
+        error_code, *words = words
+    if len(words) < 3:
+        return None
+    if privilege_change is None:
+        privilege_change = bool(words[1] & 3) and mode != 16
+    rip, cs, rflags = words[0], words[1] & 0xFFFF, words[2]
+    if mode != 64 and not privilege_change:
+        return Frame(rip, cs, rflags, None, None, error_code)
+    if len(words) < 5:
+        return None
+    return Frame(rip, cs, rflags, words[3], words[4] & 0xFFFF, error_code)
+
+
+PAGE_FAULT_BITS = (
+    (0, "protection violation", "page not present"),
+    (1, "write", "read"),
+    (2, "user mode", "supervisor mode"),
+    (3, "reserved bit set in a paging entry", ""),
+    (4, "instruction fetch", ""),
+    (5, "protection key", ""),
+    (6, "shadow stack access", ""),
+    (15, "SGX", ""),
+    (31, "RMP violation", ""),
+)
+"""SDM vol. 3A 4.7; bit 31: APM vol. 2 8.4.2."""
+
+TABLES = ("GDT", "IDT", "LDT", "IDT")
+
+
+def describe_error_code(number: int, error_code: int) -> str:
+    """What the error code of vector ``number`` says: #PF by its bits, the others as a selector."""
+    if number == 14:
+        said = [on if error_code >> bit & 1 else off for bit, on, off in PAGE_FAULT_BITS]
+        return ", ".join(text for text in said if text)
+    if number in (8, 17, 30) or error_code == 0:
+        return f"{error_code:#x}"
+    if number in (10, 11, 12, 13):
+        table = TABLES[error_code >> 1 & 3]
+        index = error_code >> 3 & 0x1FFF
+        entry = f"vector {index}" if table == "IDT" else f"selector {error_code & 0xFFF8:#x}"
+        return f"{table} {entry}" + (", while another event was delivered" if error_code & 1 else "")
+    return f"{error_code:#x}"
+
+
+class Gate(NamedTuple):
+    """One entry of the interrupt table. ``type`` is the descriptor type (0xE interrupt, 0xF trap, 5 task gate), None
+    in real mode. ``offset`` is in the code segment ``selector``."""
+
+    offset: int
+    selector: int
+    type: int | None
+    ist: int
+    dpl: int
+    present: bool
+
+
+GATE_SIZES = {16: 4, 32: 8, 64: 16}
+
+
+def parse_gate(data: bytes, mode: Mode) -> Gate | None:
+    """An entry of the real-mode vector table (16), of a 32-bit IDT (8 bytes) or of a long-mode IDT (16 bytes);
+    None where ``data`` is too short. Mode is that of the table: long mode is 64 whatever CS.L says."""
+    if len(data) < GATE_SIZES[mode]:
+        return None
+    low = int.from_bytes(data[0:2], "little")
+    selector = int.from_bytes(data[2:4], "little")
+    if mode == 16:
+        return Gate(low, selector, None, 0, 0, True)
+    attributes = int.from_bytes(data[4:6], "little")
+    kind = attributes >> 8 & 0xF
+    offset = low | int.from_bytes(data[6:8], "little") << 16
+    if kind in (6, 7):  # 16-bit gates have no upper half
+        offset = low
+    ist = 0
+    if mode == 64:
+        offset |= int.from_bytes(data[8:12], "little") << 32
+        ist = attributes & 7
+    return Gate(offset, selector, kind, ist, attributes >> 13 & 3, bool(attributes >> 15))
+
+
+def names(vectors: Iterable[int]) -> str:
+    """ "#DB, #BP, vector 32"."""
+    return ", ".join(vector(number).name for number in vectors)

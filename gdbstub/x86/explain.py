@@ -1,0 +1,176 @@
+"""`explain`: evidence in, explanation out. Rules stand in phases; all are asked, and all that hold are reported.
+
+A stop is one of two kinds. Where the guest stands at a handler of its own (``at_handler``) it is a *guest event*,
+and DR6, the frame and the code tell why. Everything else is a *debugger event*: the hypervisor took it for us, the
+guest's DR6 says nothing about it, and the reply, RIP and our own breakpoints tell why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gdbstub.x86 import (
+    contradictions,
+    rules_debugger,
+    rules_guest,
+    rules_stop,
+    rules_swallowed,
+    rules_vectors,
+    rules_watch,
+)
+from gdbstub.x86.advice import advise
+from gdbstub.x86.debug_registers import BS, DR6_INIT, cause_names, decode_dr6
+from gdbstub.x86.evidence import Evidence, Unknown
+from gdbstub.x86.explanation import Cause, Confidence, ExitDr6, Explanation, GuestDr6
+from gdbstub.x86.scene import Event, Found, Scene, known
+from gdbstub.x86.sentences import summarize
+from gdbstub.x86.unknowns import missing
+
+SceneRule = Callable[[Scene], Iterator[Found]]
+EventRule = Callable[[Event], Iterator[Found]]
+
+STOP_PHASES: tuple[tuple[str, tuple[SceneRule, ...]], ...] = (
+    ("the kind of stop", rules_stop.RULES),
+    ("watchpoints", rules_watch.RULES),
+    ("the debugger's own stops", rules_debugger.RULES),
+    ("the guest's events that the hypervisor took", rules_swallowed.RULES),
+)
+LAST_PHASE: tuple[SceneRule, ...] = rules_debugger.LAST_RULES
+"""Asked only where nothing else holds."""
+EVENT_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
+    ("other vectors", rules_vectors.RULES),
+    ("#DB", rules_guest.RULES),
+)
+STOP_RULES = tuple(rule for _, rules in STOP_PHASES for rule in rules)
+
+RANK: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
+NO_EXIT = ExitDr6(None, "unknown")
+STEP_EXIT = ExitDr6(DR6_INIT | BS, "reconstructed")
+NOTHING = Found(Cause("unknown", "unknown", "none", "possible", ("the evidence accounts for no cause",)))
+
+
+def explain(evidence: Evidence) -> Explanation:
+    """Why the guest stopped. Never raises; ``causes`` is never empty, the surest first."""
+    scene = Scene(evidence)
+    return _event(scene) if scene.at_handler else _stop(scene)
+
+
+def _rank(found: Found) -> int:
+    return RANK[found.cause.confidence]
+
+
+def _stop(scene: Scene) -> Explanation:
+    found = [row for rule in STOP_RULES for row in rule(scene)]
+    if not found:
+        found = [row for rule in LAST_PHASE for row in rule(scene)] or [NOTHING]
+    if len(found) > 1:
+        found.sort(key=_rank)
+    evidence = scene.evidence
+    main = found[0]
+    against = tuple(text for check in contradictions.STOP_RULES for text in check(scene, found))
+    plain = main.cause is rules_debugger.STEPPED and len(found) == 1
+    return Explanation(
+        summarize(found, evidence),
+        tuple([row.cause for row in found]),
+        _left_over(scene),
+        STEP_EXIT if plain else _exit_dr6(found),
+        main.instruction,
+        against,
+        () if plain else missing(scene, None, main.cause),
+        () if plain and not scene.kvm else advise(scene, None, found),
+    )
+
+
+def _left_over(scene: Scene) -> GuestDr6 | None:
+    """The guest's DR6 at a stop of the debugger: all of it is from before."""
+    value = scene.evidence.after.dr6
+    if isinstance(value, Unknown):
+        return None
+    return _unchanged(value.value)
+
+
+_seen: dict[int, GuestDr6] = {}
+
+
+def _unchanged(value: int) -> GuestDr6:
+    found = _seen.get(value)
+    if found is None:
+        decoded = decode_dr6(value)
+        found = GuestDr6(value, (), decoded.names, decoded.reserved_wrong)
+        if len(_seen) < 4096:
+            _seen[value] = found
+    return found
+
+
+def _exit_dr6(found: list[Found]) -> ExitDr6:
+    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes."""
+    value = 0
+    for row in found:
+        cause = row.cause
+        if cause.owner != "debugger" or cause.confidence == "possible":
+            continue
+        if cause.cause == "single-step":
+            value |= BS
+        elif cause.cause in ("instruction-breakpoint", "data-write", "data-access"):
+            if cause.slot is None or not 0 <= cause.slot <= 3:
+                return NO_EXIT
+            value |= 1 << cause.slot
+    return ExitDr6(DR6_INIT | value, "reconstructed") if value else NO_EXIT
+
+
+def _event(scene: Scene) -> Explanation:
+    event = Event(scene)
+    rules = rules_guest.RULES if event.vector in (1, None) else rules_vectors.RULES
+    found = [row for rule in rules for row in rule(event)] or [_no_cause(event)]
+    found.sort(key=_rank)
+    against = tuple(text for check in contradictions.EVENT_RULES for text in check(event, found))
+    return Explanation(
+        summarize(found, scene.evidence),
+        tuple(row.cause for row in found),
+        _guest_dr6(event, found),
+        NO_EXIT,
+        found[0].instruction,
+        against,
+        missing(scene, event, found[0].cause),
+        advise(scene, event, found),
+    )
+
+
+def _no_cause(event: Event) -> Found:
+    if event.causes is None:
+        because = "DR6 is not known, and the code in front of the saved RIP shows no cause"
+    elif event.causes:
+        because = f"DR6 shows {', '.join(cause_names(event.causes))}, which the other registers do not bear out"
+    else:
+        because = "DR6 shows no cause, and the code in front of the saved RIP is not known to be INT1"
+    return Found(Cause("unknown", "unknown", "none", "possible", (because,)))
+
+
+CAUSE_BITS = {
+    "general-detect": "BD",
+    "single-step": "BS",
+    "branch-step": "BS",
+    "task-switch": "BT",
+    "bus-lock": "BLD",
+    "rtm": "RTM",
+}
+
+
+def _guest_dr6(event: Event, found: list[Found]) -> GuestDr6 | None:
+    """The guest's DR6 with the bits that this event set told from those left over."""
+    dr6 = event.dr6
+    if dr6 is None:
+        return None
+    claimed = set()
+    if event.vector in (1, None):
+        for row in found:
+            claimed.add(CAUSE_BITS.get(row.cause.cause) or f"B{row.cause.slot}")
+    return GuestDr6(
+        dr6.value,
+        tuple(name for name in dr6.names if name in claimed),
+        tuple(name for name in dr6.names if name not in claimed),
+        dr6.reserved_wrong,
+    )
+
+
+__all__ = ["EVENT_PHASES", "STOP_PHASES", "explain", "known"]

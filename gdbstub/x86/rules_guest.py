@@ -1,0 +1,299 @@
+"""Phases D and L: why the guest's own handler of vector 1 runs, from DR6, DR7, the frame and the code.
+
+Every bit of DR6 is asked. B0-B3 are replaced by each #DB; BD, BS and BT stay until software clears them, so one that DR6
+had before proves nothing by itself. A rule says ``certain`` only where each fact that could refute it is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
+from gdbstub.x86.decode import shape
+from gdbstub.x86.evidence import Owner
+from gdbstub.x86.explanation import Cause, CauseName, Class, Confidence
+from gdbstub.x86.registers import DEBUGCTL_BTF
+from gdbstub.x86.scene import Event, Executed, Found, known
+
+INSTRUCTION = ("SDM 3B 18.3.1.1",)
+DATA = ("SDM 3B 18.3.1.2",)
+SINGLE_STEP = ("SDM 3B 18.3.1.4",)
+DR6 = ("SDM 3B 18.2.3",)
+REINJECTED = ("QEMU kvm_handle_debug", "KVM kvm_deliver_exception_payload")
+
+SLOT_CAUSES: dict[str, tuple[CauseName, Class]] = {
+    "execute": ("instruction-breakpoint", "fault"),
+    "write": ("data-write", "trap"),
+    "access": ("data-access", "trap"),
+    "io": ("io-breakpoint", "trap"),
+}
+LEAKS = frozenset(("pushf", "gate"))
+TAKES_TF_AWAY = frozenset(("popf", "iret"))
+
+
+def owner(event: Event) -> Owner:
+    """A #DB in the guest's handler belongs to the guest; with nothing but DR6 it is not known whose it was."""
+    return "unknown" if event.frame is None and event.dr7 is None else "guest"
+
+
+def breakpoints(event: Event) -> Iterator[Found]:
+    """B0-B3: each by what DR7 says its register is for."""
+    if event.causes is None or event.causes & B_MASK == 0:
+        return
+    for n in range(4):
+        if not event.causes >> n & 1:
+            continue
+        if event.dr7 is None:
+            yield from _any_kind(event, n)
+        elif event.dr7.enabled >> n & 1:
+            slot = event.dr7.slots[n]
+            if slot.type == "execute":
+                yield from _execute(event, slot)
+            else:
+                yield from _data(event, slot)
+
+
+def _any_kind(event: Event, n: int) -> Iterator[Found]:
+    """DR7 is not known: what the register is for is open."""
+    address = event.addresses[n]
+    because = (f"DR6.B{n} is set", "DR7 is not known, so what kind of breakpoint it is stays open")
+    for kind, (name, klass) in SLOT_CAUSES.items():
+        elsewhere = address is not None and event.at is not None and address != event.at
+        if kind == "io" or (kind == "execute" and elsewhere):
+            continue
+        yield Found(Cause(name, owner(event), klass, "possible", because, DR6, n), None, address)
+
+
+def _execute(event: Event, slot: Slot) -> Iterator[Found]:
+    n = slot.number
+    address = event.addresses[n]
+    because: tuple[str, ...] = (f"DR6.B{n} is set", f"DR7 enables DR{n} for instructions")
+    level: Confidence = "possible"
+    if address is not None and event.at is not None:
+        if address != event.at:
+            return
+        because = (*because, "the saved RIP is DRn: the instruction there has not run")
+        level = "certain" if event.exact_address else "likely"
+    yield Found(
+        Cause("instruction-breakpoint", owner(event), "fault", level, because, INSTRUCTION, n),
+        event.next_instruction(),
+        event.at if address is None else address,
+    )
+
+
+def _data(event: Event, slot: Slot) -> Iterator[Found]:
+    """Data and I/O. The access is over; which instruction made it is read from what ran before the saved RIP."""
+    n = slot.number
+    address = event.addresses[n]
+    name, klass = SLOT_CAUSES[slot.type]
+    because = [f"DR6.B{n} is set", f"DR7 enables DR{n} for {'I/O' if slot.type == 'io' else 'data'}"]
+    culprit: Executed | None = None
+    if address is not None:
+        agrees = event.uses_port if slot.type == "io" else event.hits
+        culprit = event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
+    if culprit is not None:
+        because.append("the instruction before the saved RIP accesses what it covers")
+    level: Confidence = "certain" if culprit is not None else "likely"
+    if slot.type == "io" and not event.de:
+        because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")
+        level = "likely" if culprit is not None else "possible"
+    shown = culprit or event.culprit(lambda candidate: _could(candidate, slot))
+    cause = Cause(name, owner(event), klass, level, tuple(because), DATA, n)
+    yield Found(cause, event.instruction(shown), address)
+
+
+def _could(candidate: Executed, slot: Slot) -> bool:
+    """Whether the instruction is of the kind that the breakpoint watches, its address aside."""
+    if slot.type == "io":
+        return candidate.shape.port_size > 0
+    return any(operand.writes or slot.type == "access" for operand in candidate.shape.memory)
+
+
+def general_detect(event: Event) -> Iterator[Found]:
+    """BD: a fault of the MOV DR at the saved RIP."""
+    if event.causes is None or not event.causes & BD:
+        return
+    following = event.next_shape()
+    level: Confidence = "possible"
+    because: tuple[str, ...] = ("DR6.BD is set",)
+    if following is not None:
+        if "mov-dr" not in following.traits:
+            return
+        because = (*because, "the instruction at the saved RIP accesses a debug register")
+        level = "certain" if event.new(BD) else "likely"
+    cause = Cause("general-detect", owner(event), "fault", level, because, ("SDM 3B 18.2.4",))
+    yield Found(cause, event.next_instruction())
+
+
+def single_step(event: Event) -> Iterator[Found]:
+    """BS: TF was set when the instruction began, or (DEBUGCTL.BTF) a branch was taken."""
+    if event.causes is None or not event.causes & BS:
+        return
+    new, tf = event.new(BS), event.tf
+    last = event.last_instruction()
+    if new is False and tf is False and not (last is not None and last.shape.traits & TAKES_TF_AWAY):
+        return
+    because = ["DR6.BS is set"]
+    if new:
+        because.append("it was clear before")
+    if tf is not None:
+        because.append(f"TF is {int(tf)} in the saved RFLAGS")
+    level = _step_level(event)
+    debugctl = known(event.scene.evidence.before.debugctl)
+    name: CauseName = "single-step"
+    exact = event.exact
+    if debugctl is not None and debugctl & DEBUGCTL_BTF and (exact is None or "branch" in exact.shape.traits):
+        name = "branch-step"
+        because.append("DEBUGCTL.BTF was set")
+    elif level == "certain" and not _no_branch_step(event, debugctl):
+        level = "likely"
+        because.append("DEBUGCTL.BTF is not known")
+    whose = owner(event)
+    if whose == "guest" and leaked(event):
+        whose = "debugger-leak"
+        because.append("the debugger stepped over an instruction that saves TF in the guest's memory")
+    elif tf is None and event.dr7 is not None:
+        whose = "unknown"
+    yield Found(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last))
+
+
+def _step_level(event: Event) -> Confidence:
+    new, tf = event.new(BS), event.tf
+    if new:
+        return "certain" if tf else "likely"
+    if not tf or event.causes is None:
+        return "possible"
+    if not event.front or event.front[-1] == 0xF1:
+        return "possible"
+    return "likely" if event.causes & (B_MASK | BD) else "certain"
+
+
+def _no_branch_step(event: Event, debugctl: int | None) -> bool:
+    """Whether this can be no branch step: BTF is off, TCG has none, or no branch ran."""
+    exact = event.exact
+    return debugctl is not None or event.scene.tcg or (exact is not None and "branch" not in exact.shape.traits)
+
+
+def leaked(event: Event) -> bool:
+    """Whether a step of the debugger can have put TF into the guest's memory (KVM, Xen without MTF)."""
+    if not (event.scene.kvm or event.scene.xen):
+        return False
+    for stepped in event.scene.evidence.stepped:
+        what = shape(stepped.bytes, event.scene.mode)
+        if what is not None and what.traits & LEAKS:
+            return True
+    return False
+
+
+def task_switch(event: Event) -> Iterator[Found]:
+    """BT: the new task's TSS has its T flag set."""
+    if event.causes is None or not event.causes & BT:
+        return
+    before, after = known(event.scene.evidence.before.tr), known(event.scene.evidence.after.tr)
+    switched = before is not None and after is not None and before != after
+    because = ["DR6.BT is set"]
+    if switched:
+        because.append("TR names another task than before")
+    new = event.new(BT)
+    level: Confidence = "certain" if new and switched else "likely" if new or switched else "possible"
+    yield Found(Cause("task-switch", owner(event), "trap", level, tuple(because), DR6), event.next_instruction())
+
+
+def bus_lock(event: Event) -> Iterator[Found]:
+    """BLD is 0: a locked access crossed a cache line, or was to uncached memory, at CPL > 0."""
+    if event.causes is None or not event.causes & BLD:
+        return
+    culprit = event.culprit(lambda candidate: "lock" in candidate.shape.traits)
+    new = event.new(BLD)
+    because = ["DR6.BLD is 0 (active low)"]
+    if culprit is not None:
+        because.append("the instruction before the saved RIP locks the bus")
+    level: Confidence = "possible"
+    if new and event.cpl == 3:
+        level = "certain" if culprit is not None else "likely"
+    sources = ("SDM 3B 18.2.3", "Linux buslock.rst")
+    cause = Cause("bus-lock", owner(event), "trap", level, tuple(because), sources)
+    yield Found(cause, event.instruction(culprit or event.last_instruction()))
+
+
+def transaction(event: Event) -> Iterator[Found]:
+    """RTM is 0: the #DB came inside a transaction, which was rolled back to its XBEGIN."""
+    if event.causes is None or not event.causes & RTM:
+        return
+    following = event.next_shape()
+    because = ["DR6.RTM is 0 (active low)"]
+    level: Confidence = "possible"
+    if following is not None and "xbegin" in following.traits:
+        because.append("the instruction at the saved RIP is XBEGIN")
+        level = "certain" if event.new(RTM) else "likely"
+    cause = Cause("rtm", owner(event), "trap", level, tuple(because), DR6)
+    yield Found(cause, event.next_instruction())
+
+
+def nothing_new(event: Event) -> bool:
+    """DR6 is known and this event added no bit to it."""
+    return event.causes is not None and (event.causes == 0 or event.causes == event.old)
+
+
+def icebp(event: Event) -> Iterator[Found]:
+    """INT1 (F1) sets no bit at all, so it is seen only in the code."""
+    because: tuple[str, ...]
+    if event.dr6 is not None and event.dr6.reinjected and event.behind_code[:1] == b"\xf1":
+        because = ("the instruction at the saved RIP is F1", "DR6 shows a #DB that was injected again")
+        sources = ("KVM handle_exception_nmi", *REINJECTED)
+        yield Found(Cause("icebp", owner(event), "trap", "likely", because, sources), event.next_instruction())
+        return
+    if event.front[-1:] != b"\xf1":
+        return
+    culprit = event.culprit(lambda candidate: "icebp" in candidate.shape.traits)
+    because = ("the byte in front of the saved RIP is F1",)
+    level: Confidence = "possible"
+    if event.causes is not None:
+        fresh = event.causes if event.old is None else event.causes & ~event.old
+        if event.causes == 0:
+            level, because = "certain", (*because, "DR6 has no bit for a cause")
+        elif nothing_new(event):
+            level, because = "likely", (*because, "DR6 has no new bit")
+        elif event.old is not None and fresh and (culprit is None or event.shadow(culprit) is None):
+            return
+    cause = Cause("icebp", owner(event), "trap", level, because, ("SDM 3B 18.2.3", "kvm-unit-tests debug.c"))
+    yield Found(cause, event.instruction(culprit))
+
+
+def int_1(event: Event) -> Iterator[Found]:
+    """INT 1 (CD 01) goes through vector 1 without being a #DB: DR6 stays as it was."""
+    if event.front[-2:] != b"\xcd\x01":
+        return
+    because: tuple[str, ...] = ("the bytes in front of the saved RIP are CD 01",)
+    level: Confidence = "possible"
+    if nothing_new(event):
+        level, because = "certain", (*because, "DR6 has no new bit")
+    elif event.old is not None and event.causes is not None:
+        return
+    culprit = event.culprit(lambda candidate: candidate.shape.interrupt == 1)
+    cause = Cause("software-interrupt", owner(event), "none", level, because, ("SDM 2A INT n",))
+    yield Found(cause, event.instruction(culprit))
+
+
+def injected(event: Event) -> Iterator[Found]:
+    """A #DB without any bit, and no INT1 to account for it: a hypervisor put it there without a payload."""
+    if event.causes != 0 or not event.front or event.front[-1] == 0xF1 or event.front[-2:] == b"\xcd\x01":
+        return
+    if event.behind_code[:1] == b"\xf1":
+        return
+    because = ("DR6 has no bit for a cause", "neither INT1 nor INT 1 is in front of the saved RIP")
+    level: Confidence = "likely" if event.dr6 is not None and event.dr6.reinjected else "possible"
+    yield Found(Cause("injected", "hypervisor", "none", level, because, ("KVM KVM_GUESTDBG_INJECT_DB",)))
+
+
+RULES = (
+    general_detect,
+    single_step,
+    breakpoints,
+    task_switch,
+    bus_lock,
+    transaction,
+    icebp,
+    int_1,
+    injected,
+)

@@ -1,0 +1,120 @@
+"""The guest's own debug events that the hypervisor took for the debugger, so that the guest never saw them.
+
+KVM hands every #DB to the debugger while it steps (`handle_exception_nmi`, `db_interception`); Xen pauses the domain
+for every #DB and #BP once gdbsx is attached (`domain_pause_for_debugger`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.x86.debug_registers import DR7_GD, Slot, covered
+from gdbstub.x86.decode import shape
+from gdbstub.x86.evidence import Action
+from gdbstub.x86.explanation import Cause
+from gdbstub.x86.registers import TF
+from gdbstub.x86.rules_debugger import progress
+from gdbstub.x86.rules_watch import accessed, slot_cause
+from gdbstub.x86.scene import Found, Scene, known
+
+KVM = ("QEMU kvm_handle_debug", "KVM handle_exception_nmi", "KVM db_interception")
+XEN = ("Xen domain_pause_for_debugger",)
+STUCK = "a step was asked for and RIP has not moved"
+TAKEN = "KVM gave this #DB to the debugger: the guest has not seen it"
+
+
+def _live_slots(scene: Scene) -> list[tuple[Slot, int]]:
+    """The guest's own breakpoints that were live: none while KVM runs with the debugger's registers."""
+    if any(armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ()):
+        return []
+    return [(slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if at is not None]
+
+
+def instruction_breakpoint(scene: Scene) -> Iterator[Found]:
+    """A step that stays where it is because the guest's own execute breakpoint faults before the instruction."""
+    if not scene.kvm or progress(scene):
+        return
+    for slot, address in _live_slots(scene):
+        if slot.type == "execute" and address == scene.pc:
+            because = (STUCK, f"the guest's own DR{slot.number} breaks on this instruction", TAKEN)
+            cause = Cause(
+                "instruction-breakpoint",
+                "guest",
+                "fault",
+                "likely",
+                because,
+                ("SDM 3B 18.3.1.1", *KVM),
+                slot.number,
+            )
+            yield Found(cause, scene.decoded(scene.pc), address)
+
+
+def data_breakpoint(scene: Scene) -> Iterator[Found]:
+    """The stepped instruction accessed what a data breakpoint of the guest covers."""
+    if not scene.kvm or scene.action is not Action.STEP or not progress(scene):
+        return
+    for slot, address in _live_slots(scene):
+        if slot.type not in ("write", "access"):
+            continue
+        culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
+        if verified:
+            because = (f"the stepped instruction accesses what the guest's own DR{slot.number} covers", TAKEN)
+            name = slot_cause(slot)
+            sources = ("SDM 3B 18.3.1.2", *KVM)
+            yield Found(Cause(name, "guest", "trap", "likely", because, sources, slot.number), culprit, address)
+
+
+def guest_trap_flag(scene: Scene) -> Iterator[Found]:
+    """The guest had set TF itself when the debugger stepped."""
+    rflags = known(scene.evidence.before.rflags)
+    if scene.kvm and scene.action is Action.STEP and rflags is not None and rflags & TF and progress(scene):
+        because = (
+            "the guest itself had TF set before the step",
+            TAKEN,
+            "KVM clears the guest's TF when stepping ends",
+        )
+        sources = ("SDM 3B 18.3.1.4", "KVM kvm_arch_vcpu_ioctl_set_guest_debug", "KVM kvm_get_rflags")
+        yield Found(Cause("single-step", "guest", "trap", "possible", because, sources), scene.stepped_instruction())
+
+
+def general_detect(scene: Scene) -> Iterator[Found]:
+    """A step that stays on a MOV DR while DR7.GD is set."""
+    dr7 = known(scene.evidence.after.dr7)
+    here = shape(scene.code_at(scene.pc), scene.mode)
+    if progress(scene) or here is None or "mov-dr" not in here.traits or dr7 is None or not dr7 & DR7_GD:
+        return
+    because = (STUCK, "the instruction there accesses a debug register and DR7.GD is set", TAKEN)
+    cause = Cause("general-detect", "guest", "fault", "likely", because, ("SDM 3B 18.2.4", *KVM))
+    yield Found(cause, scene.decoded(scene.pc))
+
+
+def icebp(scene: Scene) -> Iterator[Found]:
+    """A step that stays on an INT1: KVM on Intel leaves RIP at the F1, Xen on AMD too."""
+    here = shape(scene.code_at(scene.pc), scene.mode)
+    if progress(scene) or here is None or "icebp" not in here.traits or not (scene.kvm or scene.xen):
+        return
+    because = (STUCK, "the instruction there is INT1 (F1), whose exit leaves RIP on it")
+    cause = Cause("icebp", "guest", "trap", "likely", because, ("KVM handle_exception_nmi", "Xen VMEXIT_ICEBP"))
+    yield Found(cause, scene.decoded(scene.pc))
+
+
+def xen_int3(scene: Scene) -> Iterator[Found]:
+    """gdbsx takes every INT3 of the domain; RIP is behind it."""
+    pc = scene.pc
+    if not scene.xen or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or pc is None:
+        return
+    if any(armed.kind == "software" and armed.address == pc - 1 for armed in scene.breakpoints or ()):
+        return
+    if scene.code_before(pc)[-1:] == b"\xcc":
+        because = (
+            "the byte in front of RIP is CC and no breakpoint of the debugger",
+            "the guest's #BP handler has not run",
+        )
+        yield Found(
+            Cause("software-breakpoint", "guest", "trap", "likely", because, XEN),
+            scene.decoded(pc - 1),
+            pc - 1,
+        )
+
+
+RULES = (instruction_breakpoint, data_breakpoint, guest_trap_flag, general_detect, icebp, xen_int3)

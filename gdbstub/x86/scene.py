@@ -1,0 +1,397 @@
+"""Evidence made ready for rules: values taken out of their facts, bytes found, registers taken apart.
+
+A `Scene` is any stop; an `Event` is what a vector's handler found (made only when the guest stands at one). Both
+only rearrange what is in the evidence: nothing here concludes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
+from gdbstub.x86.debug_registers import Range, Slot, covered, decode_dr6, decode_dr7
+from gdbstub.x86.decode import (
+    LINEAR_MASKS,
+    LONGEST,
+    Instruction,
+    Shape,
+    instruction,
+    predecessors,
+    shape,
+    successors,
+    touched,
+)
+from gdbstub.x86.evidence import Action, Armed, CodeBytes, Evidence, Fact, Frame, Known, Mode, Moment
+from gdbstub.x86.explanation import Cause
+from gdbstub.x86.registers import TF, part
+
+T = TypeVar("T")
+
+
+def known(fact: Fact[T]) -> T | None:
+    """The value of a fact, or None. Where None is no value, this is all that a rule needs."""
+    return fact.value if isinstance(fact, Known) else None
+
+
+class Found(NamedTuple):
+    """What a rule yields: a cause, and the instruction that it is about. ``place`` is the address that was
+    watched, or the port; ``subject`` replaces it in words."""
+
+    cause: Cause
+    instruction: Instruction | None = None
+    place: int | None = None
+
+
+class Reply(NamedTuple):
+    """A stop reply as far as rules need it. ``watch`` is "watch", "rwatch" or "awatch"."""
+
+    signal: int | None
+    ended: str | None
+    watch: str | None
+    address: int | None
+
+
+NO_REPLY = Reply(None, None, None, None)
+
+
+@lru_cache(maxsize=1024)
+def parse_reply(reply: str) -> Reply:
+    """Never an exception: text that is no stop reply says nothing. "" is the end of the connection."""
+    if reply == "" or reply[0] in "WX":
+        return Reply(None, reply[:3] or "connection closed", None, None)
+    signal = _hex(reply[1:3]) if reply[0] in "TS" else None
+    for field in reply[3:].split(";"):
+        key, _, value = field.partition(":")
+        if key in ("watch", "rwatch", "awatch"):
+            return Reply(signal, None, key, _hex(value))
+    return Reply(signal, None, None, None)
+
+
+def _hex(text: str) -> int | None:
+    try:
+        return int(text, 16)
+    except ValueError:
+        return None
+
+
+class Executed(NamedTuple):
+    """An instruction that ran before the event. ``exact`` says that it is known to be the last one; otherwise it
+    was read backwards from the bytes in front of RIP."""
+
+    shape: Shape
+    address: int
+    exact: bool
+
+
+class Scene:
+    """One stop, for rules. Addresses ``pc`` and ``start`` are linear."""
+
+    __slots__ = (
+        "action",
+        "at_handler",
+        "backend",
+        "breakpoints",
+        "came_from",
+        "evidence",
+        "mode",
+        "mode_known",
+        "pc",
+        "reply",
+        "reply_known",
+        "rip",
+        "start",
+        "stepped_shape",
+        "vendor",
+    )
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        platform = evidence.platform
+        self.backend = known(platform.backend)
+        self.vendor = known(platform.vendor)
+        said = known(evidence.reply)
+        self.reply_known = said is not None
+        self.reply = NO_REPLY if said is None else parse_reply(said)
+        self.action: Action | None = known(evidence.action)
+        mode = known(evidence.mode)
+        self.mode_known = mode is not None
+        self.mode: Mode = mode or 64
+        self.at_handler = known(evidence.at_handler) is True
+        self.breakpoints: tuple[Armed, ...] | None = known(evidence.breakpoints)
+        self.came_from = known(evidence.before.rip)
+        self.rip = known(evidence.after.rip)
+        self.start = self.linear(self.came_from, evidence.before)
+        self.pc = self.linear(self.rip, evidence.after)
+        code = known(evidence.before.bytes)
+        self.stepped_shape: Shape | None = None if code is None else shape(code, self.mode)
+
+    def linear(self, rip: int | None, moment: Moment) -> int | None:
+        if rip is None or self.mode == 64:
+            return rip
+        base = known(moment.cs_base)
+        if base is None and self.mode == 16:
+            selector = known(moment.cs)
+            base = None if selector is None else selector << 4
+        return (base or 0) + rip & LINEAR_MASKS[self.mode]
+
+    @property
+    def kvm(self) -> bool:
+        return self.backend == "qemu-kvm"
+
+    @property
+    def tcg(self) -> bool:
+        return self.backend == "qemu-tcg"
+
+    @property
+    def xen(self) -> bool:
+        return self.backend == "gdbsx"
+
+    def trap_reply(self) -> bool:
+        """Whether the reply allows a debug stop: SIGTRAP, or not known."""
+        return not self.reply_known or self.reply.signal == 5
+
+    def code_at(self, address: int | None) -> bytes:
+        """Guest bytes from ``address`` on (at most 15), empty where none are known."""
+        for found in self._code():
+            if address is not None and found.address <= address < found.address + len(found.bytes):
+                at = address - found.address
+                return found.bytes[at : at + LONGEST]
+        return b""
+
+    def code_before(self, address: int | None) -> bytes:
+        """Guest bytes in front of ``address`` (at most 20), empty where none are known."""
+        for found in self._code():
+            if address is not None and found.address < address <= found.address + len(found.bytes):
+                at = address - found.address
+                return found.bytes[max(0, at - LONGEST - 5) : at]
+        return b""
+
+    def _code(self) -> tuple[CodeBytes, ...]:
+        pieces = self.evidence.code
+        for address, moment in ((self.start, self.evidence.before), (self.pc, self.evidence.after)):
+            code = known(moment.bytes)
+            if address is not None and code:
+                pieces = (*pieces, CodeBytes(address, code))
+        return pieces
+
+    def decoded(self, address: int | None) -> Instruction | None:
+        """The instruction that stands at ``address``."""
+        if address is None:
+            return None
+        standing = shape(self.code_at(address), self.mode)
+        return None if standing is None else instruction(standing, address, self.mode)
+
+    def stepped_instruction(self) -> Instruction | None:
+        """The instruction at RIP before the resume."""
+        if self.stepped_shape is None or self.start is None:
+            return None
+        return instruction(self.stepped_shape, self.start, self.mode)
+
+    def guest_slots(self, moment: Moment) -> list[tuple[Slot, int | None]]:
+        """The enabled breakpoints of the guest's own DR7 with their DRn, none where DR7 is not known."""
+        dr7 = known(moment.dr7)
+        if dr7 is None:
+            return []
+        addresses = (moment.dr0, moment.dr1, moment.dr2, moment.dr3)
+        return [(slot, known(addresses[slot.number])) for slot in decode_dr7(dr7).slots if slot.enabled]
+
+
+def touches(
+    what: Shape,
+    address: int,
+    place: Range,
+    writes_only: bool,
+    registers: Mapping[str, int],
+    mode: Mode,
+    *,
+    executed: bool,
+) -> bool | None:
+    """Whether the instruction at ``address`` accessed ``place``: True, False, or None where an address is not known."""
+    unknown = False
+    for operand in what.memory:
+        if writes_only and not operand.writes:
+            continue
+        at = touched(operand, registers, address + len(what.bytes), mode, executed=executed)
+        if at is None:
+            unknown = True
+        elif place.meets(at, operand.size):
+            return True
+    return None if unknown else False
+
+
+class Event:
+    """What the guest's handler of ``vector`` found. ``causes`` are DR6's in positive polarity, None if unknown;
+    ``old`` the same of the DR6 before. ``at`` is the saved RIP, linear."""
+
+    __slots__ = (
+        "addresses",
+        "at",
+        "before",
+        "behind_code",
+        "causes",
+        "de",
+        "dr6",
+        "dr7",
+        "exact_address",
+        "executed",
+        "frame",
+        "front",
+        "mode",
+        "old",
+        "registers",
+        "scene",
+        "vector",
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        evidence = scene.evidence
+        after, before = evidence.after, evidence.before
+        self.scene = scene
+        self.vector = known(evidence.vector)
+        self.frame: Frame | None = known(evidence.frame)
+        self.mode: Mode = known(evidence.frame_mode) or scene.mode
+        dr6, old, dr7 = known(after.dr6), known(before.dr6), known(after.dr7)
+        self.dr6 = None if dr6 is None else decode_dr6(dr6)
+        self.causes = None if self.dr6 is None else self.dr6.causes
+        self.old = None if old is None else decode_dr6(old).causes
+        self.dr7 = None if dr7 is None else decode_dr7(dr7)
+        self.addresses = tuple(known(fact) for fact in (after.dr0, after.dr1, after.dr2, after.dr3))
+        cr4 = known(after.cr4)
+        self.de = None if cr4 is None else bool(cr4 & 8)
+        self.at, self.exact_address = self._saved_address()
+        self.front = scene.code_before(self.at)
+        self.behind_code = scene.code_at(self.at)
+        self.registers = self._registers()
+        self.executed = self._executed()
+
+    def _saved_address(self) -> tuple[int | None, bool]:
+        if self.frame is None:
+            return None, False
+        if self.mode == 64:
+            return self.frame.rip, self.scene.mode_known
+        for moment in (self.scene.evidence.before, self.scene.evidence.after):
+            base = known(moment.cs_base)
+            if base is not None and known(moment.cs) == self.frame.cs:
+                return base + self.frame.rip & LINEAR_MASKS[32], True
+        base = self.frame.cs << 4 if self.mode == 16 else 0
+        return base + self.frame.rip & LINEAR_MASKS[32], False
+
+    def _registers(self) -> Mapping[str, int]:
+        """The general registers as the interrupted code left them: delivery changes only RSP."""
+        registers = known(self.scene.evidence.after.registers)
+        if registers is None or self.frame is None:
+            return {}
+        interrupted = {**registers, "rflags": self.frame.rflags}
+        if self.frame.rsp is not None:
+            interrupted["rsp"] = self.frame.rsp
+        else:
+            interrupted.pop("rsp", None)
+        return interrupted
+
+    def _executed(self) -> tuple[Executed, ...]:
+        """What ran just before the saved RIP, the likeliest first: as stepped, as the last handler returned to it,
+        else every reading of the bytes in front."""
+        scene = self.scene
+        if self.at is None or self.frame is None:
+            return ()
+        if scene.action is Action.STEP and scene.stepped_shape is not None and scene.start is not None:
+            if self._leads_here(scene.stepped_shape, scene.start):
+                return (Executed(scene.stepped_shape, scene.start, True),)
+        last = known(scene.evidence.last_frame)
+        if last is not None and last.cs == self.frame.cs:
+            start = self.at - self.frame.rip + last.rip & LINEAR_MASKS[self.mode]
+            returned = shape(scene.code_at(start), self.mode)
+            stepping = last.rflags & TF or (returned is not None and "indirect" not in returned.traits)
+            if returned is not None and stepping and self._leads_here(returned, start):
+                return (Executed(returned, start, True),)
+        guesses = predecessors(self.front, self.mode)
+        return tuple(Executed(guess, self.at - len(guess.bytes), False) for guess in guesses)
+
+    def _leads_here(self, what: Shape, start: int) -> bool:
+        """Whether ``what`` at ``start`` can have led to the saved RIP (any indirect branch can)."""
+        return "indirect" in what.traits or self.at in successors(what, start, self.mode)
+
+    def new(self, bit: int) -> bool | None:
+        """Whether a sticky bit was set by this event: False if DR6 had it before or has it not, None if unknown."""
+        if self.causes is None:
+            return None
+        if not self.causes & bit:
+            return False
+        return None if self.old is None else not self.old & bit
+
+    @property
+    def tf(self) -> bool | None:
+        """TF in the frame."""
+        return None if self.frame is None else bool(self.frame.rflags & TF)
+
+    @property
+    def cpl(self) -> int | None:
+        """The privilege level of the interrupted code."""
+        return None if self.frame is None else self.frame.cs & 3
+
+    @property
+    def exact(self) -> Executed | None:
+        """The instruction that ran last, if that is known."""
+        return self.executed[0] if self.executed and self.executed[0].exact else None
+
+    def candidates(self) -> list[Executed]:
+        """What may have caused a trap here: `executed`, then a REP string instruction that RIP still stands on, then
+        a MOV SS or POP SS before the last instruction, which defers its traps by one."""
+        found = list(self.executed)
+        here = self.next_shape()
+        if self.exact is None and here is not None and self.at is not None and "rep" in here.traits:
+            found.append(Executed(here, self.at, False))
+        for last in self.executed[:1]:
+            shadow = self.shadow(last)
+            if shadow is not None:
+                found.append(shadow)
+        return found
+
+    def shadow(self, last: Executed) -> Executed | None:
+        """The MOV SS or POP SS directly before ``last``, if the bytes there read so."""
+        for before in predecessors(self.scene.code_before(last.address), self.mode):
+            if "mov-ss" in before.traits:
+                return Executed(before, last.address - len(before.bytes), False)
+        return None
+
+    def culprit(self, agrees: Callable[[Executed], bool]) -> Executed | None:
+        """The likeliest instruction that ``agrees`` with a cause."""
+        return next((candidate for candidate in self.candidates() if agrees(candidate)), None)
+
+    def instruction(self, executed: Executed | None) -> Instruction | None:
+        return None if executed is None else instruction(executed.shape, executed.address, self.mode)
+
+    def last_instruction(self) -> Executed | None:
+        """The likeliest instruction to have run last."""
+        return self.executed[0] if self.executed else None
+
+    def next_instruction(self) -> Instruction | None:
+        """The instruction at the saved RIP, which has not run."""
+        standing = shape(self.behind_code, self.mode)
+        return None if standing is None or self.at is None else instruction(standing, self.at, self.mode)
+
+    def next_shape(self) -> Shape | None:
+        return shape(self.behind_code, self.mode)
+
+    def hits(self, candidate: Executed, slot: Slot, address: int) -> bool | None:
+        """Whether ``candidate`` accessed what a data breakpoint covers; None where that can't be told."""
+        place = covered(address, slot.length)
+        return touches(
+            candidate.shape,
+            candidate.address,
+            place,
+            slot.type == "write",
+            self.registers,
+            self.mode,
+            executed=True,
+        )
+
+    def uses_port(self, candidate: Executed, slot: Slot, address: int) -> bool | None:
+        """Whether ``candidate`` is an IN or OUT on a port that an I/O breakpoint covers; None: port not known."""
+        if not candidate.shape.port_size:
+            return False
+        port = candidate.shape.port
+        if port is None:
+            port = part("dx", self.registers)
+        return None if port is None else covered(address, slot.length).meets(port, candidate.shape.port_size)

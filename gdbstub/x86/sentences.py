@@ -1,0 +1,230 @@
+"""The words: one sentence for each cause, the summary of a stop, and the whole answer as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gdbstub.x86.evidence import Evidence
+from gdbstub.x86.exceptions import describe_error_code, vector
+from gdbstub.x86.explanation import CauseName, Explanation
+from gdbstub.x86.scene import Found, known
+
+WHOSE = {
+    "debugger": "of the debugger",
+    "debugger-leak": "leaked by the debugger",
+    "guest": "of the guest",
+    "hypervisor": "of the hypervisor",
+    "unknown": "",
+}
+
+
+def _over(found: Found, word: str) -> str:
+    return "" if found.instruction is None else f" {word} `{found.instruction.text}`"
+
+
+def _at(found: Found) -> str:
+    return "" if found.instruction is None else f" at {found.instruction.address:#x}"
+
+
+def _behind(found: Found) -> str:
+    """The instruction that ran, and where RIP stands for a trap."""
+    if found.instruction is None:
+        return " (trap: RIP is already behind the instruction)"
+    return f" by `{found.instruction.text}` at {found.instruction.address:#x} (trap: RIP is already behind it)"
+
+
+def _not_run(found: Found) -> str:
+    what = "the instruction" if found.instruction is None else f"`{found.instruction.text}`"
+    return f" (fault: {what} has not run)"
+
+
+def _register(found: Found) -> str:
+    """ "DR1 " where the slot is known."""
+    return "" if found.cause.slot is None else f"DR{found.cause.slot} "
+
+
+def _single_step(found: Found) -> str:
+    over = _over(found, "over")
+    return {
+        "debugger": f"single-step by the debugger{over}",
+        "guest": f"single-step by the guest{over}",
+        "debugger-leak": f"single-step{over} from a TF that a step of the debugger left in the guest",
+    }.get(found.cause.owner, f"single-step{over}")
+
+
+def _branch_step(found: Found) -> str:
+    return f"branch step (TF with DEBUGCTL.BTF){_over(found, 'over')}"
+
+
+def _instruction_breakpoint(found: Found) -> str:
+    place = "" if found.place is None else f" at {found.place:#x}"
+    if found.cause.owner == "debugger":
+        return f"hardware breakpoint of the debugger{place}{_not_run(found)}"
+    return f"{_register(found)}instruction breakpoint{place}{_not_run(found)}"
+
+
+def _watch(found: Found) -> str:
+    name = "write" if found.cause.cause == "data-write" else "access"
+    if found.cause.owner == "debugger":
+        place = "" if found.place is None else f" on {found.place:#x}"
+        return f"{name} watch of the debugger{place} hit{_behind(found)}"
+    return f"{_register(found)}{name} watch hit{_behind(found)}"
+
+
+def _io(found: Found) -> str:
+    place = "" if found.place is None else f" on port {found.place:#x}"
+    return f"{_register(found)}I/O breakpoint{place} hit{_behind(found)}"
+
+
+def _general_detect(found: Found) -> str:
+    return f"general detect: access to a debug register while DR7.GD was set{_at(found)}{_not_run(found)}"
+
+
+def _task_switch(found: Found) -> str:
+    return f"task switch to a TSS with its T flag set (trap: RIP is the new task's first instruction){_at(found)}"
+
+
+def _icebp(found: Found) -> str:
+    return f"INT1 (ICEBP, F1){_at(found)}: a #DB that leaves no bit in DR6"
+
+
+def _bus_lock(found: Found) -> str:
+    return f"bus lock taken{_behind(found)}"
+
+
+def _rtm(found: Found) -> str:
+    return f"#DB inside a transaction, rolled back to its XBEGIN{_at(found)}"
+
+
+def _injected(found: Found) -> str:
+    return "#DB put there by the hypervisor: DR6 has no bit and no INT1 is there"
+
+
+def _software_breakpoint(found: Found) -> str:
+    place = "" if found.place is None else f" at {found.place:#x}"
+    if found.cause.owner == "debugger":
+        return f"software breakpoint of the debugger{place}"
+    return f"INT3 of the guest{place} (trap: RIP is behind it)"
+
+
+def _software_interrupt(found: Found) -> str:
+    return f"`int 1` (CD 01){_at(found)}: a software interrupt to vector 1, not a #DB"
+
+
+def _interrupt_request(found: Found) -> str:
+    if found.cause.owner == "debugger":
+        return "stopped because the debugger asked for it"
+    return "paused from outside the debugger"
+
+
+def _shutdown(found: Found) -> str:
+    return "the guest is gone: it shut down, was reset away, or its stub closed the connection"
+
+
+def _internal_error(found: Found) -> str:
+    return "the hypervisor gave up on the guest with an internal error"
+
+
+def _spurious(found: Found) -> str:
+    return "spurious stop: nothing accounts for it"
+
+
+def _unknown(found: Found) -> str:
+    return "unknown: " + "; ".join(found.cause.because)
+
+
+def _exception(found: Found) -> str:
+    return f"exception{_at(found)}"
+
+
+PHRASES: dict[CauseName, Callable[[Found], str]] = {
+    "instruction-breakpoint": _instruction_breakpoint,
+    "data-write": _watch,
+    "data-access": _watch,
+    "io-breakpoint": _io,
+    "general-detect": _general_detect,
+    "single-step": _single_step,
+    "branch-step": _branch_step,
+    "task-switch": _task_switch,
+    "icebp": _icebp,
+    "bus-lock": _bus_lock,
+    "rtm": _rtm,
+    "injected": _injected,
+    "software-breakpoint": _software_breakpoint,
+    "software-interrupt": _software_interrupt,
+    "exception": _exception,
+    "interrupt-request": _interrupt_request,
+    "shutdown": _shutdown,
+    "internal-error": _internal_error,
+    "spurious": _spurious,
+    "unknown": _unknown,
+}
+
+
+def summarize(found: Sequence[Found], evidence: Evidence) -> str:
+    """One line: the causes that are more than possible, or else all; "possibly" where nothing is more."""
+    sure = [row for row in found if row.cause.confidence != "possible"]
+    shown = sure or found
+    parts = []
+    for row in shown:
+        text = _caught(row, evidence) if row.cause.cause == "exception" else PHRASES[row.cause.cause](row)
+        if text not in parts:
+            parts.append(text)
+    line = "; and ".join(parts) if sure else " or ".join(parts)
+    return line if sure or found[0].cause.cause in ("unknown", "spurious") else f"possibly {line}"
+
+
+def _caught(found: Found, evidence: Evidence) -> str:
+    number = known(evidence.vector)
+    if number is None:
+        return _exception(found)
+    row = vector(number)
+    frame = known(evidence.frame)
+    error = ""
+    if frame is not None and frame.error_code is not None:
+        error = f", error code {describe_error_code(number, frame.error_code)}"
+    address = "" if found.place is None else f", CR2 {found.place:#x}"
+    where = ""
+    if found.instruction is not None:
+        where = f" at `{found.instruction.text}` ({found.instruction.address:#x})"
+    elif frame is not None:
+        where = f" at {frame.rip:#x}"
+    kind = f" ({row.kind})" if row.kind in ("fault", "trap", "abort") else ""
+    return f"{row.name} {row.title}{where}{kind}{error}{address}"
+
+
+def render_text(explanation: Explanation) -> str:
+    """For people: the sentence, the causes with their evidence, what the guest saw, caveats, advice, sources."""
+    lines = [explanation.summary, ""]
+    for cause in explanation.causes:
+        owner = f", {WHOSE[cause.owner]}" if WHOSE[cause.owner] else ", owner unknown"
+        klass = "" if cause.klass == "none" else f", {cause.klass}"
+        slot = "" if cause.slot is None else f" (DR{cause.slot})"
+        lines.append(f"{cause.cause}{slot}{owner}{klass}, {cause.confidence}")
+        lines.extend(f"  because {reason}" for reason in cause.because)
+    lines += _registers(explanation)
+    for title, rows in (
+        ("Contradictions", explanation.contradictions),
+        ("Not known", explanation.unknowns),
+        ("Advice", explanation.advice),
+    ):
+        if rows:
+            lines += ["", f"{title}:", *(f"  {row}" for row in rows)]
+    sources = dict.fromkeys(source for cause in explanation.causes for source in cause.sources)
+    if sources:
+        lines += ["", "Sources: " + "; ".join(sources)]
+    return "\n".join(lines)
+
+
+def _registers(explanation: Explanation) -> list[str]:
+    lines = []
+    guest, exit_dr6 = explanation.guest_dr6, explanation.exit_dr6
+    if guest is not None:
+        said = f"DR6 of the guest: {guest.value:#x}"
+        for name, bits in (("set by this event", guest.set), ("from before", guest.stale)):
+            if bits:
+                said += f"; {name}: {', '.join(bits)}"
+        lines.append(said)
+    if exit_dr6.value is not None:
+        lines.append(f"DR6 of the exit, {exit_dr6.provenance}: {exit_dr6.value:#x}")
+    return ["", *lines] if lines else []

@@ -1,0 +1,129 @@
+"""Rows hold what the format promises, key by key and in its order."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from gdbstub.record import CaughtEvent, DebugState, StopRecord
+from gdbstub.target import Backend
+from gdbstub.trace import end_line, header_line, line, row
+from gdbstub.x86.explanation import ExitDr6
+from tests.fakes.records import event_record, state, step_record
+
+
+def test_a_header_names_tool_target_and_backend_in_utc() -> None:
+    started = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
+    backend = Backend("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
+    assert header_line("tcp:127.0.0.1:1234", backend, started, "dr6 0.1.0") == (
+        '{"kind":"header","schema":1,"tool":"dr6 0.1.0","target":"tcp:127.0.0.1:1234","backend":{"name":'
+        '"qemu-tcg","version":"7.2.22","vendor":"amd","profile":"qemu-tcg"},"started":"2026-11-21T10:00:00Z"}'
+    )
+
+
+def test_an_end_row_counts_and_gives_the_reason() -> None:
+    assert end_line("steps", 1000, 3, 0.41) == (
+        '{"kind":"end","reason":"steps","stops":1000,"events":3,"seconds":0.41}'
+    )
+
+
+def test_a_stop_row_is_the_record_to_the_letter() -> None:
+    parsed = row(step_record())
+    registers = parsed.pop("regs")
+    assert list(registers) == list(state().registers)
+    assert registers["rip"] == "0x100402"
+    assert registers["rax"] == "0x0"
+    assert parsed == {
+        "kind": "stop",
+        "n": 0,
+        "cpu": 0,
+        "action": "step",
+        "reply": "T05thread:p01.01;",
+        "pc": "0x100402",
+        "mode": 64,
+        "insn": {"address": "0x100401", "bytes": "90", "text": "nop"},
+        "dr": {
+            "dr0": "0x0",
+            "dr1": "0x0",
+            "dr2": "0x0",
+            "dr3": "0x0",
+            "dr6": "0xffff0ff0",
+            "dr7": "0x400",
+            "source": "monitor",
+        },
+        "exit_dr6": {"value": "0xffff4ff0", "provenance": "reconstructed"},
+        "causes": [
+            {
+                "cause": "single-step",
+                "owner": "debugger",
+                "class": "trap",
+                "confidence": "certain",
+                "because": ["a step was asked for", "RIP moved past one instruction"],
+            }
+        ],
+        "contradictions": [],
+        "unknowns": [],
+        "summary": "single-step by the debugger over nop",
+    }
+
+
+def test_an_event_row_has_vector_handler_and_frame() -> None:
+    parsed = row(event_record())
+    assert list(parsed)[:6] == ["kind", "n", "cpu", "vector", "handler", "frame"]
+    assert (parsed["kind"], parsed["vector"], parsed["handler"]) == ("event", 1, "0x100149")
+    assert parsed["frame"] == {
+        "rip": "0x10041c",
+        "cs": "0x8",
+        "rflags": "0x10002",
+        "rsp": "0x200000",
+        "ss": "0x10",
+    }
+    assert parsed["insn"] == {"address": "0x10041b", "bytes": "f1", "text": "int1"}
+    assert parsed["contradictions"] == ["DR6.B0 is set but DR7 does not enable slot 0"]
+
+
+def test_what_is_unknown_is_null_and_never_zero() -> None:
+    record = step_record()
+    unknown = replace(
+        record,
+        state=replace(record.state, debug=DebugState()),
+        explanation=replace(record.explanation, instruction=None, exit_dr6=ExitDr6(None, "unknown")),
+        event=CaughtEvent(1, 0x1000, None),
+    )
+    parsed = row(unknown)
+    assert set(parsed["dr"].values()) == {None, "unknown"}
+    assert parsed["exit_dr6"] == {"value": None, "provenance": "unknown"}
+    assert parsed["insn"] is None
+    assert parsed["frame"] is None
+
+
+def test_text_of_the_stub_cannot_break_a_line() -> None:
+    record = replace(step_record(), reply='T05"\n\x1b[2J\\\ud800')
+    assert "\n" not in line(record)
+    assert "\x1b" not in line(record)
+    assert row(record)["reply"] == 'T05"\n\x1b[2J\\\ud800'
+
+
+@pytest.mark.slow
+def test_a_row_with_all_registers_takes_less_than_forty_microseconds() -> None:
+    """Measured as the best of ten rounds, so that a busy machine does not decide."""
+    records = [step_record(n, 0x100000 + n) for n in range(500)]
+    assert len(records[0].state.registers) >= 33
+    best = min(_seconds_for(records) for _ in range(10)) / len(records)
+    assert best < 40e-6, f"{best * 1e6:.1f} µs a row"
+
+
+def _seconds_for(records: list[StopRecord]) -> float:
+    started = time.perf_counter()
+    for record in records:
+        line(record)
+    return time.perf_counter() - started
+
+
+def test_each_line_is_compact_json() -> None:
+    for text in (line(step_record()), line(event_record())):
+        assert json.dumps(json.loads(text), separators=(",", ":")) == text

@@ -1,0 +1,51 @@
+"""Small guests for tests, assembled on demand: `build("loop")`, `build("modes")`, `build("smp")`.
+
+All are ELFs for ``qemu-system-x86_64 -kernel``; their labels are symbols. ``loop`` runs for ever in 64-bit
+mode and does the same in each run; ``modes`` goes through 16-, 32- and 64-bit code and ends in HLT; ``smp``
+wants ``-smp 2``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+GuestName = Literal["loop", "modes", "smp"]
+
+_SOURCE = Path(__file__).parent
+_AS = ("as", "--64", "--fatal-warnings", "-mx86-used-note=no", "-I", str(_SOURCE))
+_LD = (
+    "ld",
+    "-m",
+    "elf_x86_64",
+    "-nostdlib",
+    "-static",
+    "-x",
+    "--build-id=none",
+    "-z",
+    "max-page-size=0x1000",
+)
+
+
+@cache
+def _directory() -> tempfile.TemporaryDirectory[str]:
+    """One for this process; it is removed at its end."""
+    return tempfile.TemporaryDirectory(prefix="dr6-guests-")
+
+
+@cache
+def build(name: GuestName) -> Path:
+    """The image of the guest ``name``, built once in this process. Raises CalledProcessError with the
+    assembler's words on stderr, FileNotFoundError where binutils is missing."""
+    directory = Path(_directory().name)
+    made, image = directory / f"{name}.o", directory / f"{name}.elf"
+    subprocess.run([*_AS, "-o", str(made), str(_SOURCE / f"{name}.s")], check=True)
+    script = str(_SOURCE / "guest.ld")
+    subprocess.run(
+        [*_LD, "-z", "noexecstack", "--no-warn-rwx-segments", "-T", script, "-o", str(image), str(made)],
+        check=True,
+    )
+    return image

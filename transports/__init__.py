@@ -1,0 +1,56 @@
+"""Bytes to and from a target. Knows nothing of what they mean."""
+
+from transports.address import (
+    Address,
+    BadTarget,
+    Command,
+    Gdbsx,
+    Replay,
+    Serial,
+    Tcp,
+    Unix,
+    Xen,
+    parse_target,
+)
+from transports.drain import Drain
+from transports.endpoint import Endpoint, open_endpoint
+from transports.errors import CannotInterrupt, CannotOpen, CannotRecord, PeerDied, TransportFailure
+from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
+from transports.recording import Recorder, RecordingStream, open_recorder
+from transports.replay import RecordingEnded, ReplayDiverged, ReplayStream
+from transports.transcript import BadTranscript, Header, Note, Transcript, read_transcript
+
+__all__ = [
+    "Accelerator",
+    "Address",
+    "BadTarget",
+    "BadTranscript",
+    "CannotInterrupt",
+    "CannotOpen",
+    "CannotRecord",
+    "Command",
+    "Drain",
+    "Endpoint",
+    "Gdbsx",
+    "Header",
+    "LaunchedQemu",
+    "Note",
+    "PeerDied",
+    "Recorder",
+    "RecordingEnded",
+    "RecordingStream",
+    "Replay",
+    "ReplayDiverged",
+    "ReplayStream",
+    "Serial",
+    "Tcp",
+    "Transcript",
+    "TransportFailure",
+    "Unix",
+    "Xen",
+    "launch_qemu",
+    "open_endpoint",
+    "open_recorder",
+    "parse_target",
+    "read_transcript",
+]

@@ -1,0 +1,88 @@
+"""A target's stream with its name and its manners: what `open_endpoint` makes of an address."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+import trio
+
+from transports.address import Address, Command, Gdbsx, Replay, Serial, Tcp, Unix, Xen
+from transports.child import open_command
+from transports.errors import CannotOpen
+from transports.replay import ReplayStream
+from transports.serial import open_serial
+from transports.sockets import open_tcp, open_unix, silent
+from transports.transcript import BadTranscript, read_transcript
+from transports.xen import refuse_interrupt, what_is_missing
+
+
+async def _nothing() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """``name`` is the canonical TARGET. ``interrupt`` is None where 0x03 on the wire stops a running guest;
+    otherwise it is to be awaited instead, and may raise `CannotInterrupt`. ``last_words`` tells, after the
+    stream ended or broke, how the program behind it died, in one sentence; it is empty where there is
+    nothing to tell.
+    """
+
+    stream: trio.abc.Stream
+    name: str
+    interrupt: Callable[[], Awaitable[None]] | None = None
+    last_words: Callable[[], Awaitable[str]] = _nothing
+
+    async def close(self) -> None:
+        await self.stream.aclose()
+
+
+@contextlib.asynccontextmanager
+async def open_endpoint(address: Address, *, seconds: float = 30.0) -> AsyncIterator[Endpoint]:
+    """The open endpoint of ``address``; it is closed at the end of the block. Raises `CannotOpen`.
+
+    ``seconds`` bounds the time that connecting may take: here alone is known what it was that took so long.
+    No cancel scope stays open behind it, so it may be entered under the caller's own deadline as well.
+    """
+    with trio.move_on_after(seconds) as bound:
+        endpoint = await _open(address)
+    if bound.cancelled_caught:
+        raise CannotOpen(silent(str(address)))
+    try:
+        yield endpoint
+    finally:
+        await endpoint.close()
+
+
+async def _open(address: Address) -> Endpoint:
+    name = str(address)
+    match address:
+        case Tcp(host, port, ip):
+            return Endpoint(await open_tcp(host, port, ip), name)
+        case Unix(path):
+            return Endpoint(await open_unix(path), name)
+        case Serial(path, baud):
+            return Endpoint(open_serial(path, baud), name)
+        case Command(line):
+            stream, process = open_command(line)
+            return Endpoint(stream, name, last_words=process.last_words)
+        case Gdbsx(host, port):
+            return Endpoint(await open_tcp(host, port), name, interrupt=refuse_interrupt)
+        case Replay(path):
+            return Endpoint(_replay(path), name)
+        case Xen(domain):
+            raise CannotOpen(what_is_missing(domain))
+        case _:
+            assert_never(address)
+
+
+def _replay(path: str) -> ReplayStream:
+    try:
+        return ReplayStream(read_transcript(path))
+    except OSError as error:
+        raise CannotOpen(f"The recording {path!r} cannot be read: {error.strerror}.") from error
+    except BadTranscript as error:
+        raise CannotOpen(str(error)) from error

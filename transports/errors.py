@@ -1,0 +1,29 @@
+"""What a transport says to the user. Each text is one sentence: which side, what failed, what to do.
+
+A stream that breaks later says so as every trio stream does, with `trio.BrokenResourceError`; `PeerDied` and
+the replayer's errors are kinds of it that know more.
+"""
+
+from __future__ import annotations
+
+import trio
+
+
+class TransportFailure(Exception):
+    """The root of what this room raises by itself; never raised as such."""
+
+
+class CannotOpen(TransportFailure):
+    """There is no stream to the target: it was refused, it is not there, or we may not open it."""
+
+
+class CannotInterrupt(TransportFailure):
+    """A running guest cannot be stopped through this transport."""
+
+
+class PeerDied(trio.BrokenResourceError):
+    """The program behind the stream (a command, a QEMU) ended, and this is how."""
+
+
+class CannotRecord(TransportFailure):
+    """The file of a recording cannot be written."""
