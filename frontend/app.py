@@ -17,7 +17,7 @@ from prompt_toolkit.output import ColorDepth, Output
 
 from frontend.commands import complete
 from frontend.completer import CommandCompleter, Offer
-from frontend.controls import Screen
+from frontend.controls import Run, Screen
 from frontend.host import run_both
 from frontend.key_bindings import make_key_bindings
 from frontend.layout import make_layout
@@ -83,7 +83,7 @@ def make_application(
 
     def accept(line: Buffer) -> bool:
         """Enter: True keeps the text, because it could not be taken."""
-        return not screen.submit_all(tuple(line.text.splitlines()) or ("",))
+        return not screen.take(Run(tuple(line.text.splitlines()) or ("",)))
 
     def clear() -> bool:
         had = bool(buffer.text)

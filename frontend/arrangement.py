@@ -81,9 +81,7 @@ RIGHT = (
     (Place(("registers",), 13, 1, 20), Place(("dr", "stack", "breakpoints"), 12, 1)),
     (Place(("registers", "dr", "stack", "breakpoints"), 2),),
 )
-ALL = (
-    (Place(("code", "why", "registers", "dr", "stops", "stack", "breakpoints", "messages", "output"), 2),),
-)
+ALL = ((Place(("code", "why", "registers", "dr", "stops", "stack", "breakpoints", "messages", "output"), 2),),)
 
 Choice = tuple[tuple[Place, ...], ...]
 
@@ -102,6 +100,7 @@ SIZES = (
     Size(0, ((ALL, 0, 1),)),
 )
 ROWS_FOR_COLUMNS = 10
+SQUEEZED = 5
 
 
 def heights(places: Sequence[Place], rows: int) -> list[int]:
@@ -125,9 +124,24 @@ def heights(places: Sequence[Place], rows: int) -> list[int]:
     return found
 
 
-def _column(choice: Choice, width: int, rows: int) -> Column:
+def _with_room(places: Sequence[Place], rows: int, spoken: int) -> Sequence[Place]:
+    """``places`` with more rows for messages while a command has said more than there is room for; what stands
+    beside them keeps `SQUEEZED` rows at least."""
+    log = next((place for place in places if MESSAGES in place.panes), None)
+    if log is None or len(places) == 1:
+        return places
+    wanted = min(spoken + 1, rows - SQUEEZED * (len(places) - 1))
+    if wanted <= log.least:
+        return places
+    return [
+        place._replace(least=wanted) if place is log else place._replace(least=min(place.least, SQUEEZED))
+        for place in places
+    ]
+
+
+def _column(choice: Choice, width: int, rows: int, spoken: int = 0) -> Column:
     fitting = (places for places in choice if sum(place.least for place in places) <= rows)
-    places = next(fitting, choice[-1])
+    places = _with_room(next(fitting, choice[-1]), rows, spoken)
     sizes = heights(places, rows) if len(places) > 1 else [rows]
     return tuple(Box(place.panes, width, size) for place, size in zip(places, sizes, strict=True))
 
@@ -143,7 +157,7 @@ def arrange(view: ViewState, width: int, rows: int) -> Arrangement:
     spare = width - sum(fixed for _, fixed, _ in columns) - (len(columns) - 1)
     widths = [fixed or spare * share // shares for _, fixed, share in columns]
     widths[0] += width - sum(widths) - (len(columns) - 1)
-    return tuple(_column(choice, each, rows) for (choice, _, _), each in zip(columns, widths, strict=True))
+    return tuple(_column(choice, each, rows, view.spoken) for (choice, _, _), each in zip(columns, widths, strict=True))
 
 
 def zoomed(view: ViewState) -> str:

@@ -28,15 +28,14 @@ HOW_TO_LEAVE = Question(
     ),
 )
 END_IT = Question("The guest ends with dr6. Quit?", (Answer("y", "yes", QUIT),))
-NO_ANSWER = Question(
-    "The guest has not stopped yet. Close the connection all the same?", (Answer("y", "yes", DROP),)
-)
+NO_ANSWER = Question("The guest has not stopped yet. Close the connection all the same?", (Answer("y", "yes", DROP),))
 
 
 class Run(NamedTuple):
-    """Command lines to execute, one after the other, up to the first that fails."""
+    """Command lines to execute, one after the other, up to the first that fails; ``typed`` ones are echoed."""
 
     lines: tuple[str, ...]
+    typed: bool = True
 
 
 class Leave(NamedTuple):
@@ -107,22 +106,29 @@ class Screen:
 
     def submit(self, line: str) -> None:
         """Have ``line`` executed, or say why it cannot be now."""
-        self.submit_all((line,))
+        self.take(Run((line,), typed=False))
 
-    def submit_all(self, lines: tuple[str, ...]) -> bool:
-        """Have ``lines`` executed; False (with a message) where that cannot be now."""
-        if lines in (("interrupt",),):
-            self.stop_guest()
+    def take(self, run: Run) -> bool:
+        """Have command lines executed; False (with a message) where that cannot be now."""
+        first = run.lines[0].strip() if run.lines else ""
+        if first in WHILE_RUNNING and (self._view.running or self._view.working):
+            WHILE_RUNNING[first](self)
             return True
         busy = self._view.working
+        if busy and not run.typed and run.lines == (busy,) and busy not in STEPS:
+            return True  # a key that was pressed twice
         if busy and busy not in STEPS:
             what = "The guest runs" if self._view.running else f"dr6 is busy with {busy!r}"
             return self._refuse(f"{what}; Ctrl-C stops it.")
-        return self.work(Run(lines)) or self._refuse("There is too much to do already; Ctrl-C stops it.")
+        return self.work(run) or self._refuse("There is too much to do already; Ctrl-C stops it.")
 
-    def _refuse(self, why: str) -> bool:
+    def complain(self, why: str) -> None:
+        """An error, to be seen."""
         self.dispatch(Printed(why, "error"))
         self.dispatch(Show(MESSAGES))
+
+    def _refuse(self, why: str) -> bool:
+        self.complain(why)
         return False
 
     def stop_guest(self) -> None:
@@ -213,3 +219,12 @@ class Screen:
     def toggle_mouse(self) -> None:
         self.mouse = not self.mouse
         self.dispatch(Printed(f"The mouse is {'on' if self.mouse else 'off'}.", "note"))
+
+
+WHILE_RUNNING: dict[str, Callable[[Screen], None]] = {
+    "interrupt": Screen.stop_guest,
+    "quit": Screen.leave,
+    "q": Screen.leave,
+    "exit": Screen.leave,
+}
+"""Command lines that need not wait for what runs."""

@@ -87,7 +87,7 @@ def format_value(value: Value, letter: str, name_of: NameOf) -> str:
             case "address":
                 return f"{value.address:#x}{name_of(value.address)}"
             case "flags":
-                return f"[ {' '.join(flag_names(value.raw))} ]"
+                return f"[ {' '.join((*flag_names(value.raw), ']'))}"
             case "hex":
                 return f"{value.raw:#x}"
         return str(value.number)

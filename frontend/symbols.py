@@ -7,6 +7,7 @@ has some hundred thousand entries. Names come from a file that we do not trust: 
 from __future__ import annotations
 
 import bisect
+import os.path
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -146,7 +147,7 @@ def _read(path: str, offset: int) -> tuple[list[Symbol], list[CodeSegment]]:
     from elftools.common.exceptions import ELFError, ELFParseError  # a heavy import, and seldom needed
 
     try:
-        with open(path, "rb") as file:
+        with open(os.path.expanduser(path), "rb") as file:
             return _parse(file, offset)
     except OSError as error:
         raise SymbolError(f"Cannot read symbols from {path}: {error.strerror}.") from error
@@ -160,12 +161,8 @@ def _parse(file: BinaryIO, offset: int) -> tuple[list[Symbol], list[CodeSegment]
     elf = ELFFile(file)
     loads = [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
     ranges = [(s["p_vaddr"] + offset, s["p_vaddr"] + s["p_memsz"] + offset) for s in loads]
-    code = [
-        CodeSegment((s["p_vaddr"] + offset) & MASK, s["p_paddr"], s.data()) for s in loads if s["p_flags"] & 1
-    ]
-    entry = struct.Struct(
-        ("<" if elf.little_endian else ">") + ("IBBHQQ" if elf.elfclass == 64 else "IIIBBH")
-    )
+    code = [CodeSegment((s["p_vaddr"] + offset) & MASK, s["p_paddr"], s.data()) for s in loads if s["p_flags"] & 1]
+    entry = struct.Struct(("<" if elf.little_endian else ">") + ("IBBHQQ" if elf.elfclass == 64 else "IIIBBH"))
     found: list[Symbol] = []
     for section in elf.iter_sections("SHT_SYMTAB"):
         names = elf.get_section(section["sh_link"]).data()

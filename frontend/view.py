@@ -48,6 +48,7 @@ CODE = "code"
 MESSAGES = "messages"
 OUTPUT = "output"
 
+
 @dataclass(frozen=True, slots=True)
 class ViewState:
     """All that is on the screen.
@@ -70,6 +71,8 @@ class ViewState:
     output: tuple[str, ...] = ()
     output_rest: str = ""
     """The guest's last line, raw, while no line feed has ended it."""
+    spoken: int = 0
+    """How many lines of messages came since the last command was typed, or the last stop."""
     scroll: Mapping[str, int] = field(default_factory=dict)
     front: tuple[str, ...] = ()
     unread: frozenset[str] = frozenset()
@@ -137,12 +140,17 @@ def _elsewhere(view: ViewState) -> dict[str, int]:
 
 
 def _stopped(view: ViewState, stop: Stop) -> ViewState:
+    """One more stop, or the newest one as a command has changed it since."""
+    stops = view.stops
+    if stops and _number(stops[-1]) == _number(stop):
+        stops = stops[:-1]
     return replace(
         view,
-        stops=(*view.stops[-STOPS_KEPT + 1 :], stop),
+        stops=(*stops[-STOPS_KEPT + 1 :], stop),
         running=False,
         selected=None,
         cursor=None,
+        spoken=0,
         scroll=_elsewhere(view),
     )
 
@@ -181,6 +189,7 @@ def _print(view: ViewState, text: str, kind: Kind) -> ViewState:
     return replace(
         view,
         messages=(*view.messages, *lines)[-LINES_KEPT:],
+        spoken=view.spoken + len(lines),
         scroll=_scrolled(view, MESSAGES, -len(lines)) if below < 0 else view.scroll,
         unread=_hidden(view, MESSAGES),
     )
@@ -211,7 +220,7 @@ def _show(view: ViewState, name: str) -> ViewState:
 
 def _submitted(view: ViewState, line: str) -> ViewState:
     """The line is put down among the messages, which come to the front at their end."""
-    view = replace(_print(view, f"(dr6) {line}", "command"), scroll={**view.scroll, MESSAGES: 0})
+    view = replace(_print(view, f"(dr6) {line}", "command"), spoken=1, scroll={**view.scroll, MESSAGES: 0})
     return _show(view, MESSAGES)
 
 

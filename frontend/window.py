@@ -134,17 +134,10 @@ def before(code: bytes, address: int, mode: Mode, sure: int | None) -> tuple[Ins
     known to begin (a symbol, the instruction that ran last); without it the longest run that fits is taken,
     since decoding from a wrong start falls into step within a few instructions.
     """
-    if sure is not None and address <= sure < address + len(code):
-        starts = [sure - address]
-    else:
-        starts = list(range(len(code)))
-    for start in starts:
+    known = sure is not None and address <= sure < address + len(code)
+    for start in range(len(code)) if sure is None or not known else (sure - address,):
         lines = disassemble(code[start:], address + start, mode)
-        if (
-            lines
-            and lines[-1].address + len(lines[-1].bytes) == address + len(code)
-            and all(i.text for i in lines)
-        ):
+        if lines and lines[-1].address + len(lines[-1].bytes) == address + len(code) and all(i.text for i in lines):
             return lines
     return ()
 

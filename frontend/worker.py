@@ -94,20 +94,21 @@ class Worker:
             try:
                 await self._session.interrupt()
             except GdbError as error:
-                self._screen.dispatch(Printed(str(error), "error"))
+                self._screen.complain(str(error))
 
     async def _work(self, startup: tuple[str, ...]) -> int:
         await self._refresh()
         code = await self._run(startup)
         while code is None:
             job = await self._todo.receive()
-            code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines))
+            code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines, typed=job.typed))
         return code
 
-    async def _run(self, lines: tuple[str, ...]) -> int | None:
+    async def _run(self, lines: tuple[str, ...], *, typed: bool = True) -> int | None:
         """Execute ``lines`` up to the first that fails; an exit code where one of them leaves."""
         for line in lines:
-            self._screen.dispatch(Submitted(line))
+            if typed and line.strip():
+                self._screen.dispatch(Submitted(line))
             self._screen.dispatch(Working(line or "the last command"))
             try:
                 await execute(self._session, line)
@@ -115,7 +116,7 @@ class Worker:
             except Quit as end:
                 return await self._quit(end.code)
             except GdbError as error:
-                self._screen.dispatch(Printed(str(error), "error"))
+                self._screen.complain(str(error))
                 break
             finally:
                 self._screen.dispatch(Working(""))
@@ -167,7 +168,7 @@ class Worker:
             else:
                 await debugger.detach(resume=job.how != LEAVE_STOPPED)
         except GdbError as error:
-            self._screen.dispatch(Printed(str(error), "error"))
+            self._screen.complain(str(error))
             return LOST if self._screen.view.lost else None
         finally:
             self._screen.dispatch(Working(""))

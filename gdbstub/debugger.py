@@ -263,24 +263,19 @@ class Debugger:
         self._interrupted = False
         self._publish(Resumed())
         while True:
-            await self._step_off()
-            await self._begin(None)
-            stop, looked = await self._await_run()
-            sight = await self._see(stop)
-            if looked and isinstance(stop, Stopped) and stop.signal == SIGINT and not self._interrupted:
+            sight, ours = await self._step_off() or await self._run()
+            if ours and not self._interrupted and not hits(self._table, sight):
                 continue
-            if await self._is_housekeeping(sight):
+            if await self._is_lidt(sight):
                 continue
             if await self._wanted(sight):
-                return self._keep(sight, Action.INTERRUPT if self._is_ours(stop) else Action.CONTINUE)
+                action = Action.INTERRUPT if self._interrupted and _is_pause(sight.stop) else Action.CONTINUE
+                return self._keep(sight, action)
 
     async def interrupt(self) -> None:
         """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
         self._interrupted = True
         await self._remote.interrupt()
-
-    def _is_ours(self, stop: Stop) -> bool:
-        return self._interrupted and isinstance(stop, Stopped) and stop.signal == SIGINT
 
     async def _begin(self, step: int | None) -> None:
         """Resume; whatever the user changed since the stop is read again first, so that "before" is true."""
@@ -293,7 +288,7 @@ class Debugger:
         """One step, with our breakpoint at RIP out of the way where the stub would only report it again."""
         seen = self._seen.get(self.cpu)
         lifted: tuple[Placed, ...] = ()
-        if not self._profile.moves_off_breakpoints and seen is not None:
+        if not self._profile.steps_off_breakpoints and seen is not None:
             lifted = await self._table.lift(seen.state.pc)
         await self._begin(self.cpu)
         stop = await self._await_step()
@@ -301,14 +296,34 @@ class Debugger:
             await self._table.put_back(lifted)
         return stop
 
-    async def _step_off(self) -> None:
-        """Before a continue: step from a breakpoint's address where the stub would not move off it."""
+    async def _step_off(self) -> tuple[Sight, bool] | None:
+        """Before a continue: one step from a breakpoint's address, since no stub continues from there. Returns the
+        stop only if it is one by itself."""
         seen = self._seen.get(self.cpu)
-        if self._profile.moves_off_breakpoints or seen is None or seen.state.pc not in self._table.marks:
-            return
+        if seen is None or seen.state.pc not in self._table.marks:
+            return None
         stop = await self._step()
-        if isinstance(stop, Stopped):
-            await self._see(stop)
+        ours = self._is_gate_watch(stop)
+        sight = await self._see(stop)
+        alone = not isinstance(stop, Stopped) or stop.reasons or sight.state.pc in self._table.marks
+        return (sight, ours) if alone else None
+
+    async def _run(self) -> tuple[Sight, bool]:
+        """Continue; the stop, and whether it was for a purpose of ours."""
+        await self._begin(None)
+        stop, looked = await self._await_run()
+        ours = self._is_gate_watch(stop) or (looked and _is_pause(stop))
+        sight = await self._see(stop)
+        if self._is_gate_watch(stop):
+            await self._catcher.refresh(sight.state)
+        return sight, ours
+
+    def _is_gate_watch(self, stop: Stop) -> bool:
+        return (
+            isinstance(stop, Stopped)
+            and isinstance(stop.reason, Watch)
+            and self._catcher.is_gate_watch(stop.reason.address)
+        )
 
     async def _await_step(self) -> Stop:
         assert self._resuming is not None
@@ -438,18 +453,14 @@ class Debugger:
         self._publish(record)
         return record
 
-    async def _is_housekeeping(self, sight: Sight) -> bool:
-        """Is this a stop of a hidden breakpoint of ours, and nothing else? Then its work is done here."""
-        if not isinstance(sight.stop, Stopped) or hits(self._table, sight):
+    async def _is_lidt(self, sight: Sight) -> bool:
+        """Did the guest stop at a LIDT that it must not run unseen, and at nothing else? Then it has run now."""
+        if not isinstance(sight.stop, Stopped) or sight.stop.reasons or hits(self._table, sight):
             return False
-        reason = sight.stop.reason
-        if isinstance(reason, Watch) and self._catcher.is_gate_watch(reason.address):
-            await self._catcher.refresh(sight.state)
-            return True
-        if reason is None and self._catcher.is_hint(sight.state.pc):
-            await self._see(await self._step())
-            return not self.ended
-        return False
+        if not self._catcher.is_hint(sight.state.pc):
+            return False
+        await self._see(await self._step())
+        return not self.ended
 
     async def _wanted(self, sight: Sight) -> bool:
         """Ask ignore counts and conditions of the breakpoints that were hit; a stop without any is wanted."""
@@ -565,6 +576,10 @@ def _platform(backend: Backend) -> Platform:
         vendor=Known(backend.vendor, "monitor") if backend.vendor else ABSENT,
         guest=Known("hvm", "QEMU runs whole machines"),
     )
+
+
+def _is_pause(stop: Stop) -> bool:
+    return isinstance(stop, Stopped) and stop.signal == SIGINT
 
 
 def _predicted_pc(registers: dict[str, int], seen: CpuState) -> int | None:

@@ -38,6 +38,7 @@ class ReplayStream(trio.abc.Stream):
         self._in_at = 0
         self._note = 0  # where to look for the next note
         self._closed = False
+        self._receiving = False
         self._moved = trio.lowlevel.ParkingLot()
         self._skip_to_sent()
         self._skip_to_received()
@@ -92,7 +93,16 @@ class ReplayStream(trio.abc.Stream):
         """
         if max_bytes is not None and max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")
-        await trio.lowlevel.checkpoint()
+        if self._receiving:
+            raise trio.BusyResourceError("another task is receiving from this replay")
+        self._receiving = True
+        try:
+            await trio.lowlevel.checkpoint()
+            return await self._receive(max_bytes)
+        finally:
+            self._receiving = False
+
+    async def _receive(self, max_bytes: int | None) -> bytes:
         while True:
             self._check_usable()
             if self._in == len(self._entries):

@@ -20,6 +20,8 @@ async def open_tcp(host: str, port: int, ip: IpVersion = "") -> trio.SocketStrea
     where = host_port(host, port)
     try:
         stream = await _connect(host, port, ip)
+    except UnicodeError as error:  # what the IDNA codec says to "a..b"
+        raise CannotOpen(f"{host!r} cannot be a host name; check its spelling.") from error
     except OSError as error:
         raise CannotOpen(_tcp_sentence(error, host, where, port)) from error
     if stream.socket.getsockname() == stream.socket.getpeername():

@@ -156,13 +156,17 @@ async def source(session: Session, arguments: Arguments) -> None:
     await run_script(session, path)
 
 
-async def run_script(session: Session, path: str) -> None:
-    """The lines of a file; the first that fails ends it, as in gdb, and the error says where."""
+def _read_script(path: str) -> str:
     try:
         with open(os.path.expanduser(path), encoding="utf-8", errors="backslashreplace") as file:
-            text = file.read(LONGEST_SCRIPT)
+            return file.read(LONGEST_SCRIPT)
     except OSError as error:
         raise CommandError(f"Cannot read commands from {clean(path)}: {error.strerror}.") from error
+
+
+async def run_script(session: Session, path: str) -> None:
+    """The lines of a file; the first that fails ends it, as in gdb, and the error says where."""
+    text = _read_script(path)
     if session.nesting >= MOST_NESTED:
         raise CommandError(f"Scripts call each other more than {MOST_NESTED} deep; {clean(path)} was not run.")
     session.nesting += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 import time
 
 from frontend.clean import clean, clean_text
@@ -51,7 +50,7 @@ async def symbol_file(session: Session, arguments: Arguments) -> None:
     if not path:
         raise CommandError("symbol-file needs an ELF file.")
     slide = (await session.evaluate(offset)).address if offset.strip() else 0
-    count = session.symbols.add(os.path.expanduser(path), slide)
+    count = session.symbols.add(path, slide)
     slid = f", {slide:#x} higher" if slide else ""
     session.out(f"{count} symbols from {clean(path)}{slid}.")
 

@@ -17,7 +17,7 @@ WITHOUT_EFFECT = frozenset(
 """Settings of gdb that its scripts begin with and that mean nothing here."""
 
 _ASSIGNMENT = re.compile(
-    r"(?P<target>.*?[^=!<>+\-*/&|^%]|.*?(?:<<|>>))\s*(?P<operator><<|>>|[-+*/&|^%])?=(?!=)(?P<value>.*)", re.DOTALL
+    r"(?P<target>.*?[^=!<>+\-*/&|^%])\s*(?P<operator><<|>>|[-+*/&|^%])?=(?!=)(?P<value>.*)", re.DOTALL
 )
 
 

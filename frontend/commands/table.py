@@ -13,7 +13,7 @@ class CommandError(GdbError):
     """A command line that cannot be carried out; one sentence for the user."""
 
 
-class Quit(Exception):  # noqa: N818 - not an error: the user asked for it
+class Quit(Exception):
     """The user leaves. ``code`` is the exit code that ``quit CODE`` gave, else 0."""
 
     def __init__(self, code: int = 0) -> None:

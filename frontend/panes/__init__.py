@@ -36,7 +36,7 @@ __all__ = [
 _ALL = (
     Pane(disassembly.NAME, "code", "1", disassembly.render, disassembly.note),
     Pane(registers.NAME, "registers", "2", registers.render, registers.note),
-    Pane(debug_registers.NAME, "debug registers", "3", debug_registers.render, debug_registers.note),
+    Pane(debug_registers.NAME, "debug regs", "3", debug_registers.render, debug_registers.note),
     Pane(explanation.NAME, "why", "4", explanation.render, explanation.note),
     Pane(history.NAME, "stops", "5", history.render, history.note),
     Pane(stack.NAME, "stack", "6", stack.render, stack.note),

@@ -15,7 +15,6 @@ from gdbstub.x86.debug_registers import (
 )
 
 NAME = "dr"
-TALL = 22
 WIDE = 40
 _TYPES = {"execute": "execute", "write": "write", "io": "I/O", "access": "read/write"}
 CAUSES = {
@@ -42,9 +41,7 @@ def slot_text(slot: Slot) -> str:
 
 
 def _enabled(slot: Slot) -> str:
-    return "+".join(
-        name for name, on in ((f"L{slot.number}", slot.local), (f"G{slot.number}", slot.global_)) if on
-    )
+    return "+".join(name for name, on in ((f"L{slot.number}", slot.local), (f"G{slot.number}", slot.global_)) if on)
 
 
 def _address(debug: DebugState, number: int, digits: int) -> str:
@@ -74,9 +71,7 @@ def _slots(record: StopRecord, width: int) -> list[Line]:
         if not slot.enabled:
             lines.append((*head, span("  off" if slot.type == "execute" else f"  off ({text})", "dim")))
             continue
-        tail = line(
-            span(text), span(f"  {_enabled(slot)}", "good"), *((span("  hit", "fired"),) if hit else ())
-        )
+        tail = line(span(text), span(f"  {_enabled(slot)}", "good"), *((span("  hit", "fired"),) if hit else ()))
         if width >= WIDE:
             lines.append((*head, span("  "), *tail))
         else:
@@ -128,14 +123,17 @@ def _dr6(record: StopRecord, width: int, tall: bool) -> list[Line]:
     if value is None:
         return [line(span("DR6 ", "name"), span("unknown", "dim"))]
     digits = 16 if value >> 32 else 8
-    lines = [line(span("DR6 ", "name"), f"{value:0{digits}x}", span("  the guest's own", "dim"))]
+    whose = span("  the guest's own" if width >= WIDE else "  guest's", "dim")
+    lines = [line(span("DR6 ", "name"), f"{value:0{digits}x}", whose)]
     lines.extend((_dr6_tall if tall else _dr6_short)(record, value, width))
     decoded = decode_dr6(value)
     wrong = decoded.reserved_wrong
     for text in wrong:
         lines.extend(wrap(text, width, "warning", first="  ! "))
     if tall and not wrong:
-        lines.append(line(span("    reserved bits as they must be", "dim")))
+        lines.append(
+            line(span("    reserved bits as they must be" if width >= WIDE else "    reserved bits right", "dim"))
+        )
     return lines
 
 
@@ -177,16 +175,17 @@ def _exit(record: StopRecord, width: int) -> list[Line]:
     ]
 
 
+def _lines(record: StopRecord, width: int, tall: bool) -> list[Line]:
+    return [*_slots(record, width), *_dr6(record, width, tall), *_dr7(record, width), *_exit(record, width)]
+
+
 def render(view: ViewState, width: int, height: int) -> Page:
     record = view.record
     if record is None:
         return Page(())
-    lines = [
-        *_slots(record, width),
-        *_dr6(record, width, tall=height >= TALL or width >= WIDE),
-        *_dr7(record, width),
-        *_exit(record, width),
-    ]
+    lines = _lines(record, width, tall=True)
+    if len(lines) > height and width < WIDE:
+        lines = _lines(record, width, tall=False)
     return page(lines, width, height, scroll=view.scroll.get(NAME, 0))
 
 

@@ -26,9 +26,7 @@ def _markers(rows: Iterable[BreakpointRow]) -> dict[int, str]:
     marks: dict[int, str] = {}
     for row in rows:
         if row.address is not None and row.kind in ("execute", "catch"):
-            marks[row.address] = (
-                BREAKPOINT if row.enabled or marks.get(row.address) == BREAKPOINT else DISABLED
-            )
+            marks[row.address] = BREAKPOINT if row.enabled or marks.get(row.address) == BREAKPOINT else DISABLED
     return marks
 
 

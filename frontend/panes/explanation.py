@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frontend.panes.debug_registers import exit_text
-from frontend.panes.text import EMPTY, Line, Page, line, page, span, wrap
+from frontend.panes.text import EMPTY, Line, Page, flow, line, page, span, wrap
 from frontend.view import ViewState
 from gdbstub.record import StopRecord
 from gdbstub.x86.debug_registers import decode_dr6
@@ -21,16 +21,13 @@ OWNERS = {
 
 def _cause(cause: Cause, width: int) -> list[Line]:
     slot = "" if cause.slot is None else f" (DR{cause.slot})"
-    klass = "" if cause.klass == "none" else f" · {cause.klass}"
-    head = line(
-        span("■ ", f"owner.{cause.owner}"),
-        span(f"{cause.cause}{slot}", "strong"),
-        " · ",
-        span(OWNERS[cause.owner], f"owner.{cause.owner}"),
-        f"{klass} · ",
-        span(cause.confidence, "good" if cause.confidence == "certain" else "warning"),
-    )
-    lines = [head]
+    words = [
+        span(f"■ {cause.cause}{slot} ", "strong"),
+        span(f"· {OWNERS[cause.owner]} ", f"owner.{cause.owner}"),
+        *((span(f"· {cause.klass} "),) if cause.klass != "none" else ()),
+        span(f"· {cause.confidence} ", "good" if cause.confidence == "certain" else "warning"),
+    ]
+    lines = flow(words, width, indent=2)
     for clause in cause.because:
         lines.extend(wrap(clause, width, first="  · "))
     if cause.sources:

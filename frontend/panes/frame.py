@@ -24,9 +24,7 @@ def title(view: ViewState, panes: Sequence[Pane], front: Pane, page: Page, width
         left = (*left, *tab, span(RULE, "rule"))
     if length(left) + 1 > width:
         left = _short(view, panes, front)
-    tail = line(
-        span(f" {note} " if note else "", "title.note"), span(f"{more[1:]} " if more else "", "title.note")
-    )
+    tail = line(span(f" {note} " if note else "", "title.note"), span(f"{more[1:]} " if more else "", "title.note"))
     left = fit(left, width)
     room = width - length(left)
     if length(tail) > room - 1:
@@ -60,16 +58,18 @@ def _state(view: ViewState) -> Fragment:
         return span(" GONE ", "status.ended")
     if view.running:
         return span(" RUNNING ", "status.running")
-    if view.selected is not None:
-        return span(" STOPPED, looking back ", "status.past")
     return span(" STOPPED ", "status.stopped") if view.stops else span(" CONNECTING ", "status.stopped")
 
 
-def _position(view: ViewState) -> str:
+def _position(view: ViewState) -> Line:
+    """Which stop is looked at."""
     record = view.record
     if record is None:
-        return ""
-    return f"stop #{record.number}, {view.index + 1} of {len(view.stops)}"
+        return ()
+    place = f"#{record.number} ({view.index + 1}/{len(view.stops)}) "
+    if view.selected is None:
+        return line("│ ", f"stop {place}")
+    return line("│ ", span(f"back at {place}", "status.past"))
 
 
 def status(view: ViewState, width: int) -> Line:
@@ -85,9 +85,7 @@ def status(view: ViewState, width: int) -> Line:
     if record is not None:
         halted = " halted" if record.state.halted else ""
         parts.append(f"vCPU {record.cpu}{halted} of {view.cpus}")
-    if position := _position(view):
-        parts.append(position)
-    left: Line = (_state(view), *(span(f"│ {part} ") for part in parts))
+    left: Line = (_state(view), *(span(f"│ {part} ") for part in parts), *_position(view))
     target = span(f" {view.target} ")
     space = width - length(left) - length((target,))
     whole = (*left, span(" " * space), target) if space >= 0 else left

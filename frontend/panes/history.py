@@ -23,9 +23,7 @@ def _row(stop: Stop, newest: Stop, digits: int, width: int, wide: bool) -> Line:
         span(f"{record.number:>{len(str(newest.record.number))}} ", "dim"),
         span(mark, "error" if found.contradictions else "fired"),
         " ",
-        span(
-            f"{record.state.pc:0{digits}x} " if record.state.registers else "-" * digits + " ", "code.address"
-        ),
+        span(f"{record.state.pc:0{digits}x} " if record.state.registers else "-" * digits + " ", "code.address"),
         span(_where(stop, wide), "code.symbol"),
         span(found.summary, f"owner.{found.causes[0].owner}" if record.event is not None else ""),
     )

@@ -64,9 +64,7 @@ def _segment(state: CpuState, name: str, new: frozenset[str]) -> Line:
 
 
 def _segments(state: CpuState, new: frozenset[str], width: int) -> list[Line]:
-    known = [
-        n for n in SEGMENTS if n in state.registers or (state.segments is not None and n in state.segments)
-    ]
+    known = [n for n in SEGMENTS if n in state.registers or (state.segments is not None and n in state.segments)]
     rows = [_segment(state, name, new) for name in known]
     based = state.segments is not None and any(segment.base for segment in state.segments.values())
     each = 17 if based else 8

@@ -115,6 +115,16 @@ def wrap(text: str, width: int, style: str = "", first: str = "", rest: str | No
     ]
 
 
+def flow(parts: Sequence[Fragment], width: int, indent: int) -> list[Line]:
+    """``parts`` one after the other; one that does not fit any more begins a line of its own."""
+    lines: list[Line] = [()]
+    for part in parts:
+        if lines[-1] and length(lines[-1]) + width_of(part.text.rstrip()) > width:
+            lines.append((span(" " * indent),))
+        lines[-1] = (*lines[-1], part)
+    return lines
+
+
 def page(content: Sequence[Line], width: int, height: int, *, scroll: int = 0, anchor: int = 0) -> Page:
     """The part of ``content`` that a pane shows: line ``anchor`` comes first as far as that leaves no blank
     lines, and the user scrolled ``scroll`` lines down from there."""
@@ -137,7 +147,5 @@ def columns(cells: Iterable[Line], width: int, count: int, gap: int = 1) -> list
     lines = []
     for row in range(rows):
         parts = [pad(items[at], each) for at in range(row, len(items), rows)]
-        lines.append(
-            tuple(f for n, part in enumerate(parts) for f in ((*((span(" " * gap),) if n else ()), *part)))
-        )
+        lines.append(tuple(f for n, part in enumerate(parts) for f in ((*((span(" " * gap),) if n else ()), *part))))
     return lines

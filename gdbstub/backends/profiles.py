@@ -12,8 +12,8 @@ from gdbstub.target import Capabilities
 class Profile:
     """A kind of stub.
 
-    ``pipelined``: several requests may be on the wire, acks may lag. ``moves_off_breakpoints``: ``s`` and ``c``
-    from a breakpoint's address run the instruction instead of reporting the breakpoint again.
+    ``pipelined``: several requests may be on the wire, acks may lag. ``steps_off_breakpoints``: ``s`` from
+    a breakpoint's address runs the instruction instead of reporting the breakpoint again (``c`` does so nowhere).
     ``steps_by_tf``: a step sets TF in the guest's RFLAGS, so PUSHF and interrupt frames can save it.
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
     """
@@ -21,7 +21,7 @@ class Profile:
     name: str
     title: str
     pipelined: bool
-    moves_off_breakpoints: bool
+    steps_off_breakpoints: bool
     steps_by_tf: bool
     catch_by: Literal["hw", "sw"]
     capabilities: Capabilities
@@ -31,7 +31,7 @@ _TCG = Profile(
     name="qemu-tcg",
     title="QEMU TCG",
     pipelined=True,
-    moves_off_breakpoints=True,
+    steps_off_breakpoints=True,
     steps_by_tf=False,
     catch_by="hw",
     capabilities=Capabilities(
@@ -47,7 +47,7 @@ _KVM = Profile(
     name="qemu-kvm",
     title="QEMU KVM",
     pipelined=True,
-    moves_off_breakpoints=False,
+    steps_off_breakpoints=False,
     steps_by_tf=True,
     catch_by="sw",
     capabilities=Capabilities(monitor=True, read_watchpoints=False, debug_registers=True),
@@ -56,7 +56,7 @@ _GENERIC = Profile(
     name="generic",
     title="unknown stub",
     pipelined=False,
-    moves_off_breakpoints=False,
+    steps_off_breakpoints=False,
     steps_by_tf=False,
     catch_by="sw",
     capabilities=Capabilities(),

@@ -112,7 +112,8 @@ class Link:
         self._owed = 0  # acknowledgments that we owe the peer
         self._unacked = 0  # packets of ours that the peer has not acknowledged
         self._last = b""
-        self._resent = 0
+        self._resent = 0  # how often the last packet went out again
+        self._asked_again = 0  # how often the peer was asked for the same packet
         self._prefix = b""  # draining: how the answer begins that ends it
         self._take = self._take_reply if role is Role.CLIENT else self._take_request
 
@@ -239,7 +240,11 @@ class Link:
             return events
         reader, take = self._reader, self._take
         reader.feed(data)
-        while (got := reader.next_frame()) is not None:
+        while True:
+            if self._pending and self._pending[0].expects is Expect.MONITOR:
+                self._take_console_run(self._pending[0])
+            if (got := reader.next_frame()) is None:
+                return events
             if type(got) is Packet:
                 if self._acking:
                     self._owed += 1
@@ -248,7 +253,16 @@ class Link:
                 take(got.payload, events)
             else:
                 self._take_other(got, events)
-        return events
+
+    def _take_console_run(self, head: _Pending) -> None:
+        """The many packets of a monitor's answer, in one go."""
+        if self._prefix or not (texts := self._reader.console_run()):
+            return
+        head.output += texts
+        if self._acking:
+            self._owed += len(texts)
+            if not self.pipelined:
+                self._pay_acks()
 
     def _take_other(self, got: Frame, events: list[Event]) -> None:
         if isinstance(got, Mark):
@@ -289,12 +303,12 @@ class Link:
         """Ask for a damaged packet again where that is safe; otherwise say that an answer is lost."""
         if not bad.packet:
             events.append(BadFrame(bad.reason, None))
-        elif self.role is Role.SERVER or (self._acking and not self.pipelined and self._resent < RESENDS):
+        elif self.role is Role.SERVER or (self._acking and not self.pipelined and self._asked_again < RESENDS):
             if self._acking:
                 self._out.append(NACK.value)
-            self._resent += 1
+            self._asked_again += 1
             events.append(BadFrame(bad.reason, None))
-        elif not self._pending or (self.running and self._pending[0].expects is Expect.STOP):
+        elif not self._pending or self._prefix or self._pending[0].expects is Expect.STOP:
             events.append(BadFrame(bad.reason, None))
         elif self._pending[0].expects is Expect.MONITOR and bad.raw[:1] == b"O" and bad.raw != b"OK":
             self._pending[0].damage = bad.reason
@@ -408,7 +422,7 @@ class Link:
 
     def _answered(self) -> _Pending:
         pending = self._pending.popleft()
-        self._resent = 0
+        self._resent = self._asked_again = 0
         if self._unacked > len(self._pending):  # an answer acknowledges, too
             self._unacked = len(self._pending)
         return pending

@@ -113,6 +113,8 @@ TRANSITIONS: Final[Mapping[Role, Mapping[State, Mapping[Step, State]]]] = {
         State.SERVING: {
             Step.SEND_FILE_REPLY: State.RUNNING,
             Step.RECEIVE_OUTPUT: State.SERVING,
+            Step.RECEIVE_FILE_REQUEST: State.SERVING,
+            Step.RECEIVE_REFUSAL: State.STOPPED,
             Step.RECEIVE_STOP: State.STOPPED,
             Step.RECEIVE_END: State.ENDED,
             Step.RESYNCHRONISE: State.DRAINING,

@@ -24,9 +24,9 @@ def stuck_on_guest_breakpoint(scene: Scene, event: Event | None, found: list[Fou
 
 def stuck_on_own_breakpoint(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     first = found[0].cause
-    if event is None and scene.action is Action.STEP and scene.rip == scene.came_from and first.owner == "debugger":
-        if first.cause in ("instruction-breakpoint", "software-breakpoint"):
-            yield "Take the breakpoint at RIP out for this step: the stub does not step over it."
+    stayed = event is None and scene.action is Action.STEP and scene.rip == scene.came_from
+    if stayed and first.owner == "debugger" and first.cause in ("instruction-breakpoint", "software-breakpoint"):
+        yield "Take the breakpoint at RIP out for this step: the stub does not step over it."
 
 
 def do_not_trust_the_address(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
@@ -37,7 +37,7 @@ def do_not_trust_the_address(scene: Scene, event: Event | None, found: list[Foun
 def guest_trap_flag_lost(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     rflags = known(scene.evidence.before.rflags)
     if event is None and scene.kvm and scene.action is Action.STEP and rflags is not None and rflags & TF:
-        yield "The guest was stepping itself; after a step of the debugger KVM leaves its TF cleared. Set it again to go on."
+        yield "The guest was stepping itself; a step of the debugger makes KVM clear its TF. Set it again to go on."
 
 
 def hidden_guest_breakpoints(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
@@ -56,12 +56,12 @@ def fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iter
 
 def clear_dr6(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     if event is not None and event.causes is not None and event.old is not None and event.causes & event.old & STICKY:
-        yield "BD, BS and BT stay until software clears them: let the handler reset DR6 to 0xffff0ff0 to tell events apart."
+        yield "BD, BS and BT stay until software clears them: let the handler set DR6 to 0xffff0ff0 each time."
 
 
 def leaked_trap_flag(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     if any(row.cause.owner == "debugger-leak" for row in found):
-        yield "Clear TF in the saved RFLAGS to stop this; stepping over PUSHF, INT n or SYSCALL under KVM leaves it there."
+        yield "Clear TF in the saved RFLAGS: stepping over PUSHF, INT n or SYSCALL under KVM leaves it there."
 
 
 def endless_icebp(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
@@ -69,7 +69,7 @@ def endless_icebp(scene: Scene, event: Event | None, found: list[Found]) -> Iter
     if first.cause.cause == "icebp" and scene.kvm and first.instruction is not None:
         at = scene.pc if event is None else event.at
         if first.instruction.address == at:
-            yield "Remove the debugger's hardware breakpoints or stop stepping, or move RIP past the F1: it repeats otherwise."
+            yield "Take the debugger's hardware breakpoints out and don't step here, or move RIP past the F1: it repeats."
 
 
 ADVICE = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, DR7_GD, cause_names
-from gdbstub.x86.decode import shape, successors
+from gdbstub.x86.decode import shape
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.quirks import QuirkName, explained
 from gdbstub.x86.registers import DEBUGCTL_BTF, RF, TF, VM
@@ -53,26 +53,28 @@ def icebp_again(event: Event, found: list[Found]) -> Iterator[str]:
 
 
 def disabled_hits(event: Event, found: list[Found]) -> Iterator[str]:
-    """B bits of registers that DR7 does not enable, or whose instruction breakpoint stands elsewhere."""
+    """B bits of registers that DR7 does not enable, or whose instruction breakpoint stands elsewhere. INT 1 leaves DR6
+    as it was, and INT1 on AMD leaves the old B bits (Xen x86_merge_dr6), so nothing is wrong there."""
     if event.causes is None or event.dr7 is None or event.vector != 1:
+        return
+    if _named(found, "software-interrupt") or (_named(found, "icebp") and event.scene.vendor != "intel"):
         return
     claimed = sum(1 << row.cause.slot for row in found if row.cause.slot is not None)
     for n in range(4):
         if not event.causes >> n & 1 or claimed >> n & 1:
             continue
         if event.dr7.enabled >> n & 1:
-            at = event.addresses[n]
             yield (
-                f"DR6.B{n} is set, but DR{n} ({at or 0:#x}) is an instruction breakpoint and the saved RIP is elsewhere; "
-                f"it is no cause of this event.{quirk(event.scene, 'tcg-stale-hits')}"
+                f"DR6.B{n} is set, but DR{n} is an instruction breakpoint and the saved RIP is elsewhere; it is no cause "
+                f"of this event.{quirk(event.scene, 'tcg-stale-hits')}"
             )
         elif event.old is not None and event.old >> n & 1:
             yield (
-                f"DR6.B{n} is left from before; hardware replaces B0-B3 at each #DB.{quirk(event.scene, 'tcg-stale-hits')}"
+                f"DR6.B{n} is left from before, and no cause; hardware replaces B0-B3 at each #DB."
+                f"{quirk(event.scene, 'tcg-stale-hits')}"
             )
         else:
-            allowed = "the APM rules that out" if event.scene.vendor == "amd" else "no cause"
-            yield f"DR6.B{n} is set although DR7 does not enable DR{n}: {allowed}.{quirk(event.scene, 'disabled-hits')}"
+            yield f"DR6.B{n} is set although DR7 does not enable DR{n}.{quirk(event.scene, 'disabled-hits')}"
 
 
 def nested(event: Event, found: list[Found]) -> Iterator[str]:
@@ -107,8 +109,8 @@ def shadow_not_kept(event: Event, found: list[Found]) -> Iterator[str]:
     what = shape(data.instruction.bytes, event.mode)
     if what is not None and "mov-ss" in what.traits:
         yield (
-            f"The data breakpoint of `{data.instruction.text}` was delivered directly behind it; hardware puts it off until "
-            f"after the next instruction.{quirk(event.scene, 'tcg-mov-ss-data')}"
+            f"The data breakpoint of `{data.instruction.text}` was delivered directly behind it; hardware puts it off "
+            f"until after the next instruction.{quirk(event.scene, 'tcg-mov-ss-data')}"
         )
 
 
@@ -116,17 +118,17 @@ def step_covered_two(event: Event, found: list[Found]) -> Iterator[str]:
     """The last handler returned with TF to an STI, and this trap came one instruction too late."""
     step = _named(found, "single-step")
     last = known(event.scene.evidence.last_frame)
-    start, frame = (event.scene.came_from, event.frame) if last is None else (last.rip, event.frame)
-    flags = known(event.scene.evidence.before.rflags) if last is None else last.rflags
-    if step is None or start is None or frame is None or flags is None or not flags & TF:
-        return
-    if last is None and event.scene.action is not Action.STEP:
+    if last is not None:
+        start, flags = event.linear(last.rip), last.rflags
+    else:
+        start, flags = event.scene.start, known(event.scene.evidence.before.rflags) or 0
+    if step is None or start is None or not flags & TF or (last is None and event.scene.action is not Action.STEP):
         return
     first = shape(event.scene.code_at(start), event.mode)
     if first is None or "sti" not in first.traits:
         return
     second = shape(event.scene.code_at(start + len(first.bytes)), event.mode)
-    if second is not None and frame.rip in successors(second, start + len(first.bytes), event.mode):
+    if second is not None and event.follows(second, start + len(first.bytes)):
         yield (
             f"One trap covers `{first.text}` and `{second.text}`; hardware traps after STI too, whose shadow holds off "
             f"interrupts only.{quirk(event.scene, 'tcg-sti-hides-step')}"
@@ -239,8 +241,8 @@ def stray_address(scene: Scene, found: list[Found]) -> Iterator[str]:
     row = found[0]
     if row.cause.cause in ("data-write", "data-access") and row.cause.owner != "debugger":
         yield (
-            f"The stub reports a watchpoint at {scene.reply.address:#x}, where the debugger has none: QEMU looks the address "
-            "up by the slot's number alone (QEMU kvm_handle_debug)."
+            f"The stub reports a watchpoint at {scene.reply.address:#x}, where the debugger has none: QEMU looks the "
+            "address up by the slot's number alone (QEMU kvm_handle_debug)."
         )
 
 

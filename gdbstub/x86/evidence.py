@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ Fact = Known[T] | Unknown
 ABSENT = Unknown("not given")
 
 
-class Action(str, Enum):
+class Action(StrEnum):
     """What the debugger had asked the guest to do when it stopped (`action` of a trace row)."""
 
     STEP = "step"
@@ -149,6 +149,8 @@ class Evidence:
     """True when the guest stands at the first instruction of ``vector``'s handler."""
     handler: Fact[int] = ABSENT
     frame: Fact[Frame] = ABSENT
+    saved_rip: Fact[int] = ABSENT
+    """The saved RIP where the rest of the frame is not known."""
     frame_mode: Fact[Mode] = ABSENT
     """The mode of the interrupted code, where it may differ from the handler's ``mode``."""
     last_frame: Fact[Frame] = ABSENT

@@ -1,7 +1,7 @@
 """Phases D and L: why the guest's own handler of vector 1 runs, from DR6, DR7, the frame and the code.
 
-Every bit of DR6 is asked. B0-B3 are replaced by each #DB; BD, BS and BT stay until software clears them, so one that DR6
-had before proves nothing by itself. A rule says ``certain`` only where each fact that could refute it is known.
+Every bit of DR6 is asked. B0-B3 are replaced by each #DB; BD, BS and BT stay until software clears them, so one that
+DR6 had before proves nothing by itself. A rule says ``certain`` only where each fact that could refute it is known.
 """
 
 from __future__ import annotations

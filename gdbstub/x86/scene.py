@@ -22,7 +22,7 @@ from gdbstub.x86.decode import (
     successors,
     touched,
 )
-from gdbstub.x86.evidence import Action, Armed, CodeBytes, Evidence, Fact, Frame, Known, Mode, Moment
+from gdbstub.x86.evidence import Action, Armed, CodeBytes, Evidence, Fact, Frame, Known, Mode, Moment, Unknown
 from gdbstub.x86.explanation import Cause
 from gdbstub.x86.registers import TF, part
 
@@ -117,7 +117,8 @@ class Scene:
         mode = known(evidence.mode)
         self.mode_known = mode is not None
         self.mode: Mode = mode or 64
-        self.at_handler = known(evidence.at_handler) is True
+        at_handler = known(evidence.at_handler)
+        self.at_handler = not isinstance(evidence.vector, Unknown) if at_handler is None else at_handler
         self.breakpoints: tuple[Armed, ...] | None = known(evidence.breakpoints)
         self.came_from = known(evidence.before.rip)
         self.rip = known(evidence.after.rip)
@@ -240,6 +241,7 @@ class Event:
         "mode",
         "old",
         "registers",
+        "rip",
         "scene",
         "vector",
     )
@@ -259,6 +261,7 @@ class Event:
         self.addresses = tuple(known(fact) for fact in (after.dr0, after.dr1, after.dr2, after.dr3))
         cr4 = known(after.cr4)
         self.de = None if cr4 is None else bool(cr4 & 8)
+        self.rip = known(evidence.saved_rip) if self.frame is None else self.frame.rip
         self.at, self.exact_address = self._saved_address()
         self.front = scene.code_before(self.at)
         self.behind_code = scene.code_at(self.at)
@@ -266,16 +269,16 @@ class Event:
         self.executed = self._executed()
 
     def _saved_address(self) -> tuple[int | None, bool]:
-        if self.frame is None:
-            return None, False
-        if self.mode == 64:
-            return self.frame.rip, self.scene.mode_known
+        """Linear, and whether the base of the interrupted CS is known."""
+        rip, cs = self.rip, None if self.frame is None else self.frame.cs
+        if rip is None or self.mode == 64:
+            return rip, self.scene.mode_known
         for moment in (self.scene.evidence.before, self.scene.evidence.after):
             base = known(moment.cs_base)
-            if base is not None and known(moment.cs) == self.frame.cs:
-                return base + self.frame.rip & LINEAR_MASKS[32], True
-        base = self.frame.cs << 4 if self.mode == 16 else 0
-        return base + self.frame.rip & LINEAR_MASKS[32], False
+            if base is not None and cs is not None and known(moment.cs) == cs:
+                return base + rip & LINEAR_MASKS[32], True
+        base = cs << 4 if self.mode == 16 and cs is not None else 0
+        return base + rip & LINEAR_MASKS[32], False
 
     def _registers(self) -> Mapping[str, int]:
         """The general registers as the interrupted code left them: delivery changes only RSP."""
@@ -293,24 +296,44 @@ class Event:
         """What ran just before the saved RIP, the likeliest first: as stepped, as the last handler returned to it,
         else every reading of the bytes in front."""
         scene = self.scene
-        if self.at is None or self.frame is None:
+        if self.at is None:
             return ()
-        if scene.action is Action.STEP and scene.stepped_shape is not None and scene.start is not None:
-            if self._leads_here(scene.stepped_shape, scene.start):
-                return (Executed(scene.stepped_shape, scene.start, True),)
-        last = known(scene.evidence.last_frame)
-        if last is not None and last.cs == self.frame.cs:
-            start = self.at - self.frame.rip + last.rip & LINEAR_MASKS[self.mode]
-            returned = shape(scene.code_at(start), self.mode)
-            stepping = last.rflags & TF or (returned is not None and "indirect" not in returned.traits)
-            if returned is not None and stepping and self._leads_here(returned, start):
-                return (Executed(returned, start, True),)
+        stepped = scene.stepped_shape
+        start = scene.start if scene.action is Action.STEP else None
+        if start is not None and stepped is not None and self._leads_here(stepped, start):
+            return (Executed(stepped, start, True),)
+        returned = self._returned()
+        if returned is not None:
+            return (returned,)
         guesses = predecessors(self.front, self.mode)
         return tuple(Executed(guess, self.at - len(guess.bytes), False) for guess in guesses)
 
+    def linear(self, rip: int) -> int | None:
+        """An offset in the interrupted CS, linear."""
+        if self.at is None or self.rip is None:
+            return None
+        return self.at - self.rip + rip & LINEAR_MASKS[self.mode]
+
+    def _returned(self) -> Executed | None:
+        """The instruction that the last handler returned to, if it leads here."""
+        last = known(self.scene.evidence.last_frame)
+        if last is None or self.frame is None or last.cs != self.frame.cs:
+            return None
+        start = self.linear(last.rip)
+        what = shape(self.scene.code_at(start), self.mode)
+        if what is None or start is None or ("indirect" in what.traits and not last.rflags & TF):
+            return None
+        return Executed(what, start, True) if self._leads_here(what, start) else None
+
     def _leads_here(self, what: Shape, start: int) -> bool:
         """Whether ``what`` at ``start`` can have led to the saved RIP (any indirect branch can)."""
-        return "indirect" in what.traits or self.at in successors(what, start, self.mode)
+        return "indirect" in what.traits or self.follows(what, start)
+
+    def follows(self, what: Shape, start: int) -> bool:
+        """Whether the saved RIP is one of the places that ``what`` at linear ``start`` leads to by itself."""
+        if self.at is None or self.rip is None:
+            return False
+        return self.rip in successors(what, start - self.at + self.rip, self.mode)
 
     def new(self, bit: int) -> bool | None:
         """Whether a sticky bit was set by this event: False if DR6 had it before or has it not, None if unknown."""

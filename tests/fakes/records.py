@@ -20,9 +20,7 @@ STEP = Cause(
     ("a step was asked for", "RIP moved past one instruction"),
     ("SDM 3B 18.3.1.4",),
 )
-ICEBP = Cause(
-    "icebp", "guest", "trap", "certain", ("the instruction before RIP is F1",), ("SDM 3B 18.3.1.3",)
-)
+ICEBP = Cause("icebp", "guest", "trap", "certain", ("the instruction before RIP is F1",), ("SDM 3B 18.3.1.3",))
 
 
 def state(**registers: int) -> CpuState:
@@ -41,9 +39,7 @@ def step_record(number: int = 0, rip: int = 0x100402) -> StopRecord:
         ExitDr6(0xFFFF4FF0, "reconstructed"),
         instruction,
     )
-    return StopRecord(
-        number, 0, Action.STEP, "T05thread:p01.01;", state(rip=rip), Evidence(), explanation, b"\x90\xf4"
-    )
+    return StopRecord(number, 0, Action.STEP, "T05thread:p01.01;", state(rip=rip), Evidence(), explanation, b"\x90\xf4")
 
 
 def event_record(number: int = 7) -> StopRecord:

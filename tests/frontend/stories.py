@@ -14,23 +14,26 @@ from gdbstub.x86.decode import Instruction, decode
 from gdbstub.x86.evidence import Action, Evidence, Frame
 from gdbstub.x86.explanation import Cause, ExitDr6, Explanation, GuestDr6
 
-CODE = bytes.fromhex(
-    "55"  # push rbp
-    "4889e5"  # mov rbp, rsp
-    "90"  # nop
-    "48c7c001000000"  # mov rax, 1
-    "0f23c0"  # mov dr0, rax
-    "488b0425f0ff0000"  # mov rax, qword ptr [0xfff0]
-    "f3a4"  # rep movsb
-    "e8d6feffff"  # call 0x1002f4
-    "f1"  # int1
-    "488945f8"  # mov qword ptr [rbp - 8], rax
-    "75e0"  # jne
-    "c9c3"  # leave; ret
-) + b"\x90" * 40
+CODE = (
+    bytes.fromhex(
+        "55"  # push rbp
+        "4889e5"  # mov rbp, rsp
+        "90"  # nop
+        "48c7c001000000"  # mov rax, 1
+        "0f23c0"  # mov dr0, rax
+        "488b0425f0ff0000"  # mov rax, qword ptr [0xfff0]
+        "f3a4"  # rep movsb
+        "e8d6feffff"  # call 0x1002f4
+        "f1"  # int1
+        "488945f8"  # mov qword ptr [rbp - 8], rax
+        "75e0"  # jne
+        "c9c3"  # leave; ret
+    )
+    + b"\x90" * 40
+)
 START = 0x100400
 HANDLER = 0x100149
-HANDLER_CODE = bytes.fromhex("50535152" "480f21f0" "58" "48cf") + b"\x90" * 24
+HANDLER_CODE = bytes.fromhex("50535152480f21f05848cf") + b"\x90" * 24
 
 
 class Names:
@@ -81,9 +84,7 @@ STEP = Cause(
 
 
 def stop(number: int, cpu: CpuState, explanation: Explanation, action: Action = Action.STEP) -> StopRecord:
-    return StopRecord(
-        number, cpu.cpu, action, "T05thread:p01.01;", cpu, Evidence(), explanation, code_at(cpu.pc)[:16]
-    )
+    return StopRecord(number, cpu.cpu, action, "T05thread:p01.01;", cpu, Evidence(), explanation, code_at(cpu.pc)[:16])
 
 
 ATTACHED = stop(
