@@ -119,30 +119,32 @@ def make_application(
     return app
 
 
-def run_tui(
-    open_session: OpenSession,
-    *,
-    startup: tuple[str, ...] = (),
-    owned: bool = False,
-    history: History | None = None,
-    input: Input | None = None,
-    output: Output | None = None,
-) -> int:
+def run_tui(open_session: OpenSession, *, startup: tuple[str, ...] = (), owned: bool = False) -> int:
     """Open a session and show it until the user leaves; the exit code.
 
     ``open_session`` is entered in trio before the screen is taken, so that its errors are raised here on an
-    untouched terminal; the session has to be attached. ``startup`` are command lines to execute first.
-    ``owned`` says that the guest ends with the session, so that nobody is asked how to leave it. On the way
-    out the session's own exit runs, in a cancelled scope where the screen ended first (a crash, SIGTERM,
-    SIGHUP).
+    untouched terminal; the session has to be attached. ``startup`` are command lines to execute first. ``owned``
+    says that the guest ends with the session, so that nobody is asked how to leave it. On the way out the
+    session's own exit runs, in a cancelled scope where the screen ended first (a bug, SIGTERM, SIGHUP).
     """
-    screen = Screen(owned=owned)
+    return run_screen(Screen(owned=owned), open_session, startup, open_history())
+
+
+def run_screen(
+    screen: Screen,
+    open_session: OpenSession,
+    startup: tuple[str, ...],
+    history: History,
+    input: Input | None = None,
+    output: Output | None = None,
+) -> int:
+    """`run_tui` on a given screen, terminal (by default the process's own) and history."""
     sessions: list[Session] = []
 
     def offer(text: str) -> list[tuple[str, str]]:
         return complete(sessions[-1], text) if sessions else []
 
-    app = make_application(screen, offer, history or open_history(), input, output)
+    app = make_application(screen, offer, history, input, output)
 
     async def main(show: Callable[[], None]) -> int:
         async with open_session() as session:

@@ -81,6 +81,16 @@ RIGHT = (
     (Place(("registers",), 13, 1, 20), Place(("dr", "stack", "breakpoints"), 12, 1)),
     (Place(("registers", "dr", "stack", "breakpoints"), 2),),
 )
+STACKED = (
+    (
+        CODE,
+        Place(("why", "stops"), 7, 2),
+        Place(("registers", "dr", "stack", "breakpoints"), 8, 2, 22),
+        LOG,
+    ),
+    (Place(("code", "registers", "dr", "stack", "breakpoints"), 6, 2), Place(("why", "stops"), 5, 2), LOG),
+    (Place(("code", "why", "stops", "registers", "dr", "stack", "breakpoints"), 6, 2), LOG),
+)
 ALL = ((Place(("code", "why", "registers", "dr", "stops", "stack", "breakpoints", "messages", "output"), 2),),)
 
 Choice = tuple[tuple[Place, ...], ...]
@@ -97,7 +107,7 @@ SIZES = (
     Size(170, ((LEFT, 0, 5), (MIDDLE, 0, 4), (RIGHT, 50, 0))),
     Size(112, ((MAIN, 0, 1), (RIGHT, 50, 0))),
     Size(72, ((MAIN, 0, 1), (NARROW, 25, 0))),
-    Size(0, ((ALL, 0, 1),)),
+    Size(0, ((STACKED, 0, 1),)),
 )
 ROWS_FOR_COLUMNS = 10
 SQUEEZED = 5

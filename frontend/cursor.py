@@ -8,14 +8,14 @@ from frontend.window import CodeLine, disassemble
 
 def code_lines(view: ViewState) -> tuple[CodeLine, ...]:
     """The lines of the stop that is looked at: those gathered, else those that its record holds itself."""
-    record, window = view.record, view.window
-    if record is None:
+    record, state, window = view.record, view.state, view.window
+    if record is None or state is None:
         return ()
     if window is not None and window.lines:
         return window.lines
     ran = record.explanation.instruction
-    state = record.state
-    found = disassemble(record.code, state.pc, state.mode)
+    code = record.code if state.pc == record.state.pc else b""
+    found = disassemble(code, state.pc, state.mode)
     if ran is not None and ran.address + len(ran.bytes) == state.pc:
         found = (ran, *found)
     return tuple(CodeLine(i.address, i.bytes, i.text) for i in found)
@@ -23,22 +23,22 @@ def code_lines(view: ViewState) -> tuple[CodeLine, ...]:
 
 def neighbour(view: ViewState, by: int) -> int | None:
     """The address ``by`` instructions from the cursor, for `PutCursor`; None is the current instruction."""
-    record = view.record
+    state = view.state
     addresses = [code.address for code in code_lines(view)]
-    if record is None or not addresses:
+    if state is None or not addresses:
         return None
-    now = view.cursor if view.cursor is not None else record.state.pc
+    now = view.cursor if view.cursor is not None else state.pc
     at = addresses.index(now) if now in addresses else 0
     target = addresses[min(max(at + by, 0), len(addresses) - 1)]
-    return None if target == record.state.pc else target
+    return None if target == state.pc else target
 
 
 def place(view: ViewState) -> int | None:
     """The address under the cursor, or of the current instruction."""
     if view.cursor is not None:
         return view.cursor
-    record = view.record
-    return None if record is None or not record.state.registers else record.state.pc
+    state = view.state
+    return None if state is None else state.pc
 
 
 def toggle_breakpoint(view: ViewState) -> str | None:

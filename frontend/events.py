@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from frontend.window import BreakpointRow, Window
 from gdbstub.debugger import Lost, Resumed, Said
-from gdbstub.record import StopRecord
+from gdbstub.record import CpuState, StopRecord
 from gdbstub.target import Backend
 
 Kind = Literal["command", "text", "note", "error"]
@@ -48,6 +48,14 @@ class Stopped(NamedTuple):
 class Gathered(NamedTuple):
     """The window of a stop, and the breakpoints as they are now."""
 
+    window: Window
+
+
+class Looked(NamedTuple):
+    """The newest stop as it is now: another vCPU was chosen, or the user changed a register."""
+
+    state: CpuState
+    where: str
     window: Window
 
 
@@ -135,6 +143,7 @@ Event = (
     | Said
     | Lost
     | Gathered
+    | Looked
     | BreakpointsChanged
     | Printed
     | Submitted

@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("dr7", "dr0", "dr1", "dr2", "dr3", "cr4"):
         registers.add_argument(f"--{name}", type=number, metavar="VALUE")
     registers.add_argument("--before-dr6", type=number, metavar="VALUE", help="DR6 before the event")
+    registers.add_argument("--debugctl", type=number, metavar="VALUE", help="DEBUGCTL before the event")
     registers.add_argument("--rip", type=number, metavar="ADDRESS", help="the saved RIP, from the exception frame")
     registers.add_argument("--rflags", type=number, metavar="VALUE", help="the saved RFLAGS (needs --rip)")
     registers.add_argument("--cs", type=number, metavar="SELECTOR", help="the saved CS (needs --rflags)")
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 ONLY_WITH_DR6 = (
-    *("dr7", "dr0", "dr1", "dr2", "dr3", "cr4", "before_dr6"),
+    *("dr7", "dr0", "dr1", "dr2", "dr3", "cr4", "before_dr6", "debugctl"),
     *("rip", "rflags", "cs", "code", "mode", "vendor", "backend"),
 )
 
@@ -127,7 +128,7 @@ def typed(args: argparse.Namespace) -> Evidence:
             vendor=Known(args.vendor, TYPED) if args.vendor else Unknown("not given"),
         ),
         mode=Known(args.mode or 64, TYPED),
-        before=Moment(dr6=fact(args.before_dr6)),
+        before=Moment(dr6=fact(args.before_dr6), debugctl=fact(args.debugctl)),
         after=Moment(
             dr0=fact(args.dr0),
             dr1=fact(args.dr1),

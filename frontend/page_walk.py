@@ -88,15 +88,15 @@ async def walk(linear: int, cr0: int, cr3: int, cr4: int, efer: int, read: ReadP
     PAE's four PDPTEs are read from memory, while the CPU keeps those that it loaded with CR3 (SDM 4.4.1).
     """
     mode = paging_mode(cr0, cr4, efer)
+    if mode not in ("4-level", "5-level") and linear >> 32:
+        return Walk(mode, (), None, None, "linear addresses have 32 bits outside long mode")
     if mode == "none":
-        return Walk(mode, (), linear & 0xFFFF_FFFF, None)
+        return Walk(mode, (), linear, None)
     levels = LEVELS[mode]
     if mode in ("4-level", "5-level"):
         top = 57 if mode == "5-level" else 48
         if linear >> (top - 1) not in (0, (1 << (65 - top)) - 1):
             return Walk(mode, (), None, None, "the address is not canonical")
-    else:
-        linear &= 0xFFFF_FFFF
     size = 4 if mode == "32-bit" else 8
     table = cr3 & (ADDRESS_32 if mode == "32-bit" else 0xFFFF_FFE0 if mode == "PAE" else ADDRESS)
     entries: list[Entry] = []

@@ -63,6 +63,10 @@ class Session:
     """Program and version, as a trace's header names them."""
     ask: bool = True
     """``set confirm off`` clears it."""
+    note: Callable[[str, str], None] = lambda kind, text: None
+    """Where a recording is made, it gets what was asked for: ("command", "stepi"), ("interrupt", "")."""
+    look_around: bool = True
+    """May panes read more of a stop than its record has? Not where a replay has no answers."""
     recording: str | None = None
     """The file that keeps the conversation with the stub (``--record``), if any."""
 
@@ -95,6 +99,7 @@ class Session:
         """Stop what runs: a resume in the guest, and any command that steps or resumes again and again."""
         self.interrupted = True
         self.pending.clear()
+        self.note("interrupt", "")
         await self.debugger.interrupt()
 
     def close(self) -> None:

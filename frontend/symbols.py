@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import bisect
 import os.path
-import re
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,14 +15,11 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from frontend.clean import clean
 from gdbstub.errors import GdbError
+from gdbstub.x86.lidt import find_lidt
 
 MASK = (1 << 64) - 1
 FARTHEST = 0x10_0000
 """A symbol without a size names addresses up to this far behind it, within its segment."""
-
-_LIDT = re.compile(rb"\x0f\x01[\x18-\x1f\x58-\x5f\x98-\x9f]")
-"""``0F 01 /3`` with a memory operand (SDM 2A LGDT/LIDT): mod 00, 01, 10 and reg 011."""
-
 
 Kind = Literal["function", "object", "label"]
 
@@ -119,23 +115,15 @@ class Symbols:
             found.append(name)
         return found
 
+    def lidt_candidates(self) -> tuple[int, ...]:
+        """Where an LIDT may stand in the executable segments of all files, by linear and by physical address."""
+        places = {(start, segment.data) for segment in self.code for start in (segment.address, segment.physical)}
+        return tuple(sorted({address for start, data in places for address in find_lidt(data, start)}))
+
     def next_after(self, address: int) -> int | None:
         """The address of the first symbol behind ``address``."""
         index = bisect.bisect_right(self._addresses, address)
         return self._addresses[index] if index < len(self._addresses) else None
-
-
-def lidt_addresses(path: str | Path, offset: int = 0) -> tuple[int, ...]:
-    """Where an LIDT may stand in the file's executable segments: linear and physical addresses, sorted.
-
-    These are candidates: the byte pattern may also be data or the inside of another instruction.
-    """
-    _, code = _read(str(path), offset)
-    found: set[int] = set()
-    for segment in code:
-        for match in _LIDT.finditer(segment.data):
-            found.update((segment.address + match.start(), segment.physical + match.start()))
-    return tuple(sorted(found))
 
 
 def _rank(symbol: Symbol) -> tuple[int, int, int]:

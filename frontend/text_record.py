@@ -67,6 +67,8 @@ def one_line(record: StopRecord, symbols: Names) -> str:
 
 def _where(record: StopRecord, symbols: Names) -> str:
     event = record.event
+    if record.ended:
+        return f"#{record.number} {record.action.value}, the guest is gone"
     if event is None:
         pc = record.state.pc
         return f"#{record.number} cpu{record.cpu} {record.action.value} at {pc:#x}{symbols.text(pc)}"

@@ -18,6 +18,7 @@ from frontend.events import (
     Focus,
     Gathered,
     Kind,
+    Looked,
     Message,
     Opened,
     Printed,
@@ -35,7 +36,7 @@ from frontend.events import (
 )
 from frontend.window import BreakpointRow, Window
 from gdbstub.debugger import Lost, Resumed, Said
-from gdbstub.record import StopRecord
+from gdbstub.record import CpuState, StopRecord
 from gdbstub.target import Backend
 
 STOPS_KEPT = 1000
@@ -66,6 +67,8 @@ class ViewState:
     lost: str = ""
     working: str = ""
     windows: Mapping[int, Window] = field(default_factory=dict)
+    live: Looked | None = None
+    """What the newest stop has become since."""
     breakpoints: tuple[BreakpointRow, ...] = ()
     messages: tuple[Message, ...] = ()
     output: tuple[str, ...] = ()
@@ -99,17 +102,34 @@ class ViewState:
         return self.stops[self.index].record if self.stops else None
 
     @property
+    def state(self) -> CpuState | None:
+        """The vCPU that is looked at; None where there is none, or none any more."""
+        if self.selected is None and self.live is not None:
+            return self.live.state
+        record = self.record
+        return None if record is None or record.ended else record.state
+
+    @property
+    def where(self) -> str:
+        """The symbol at which `state` stands."""
+        if self.selected is None and self.live is not None:
+            return self.live.where
+        return self.stops[self.index].where if self.stops else ""
+
+    @property
     def previous(self) -> StopRecord | None:
         """The stop of the same vCPU before the one that is looked at."""
-        index = self.index
-        if index < 1:
+        index, state = self.index, self.state
+        if index < 1 or state is None:
             return None
-        cpu = self.stops[index].record.cpu
+        cpu = state.cpu
         return next((s.record for s in reversed(self.stops[:index]) if s.record.cpu == cpu), None)
 
     @property
     def window(self) -> Window | None:
         """What was gathered at the stop that is looked at."""
+        if self.selected is None and self.live is not None:
+            return self.live.window
         record = self.record
         return None if record is None else self.windows.get(record.number)
 
@@ -148,6 +168,7 @@ def _stopped(view: ViewState, stop: Stop) -> ViewState:
         view,
         stops=(*stops[-STOPS_KEPT + 1 :], stop),
         running=False,
+        live=None,
         selected=None,
         cursor=None,
         spoken=0,
@@ -176,7 +197,18 @@ def _gathered(view: ViewState, window: Window) -> ViewState:
     windows = {**view.windows, window.number: window}
     while len(windows) > WINDOWS_KEPT:
         del windows[next(iter(windows))]
-    return replace(view, windows=windows, breakpoints=window.breakpoints)
+    return replace(view, windows=windows, live=None, breakpoints=window.breakpoints)
+
+
+def _looked(view: ViewState, live: Looked) -> ViewState:
+    other = live.state.cpu != (view.state.cpu if view.state is not None else None)
+    return replace(
+        view,
+        live=live,
+        breakpoints=live.window.breakpoints,
+        cursor=None if other else view.cursor,
+        scroll=_elsewhere(view) if other else view.scroll,
+    )
 
 
 def _hidden(view: ViewState, name: str) -> frozenset[str]:
@@ -252,6 +284,8 @@ def update(view: ViewState, event: Event) -> ViewState:
             return _lost(view, why)
         case Gathered(window):
             return _gathered(view, window)
+        case Looked():
+            return _looked(view, event)
         case BreakpointsChanged(rows):
             return view if rows == view.breakpoints else replace(view, breakpoints=rows)
         case Printed(text, kind):

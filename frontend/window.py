@@ -185,10 +185,10 @@ def _known_start(record: StopRecord, symbols: Symbols, pc: int) -> int | None:
     return None
 
 
-async def _code(guest: Guest, symbols: Symbols, record: StopRecord) -> tuple[CodeLine, ...]:
-    pc, mode = record.state.pc, record.state.mode
+async def _code(guest: Guest, symbols: Symbols, record: StopRecord, state: CpuState) -> tuple[CodeLine, ...]:
+    pc, mode = state.pc, state.mode
     low = await read_before(guest, pc, CODE_BEFORE)
-    high = await read_some(guest, pc, CODE_AFTER) or record.code
+    high = await read_some(guest, pc, CODE_AFTER) or (record.code if pc == record.state.pc else b"")
     lines = before(low, pc - len(low), mode, _known_start(record, symbols, pc)) + disassemble(high, pc, mode)
     return tuple(_named(line, symbols) for line in lines)
 
@@ -218,15 +218,21 @@ async def _stack(guest: Guest, symbols: Symbols, state: CpuState) -> tuple[Stack
 
 
 async def gather_window(
-    guest: Guest, symbols: Symbols, record: StopRecord, breakpoints: tuple[BreakpointRow, ...] = ()
+    guest: Guest,
+    symbols: Symbols,
+    record: StopRecord,
+    breakpoints: tuple[BreakpointRow, ...] = (),
+    state: CpuState | None = None,
 ) -> Window:
-    """Read what stands around ``record``, which must be the stop that the guest stands at.
+    """Read what stands around ``record``, which must be the stop that the guest stands at; around ``state``
+    where that is given (another vCPU, or the same one changed).
 
     What cannot be read is left out. A guest that is gone leaves an empty window; errors of the link are
     raised.
     """
     if record.ended:
         return Window(record.number, breakpoints=breakpoints)
-    code = await _code(guest, symbols, record)
-    stack = await _stack(guest, symbols, record.state)
-    return Window(record.number, code, stack, record.state.mode // 8, breakpoints)
+    state = record.state if state is None else state
+    code = await _code(guest, symbols, record, state)
+    stack = await _stack(guest, symbols, state)
+    return Window(record.number, code, stack, state.mode // 8, breakpoints)

@@ -11,6 +11,7 @@ from frontend.events import (
     Answer,
     BreakpointsChanged,
     Gathered,
+    Looked,
     Opened,
     Printed,
     Question,
@@ -82,7 +83,7 @@ class Worker:
 
     def _notice(self, notice: Notice) -> None:
         if isinstance(notice, StopRecord):
-            place = where(self._session.symbols, notice.state.pc) if notice.state.registers else ""
+            place = "" if notice.ended else where(self._session.symbols, notice.state.pc)
             self._screen.dispatch(Stopped(Stop(notice, place)))
         else:
             self._screen.dispatch(notice)
@@ -137,7 +138,12 @@ class Worker:
         if debugger.ended:
             self._screen.dispatch(BreakpointsChanged(rows))
             return
-        self._screen.dispatch(Gathered(await gather_window(debugger, session.symbols, record, rows)))
+        state = await debugger.state()
+        window = await gather_window(debugger, session.symbols, record, rows, state)
+        if state == record.state:
+            self._screen.dispatch(Gathered(window))
+        else:
+            self._screen.dispatch(Looked(state, where(session.symbols, state.pc), window))
 
     async def _confirm(self, text: str) -> bool:
         """Ask a command's question on the screen."""

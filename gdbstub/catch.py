@@ -19,6 +19,7 @@ from gdbstub.x86.evidence import CodeBytes, Frame, Mode
 from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
 
 CR0_PE = 1
+TASK_GATE = 5
 STACK_BYTES = 6 * 8
 """The largest frame: SS, RSP, RFLAGS, CS, RIP and an error code, 8 bytes each."""
 CODE_BEFORE, CODE_AFTER = 32, 15
@@ -146,7 +147,9 @@ class Catcher:
             gate = parse_gate(await self._target.read_memory(address, GATE_SIZES[kind]), kind)
         except Refused:
             return None
-        return gate if gate is not None and gate.present and gate.type != 5 else None
+        if gate is None or not gate.present or gate.type == TASK_GATE:
+            return None
+        return None if kind == 16 and gate.offset == gate.selector == 0 else gate  # an empty vector table
 
     async def _handler(self, gate: Gate | None, state: CpuState) -> int | None:
         if gate is None or (gate.type is not None and gate.selector & ~3 == 0):
@@ -213,23 +216,3 @@ class Catcher:
                 except Refused:
                     continue
         return ()
-
-
-def find_lidt(code: bytes, address: int) -> tuple[int, ...]:
-    """Linear addresses in ``code`` where the bytes could be a LIDT (``0F 01 /3`` with a memory operand), without
-    prefixes and with each prefix byte in front; what is none is never executed and does no harm."""
-    found: list[int] = []
-    at = code.find(b"\x0f\x01")
-    while 0 <= at < len(code) - 2:
-        modrm = code[at + 2]
-        if modrm >> 3 & 7 == 3 and modrm >> 6 != 3:
-            found.append(address + at)
-            back = at
-            while back > 0 and at - back < 4 and (code[back - 1] in _PREFIXES or code[back - 1] & 0xF0 == 0x40):
-                back -= 1
-                found.append(address + back)
-        at = code.find(b"\x0f\x01", at + 1)
-    return tuple(found)
-
-
-_PREFIXES = frozenset((0x66, 0x67, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65))

@@ -50,6 +50,7 @@ DEADLINE = 10.0
 MEMORY_CHUNK = 1024
 """Bytes in one ``m`` packet: half of QEMU's 4096-byte buffer, less than what overflows gdbsx's."""
 PAGE = 4096
+FIRST_BYTES = 64
 
 
 BREAKPOINTS = (
@@ -72,6 +73,7 @@ class RemoteTarget:
         deadline: float = DEADLINE,
         on_output: Callable[[bytes], None] = lambda text: None,
         break_in: Callable[[], Awaitable[None]] | None = None,
+        last_words: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._stream = stream
         self._link = Link(Role.CLIENT)
@@ -80,7 +82,11 @@ class RemoteTarget:
         self._deadline = deadline
         self._on_output = on_output
         self._break_in = break_in
+        self._last_words = last_words
+        self.heard = b""
+        """The first bytes that ever came."""
         self._lost: str | None = None
+        self._broken = ""
         self._pages: dict[int, bytes] = {}
         self.features = Features()
         self.actions: frozenset[str] = frozenset()
@@ -197,14 +203,17 @@ class RemoteTarget:
     async def _read_until(self, token: Token) -> None:
         while token not in self._answers:
             if self._lost is not None:
-                raise TransportError(self._lost)
+                raise TransportError(await self._obituary())
             await self._receive()
 
     async def _receive(self) -> None:
         try:
             data = await self._stream.receive_some(READ_SIZE)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             data = b""
+            self._broken = str(error)
+        if len(self.heard) < FIRST_BYTES:
+            self.heard += bytes(data[: FIRST_BYTES - len(self.heard)])
         for event in self._link.receive(bytes(data)):
             if isinstance(event, Reply | StopReply):
                 if event.token in self._unwanted:
@@ -249,7 +258,12 @@ class RemoteTarget:
 
     async def _fail(self, why: str) -> None:
         self._lost = self._lost or why
-        raise TransportError(self._lost)
+        raise TransportError(await self._obituary())
+
+    async def _obituary(self) -> str:
+        """Why there is no stub any more, in the words of whoever knows most."""
+        words = await self._last_words() if self._last_words is not None else ""
+        return words or self._broken or self._lost or "The stub closed the connection."
 
     # -- handshake ------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -18,10 +19,11 @@ import trio
 from trio.abc import Stream
 
 from gdbstub.backends import PROFILES, Profile, identify
+from gdbstub.backends.hmp import parse_roms
 from gdbstub.breakpoints import Breakpoint, BreakpointTable, LogicalKind, Means, Placed
-from gdbstub.catch import Catcher
+from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget, Token
-from gdbstub.errors import GdbError, Refused
+from gdbstub.errors import GdbError, Refused, TransportError
 from gdbstub.gather import Asked, StateReader, moment
 from gdbstub.handshake import greet
 from gdbstub.protocol.stops import Stop, Stopped, Watch
@@ -38,13 +40,18 @@ from gdbstub.x86.evidence import (
     Platform,
     SteppedOver,
 )
+from gdbstub.x86.lidt import find_lidt
 
 CODE_BYTES = 15
 """The longest x86 instruction: SDM vol. 2A 2.3.11."""
+STEP_GRACE = 0.1
+"""Seconds that a step under way may still take after an interrupt was asked for."""
 STEP_SECONDS = 10.0
 """A step that takes longer waits for an interrupt in HLT: the guest is stopped and the record says so."""
 FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
+MOST_SCANNED = 16 << 20
+"""Bytes of a loaded image that are searched for LIDT."""
 SIGINT = 2
 
 
@@ -97,17 +104,24 @@ class Debugger:
         history: int = 10_000,
         lidt_hints: tuple[int, ...] = (),
         break_in: Callable[[], Awaitable[None]] | None = None,
+        pace: Callable[[float], Awaitable[None]] = trio.sleep,
+        last_words: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
+        """``lidt_hints``: linear addresses of LIDT instructions in the guest's image. ``pace`` waits until a running
+        guest's IDT is to be looked at again, given how long that should be (a replay knows better). ``last_words`` tells how the
+        program behind the stream died."""
+        self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
         self.capabilities = Capabilities()
         self.records: deque[StopRecord] = deque(maxlen=history)
         self.cpu = 0
         self.ended = False
-        self._remote = RemoteTarget(stream, on_output=self._console, break_in=break_in)
+        self._remote = RemoteTarget(stream, on_output=self.guest_output, break_in=break_in, last_words=last_words)
         self._profile = PROFILES["generic"]
         self._forced = backend
         self._hints = lidt_hints
+        self._hinted = False
         self._listeners: list[Callable[[Notice], None]] = []
         self._reader: StateReader
         self._table: BreakpointTable
@@ -119,6 +133,10 @@ class Debugger:
         self._stepped: deque[SteppedOver] = deque(maxlen=16)
         self._resuming: Token | None = None
         self._interrupted = False
+        self._stepping = False
+        self._looked = False
+        self._look_seconds = FIRST_LOOK
+        self._pace = pace
         self._number = 0
         self._began = time.monotonic()
 
@@ -155,7 +173,8 @@ class Debugger:
         """A message of dr6 itself to all listeners."""
         self._publish(Said(text, "dr6"))
 
-    def _console(self, text: bytes) -> None:
+    def guest_output(self, text: bytes) -> None:
+        """Text of the guest's console to all listeners; it is not cleaned here."""
         self._publish(Said(text.decode("utf-8", "replace"), "guest"))
 
     def _publish(self, notice: Notice) -> None:
@@ -240,6 +259,19 @@ class Debugger:
         ``end_at_hits``) at the user's breakpoints and caught vectors.
         """
         self._interrupted = False
+        self._stepping = True
+        try:
+            return await self._run_steps(count, sink, go_on, end_at_hits)
+        finally:
+            self._stepping = False
+
+    async def _run_steps(
+        self,
+        count: int | None,
+        sink: Callable[[StopRecord], None],
+        go_on: Callable[[int], bool],
+        end_at_hits: bool,
+    ) -> StopRecord:
         self._publish(Resumed())
         stop = await self._step()
         while True:
@@ -273,9 +305,16 @@ class Debugger:
                 return self._keep(sight, action)
 
     async def interrupt(self) -> None:
-        """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
+        """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped.
+
+        A step is given a moment to end by itself, so that it is not broken off before its instruction has run.
+        """
         self._interrupted = True
-        await self._remote.interrupt()
+        token = self._resuming
+        if self._stepping:
+            await trio.sleep(STEP_GRACE)
+        if token == self._resuming:
+            await self._remote.interrupt()
 
     async def _begin(self, step: int | None) -> None:
         """Resume; whatever the user changed since the stop is read again first, so that "before" is true."""
@@ -326,28 +365,42 @@ class Debugger:
         )
 
     async def _await_step(self) -> Stop:
-        assert self._resuming is not None
+        token = self._pending
         with trio.move_on_after(STEP_SECONDS):
-            return await self._remote.stop(self._resuming)
+            return await self._remote.stop(token)
         await self._remote.interrupt()
-        return await self._remote.stop(self._resuming)
+        return await self._remote.stop(token)
 
     async def _await_run(self) -> tuple[Stop, bool]:
         """The stop, and whether we stopped the guest ourselves to look at its IDT."""
-        assert self._resuming is not None
+        token = self._pending
+        self._looked = False
         if not self._catcher.active:
-            return await self._remote.stop(self._resuming), False
-        with trio.move_on_after(self._next_look()):
-            return await self._remote.stop(self._resuming), False
-        await self._remote.interrupt()
-        return await self._remote.stop(self._resuming), True
+            return await self._remote.stop(token), False
+        failure: GdbError | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look_at_idt)
+            try:
+                stop = await self._remote.stop(token)
+            except GdbError as error:  # carried out of the nursery as it is, not in a group
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return stop, self._looked
 
-    _look_seconds = FIRST_LOOK
+    async def _look_at_idt(self) -> None:
+        await self._pace(self._look_seconds)
+        self._look_seconds = min(2 * self._look_seconds, LAST_LOOK)
+        self._looked = True
+        with suppress(TransportError):  # who waits for the stop learns of it, too
+            await self._remote.interrupt()
 
-    def _next_look(self) -> float:
-        seconds = self._look_seconds
-        self._look_seconds = min(2 * seconds, LAST_LOOK)
-        return seconds
+    @property
+    def _pending(self) -> Token:
+        if self._resuming is None:
+            raise GdbError("The guest was not resumed.")
+        return self._resuming
 
     # -- one stop -------------------------------------------------------------------------------------------
 
@@ -555,8 +608,25 @@ class Debugger:
         return row
 
     async def _give_hints(self) -> None:
+        """Before the guest has booted: mark the LIDT instructions of its image, given or found in its memory."""
         hints, self._hints = self._hints, ()
-        await self._catcher.hint(hints)
+        state = await self.state()
+        if self._hinted or state.tables is None or state.registers.get("cr0", 0) & CR0_PE:
+            return
+        self._hinted = True
+        await self._catcher.hint(hints or await self._find_lidt())
+
+    async def _find_lidt(self) -> tuple[int, ...]:
+        """LIDT instructions in what QEMU loaded into RAM before the first instruction (a PVH kernel)."""
+        if not self.capabilities.monitor:
+            return ()
+        found: tuple[int, ...] = ()
+        for address, size in parse_roms(await self._remote.monitor("info roms")):
+            try:
+                found += find_lidt(await self._remote.read_memory(address, min(size, MOST_SCANNED)), address)
+            except Refused:
+                continue
+        return found
 
     async def delete_breakpoint(self, number: int) -> None:
         await self._table.remove(number)

@@ -37,7 +37,7 @@ except OSError as error:
 
 TERMINATE_SECONDS = 2.0
 KILL_SECONDS = 5.0
-DYING_SECONDS = 0.5
+DYING_SECONDS = 1.0
 """How long a program may take from closing its streams to its end, when we want to know how it ended."""
 
 

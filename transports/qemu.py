@@ -28,6 +28,7 @@ from transports.errors import CannotOpen
 from transports.process import Process, first_complaint, spawn
 
 QEMU = "qemu-system-x86_64"
+KVM = "/dev/kvm"
 Accelerator = Literal["tcg", "kvm"]
 
 GREETING_LIMIT = 1 << 16
@@ -115,10 +116,10 @@ def _check_machine(image: str | Path, accel: Accelerator) -> None:
         raise CannotOpen(f"There is no guest image {str(image)!r}.")
     if not os.access(image, os.R_OK):
         raise CannotOpen(f"You may not read the guest image {str(image)!r}.")
-    if accel == "kvm" and not os.path.exists("/dev/kvm"):
-        raise CannotOpen("There is no /dev/kvm here: load the kvm module, or use --accel tcg.")
-    if accel == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        raise CannotOpen("You may not use /dev/kvm: join the group that owns it (kvm), or use --accel tcg.")
+    if accel == "kvm" and not os.path.exists(KVM):
+        raise CannotOpen(f"There is no {KVM} here: load the kvm module, or use --accel tcg.")
+    if accel == "kvm" and not os.access(KVM, os.R_OK | os.W_OK):
+        raise CannotOpen(f"You may not use {KVM}: join the group that owns it (kvm), or use --accel tcg.")
 
 
 OURS = ("-gdb", "-s", "-daemonize")

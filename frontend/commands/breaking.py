@@ -17,6 +17,7 @@ from gdbstub.x86.exceptions import vector
 LENGTHS = (1, 2, 4, 8)
 _MEANS: dict[str, Means] = {"hw": "hw", "sw": "sw", "auto": "auto"}
 _WATCHES: dict[str, LogicalKind] = {"r": "read", "w": "write", "rw": "access", "a": "access"}
+_ASKED: dict[Means, str] = {"hw": " (hardware)", "sw": " (software)", "auto": ""}
 KIND_NAMES: dict[LogicalKind, str] = {
     "execute": "breakpoint",
     "write": "watchpoint",
@@ -152,7 +153,7 @@ def _added(session: Session, row: Breakpoint, node: Node | None, condition: str 
     temporary = "Temporary " if row.temporary else ""
     kind = KIND_NAMES[row.kind]
     kind = kind if temporary else kind.capitalize()
-    means = " (hardware)" if row.means == "hw" else " (software)" if row.means == "sw" else ""
+    means = _ASKED[row.means] if row.kind == "execute" else ""
     session.variables["bpnum"] = Value(row.number)
     session.out(f"{temporary}{kind} {row.number} at {where(session, row)}{means}")
 

@@ -34,6 +34,7 @@ async def execute(session: Session, line: str) -> None:
 
     An empty line repeats the last one that may be repeated. Raises a `GdbError` with one sentence, or `Quit`.
     """
+    session.note("command", line)
     await _one(session, line)
     while session.pending:
         following = session.pending.popleft()

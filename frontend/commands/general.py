@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 from frontend.clean import clean, clean_text
-from frontend.commands.stopping import ends_a_loop, resume_and_report, watch_hits
+from frontend.commands.stopping import resume_and_report
 from frontend.commands.table import Arguments, Command, CommandError, Quit, no_arguments, number
 from frontend.recording import Recording, open_writer
 from frontend.session import Session
 from gdbstub.record import StopRecord
+from gdbstub.trace import TraceError
 
 
 async def monitor(session: Session, arguments: Arguments) -> None:
@@ -65,35 +66,40 @@ async def trace(session: Session, arguments: Arguments) -> None:
         raise CommandError("The number of steps has to be at least 1.")
     writer = open_writer(words[0], session.debugger, session.symbols, session.tool)
     started = time.monotonic()
-    reason = "error"
+    failures: list[TraceError] = []
+
+    def keep(record: StopRecord) -> None:
+        try:
+            writer.record(record)
+        except TraceError as error:
+            failures.append(error)
 
     async def steps() -> StopRecord:
-        nonlocal reason
-        watched = watch_hits(session)
-        while True:
-            record = await session.debugger.step()
-            writer.record(record)
-            if session.interrupted:
-                reason = "interrupted"
-            elif record.ended:
-                reason = "shutdown"
-            elif writer.stops + writer.events >= count:
-                reason = "steps"
-            elif ends_a_loop(session, record, watched) and record.event is None:
-                reason = "stop"
-            else:
-                continue
-            return record
+        return await session.debugger.run_steps(count, keep, go_on=lambda pc: not failures, end_at_hits=False)
 
+    reason = "error"
     try:
         await resume_and_report(session, steps)
+        reason = _reason(session, writer.stops + writer.events >= count)
     finally:
         try:
-            writer.end(reason, time.monotonic() - started)
+            if not failures:
+                writer.end(reason, time.monotonic() - started)
         finally:
             writer.close()
+    if failures:
+        raise failures[0]
     rows = writer.stops + writer.events
     session.out(f"{rows} row{'s' * (rows != 1)} in {clean(words[0])}.")
+
+
+def _reason(session: Session, whole: bool) -> str:
+    """Why a trace ended, as its end row says it."""
+    if session.interrupted:
+        return "interrupted"
+    if session.debugger.ended:
+        return "shutdown"
+    return "steps" if whole else "stop"
 
 
 async def record(session: Session, arguments: Arguments) -> None:
@@ -178,7 +184,7 @@ COMMANDS = (
         "Step N instructions and write each stop to a trace file.",
         trace,
         "running",
-        "It ends early at a breakpoint, an interrupt, or when the guest ends; a caught vector is a row like others.",
+        "It ends early at an interrupt or when the guest ends. Breakpoints and caught vectors are rows like others.",
     ),
     Command(
         "quit",

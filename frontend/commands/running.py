@@ -43,18 +43,18 @@ async def _count(session: Session, arguments: Arguments) -> int:
 
 async def stepi(session: Session, arguments: Arguments) -> None:
     count = await _count(session, arguments)
-    await resume_and_report(session, lambda: _steps(session, count, over=False))
+    await resume_and_report(session, lambda: session.debugger.run_steps(count))
 
 
 async def nexti(session: Session, arguments: Arguments) -> None:
     count = await _count(session, arguments)
-    await resume_and_report(session, lambda: _steps(session, count, over=True))
+    await resume_and_report(session, lambda: _steps_over(session, count))
 
 
-async def _steps(session: Session, count: int, *, over: bool) -> StopRecord:
+async def _steps_over(session: Session, count: int) -> StopRecord:
     watched = watch_hits(session)
     while True:
-        record = await (_step_over(session) if over else session.debugger.step())
+        record = await _step_over(session)
         count -= 1
         if count <= 0 or ends_a_loop(session, record, watched):
             return record

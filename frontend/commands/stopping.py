@@ -18,18 +18,18 @@ CLEAN_UP_SECONDS = 5
 
 
 class Watched(NamedTuple):
-    """The user's breakpoints before a resume, with the hits that they had."""
+    """The user's breakpoints before a resume, with the hits and the ignore count that each had."""
 
-    breakpoints: tuple[tuple[Breakpoint, int], ...]
+    breakpoints: tuple[tuple[Breakpoint, int, int], ...]
 
     def hit(self) -> list[Breakpoint]:
-        """Those that were hit since."""
-        return [breakpoint for breakpoint, hits in self.breakpoints if breakpoint.hits > hits]
+        """Those that stopped the guest since; a hit that an ignore count swallowed is none."""
+        return [row for row, hits, ignore in self.breakpoints if row.hits - hits > max(0, ignore - row.ignore)]
 
 
 def watch_hits(session: Session) -> Watched:
     rows = session.debugger.breakpoints.values()
-    return Watched(tuple((row, row.hits) for row in rows if not row.hidden))
+    return Watched(tuple((row, row.hits, row.ignore) for row in rows))
 
 
 async def resume_and_report(session: Session, action: Callable[[], Awaitable[StopRecord]]) -> None:
@@ -50,7 +50,7 @@ async def resume_and_report(session: Session, action: Callable[[], Awaitable[Sto
 
 
 def ends_a_loop(session: Session, record: StopRecord, watched: Watched) -> bool:
-    """Whether ``stepi N`` and its like must not go on: something else than the step happened."""
+    """Whether ``nexti N`` must not go on: something else than the step happened."""
     causes = {cause.cause for cause in record.explanation.causes}
     return (
         session.interrupted
@@ -81,7 +81,7 @@ async def hidden_breakpoint(session: Session, address: int, *, lowest_sp: int | 
         yield
     finally:
         with trio.move_on_after(CLEAN_UP_SECONDS, shield=True):
-            if breakpoint.number in debugger.breakpoints and not debugger.ended and not debugger.running:
+            if not debugger.ended and not debugger.running:
                 await debugger.delete_breakpoint(breakpoint.number)
 
 

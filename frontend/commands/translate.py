@@ -43,22 +43,25 @@ async def translate(session: Session, arguments: Arguments) -> None:
 
 
 def _show(session: Session, address: int, cr3: int, found: Walk) -> None:
-    if found.mode == "none":
-        session.out(f"{session.place(address)}: paging is off, physical {found.physical:#x}")
-        return
-    session.out(f"{session.place(address)}: {found.mode} paging, CR3 {cr3:#x}")
+    paging = "paging is off" if found.mode == "none" else f"{found.mode} paging, CR3 {cr3:#x}"
+    session.out(f"{session.place(address)}: {paging}")
     for entry in found.entries:
         session.out(f"  {entry_text(entry, wide=found.mode != '32-bit')}")
     if found.physical is None:
         session.out(f"not mapped: {found.why}")
         return
-    size = found.page or 0
-    unit = f"{size >> 30} GiB" if size >> 30 else f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
-    session.out(f"physical {found.physical:#x}, in a {unit} page")
+    session.out(f"physical {found.physical:#x}" + (f", in a {_size(found.page)} page" if found.page else ""))
+
+
+def _size(size: int) -> str:
+    return f"{size >> 30} GiB" if size >> 30 else f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
 
 
 async def _compare(session: Session, address: int, found: Walk) -> None:
-    """QEMU walks too (``gva2gpa``); where it finds something else, that is said."""
+    """QEMU walks too (``gva2gpa``); where it finds something else, that is said. It takes no notice of the
+    width of linear addresses, so it is not asked about those that are none."""
+    if not found.entries and found.physical is None:
+        return
     try:
         text = await session.debugger.monitor(f"gva2gpa {address:#x}")
     except Refused:

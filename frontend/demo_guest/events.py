@@ -38,9 +38,7 @@ _ICEBP = DemoCause("icebp", "trap")
 DEMO_EVENTS: tuple[DemoEvent, ...] = (
     DemoEvent(1, "step32", "TF over NOP in 32-bit mode", (_stepped("ev_step32_next"),), 32),
     DemoEvent(2, "int3_32", "INT3 in 32-bit mode", (_int3("ev_int3_32_next"),), 32),
-    DemoEvent(
-        3, "execute32", "DR3 execute in 32-bit mode", (_hit("instruction-breakpoint", 3, "ev_execute32"),), 32
-    ),
+    DemoEvent(3, "execute32", "DR3 execute in 32-bit mode", (_hit("instruction-breakpoint", 3, "ev_execute32"),), 32),
     DemoEvent(
         4,
         "task_switch",
@@ -89,9 +87,7 @@ DEMO_EVENTS: tuple[DemoEvent, ...] = (
         (Raised(1, "ev_int_1_next", (DemoCause("software-interrupt", "none"),)),),
     ),
     DemoEvent(23, "int3", "INT3", (_int3("ev_int3_next"),)),
-    DemoEvent(
-        24, "movss_data", "MOV SS hits DR1, then NOP", (_hit("data-access", 1, "ev_movss_data_after"),)
-    ),
+    DemoEvent(24, "movss_data", "MOV SS hits DR1, then NOP", (_hit("data-access", 1, "ev_movss_data_after"),)),
     DemoEvent(
         25,
         "movss_int3",
@@ -175,12 +171,8 @@ DEMO_EVENTS: tuple[DemoEvent, ...] = (
         needs="CR4.DE",
     ),
     DemoEvent(40, "user_step", "TF over NOP at CPL 3", (_stepped("ev_user_step_next", cpl=3),)),
-    DemoEvent(
-        41, "user_write", "DR0 write, 4 bytes, at CPL 3", (_hit("data-write", 0, "ev_user_write_next", 3),)
-    ),
-    DemoEvent(
-        42, "user_execute", "DR1 execute at CPL 3", (_hit("instruction-breakpoint", 1, "ev_user_execute", 3),)
-    ),
+    DemoEvent(41, "user_write", "DR0 write, 4 bytes, at CPL 3", (_hit("data-write", 0, "ev_user_write_next", 3),)),
+    DemoEvent(42, "user_execute", "DR1 execute at CPL 3", (_hit("instruction-breakpoint", 1, "ev_user_execute", 3),)),
     DemoEvent(43, "user_int1", "INT1 (F1) at CPL 3", (_db("ev_user_int1_next", 0, _ICEBP, cpl=3),)),
     DemoEvent(
         44,

@@ -34,9 +34,7 @@ _TCG: Mapping[str, Deviation] = {
         "a second #DB arrives at the first instruction of the handler, runs first and resets DR6",
     ),
     "step_port": Deviation((Seen(1, "ev_step_port_next", 0xFFFF0FF8),), "BS is missing"),
-    "false_b": Deviation(
-        (Seen(1, "ev_false_b_next", 0xFFFF4FF4),), "B2 is set for a breakpoint that is not enabled"
-    ),
+    "false_b": Deviation((Seen(1, "ev_false_b_next", 0xFFFF4FF4),), "B2 is set for a breakpoint that is not enabled"),
     "branch_step": _NO_BTF,
     "bus_lock": _NO_BUS_LOCK,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frontend.panes.text import Line, Page, line, page, span
+from frontend.panes.text import Line, Page, flow, line, page, span
 from frontend.view import ViewState
 from frontend.window import BreakpointRow
 
@@ -25,12 +25,12 @@ def _state(row: BreakpointRow) -> tuple[str, str]:
     return (row.armed_as, "good") if row.armed_as else ("pending", "warning")
 
 
-def _row(row: BreakpointRow) -> Line:
+def _row(row: BreakpointRow, width: int) -> list[Line]:
     text, style = _state(row)
     hits = f"  {row.hits}×" if row.hits else ""
     condition = f"  if {row.condition}" if row.condition else ""
     address = f"  {row.address:#x}" if row.address is not None and row.text else ""
-    return line(
+    parts = line(
         span("● " if row.enabled else "○ ", "code.breakpoint"),
         span(f"{row.number:<3}", "strong"),
         what(row),
@@ -39,13 +39,14 @@ def _row(row: BreakpointRow) -> Line:
         span(hits),
         span(condition, "dim"),
     )
+    return flow(parts, width, indent=3)
 
 
 def render(view: ViewState, width: int, height: int) -> Page:
     rows = view.shown_breakpoints
     if not rows:
         return Page((line(span("none; set one with: break *ADDRESS", "dim")),))
-    return page([_row(row) for row in rows], width, height, scroll=view.scroll.get(NAME, 0))
+    return page([one for row in rows for one in _row(row, width)], width, height, scroll=view.scroll.get(NAME, 0))
 
 
 def note(view: ViewState) -> str:

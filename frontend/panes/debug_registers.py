@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from frontend.panes.text import Line, Page, line, page, span, wrap
 from frontend.view import ViewState
-from gdbstub.record import DebugState, StopRecord
+from gdbstub.record import CpuState, DebugState, StopRecord
 from gdbstub.x86.debug_registers import (
     DR6_CAUSES,
     LENGTHS,
@@ -13,6 +13,7 @@ from gdbstub.x86.debug_registers import (
     decode_dr7,
     describe_dr6,
 )
+from gdbstub.x86.explanation import GuestDr6
 
 NAME = "dr"
 WIDE = 40
@@ -54,12 +55,10 @@ def _digits(debug: DebugState, width: int) -> int:
     return 16 if large or width >= WIDE else 8
 
 
-def _slots(record: StopRecord, width: int) -> list[Line]:
-    debug = record.state.debug
+def _slots(debug: DebugState, fired: GuestDr6 | None, width: int) -> list[Line]:
     digits = _digits(debug, width)
     if debug.dr7 is None:
         return [line(span(f"DR{n} ", "name"), _address(debug, n, digits)) for n in range(4)]
-    fired = record.explanation.guest_dr6
     lines: list[Line] = []
     for slot in decode_dr7(debug.dr7).slots:
         hit = fired is not None and f"B{slot.number}" in fired.set
@@ -79,9 +78,8 @@ def _slots(record: StopRecord, width: int) -> list[Line]:
     return lines
 
 
-def _state(record: StopRecord, name: str, active: bool) -> tuple[str, str]:
+def _state(found: GuestDr6 | None, name: str, active: bool) -> tuple[str, str]:
     """Whether a bit of the guest's DR6 belongs to this event: text and style."""
-    found = record.explanation.guest_dr6
     if not active:
         return "-", "dim"
     if found is not None and name in found.set:
@@ -91,12 +89,12 @@ def _state(record: StopRecord, name: str, active: bool) -> tuple[str, str]:
     return "set before", "dim"
 
 
-def _dr6_tall(record: StopRecord, value: int, width: int) -> list[Line]:
+def _dr6_tall(found: GuestDr6 | None, value: int, width: int) -> list[Line]:
     lines: list[Line] = []
     for row in describe_dr6(value):
         if row.name == "reserved":
             continue
-        state, style = _state(record, row.name, row.active)
+        state, style = _state(found, row.name, row.active)
         bit = line(
             span(f" {row.bits:>2} ", "dim"),
             span(f"{row.name:<4}", "name" if row.active else "dim"),
@@ -110,22 +108,21 @@ def _dr6_tall(record: StopRecord, value: int, width: int) -> list[Line]:
     return lines
 
 
-def _dr6_short(record: StopRecord, value: int, width: int) -> list[Line]:
+def _dr6_short(found: GuestDr6 | None, value: int, width: int) -> list[Line]:
     causes = decode_dr6(value).causes
-    words = [(bit.name, _state(record, bit.name, True)) for bit in DR6_CAUSES if causes & bit.mask]
+    words = [(bit.name, _state(found, bit.name, True)) for bit in DR6_CAUSES if causes & bit.mask]
     if not words:
         return [line(span("    no cause is set", "dim"))]
     return [line(span(f"    {name} ", "name"), span(*state)) for name, state in words]
 
 
-def _dr6(record: StopRecord, width: int, tall: bool) -> list[Line]:
-    value = record.state.debug.dr6
+def _dr6(value: int | None, found: GuestDr6 | None, width: int, tall: bool) -> list[Line]:
     if value is None:
         return [line(span("DR6 ", "name"), span("unknown", "dim"))]
     digits = 16 if value >> 32 else 8
     whose = span("  the guest's own" if width >= WIDE else "  guest's", "dim")
     lines = [line(span("DR6 ", "name"), f"{value:0{digits}x}", whose)]
-    lines.extend((_dr6_tall if tall else _dr6_short)(record, value, width))
+    lines.extend((_dr6_tall if tall else _dr6_short)(found, value, width))
     decoded = decode_dr6(value)
     wrong = decoded.reserved_wrong
     for text in wrong:
@@ -137,8 +134,7 @@ def _dr6(record: StopRecord, width: int, tall: bool) -> list[Line]:
     return lines
 
 
-def _dr7(record: StopRecord, width: int) -> list[Line]:
-    value = record.state.debug.dr7
+def _dr7(value: int | None, width: int) -> list[Line]:
     if value is None:
         return [line(span("DR7 ", "name"), span("unknown", "dim"))]
     decoded = decode_dr7(value)
@@ -175,24 +171,30 @@ def _exit(record: StopRecord, width: int) -> list[Line]:
     ]
 
 
-def _lines(record: StopRecord, width: int, tall: bool) -> list[Line]:
-    return [*_slots(record, width), *_dr6(record, width, tall), *_dr7(record, width), *_exit(record, width)]
+def _lines(record: StopRecord, state: CpuState, width: int, tall: bool) -> list[Line]:
+    debug, ours = state.debug, state.cpu == record.cpu
+    found = record.explanation.guest_dr6 if ours else None
+    return [
+        *_slots(debug, found, width),
+        *_dr6(debug.dr6, found, width, tall),
+        *_dr7(debug.dr7, width),
+        *(_exit(record, width) if ours else ()),
+    ]
 
 
 def render(view: ViewState, width: int, height: int) -> Page:
-    record = view.record
-    if record is None:
+    record, state = view.record, view.state
+    if record is None or state is None:
         return Page(())
-    lines = _lines(record, width, tall=True)
+    lines = _lines(record, state, width, tall=True)
     if len(lines) > height and width < WIDE:
-        lines = _lines(record, width, tall=False)
+        lines = _lines(record, state, width, tall=False)
     return page(lines, width, height, scroll=view.scroll.get(NAME, 0))
 
 
 def note(view: ViewState) -> str:
     """Where they were read."""
-    record = view.record
-    if record is None:
+    state = view.state
+    if state is None:
         return ""
-    source = record.state.debug.source
-    return "not read" if source == "unknown" else f"from {source}"
+    return "not read" if state.debug.source == "unknown" else f"from {state.debug.source}"

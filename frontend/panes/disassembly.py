@@ -10,7 +10,6 @@ from frontend.highlight import highlight
 from frontend.panes.text import Fragment, Line, Page, clickable, fit, line, page, span, styled
 from frontend.view import CODE, ViewState
 from frontend.window import BreakpointRow, CodeLine
-from gdbstub.record import StopRecord
 
 NAME = CODE
 HERE = "▶"
@@ -63,13 +62,12 @@ def address_digits(addresses: Iterable[int]) -> int:
 
 
 def render(view: ViewState, width: int, height: int) -> Page:
-    record = view.record
-    if record is None:
-        return Page((line(span("no stop yet", "dim")),))
-    codes = code_lines(view)
-    if not codes or record.ended:
-        return Page((line(span(_nothing(record), "dim")),))
-    pc = record.state.pc
+    state, codes = view.state, code_lines(view)
+    if state is None:
+        return Page((line(span("the guest is gone" if view.stops else "no stop yet", "dim")),))
+    if not codes:
+        return Page((line(span(f"the code at {state.pc:#x} cannot be read", "dim")),))
+    pc = state.pc
     marks = _markers(view.shown_breakpoints)
     digits = address_digits(code.address for code in codes)
     past = view.selected is not None
@@ -87,11 +85,6 @@ def render(view: ViewState, width: int, height: int) -> Page:
     return page(lines, width, height, scroll=view.scroll.get(NAME, 0), anchor=at - height // 3)
 
 
-def _nothing(record: StopRecord) -> str:
-    return "the guest is gone" if record.ended else f"the code at {record.state.pc:#x} cannot be read"
-
-
 def note(view: ViewState) -> str:
     """The symbol that we are in."""
-    stop = view.stop
-    return stop.where if stop is not None else ""
+    return view.where if view.state is not None else ""

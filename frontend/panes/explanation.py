@@ -10,6 +10,7 @@ from gdbstub.x86.debug_registers import decode_dr6
 from gdbstub.x86.explanation import Cause
 
 NAME = "why"
+SOURCES_FROM = 10
 OWNERS = {
     "debugger": "debugger's",
     "debugger-leak": "leaked by the debugger",
@@ -19,7 +20,7 @@ OWNERS = {
 }
 
 
-def _cause(cause: Cause, width: int) -> list[Line]:
+def _cause(cause: Cause, width: int, sources: bool) -> list[Line]:
     slot = "" if cause.slot is None else f" (DR{cause.slot})"
     words = [
         span(f"■ {cause.cause}{slot} ", "strong"),
@@ -30,7 +31,7 @@ def _cause(cause: Cause, width: int) -> list[Line]:
     lines = flow(words, width, indent=2)
     for clause in cause.because:
         lines.extend(wrap(clause, width, first="  · "))
-    if cause.sources:
+    if cause.sources and sources:
         lines.extend(wrap(", ".join(cause.sources), width, "dim", first="    "))
     return lines
 
@@ -60,14 +61,14 @@ def _labelled(label: str, text: str, width: int) -> list[Line]:
     return [line(span(label, "name"), *first[1:]), *rest]
 
 
-def explain_lines(record: StopRecord, width: int) -> list[Line]:
-    """The whole explanation of one stop, wrapped to ``width``."""
+def explain_lines(record: StopRecord, width: int, *, sources: bool = True) -> list[Line]:
+    """The whole explanation of one stop, wrapped to ``width``; on request without the sources of its rules."""
     found = record.explanation
     lines = wrap(found.summary, width, "strong")
     for text in found.contradictions:
         lines.extend(wrap(text, width, "error", first="! "))
     for cause in found.causes:
-        lines.extend(_cause(cause, width))
+        lines.extend(_cause(cause, width, sources))
     lines.extend(_dr6(record, width))
     for text in found.unknowns:
         lines.extend(wrap(text, width, "dim", first="? "))
@@ -82,7 +83,8 @@ def render(view: ViewState, width: int, height: int) -> Page:
     record = view.record
     if record is None:
         return Page((EMPTY,))
-    return page(explain_lines(record, width), width, height, scroll=view.scroll.get(NAME, 0))
+    lines = explain_lines(record, width, sources=height >= SOURCES_FROM)
+    return page(lines, width, height, scroll=view.scroll.get(NAME, 0))
 
 
 def note(view: ViewState) -> str:

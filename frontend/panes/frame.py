@@ -11,6 +11,7 @@ from frontend.panes.text import Fragment, Line, Page, fit, length, line, pad, sp
 from frontend.view import ViewState
 
 RULE = "─"
+GAP = 2
 VENDORS = {"intel": "Intel", "amd": "AMD"}
 
 
@@ -28,7 +29,7 @@ def title(view: ViewState, panes: Sequence[Pane], front: Pane, page: Page, width
     left = fit(left, width)
     room = width - length(left)
     if length(tail) > room - 1:
-        tail = fit(tail, max(0, room - 2)) if room > 6 else ()
+        tail = tail[1:] if length(tail[1:]) <= room - 1 else ()
     fill = width - length(left) - length(tail)
     if not tail:
         return (*left, span(RULE * fill, "rule"))
@@ -46,7 +47,7 @@ def _tab(view: ViewState, pane: Pane, front: bool) -> Line:
 def _short(view: ViewState, panes: Sequence[Pane], front: Pane) -> Line:
     """The title of the front pane, and only the numbers of the others."""
     parts: Line = (span(RULE, "rule"), *_tab(view, front, True))
-    for pane in panes:
+    for pane in sorted(panes, key=lambda pane: pane.key):
         if pane is not front:
             star = "*" if pane.name in view.unread else ""
             parts = (*parts, span(f"{pane.key}{star} ", "title", Focus(pane.name)))
@@ -55,7 +56,7 @@ def _short(view: ViewState, panes: Sequence[Pane], front: Pane) -> Line:
 
 def _state(view: ViewState) -> Fragment:
     if view.ended:
-        return span(" GONE ", "status.ended")
+        return span(" LOST " if view.lost else " ENDED ", "status.ended")
     if view.running:
         return span(" RUNNING ", "status.running")
     return span(" STOPPED ", "status.stopped") if view.stops else span(" CONNECTING ", "status.stopped")
@@ -78,13 +79,11 @@ def status(view: ViewState, width: int) -> Line:
     if view.backend is not None:
         vendor = VENDORS.get(view.backend.vendor or "", "")
         parts.append(" ".join(word for word in (view.backend.name, view.backend.version, vendor) if word))
-    record = view.record
-    if record is not None and record.state.registers:
-        cpl = "" if record.state.cpl is None else f" CPL {record.state.cpl}"
-        parts.append(f"{record.state.mode}-bit{cpl}")
-    if record is not None:
-        halted = " halted" if record.state.halted else ""
-        parts.append(f"vCPU {record.cpu}{halted} of {view.cpus}")
+    state = view.state
+    if state is not None:
+        cpl = "" if state.cpl is None else f" CPL {state.cpl}"
+        halted = " halted" if state.halted else ""
+        parts.extend((f"{state.mode}-bit{cpl}", f"vCPU {state.cpu}{halted} of {view.cpus}"))
     left: Line = (_state(view), *(span(f"│ {part} ") for part in parts), *_position(view))
     target = span(f" {view.target} ")
     space = width - length(left) - length((target,))
@@ -93,18 +92,19 @@ def status(view: ViewState, width: int) -> Line:
 
 
 def key_bar(view: ViewState, width: int) -> Line:
-    """As many of the keys with a short name as there is room for."""
+    """As many of the keys with a short name as there is room for; the last one is always there."""
     if view.question is not None:
         return pad((), width)
+    entries = [
+        line(span(key.label.partition(",")[0], "keys.key"), span(f" {key.bar}", "keys")) for key in KEYS if key.bar
+    ]
+    room = width - length(entries[-1])
     bar: Line = ()
-    for key in KEYS:
-        if key.bar:
-            label = key.label.partition(",")[0]
-            entry = line(span(label, "keys.key"), span(f" {key.bar}", "keys"))
-            if length(bar) + length(entry) + 2 > width:
-                break
-            bar = (*bar, *((span("  "),) if bar else ()), *entry)
-    return fit(bar, width)
+    for entry in entries[:-1]:
+        if length(bar) + length(entry) + GAP > room:
+            break
+        bar = (*bar, *entry, span(" " * GAP))
+    return fit((*bar, *entries[-1]), width)
 
 
 def question_line(question: Question, width: int) -> Line:

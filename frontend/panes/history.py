@@ -23,7 +23,7 @@ def _row(stop: Stop, newest: Stop, digits: int, width: int, wide: bool) -> Line:
         span(f"{record.number:>{len(str(newest.record.number))}} ", "dim"),
         span(mark, "error" if found.contradictions else "fired"),
         " ",
-        span(f"{record.state.pc:0{digits}x} " if record.state.registers else "-" * digits + " ", "code.address"),
+        span("-" * digits + " " if record.ended else f"{record.state.pc:0{digits}x} ", "code.address"),
         span(_where(stop, wide), "code.symbol"),
         span(found.summary, f"owner.{found.causes[0].owner}" if record.event is not None else ""),
     )
@@ -38,7 +38,7 @@ def render(view: ViewState, width: int, height: int) -> Page:
     default = min(max(view.index - height // 2, 0), max(0, count - height))
     top = min(max(default + view.scroll.get(NAME, 0), 0), max(0, count - height))
     shown = view.stops[top : top + height]
-    digits = address_digits(stop.record.state.registers.get("rip", 0) for stop in shown)
+    digits = address_digits(stop.record.state.pc for stop in shown)
     lines = []
     for number, stop in enumerate(shown, top):
         row = fit(_row(stop, view.stops[-1], digits, width, width >= PLACE_FROM), width)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from frontend.clean import console_line
+from frontend.clean import console_line, width_of
 from frontend.events import Kind
-from frontend.panes.text import Line, Page, bottom, line, span, wrap
+from frontend.panes.text import Line, Page, bottom, break_text, line, span, wrap
 from frontend.view import MESSAGES, OUTPUT, ViewState
 
 STYLES: dict[Kind, str] = {"command": "command", "text": "", "note": "good", "error": "error"}
 SCREENS = 4
+INDENT = 2
+_COLUMN = re.compile(r"\s*\S(?:.{0,20}?\S)?\s{2,}(?=\S)")
 
 
 def _needed(view: ViewState, name: str, height: int) -> int:
@@ -18,9 +21,25 @@ def _needed(view: ViewState, name: str, height: int) -> int:
     return height * SCREENS - view.scroll.get(name, 0)
 
 
+def _hang(text: str, width: int) -> int:
+    """How far the further lines of a wrapped ``text`` go in: to its second column, if it has one."""
+    column = _COLUMN.match(text)
+    if column is not None and column.end() <= width // 2:
+        return column.end()
+    return min(len(text) - len(text.lstrip()), width // 2) + INDENT
+
+
+def _wrapped(text: str, style: str, width: int) -> list[Line]:
+    if width_of(text) <= width:
+        return [line(span(text, style))]
+    indent = _hang(text, width)
+    head = break_text(text, width)[0]
+    return [line(span(head, style)), *wrap(text[len(head) :].lstrip(), width, style, first=" " * indent)]
+
+
 def _tail(texts: Sequence[tuple[str, str]], width: int, height: int, need: int, scroll: int) -> Page:
     last = texts[-need:]
-    lines: list[Line] = [one for text, style in last for one in wrap(text, width, style)]
+    lines: list[Line] = [one for text, style in last for one in _wrapped(text, style, width)]
     shown = bottom(lines, width, height, scroll)
     return shown._replace(above=shown.above + len(texts) - len(last))
 

@@ -81,12 +81,9 @@ def _others(state: CpuState, new: frozenset[str]) -> Iterator[Line]:
 
 
 def render(view: ViewState, width: int, height: int) -> Page:
-    record = view.record
-    if record is None:
-        return Page(())
-    if not record.state.registers:
-        return Page((line(span("unknown: the guest is gone", "dim")),))
-    state = record.state
+    state = view.state
+    if state is None:
+        return Page((line(span("the guest is gone" if view.stops else "no stop yet", "dim")),))
     new = changed(state, None if view.previous is None else view.previous.state)
     count = max(1, min(2, width // COLUMN))
     digits = _DIGITS[state.mode]
@@ -105,8 +102,8 @@ def render(view: ViewState, width: int, height: int) -> Page:
 
 def note(view: ViewState) -> str:
     """How much changed, and since when."""
-    record, previous = view.record, view.previous
-    if record is None or previous is None:
+    state, previous = view.state, view.previous
+    if state is None or previous is None:
         return ""
-    count = len(changed(record.state, previous.state) - {"rip"})
+    count = len(changed(state, previous.state) - {"rip"})
     return f"{count} changed since #{previous.number}" if count else f"as at #{previous.number}"

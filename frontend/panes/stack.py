@@ -24,10 +24,10 @@ def frame_names(record: StopRecord) -> dict[int, str]:
 
 
 def _row(word: StackWord, frame: str, size: int, digits: int, wide: bool) -> Line:
-    named = f"<{word.name}>" if word.name else ""
+    named = f"<{word.name}>" if word.name and wide else word.name
     return line(
         span(f"{word.address:0{digits}x} ", "dim") if wide else "",
-        span(f"+{word.offset:<3x} ", "name"),
+        span(f"+{word.offset:<3x} ", "name") if wide else "",
         f"{word.value:0{size * 2}x}",
         span(f" {frame}" if frame else "", "fired"),
         span(f" {named}" if named else "", "code.symbol"),
@@ -36,13 +36,13 @@ def _row(word: StackWord, frame: str, size: int, digits: int, wide: bool) -> Lin
 
 def render(view: ViewState, width: int, height: int) -> Page:
     record, window = view.record, view.window
-    if record is None:
+    if record is None or view.state is None:
         return Page(())
     if window is None or not window.stack:
         why = "the stack was not read at this stop" if window is None else "the stack cannot be read"
         return Page((line(span(why, "dim")),))
     digits = address_digits(word.address for word in window.stack)
-    frame = frame_names(record)
+    frame = frame_names(record) if view.live is None or view.selected is not None else {}
     lines = [
         _row(word, frame.get(number, ""), window.word, digits, width >= ADDRESS_FROM)
         for number, word in enumerate(window.stack)

@@ -119,8 +119,9 @@ def flow(parts: Sequence[Fragment], width: int, indent: int) -> list[Line]:
     """``parts`` one after the other; one that does not fit any more begins a line of its own."""
     lines: list[Line] = [()]
     for part in parts:
-        if lines[-1] and length(lines[-1]) + width_of(part.text.rstrip()) > width:
+        if lines[-1] and part.text and length(lines[-1]) + width_of(part.text.rstrip()) > width:
             lines.append((span(" " * indent),))
+            part = part._replace(text=part.text.lstrip())
         lines[-1] = (*lines[-1], part)
     return lines
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from html import escape
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol.fields import shown
@@ -147,8 +147,7 @@ def _parse(xml: bytes) -> Element:
         raise RemoteProtocolError("The target description declares entities, which is not allowed.") from None
     except (ExpatError, ValueError, LookupError) as error:
         raise RemoteProtocolError(f"The target description is not XML: {shown(str(error).encode())}.") from None
-    if root is None:
-        raise RemoteProtocolError("The target description is empty.")
+    assert root is not None  # expat refuses a document without an element
     for count, _ in enumerate(_walk(root)):
         if count >= MAX_ELEMENTS:
             raise RemoteProtocolError(f"The target description has more than {MAX_ELEMENTS} elements.")
@@ -305,3 +304,5 @@ def _type_tag(known: Type) -> _Tag:
         case Enumeration(id=name, size=size, values=values):
             tags = tuple(_Tag("evalue", (("name", value), ("value", number))) for value, number in values)
             return _Tag("enum", (("id", name), ("size", size)), tags)
+        case _:
+            assert_never(known)

@@ -94,6 +94,4 @@ def _why(error: OSError) -> str:
 def _broken(name: str, error: OSError) -> str:
     if error.errno == errno.EPIPE:
         return f"Nobody reads {name} any more (broken pipe); the trace ends here."
-    return (
-        f"Cannot write to {name}: {_why(error)}; the rows before this are kept, but the trace has no end row."
-    )
+    return f"Cannot write to {name}: {_why(error)}; the rows before this are kept, but the trace has no end row."

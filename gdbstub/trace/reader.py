@@ -52,9 +52,7 @@ class TraceReader:
             if row["kind"] == "end":
                 self.end = row
                 if self._file.readline(1):
-                    raise TraceError(
-                        f"{self.path} goes on after its end row; are these two traces in one file?"
-                    )
+                    raise TraceError(f"{self.path} goes on after its end row; are these two traces in one file?")
                 return
             if row["kind"] == "header":
                 raise TraceError(f"{self.path}, line {self._number}: a second header; are these two traces?")

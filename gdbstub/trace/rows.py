@@ -1,8 +1,9 @@
 """`StopRecord` → one JSON line of a trace, to the letter of the format (docs/formats.md).
 
-Addresses and registers are ``"0x…"`` strings; what is unknown is null. The lines are put together from
-templates rather than by `json.dumps`, because a trace takes some thousands of them a second; `row` is the
-same line as a dict, so there is one truth. An ``event`` row carries the keys of a ``stop`` row as well.
+Addresses and registers are ``"0x…"`` strings; what is unknown is null (``pc`` too, once the guest is gone).
+The lines are put together from templates rather than by `json.dumps`, because a trace takes some thousands
+of them a second; `row` is the same line as a dict, so there is one truth. An ``event`` row carries the keys
+of a ``stop`` row as well.
 """
 
 from __future__ import annotations
@@ -67,10 +68,13 @@ def line(record: StopRecord) -> str:
         else f'{{"kind":"event","n":{record.number},"cpu":{record.cpu},"vector":{event.vector},'
         f'"handler":"{event.handler:#x}","frame":{_frame(event.frame)},'
     )
+    pc, registers = f'"{state.pc:#x}"', state.registers
+    if record.ended:  # nothing is behind such a record that could have been read
+        pc, registers = "null", {}
     return (
-        f'{start}"action":"{record.action.value}","reply":{quote(record.reply)},"pc":"{state.pc:#x}",'
+        f'{start}"action":"{record.action.value}","reply":{quote(record.reply)},"pc":{pc},'
         f'"mode":{state.mode},"insn":{_instruction(explanation.instruction)},'
-        f'"regs":{_registers(state.registers)},"dr":{_debug(state.debug)},'
+        f'"regs":{_registers(registers)},"dr":{_debug(state.debug)},'
         f'"exit_dr6":{{"value":{hexadecimal(exit_dr6.value)},"provenance":"{exit_dr6.provenance}"}},'
         f'"causes":{_causes(explanation.causes)},"contradictions":{_texts(explanation.contradictions)},'
         f'"unknowns":{_texts(explanation.unknowns)},"summary":{quote(explanation.summary)}}}'

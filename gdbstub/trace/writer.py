@@ -92,7 +92,5 @@ class TextWriter(_LineWriter):
 
     def end(self, reason: str, seconds: float) -> None:
         """Write the end line and flush."""
-        self.file.write_line(
-            f"# ended: {reason}; {self.stops} stops, {self.events} events in {seconds:.2f} s"
-        )
+        self.file.write_line(f"# ended: {reason}; {self.stops} stops, {self.events} events in {seconds:.2f} s")
         self.file.flush()

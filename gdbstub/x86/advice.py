@@ -69,7 +69,7 @@ def endless_icebp(scene: Scene, event: Event | None, found: list[Found]) -> Iter
     if first.cause.cause == "icebp" and scene.kvm and first.instruction is not None:
         at = scene.pc if event is None else event.at
         if first.instruction.address == at:
-            yield "Take the debugger's hardware breakpoints out and don't step here, or move RIP past the F1: it repeats."
+            yield "Take the debugger's hardware breakpoints out and don't step, or move RIP past the F1: it repeats."
 
 
 ADVICE = (

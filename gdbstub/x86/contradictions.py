@@ -65,8 +65,8 @@ def disabled_hits(event: Event, found: list[Found]) -> Iterator[str]:
             continue
         if event.dr7.enabled >> n & 1:
             yield (
-                f"DR6.B{n} is set, but DR{n} is an instruction breakpoint and the saved RIP is elsewhere; it is no cause "
-                f"of this event.{quirk(event.scene, 'tcg-stale-hits')}"
+                f"DR6.B{n} is set, but DR{n} is an instruction breakpoint and the saved RIP is elsewhere; it is no "
+                f"cause of this event.{quirk(event.scene, 'tcg-stale-hits')}"
             )
         elif event.old is not None and event.old >> n & 1:
             yield (

@@ -227,7 +227,7 @@ def _armed(value: object, where: str) -> Armed:
         _optional(fields, "owner", _one_of(*OWNERS), at) or "debugger",
         _needed(fields, "kind", _one_of(*KINDS), at),
         _needed(fields, "address", _number, at),
-        _optional(fields, "length", _number, at) or 1,
+        1 if fields.get("length") is None else _number(fields["length"], f"{at}length"),
         _optional(fields, "slot", _small(0, 3), at),
     )
 

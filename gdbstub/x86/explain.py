@@ -17,9 +17,10 @@ from gdbstub.x86 import (
     rules_swallowed,
     rules_vectors,
     rules_watch,
+    rules_xen,
 )
 from gdbstub.x86.advice import advise
-from gdbstub.x86.debug_registers import BS, DR6_INIT, cause_names, decode_dr6
+from gdbstub.x86.debug_registers import BS, DR6_INIT, Dr6, cause_names, decode_dr6
 from gdbstub.x86.evidence import Evidence, Unknown
 from gdbstub.x86.explanation import Cause, Confidence, ExitDr6, Explanation, GuestDr6
 from gdbstub.x86.scene import Event, Found, Scene, known
@@ -33,6 +34,7 @@ STOP_PHASES: tuple[tuple[str, tuple[SceneRule, ...]], ...] = (
     ("the kind of stop", rules_stop.RULES),
     ("watchpoints", rules_watch.RULES),
     ("the debugger's own stops", rules_debugger.RULES),
+    ("Xen", rules_xen.RULES),
     ("the guest's events that the hypervisor took", rules_swallowed.RULES),
 )
 LAST_PHASE: tuple[SceneRule, ...] = rules_debugger.LAST_RULES
@@ -72,7 +74,7 @@ def _stop(scene: Scene) -> Explanation:
     return Explanation(
         summarize(found, evidence),
         tuple([row.cause for row in found]),
-        _left_over(scene),
+        _left_over(scene, found),
         STEP_EXIT if plain else _exit_dr6(found),
         main.instruction,
         against,
@@ -81,12 +83,12 @@ def _stop(scene: Scene) -> Explanation:
     )
 
 
-def _left_over(scene: Scene) -> GuestDr6 | None:
-    """The guest's DR6 at a stop of the debugger: all of it is from before."""
+def _left_over(scene: Scene, found: list[Found]) -> GuestDr6 | None:
+    """The guest's DR6 at a stop of the debugger: all of it is from before, unless Xen took a #DB of the guest."""
     value = scene.evidence.after.dr6
     if isinstance(value, Unknown):
         return None
-    return _unchanged(value.value)
+    return _split(decode_dr6(value.value), found) if rules_xen.stopped(scene) else _unchanged(value.value)
 
 
 _seen: dict[int, GuestDr6] = {}
@@ -158,13 +160,13 @@ CAUSE_BITS = {
 
 def _guest_dr6(event: Event, found: list[Found]) -> GuestDr6 | None:
     """The guest's DR6 with the bits that this event set told from those left over."""
-    dr6 = event.dr6
-    if dr6 is None:
+    if event.dr6 is None:
         return None
-    claimed = set()
-    if event.vector in (1, None):
-        for row in found:
-            claimed.add(CAUSE_BITS.get(row.cause.cause) or f"B{row.cause.slot}")
+    return _split(event.dr6, found if event.vector in (1, None) else [])
+
+
+def _split(dr6: Dr6, found: list[Found]) -> GuestDr6:
+    claimed = {CAUSE_BITS.get(row.cause.cause) or f"B{row.cause.slot}" for row in found}
     return GuestDr6(
         dr6.value,
         tuple(name for name in dr6.names if name in claimed),

@@ -158,7 +158,10 @@ def single_step(event: Event) -> Iterator[Found]:
 
 
 def _step_level(event: Event) -> Confidence:
+    """Xen sets BS in every #DB that it injects while TF is set (`vmx_inject_event`), INT1 among them."""
     new, tf = event.new(BS), event.tf
+    if event.scene.xen and (not event.front or event.front[-1] == 0xF1):
+        return "possible"
     if new:
         return "certain" if tf else "likely"
     if not tf or event.causes is None:
@@ -169,9 +172,11 @@ def _step_level(event: Event) -> Confidence:
 
 
 def _no_branch_step(event: Event, debugctl: int | None) -> bool:
-    """Whether this can be no branch step: BTF is off, TCG has none, or no branch ran."""
+    """Whether this can be no branch step: BTF is off, TCG has none, KVM on Intel drops it, or no branch ran."""
     exact = event.exact
-    return debugctl is not None or event.scene.tcg or (exact is not None and "branch" not in exact.shape.traits)
+    if debugctl is not None or event.scene.tcg or (event.scene.kvm and event.scene.vendor == "intel"):
+        return True
+    return exact is not None and "branch" not in exact.shape.traits
 
 
 def leaked(event: Event) -> bool:
@@ -186,12 +191,12 @@ def leaked(event: Event) -> bool:
 
 
 def task_switch(event: Event) -> Iterator[Found]:
-    """BT: the new task's TSS has its T flag set."""
-    if event.causes is None or not event.causes & BT:
-        return
+    """BT: the new task's TSS has its T flag set. Xen raises this #DB without BT (`hvm_task_switch`)."""
     before, after = known(event.scene.evidence.before.tr), known(event.scene.evidence.after.tr)
     switched = before is not None and after is not None and before != after
-    because = ["DR6.BT is set"]
+    if event.causes is None or not (event.causes & BT or (switched and event.scene.xen and event.causes == 0)):
+        return
+    because = ["DR6.BT is set"] if event.causes & BT else ["DR6 has no bit for a cause"]
     if switched:
         because.append("TR names another task than before")
     new = event.new(BT)
@@ -252,8 +257,8 @@ def icebp(event: Event) -> Iterator[Found]:
         fresh = event.causes if event.old is None else event.causes & ~event.old
         if event.causes == 0:
             level, because = "certain", (*because, "DR6 has no bit for a cause")
-        elif nothing_new(event):
-            level, because = "likely", (*because, "DR6 has no new bit")
+        elif nothing_new(event) or (event.scene.xen and fresh == BS):
+            level, because = "likely", (*because, "DR6 has no new bit of its own")
         elif event.old is not None and fresh and (culprit is None or event.shadow(culprit) is None):
             return
     cause = Cause("icebp", owner(event), "trap", level, because, ("SDM 3B 18.2.3", "kvm-unit-tests debug.c"))
@@ -279,7 +284,7 @@ def injected(event: Event) -> Iterator[Found]:
     """A #DB without any bit, and no INT1 to account for it: a hypervisor put it there without a payload."""
     if event.causes != 0 or not event.front or event.front[-1] == 0xF1 or event.front[-2:] == b"\xcd\x01":
         return
-    if event.behind_code[:1] == b"\xf1":
+    if event.behind_code[:1] == b"\xf1" or any(True for _ in task_switch(event)):
         return
     because = ("DR6 has no bit for a cause", "neither INT1 nor INT 1 is in front of the saved RIP")
     level: Confidence = "likely" if event.dr6 is not None and event.dr6.reinjected else "possible"

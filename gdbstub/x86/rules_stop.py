@@ -91,7 +91,9 @@ def interrupted(scene: Scene) -> Iterator[Found]:
             yield PAUSED
         else:
             yield PAUSED._replace(cause=PAUSED.cause._replace(confidence="possible"))
-    elif scene.action is Action.INTERRUPT and (not scene.reply_known or scene.xen):
+    elif scene.action is Action.INTERRUPT and scene.xen and scene.reply.signal == SIGINT:
+        yield ASKED._replace(cause=ASKED.cause._replace(confidence="likely"))
+    elif scene.action is Action.INTERRUPT and not scene.reply_known:
         yield ASKED_ONLY
 
 

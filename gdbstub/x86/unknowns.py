@@ -56,5 +56,6 @@ def _of_event(scene: Scene, event: Event) -> Iterator[str]:
             yield from _say("CR4", after.cr4)
     if event.causes & ~B_MASK:
         yield from _say("DR6 before the event", evidence.before.dr6)
-    if event.causes & BS and not event.scene.tcg and event.exact is None:
+    intel_kvm = scene.kvm and scene.vendor == "intel"
+    if event.causes & BS and not scene.tcg and not intel_kvm and event.exact is None:
         yield from _say("DEBUGCTL before the event", evidence.before.debugctl)

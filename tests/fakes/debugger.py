@@ -17,7 +17,7 @@ from gdbstub.errors import GdbError, Refused
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
 from gdbstub.target import Backend, Capabilities
 from gdbstub.x86.decode import decode
-from gdbstub.x86.evidence import Action, Evidence, Frame, Owner
+from gdbstub.x86.evidence import Action, Evidence, Frame, Mode, Owner
 from gdbstub.x86.explanation import Cause, CauseName, ExitDr6, Explanation
 from tests.fakes.records import CONTROL, GENERAL, OTHERS, RESET
 
@@ -35,7 +35,7 @@ class FakeDebugger:
         self.target = "tcp:127.0.0.1:1234"
         self.backend = Backend("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
         self.capabilities = Capabilities(monitor=True, debug_registers=True, cpus=tuple(range(cpus)))
-        self.breakpoints: dict[int, Breakpoint] = {}
+        self.rows: dict[int, Breakpoint] = {}
         self.records: list[StopRecord] = []
         self.running = False
         self.ended = False
@@ -45,6 +45,7 @@ class FakeDebugger:
         values = dict.fromkeys((*GENERAL, *OTHERS, *CONTROL), 0)
         self.registers = values | {"rip": BASE, "rsp": STACK, "rflags": 2, "cs": 8, "cr0": 0x80000011}
         self.debug: DebugState = RESET
+        self.mode: Mode = 64
         self.monitor_answers: dict[str, str] = {}
         self.log: list[str] = []
         self._listeners: list[Callable[[Notice], None]] = []
@@ -54,6 +55,11 @@ class FakeDebugger:
     def as_debugger(self) -> Debugger:
         return cast(Debugger, self)
 
+    @property
+    def breakpoints(self) -> dict[int, Breakpoint]:
+        """The user's."""
+        return {number: row for number, row in self.rows.items() if not row.hidden}
+
     def listen(self, listener: Callable[[Notice], None]) -> None:
         self._listeners.append(listener)
 
@@ -61,7 +67,7 @@ class FakeDebugger:
         return self._publish(Action.ATTACH, "unknown", "attached")
 
     async def state(self, cpu: int | None = None) -> CpuState:
-        return CpuState(self.cpu if cpu is None else cpu, dict(self.registers), self.debug, 64, 0)
+        return CpuState(self.cpu if cpu is None else cpu, dict(self.registers), self.debug, self.mode, 0)
 
     async def read_memory(self, address: int, length: int) -> bytes:
         start = address - BASE
@@ -100,7 +106,7 @@ class FakeDebugger:
     ) -> Breakpoint:
         if kind == "catch" and vector is not None:
             address = HANDLERS.get(vector)
-        number = self._next if not hidden else -1 - sum(row.hidden for row in self.breakpoints.values())
+        number = self._next if not hidden else -1 - sum(row.hidden for row in self.rows.values())
         self._next += not hidden
         armed = {"execute": "Z1" if means == "hw" else "Z0", "write": "Z2", "read": "Z3", "access": "Z4"}.get(kind)
         row = Breakpoint(
@@ -115,19 +121,19 @@ class FakeDebugger:
             hidden=hidden,
             armed_as=armed or ("Z1" if address is not None else None),
         )
-        self.breakpoints[number] = row
+        self.rows[number] = row
         return row
 
     async def delete_breakpoint(self, number: int) -> None:
-        del self.breakpoints[number]
+        del self.rows[number]
 
     async def enable_breakpoint(self, number: int, enabled: bool) -> None:
-        row = self.breakpoints[number]
+        row = self.rows[number]
         row.enabled = enabled
         row.armed_as = ("Z0" if row.kind == "execute" else "Z2") if enabled else None
 
     async def detach(self, *, resume: bool = True) -> None:
-        self.breakpoints.clear()
+        self.rows.clear()
         self.ended = True
         self.log.append("detach" if resume else "disconnect")
 
@@ -139,13 +145,36 @@ class FakeDebugger:
         self._interrupted.set()
 
     async def step(self) -> StopRecord:
+        return await self.run_steps(1)
+
+    async def run_steps(
+        self,
+        count: int | None,
+        sink: Callable[[StopRecord], None] = lambda record: None,
+        *,
+        go_on: Callable[[int], bool] = lambda pc: True,
+        end_at_hits: bool = True,
+    ) -> StopRecord:
+        self._interrupted = trio.Event()
+        while True:
+            count = None if count is None else count - 1
+            record, hit = await self._one_step()
+            sink(record)
+            await trio.lowlevel.checkpoint()
+            if count == 0 or self.ended or self._interrupted.is_set() or not go_on(record.state.pc):
+                return record
+            if hit and end_at_hits:
+                return record
+
+    async def _one_step(self) -> tuple[StopRecord, bool]:
         start = self.registers["rip"]
         instruction = decode(bytes(self.memory[start - BASE : start - BASE + 15]), start, 64)
         vector, wrote = self._execute()
         hit = await self._hit(self._rows_at(wrote, vector))
         event = self._event(vector) if any(row.kind == "catch" for row in hit) else None
         cause: CauseName = "icebp" if event is not None else "data-write" if hit else "single-step"
-        return self._publish(Action.STEP, cause, f"{cause} over {instruction.text if instruction else '?'}", event)
+        summary = f"{cause} over {instruction.text if instruction else '?'}"
+        return self._publish(Action.STEP, cause, summary, event), bool(hit)
 
     async def resume(self) -> StopRecord:
         self.running = True
@@ -178,7 +207,7 @@ class FakeDebugger:
 
     def _publish(self, action: Action, cause: CauseName, summary: str, event: CaughtEvent | None = None) -> StopRecord:
         rip = self.registers["rip"]
-        state = CpuState(self.cpu, dict(self.registers), self.debug, 64, 0)
+        state = CpuState(self.cpu, dict(self.registers), self.debug, self.mode, 0)
         owner: Owner = "guest" if event is not None else "debugger"
         causes = (Cause(cause, owner, "trap", "certain", ("the fake says so",), ("SDM 3B 18",)),)
         explanation = Explanation(summary, causes, None, ExitDr6(None, "unknown"), None)
@@ -205,7 +234,7 @@ class FakeDebugger:
 
     def _rows_at(self, wrote: tuple[int, int] | None, vector: int | None) -> list[Breakpoint]:
         found = []
-        for row in self.breakpoints.values():
+        for row in self.rows.values():
             if not row.enabled or row.address is None:
                 continue
             if (row.kind == "execute" and row.address == self.registers["rip"]) or (
@@ -228,7 +257,7 @@ class FakeDebugger:
                 row.ignore -= 1
                 continue
             if row.temporary:
-                del self.breakpoints[row.number]
+                del self.rows[row.number]
             hit.append(row)
         return hit
 

@@ -54,7 +54,7 @@ REGISTERS = {
     "gs": 0, "fs_base": 0, "gs_base": 0, "k_gs_base": 0, "cr0": 0x8000_0011, "cr2": 0, "cr3": 0x10_1000,
     "cr4": 0x28, "cr8": 0, "efer": 0x500,
 }  # fmt: skip
-ARMED = DebugState(0x10_0401, 0xB_8000, 0, 0, 0xFFFF_0FF0, 0x0000_0000_00D1_0405, "monitor")
+ARMED = DebugState(0x10_0401, 0xB_8000, 0, 0, 0xFFFF_0FF0, 0x0000_0000_00D0_0405, "monitor")
 
 
 def state(rip: int, *, debug: DebugState = ARMED, **changes: int) -> CpuState:
@@ -133,7 +133,7 @@ HIT = stop(
     ),
     Action.CONTINUE,
 )
-STALE = DebugState(0x10_0401, 0xB_8000, 0, 0, 0xFFFF_0FF1, 0x0000_0000_00D1_0405, "monitor")
+STALE = DebugState(0x10_0401, 0xB_8000, 0, 0, 0xFFFF_0FF1, 0x0000_0000_00D0_0405, "monitor")
 EVENT = replace(
     stop(
         3,
@@ -153,14 +153,14 @@ EVENT = replace(
             ),
             GuestDr6(0xFFFF_0FF1, (), ("B0",), ()),
             ExitDr6(None, "unknown"),
-            instruction(START + 0x1D),
+            instruction(START + 0x1E),
             contradictions=("DR6.B0 is set although DR0 did not match: TCG keeps the low bits, a CPU replaces them",),
             unknowns=("the DR6 of the exit, which QEMU never sends",),
             advice=("clear DR6 in the handler, since only software clears it",),
         ),
         Action.CONTINUE,
     ),
-    event=CaughtEvent(1, HANDLER, Frame(0x10_041E, 8, 0x246, 0x10_7FC8, 0x10)),
+    event=CaughtEvent(1, HANDLER, Frame(0x10_041F, 8, 0x246, 0x10_7FC8, 0x10)),
     notes=("breakpoint 1 was lifted while the guest ran to its handler",),
 )
 RECORDS = (ATTACHED, STEPPED, HIT, EVENT)
@@ -188,7 +188,7 @@ def code_window(address: int) -> tuple[CodeLine, ...]:
 
 def window(record: StopRecord) -> Window:
     top = record.state.registers["rsp"]
-    values = [0x10_041E, 8, 0x246, 0x10_7FC8, 0x10, 0, 0x1002F8, 0xFFFF_FFFF_8100_0000, *range(8)]
+    values = [0x10_041F, 8, 0x246, 0x10_7FC8, 0x10, 0, 0x1002F8, 0xFFFF_FFFF_8100_0000, *range(8)]
     stack = tuple(StackWord(top + 8 * n, 8 * n, v, where(NAMES, v)) for n, v in enumerate(values))
     return Window(record.number, code_window(record.state.pc), stack, 8, BREAKPOINTS)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend.symbols import SymbolError, Symbols, lidt_addresses
+from frontend.symbols import SymbolError, Symbols
 from tests.fakes.elf import Entry, write_elf
 
 ENTRIES = [
@@ -111,8 +111,9 @@ def test_a_missing_file_is_one_sentence() -> None:
 def test_lidt_is_found_at_its_linear_and_its_physical_address(tmp_path: Path) -> None:
     """LIDT [rax] is 0F 01 18; 0F 01 D8 (VMRUN) and 0F 01 10 (LGDT) are not LIDT."""
     code = bytes.fromhex("90 0f0118 0f01d8 0f0110 0f015d00 0f011c25ffff0000")
-    path = write_elf(tmp_path / "guest", [], code, base=0xFFFF_8000_0000_0000, physical=0x100000)
+    symbols = Symbols()
+    symbols.add(write_elf(tmp_path / "guest", [], code, base=0xFFFF_8000_0000_0000, physical=0x100000))
     offsets = (1, 10, 14)
-    assert lidt_addresses(path) == tuple(
+    assert symbols.lidt_candidates() == tuple(
         sorted(base + at for base in (0x100000, 0xFFFF_8000_0000_0000) for at in offsets)
     )

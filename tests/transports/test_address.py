@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transports.address import (
@@ -142,6 +142,7 @@ def test_a_plain_file_is_told_about_replay_and_launch(tmp_path: Path) -> None:
         parse_target(str(file))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_an_address_or_a_bad_target(text: str) -> None:
     try:

@@ -38,13 +38,12 @@ async def receive_line(stream: trio.abc.ReceiveStream) -> str:
 
 
 @pytest.mark.slow
-async def test_the_stream_of_a_program_is_a_good_stream() -> None:
+async def test_the_stream_of_a_program_is_a_good_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "DYING_SECONDS", 0.01)  # the program lives on, its streams end
     process = spawn("The program", ["/bin/sleep", "1000"])
 
     async def pair() -> tuple[ProgramStream, trio.SocketStream]:
-        ours, theirs = (
-            trio.SocketStream(trio.socket.from_stdlib_socket(sock)) for sock in socket.socketpair()
-        )
+        ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(sock)) for sock in socket.socketpair())
         return ProgramStream(process, ours), theirs
 
     await check_half_closeable_stream(pair, None)
@@ -78,8 +77,7 @@ async def test_a_command_that_dies_at_once_says_why(line: str, words: str) -> No
         assert str(caught.value).startswith(words)
         assert str(caught.value).isprintable()
         with pytest.raises(PeerDied):
-            while True:
-                await endpoint.stream.send_all(b"+" * 4096)
+            await endpoint.stream.send_all(b"+" * (1 << 24))
 
 
 async def test_a_command_that_dies_after_it_spoke_ends_the_stream_and_leaves_its_last_words() -> None:
@@ -158,9 +156,13 @@ trio.run(main)
 """
 
 
+def start(program: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT)
+
+
 @pytest.mark.slow
 async def test_a_command_dies_with_us_even_when_we_are_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", RUN_COMMAND], stdout=subprocess.PIPE, cwd=ROOT) as us:
+    with start(RUN_COMMAND) as us:
         assert us.stdout is not None
         pidfd = os.pidfd_open(int(us.stdout.readline()))
         us.kill()

@@ -29,8 +29,7 @@ async def test_a_reader_waits_for_the_next_bytes_and_for_the_end() -> None:
     got: list[bytes] = []
 
     async def read() -> None:
-        async for data in drain:
-            got.append(bytes(data))
+        got.extend([bytes(data) async for data in drain])
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
@@ -68,7 +68,7 @@ async def test_an_answer_comes_when_all_before_it_was_sent_and_not_earlier() -> 
     [
         ([b"$m1004,4#x"], 2, "'$m1000,4#8e'", "'$m1004,4#x'"),
         ([b"$m10", b"0", b"4"], 2, "'0,4#8e'", "'4'"),
-        ([b"$m1000,4#8e+$g#67", b"x"], 3, "'$s#73'", "'$g#67'"),
+        ([b"$m1000,4#8e+$g#67"], 3, "'$s#73'", "'$g#67'"),
         ([b"\x03"], 2, "'$m1000,4#8e'", r"'\x03'"),
     ],
 )
@@ -76,9 +76,11 @@ async def test_the_first_byte_that_differs_ends_the_replay_and_shows_both_sides(
     sent: Sequence[bytes], line: int, recorded: str, now: str
 ) -> None:
     stream = ReplayStream(transcript((">", "$m1000,4#8e"), (">", "+$s#73"), ("<", "$T05#b9"), ("end", "us")))
+    *same, different = sent
+    for data in same:
+        await stream.send_all(data)
     with pytest.raises(ReplayDiverged) as caught:
-        for data in sent:
-            await stream.send_all(data)
+        await stream.send_all(different)
     text = str(caught.value)
     assert f"at its line {line}," in text
     assert recorded.strip("'")[-6:] in text.partition("sent now")[0]
@@ -213,6 +215,7 @@ async def test_two_receivers_at_once_are_a_bug_of_the_caller() -> None:
 CHUNKS = st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(exchanges=st.lists(st.tuples(CHUNKS, CHUNKS), max_size=6), size=st.integers(1, 9))
 def test_a_recorded_session_can_be_held_again_in_other_chunks(
     tmp_path_factory: pytest.TempPathFactory,

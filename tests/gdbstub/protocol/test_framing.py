@@ -167,6 +167,10 @@ class TestSize:
         assert got[-1] == Packet(b"OK")
         assert isinstance(got[0], Malformed)
 
+    def test_whole_and_sound(self) -> None:
+        wire = frame(b"a" * 20)
+        assert frames(wire + b"+", FrameReader(8)) == [Malformed(self.TOO_LONG, b"a" * 20, True), ACK]
+
     def test_in_pieces(self) -> None:
         reader = FrameReader(8)
         assert frames(b"$aaaa", reader) == []

@@ -32,13 +32,16 @@ class TestServer:
         assert len(link.outstanding) == 2
         link.reply(b"00")
         link.reply(b"01")
-        assert link.outstanding == ()
+        assert not link.outstanding
 
     def test_nothing_is_answered_twice(self) -> None:
         link = server()
-        for answer in (lambda: link.reply(b""), lambda: link.stop(Stopped(5)), lambda: link.console(b"")):
-            with pytest.raises(LocalProtocolError, match="no request to answer"):
-                answer()
+        with pytest.raises(LocalProtocolError, match="no request to answer"):
+            link.reply(b"")
+        with pytest.raises(LocalProtocolError, match="no request to answer"):
+            link.stop(Stopped(5))
+        with pytest.raises(LocalProtocolError, match="no request to answer"):
+            link.console(b"")
 
     def test_a_resume_is_answered_with_a_stop(self) -> None:
         link = server()
@@ -83,7 +86,7 @@ class TestServer:
         assert link.receive(b"\x03") == [Break()]
         link.receive(frame(b"c"))
         assert link.receive(b"\x03\x03") == [Break(), Break()]
-        assert link.state is State.INTERRUPTING
+        assert link.running
         link.console(b"")
         link.stop(Exited(0))
         assert link.state is State.ENDED
@@ -99,7 +102,7 @@ class TestServer:
     def test_kill_gets_no_answer(self) -> None:
         link = server()
         assert link.receive(frame(b"k")) == [Request(b"k")]
-        assert link.outstanding == ()
+        assert not link.outstanding
 
     def test_a_damaged_request_is_asked_for_again(self) -> None:
         link = server()
@@ -138,6 +141,19 @@ class TestServer:
         link = server()
         link.receive(frame(b"c"))
         assert link.receive(b"") == [Lost("The client left.", (1,))]
+
+
+def test_each_role_is_forbidden_the_verbs_of_the_other() -> None:
+    link = server()
+    link.receive(frame(b"c"))
+    for refused in (link.interrupt, link.resynchronise, lambda: link.send(b"g"), lambda: link.send_file_reply(b"F0")):
+        with pytest.raises(LocalProtocolError, match="The server's link can't"):
+            refused()
+    client = Link(Role.CLIENT)
+    client.send(b"qC")
+    for refused in (lambda: client.reply(b""), lambda: client.console(b"")):
+        with pytest.raises(LocalProtocolError, match="The client's link can't"):
+            refused()
 
 
 class Pair:

@@ -70,9 +70,7 @@ def test_half_a_last_line_is_left_out(tmp_path: Path) -> None:
         (b"[" * 100_000 + b"\n", "line 1, is not a row"),
     ],
 )
-def test_a_file_that_is_no_trace_is_refused_in_one_sentence(
-    tmp_path: Path, content: bytes, says: str
-) -> None:
+def test_a_file_that_is_no_trace_is_refused_in_one_sentence(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(content)
 
@@ -162,9 +160,7 @@ def test_ctrl_c_in_a_storm_leaves_whole_lines(tmp_path: Path) -> None:
 
 def test_text_traces_have_a_line_for_each_record_between_comments(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
-    with TextWriter(
-        LineFile(path), lambda record: f"#{record.number} {record.explanation.summary}"
-    ) as writer:
+    with TextWriter(LineFile(path), lambda record: f"#{record.number} {record.explanation.summary}") as writer:
         writer.header("replay:x", BACKEND, STARTED, "dr6 0.1.0")
         writer.record(step_record(0))
         writer.record(event_record(1))

@@ -101,6 +101,12 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
     assert parsed["frame"] is None
 
 
+def test_a_guest_that_is_gone_has_no_pc_and_no_registers() -> None:
+    parsed = row(replace(step_record(), ended=True))
+    assert parsed["pc"] is None
+    assert parsed["regs"] == {}
+
+
 def test_text_of_the_stub_cannot_break_a_line() -> None:
     record = replace(step_record(), reply='T05"\n\x1b[2J\\\ud800')
     assert "\n" not in line(record)

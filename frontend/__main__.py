@@ -1,0 +1,7 @@
+"""``python -m frontend``."""
+
+import sys
+
+from frontend.cli import main
+
+sys.exit(main())

@@ -1,0 +1,108 @@
+"""``dr6 attach``, ``launch`` and ``demo``: the screen, or commands in order as gdb's ``-batch`` does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from frontend.commands import Quit, execute, run_lines
+from frontend.connect import Connection, Launch, open_session
+from frontend.console import Console
+from frontend.failures import DONE, INTERRUPTED, USAGE
+from frontend.guarded import guarded
+from frontend.interrupts import Interrupts
+from frontend.session import Session
+from frontend.text_record import describe
+from gdbstub.record import StopRecord
+
+DEMO_COMMANDS = ("catch db,bp,ud,gp,pf,df", "continue")
+"""Before the first stop, and again and again."""
+
+
+def script(options: argparse.Namespace) -> tuple[str, ...]:
+    """``-ex`` and ``-x`` in the order of the command line, as command lines."""
+    return tuple(text if kind == "-ex" else f"source {text}" for kind, text in options.script)
+
+
+def has_screen() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+async def batch(connection: Connection, lines: Iterable[str], strict: bool, interrupts: Interrupts) -> int:
+    """Run ``lines`` on a fresh session; the exit code."""
+    async with open_session(connection) as session:
+        return await run_script(session, lines, strict, interrupts)
+
+
+async def run_script(session: Session, lines: Iterable[str], strict: bool, interrupts: Interrupts) -> int:
+    """Run ``lines``, results to standard output, messages to standard error; the exit code."""
+    _speak(session, interrupts)
+    try:
+        code = await run_lines(session, _until_interrupted(lines, interrupts), complain, strict=strict)
+    except Quit as end:
+        return end.code
+    return INTERRUPTED if interrupts.seen else code
+
+
+def _until_interrupted(lines: Iterable[str], interrupts: Interrupts) -> Iterator[str]:
+    for line in lines:
+        if interrupts.seen:
+            return
+        yield line
+
+
+async def demo(connection: Connection, interrupts: Interrupts) -> int:
+    """Catch all that the demo guest raises, print each explained stop; the exit code."""
+    async with open_session(connection) as session:
+        _speak(session, interrupts)
+        session.show_stop = lambda record: _print_stop(session, record)
+        for line in DEMO_COMMANDS[:-1]:
+            await execute(session, line)
+        while not interrupts.seen:
+            await execute(session, DEMO_COMMANDS[-1])
+            if session.debugger.ended:
+                return DONE
+    return INTERRUPTED
+
+
+def _print_stop(session: Session, record: StopRecord) -> None:
+    for line in describe(record, session.symbols):
+        print(line)
+    print(flush=True)
+
+
+def _speak(session: Session, interrupts: Interrupts) -> None:
+    interrupts.on_first = session.interrupt
+    session.out = lambda text: print(text, flush=True)
+    session.say = lambda text: print(text, file=sys.stderr)
+    Console(session.debugger)
+
+
+def complain(text: str) -> None:
+    """One error, on standard error."""
+    print(f"dr6: {text}", file=sys.stderr)
+
+
+def screen(connection: Connection, startup: tuple[str, ...]) -> int:
+    """The TUI on a fresh session; the exit code."""
+    return show(lambda: _shown(connection), startup, owned=isinstance(connection.target, Launch))
+
+
+def show(open_: Callable[[], AbstractAsyncContextManager[Session]], startup: tuple[str, ...], *, owned: bool) -> int:
+    """The TUI; what `open_session` raises comes before the screen is taken."""
+    if not has_screen():
+        complain("The screen needs a terminal; use --batch with -ex or -x, or dr6 trace.")
+        return USAGE
+    from frontend.app import run_tui
+
+    return guarded(lambda: run_tui(open_, startup=startup, owned=owned))
+
+
+@asynccontextmanager
+async def _shown(connection: Connection) -> AsyncIterator[Session]:
+    async with open_session(connection) as session:
+        session.note("shown", "screen")
+        yield session

@@ -1,0 +1,268 @@
+"""The command line: arguments, which command, and the exit code. Heavy rooms are imported by the command that needs
+them, so that ``dr6 --help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from frontend.version import tool
+
+if TYPE_CHECKING:
+    from frontend.connect import Connection
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+TARGETS = """\
+TARGET: HOST:PORT, :PORT, [::1]:PORT, tcp:HOST:PORT; unix:PATH or the path of a socket; /dev/ttyS0 or
+serial:/dev/ttyS0?baud=115200; '|COMMAND ARGS' (its standard input and output); gdbsx:HOST:PORT; replay:FILE.
+"""
+EXITS = """\
+Exit codes: 0 done, 1 a command failed or the target refused, 2 usage, 3 no connection or lost, 130 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    parser = make_parser()
+    options = parser.parse_args(words)
+    if options.command is None:
+        parser.print_help()
+        return USAGE
+    try:
+        return int(options.run(options, words))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever Python still wants to flush
+        return FAILED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """All commands; one row each."""
+    parser = argparse.ArgumentParser(
+        prog="dr6",
+        description="A debugger front end for x86 guests that says why the guest stopped.",
+        epilog=TARGETS + EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=tool())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, help_, add, run in COMMANDS:
+        command = commands.add_parser(
+            name, help=help_, description=help_, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        add(command)
+        command.set_defaults(run=run)
+    return parser
+
+
+class _Script(argparse.Action):
+    """Keeps ``-ex`` and ``-x`` in the order of the command line, as gdb does."""
+
+    def __call__(
+        self, parser: object, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        kind = "-x" if option in ("-x", "--command-file") else "-ex"
+        namespace.script = [*(namespace.script or []), (kind, str(values))]
+
+
+def _target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="where the stub is")
+    parser.epilog = TARGETS
+
+
+def _session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", metavar="NAME", help="do not ask who the stub is: qemu-tcg, qemu-kvm, generic")
+    parser.add_argument(
+        "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
+    )
+    parser.add_argument("--record", metavar="FILE", help="write the whole session down, for dr6 replay")
+
+
+def _leave(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--leave",
+        choices=("running", "stopped"),
+        default="running",
+        help="how the guest is left at the end; breakpoints are taken out in any case (default: running)",
+    )
+
+
+def _commands(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-ex", "--ex", metavar="CMD", dest="script", action=_Script, default=[], help="a command to run"
+    )
+    parser.add_argument(
+        "-x", "--command-file", metavar="FILE", dest="script", action=_Script, help="commands to run from a file"
+    )
+    parser.add_argument(
+        "-batch", "--batch", action="store_true", help="no screen: run the commands in order, then leave"
+    )
+    parser.add_argument("--strict", action="store_true", help="with --batch: end at the first command that fails")
+
+
+def _qemu(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
+    parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of vCPUs")
+    parser.add_argument("--memory", metavar="SIZE", help="as QEMU writes it: 256M")
+    parser.add_argument("--cpu", metavar="MODEL", help="QEMU's CPU model")
+    parser.add_argument("--qemu", metavar="PATH", help="which QEMU (default: qemu-system-x86_64)")
+    parser.add_argument("qemu_args", nargs="*", metavar="-- QEMU ARGS", help="passed on to QEMU")
+
+
+def _attach(parser: argparse.ArgumentParser) -> None:
+    _target(parser)
+    _commands(parser)
+    _session(parser)
+    _leave(parser)
+
+
+def _launch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="kernel (ELF, multiboot, bzImage), boot disk or .iso")
+    _commands(parser)
+    _session(parser)
+    _qemu(parser)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--record", metavar="FILE", help="write the whole session down, for dr6 replay")
+    parser.add_argument("-batch", "--batch", action="store_true", help="print each explained stop, no screen")
+    _qemu(parser)
+
+
+def _positive(text: str) -> int:
+    value = int(text, 0)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _trace(parser: argparse.ArgumentParser) -> None:
+    _target(parser)
+    parser.add_argument("--steps", type=_positive, metavar="N", help="end after N stops")
+    parser.add_argument("--until", action="append", default=[], metavar="ADDR|SYMBOL", help="end at this address")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds")
+    parser.add_argument(
+        "--break", dest="breaks", action="append", default=[], metavar="LOCATION", help="hw:/sw: prefix; repeatable"
+    )
+    parser.add_argument(
+        "--watch",
+        dest="watches",
+        action="append",
+        default=[],
+        metavar="[r|w|rw:]LOCATION[/LEN]",
+        help="a data breakpoint; repeatable",
+    )
+    parser.add_argument(
+        "--catch",
+        dest="catches",
+        action="append",
+        default=[],
+        metavar="VECTOR[,…]",
+        help="vectors to catch at the guest's handlers: db, bp, gp, pf, numbers",
+    )
+    parser.add_argument(
+        "--events", action="store_true", help="run freely, record only explained events (without --catch: #DB)"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+    parser.add_argument("--format", choices=("text", "jsonl"), help="default: by the file's suffix")
+    parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
+    _session(parser)
+    _leave(parser)
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    from frontend.explain import add_arguments
+
+    add_arguments(parser)
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what --record wrote")
+    _commands(parser)
+
+
+def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connection:
+    from frontend.connect import Connection, Launch
+
+    target = getattr(options, "target", None) or Launch(
+        options.image,
+        options.accel,
+        options.smp,
+        options.memory,
+        options.cpu,
+        options.qemu,
+        tuple(options.qemu_args),
+    )
+    return Connection(
+        target,
+        getattr(options, "backend", None),
+        tuple(getattr(options, "symbols", ())),
+        options.record,
+        getattr(options, "leave", "running"),
+        command=words,
+    )
+
+
+def run_attach(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    """``attach`` and ``launch``."""
+    from frontend.attach_command import batch, screen, script
+    from frontend.guarded import run_headless
+
+    connection, lines = _connection(options, words), script(options)
+    if not options.batch:
+        return screen(connection, lines)
+    return run_headless(lambda interrupts: batch(connection, lines, options.strict, interrupts))
+
+
+def run_demo(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from frontend.attach_command import DEMO_COMMANDS, demo, has_screen, screen
+    from frontend.demo_guest import DEMO_IMAGE
+    from frontend.guarded import run_headless
+
+    options.image = str(DEMO_IMAGE)
+    connection = _connection(options, words)
+    if has_screen() and not options.batch:
+        return screen(connection, DEMO_COMMANDS)
+    return run_headless(lambda interrupts: demo(connection, interrupts))
+
+
+def run_trace(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from dataclasses import replace
+
+    from frontend import trace_command
+    from frontend.guarded import run_headless
+
+    trace_command.check(options)
+    connection = replace(_connection(options, words), history=trace_command.KEPT)
+    return run_headless(lambda interrupts: trace_command.run(options, connection, interrupts))
+
+
+def run_explain(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from frontend.explain import run
+
+    return run(options)
+
+
+def run_replay(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from frontend.replay_command import replay
+
+    return replay(options, make_parser())
+
+
+_Add = Callable[[argparse.ArgumentParser], None]
+_Run = Callable[[argparse.Namespace, tuple[str, ...]], int]
+
+COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
+    ("attach", "Debug a guest behind a stub: the screen, or --batch.", _attach, run_attach),
+    ("launch", "Start QEMU with an image, paused, and debug it. QEMU ends with dr6.", _launch, run_attach),
+    ("demo", "Launch the bundled guest, which raises every kind of #DB.", _demo, run_demo),
+    ("trace", "Trace a guest without a screen: every step, or every event.", _trace, run_trace),
+    ("explain", "Why a #DB fired, from DR6 or from a file of evidence.", _explain, run_explain),
+    ("replay", "Go through a recorded session again, without a guest.", _replay, run_replay),
+)

@@ -1,0 +1,25 @@
+"""Every error that a user can meet → one sentence and an exit code (docs/formats.md). The only such table."""
+
+from __future__ import annotations
+
+from gdbstub.errors import GdbError, ProtocolError, TransportError
+from transports import BadTarget, CannotOpen, TransportFailure
+
+DONE, FAILED, USAGE, NO_CONNECTION, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+Failure = GdbError | TransportFailure | BadTarget
+FAILURES: tuple[type[Exception], ...] = (GdbError, TransportFailure, BadTarget)
+
+_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (BadTarget, USAGE),
+    (CannotOpen, NO_CONNECTION),
+    (TransportError, NO_CONNECTION),
+    (ProtocolError, NO_CONNECTION),
+    (TransportFailure, FAILED),
+    (GdbError, FAILED),
+)
+
+
+def exit_code(error: Exception) -> int:
+    """The first row that fits."""
+    return next(code for kind, code in _CODES if isinstance(error, kind))

@@ -1,0 +1,99 @@
+"""``dr6 replay``: the same commands again, against the recording instead of a guest.
+
+What dr6 did by the clock (a look at a running guest's IDT, an interrupt by the user) is noted in the recording and
+happens again at the same place. What panes show beside the record is not read where no screen was recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from frontend import trace_command
+from frontend.attach_command import run_script, script, show
+from frontend.connect import Connection, open_session
+from frontend.guarded import guarded, run_headless
+from frontend.interrupts import Interrupts
+from frontend.session import Session
+from transports import ReplayStream, Transcript, read_transcript
+from transports.errors import CannotOpen
+from transports.transcript import BadTranscript
+
+
+def replay(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Go through the recording in ``options.file``; the exit code. ``parser`` reads the recorded command line."""
+    return guarded(lambda: _replay(options, parser))
+
+
+def _replay(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    transcript = _read(options.file)
+    recorded = parser.parse_args(transcript.header.command) if transcript.header.command else None
+    again = Again(options.file, transcript, recorded)
+    lines = (*transcript.notes("command"), *script(options))
+    if options.batch:
+        return run_headless(lambda interrupts: again.batch(lines, options.strict, interrupts))
+    return show(again.session, lines, owned=True)
+
+
+def _read(path: str) -> Transcript:
+    try:
+        return read_transcript(path)
+    except OSError as error:
+        raise CannotOpen(f"The recording {path!r} cannot be read: {error.strerror}.") from error
+    except BadTranscript as error:
+        raise CannotOpen(str(error)) from error
+
+
+class Again:
+    """One recorded session, gone through again. ``recorded`` are the options of the command that recorded it."""
+
+    def __init__(self, path: str, transcript: Transcript, recorded: argparse.Namespace | None) -> None:
+        self._path = path
+        self._transcript = transcript
+        self._recorded = recorded
+        self._looks, self._look = trio.open_memory_channel[None](1)
+
+    @property
+    def traced(self) -> bool:
+        return self._recorded is not None and self._recorded.command == "trace"
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """The session as it was when its first command came; of a trace, as it was at its end."""
+        recorded = self._recorded
+        connection = Connection(
+            f"replay:{self._path}",
+            getattr(recorded, "backend", None),
+            tuple(getattr(recorded, "symbols", ())),
+            leave=getattr(recorded, "leave", "running"),
+            owned=recorded is not None and recorded.command in ("launch", "demo"),
+        )
+        async with open_session(connection, pace=self._wait_look) as session:
+            session.look_around = "screen" in self._transcript.notes("shown")
+            trio.lowlevel.spawn_system_task(self._conduct, session)
+            if self.traced and recorded is not None:
+                await trace_command.again(recorded, session)
+            yield session
+
+    async def batch(self, lines: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
+        async with self.session() as session:
+            return await run_script(session, lines, strict, interrupts)
+
+    async def _wait_look(self, seconds: float) -> None:
+        await self._look.receive()
+
+    async def _conduct(self, session: Session) -> None:
+        """Do what the clock and the user's Ctrl-C did, each at its place."""
+        stream = session.debugger.stream
+        assert isinstance(stream, ReplayStream)
+        try:
+            while (note := await stream.wait_note()) is not None:
+                if note.kind == "look":
+                    self._looks.send_nowait(None)
+                elif note.kind == "interrupt":
+                    await session.interrupt()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.WouldBlock):
+            return  # the session itself says how the recording ended

@@ -1,0 +1,93 @@
+"""What a trace does with the guest: step or run, until when, and which records it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import trio
+
+from gdbstub.debugger import Debugger
+from gdbstub.record import StopRecord
+
+Reason = Literal["steps", "until", "seconds", "shutdown", "interrupt", "lost"]
+Sink = Callable[[StopRecord], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``count`` bounds the rows, ``seconds`` the time; ``until`` are linear addresses at which the trace ends.
+    ``stepping`` records every instruction; otherwise the guest runs from one stop of interest to the next."""
+
+    stepping: bool
+    count: int | None = None
+    seconds: float | None = None
+    until: frozenset[int] = frozenset()
+
+
+class Tracer:
+    """One trace of one debugger. Breakpoints and caught vectors are set on the debugger beforehand."""
+
+    def __init__(self, debugger: Debugger, plan: Plan, sink: Sink) -> None:
+        self._debugger = debugger
+        self._plan = plan
+        self._sink = sink
+        self._reason: Reason | None = None
+
+    async def run(self) -> Reason:
+        """Trace to the end and say why it ended. Raises `GdbError` branches; what was recorded went to the sink."""
+        if self._plan.count == 0:
+            return "steps"
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            if self._plan.seconds is not None:
+                nursery.start_soon(self._time_out, self._plan.seconds)
+            try:
+                reason = await (self._step() if self._plan.stepping else self._resume())
+            except Exception as error:  # carried out of the nursery as it is, not in a group
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return reason
+
+    async def interrupt(self) -> None:
+        """End the trace in order (Ctrl-C)."""
+        self._reason = self._reason or "interrupt"
+        await self._debugger.interrupt()
+
+    async def _time_out(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        self._reason = self._reason or "seconds"
+        await self._debugger.interrupt()
+
+    async def _step(self) -> Reason:
+        until = self._plan.until
+        record = await self._debugger.run_steps(
+            self._plan.count, self._sink, go_on=lambda pc: pc not in until, end_at_hits=False
+        )
+        return self._ended(record) or "steps"
+
+    async def _resume(self) -> Reason:
+        left = self._plan.count
+        for address in self._plan.until:
+            await self._debugger.add_breakpoint("execute", address, text="--until")
+        while True:
+            record = await self._debugger.resume()
+            reason = self._ended(record)
+            if reason in ("interrupt", "seconds"):
+                return reason
+            self._sink(record)
+            left = None if left is None else left - 1
+            if reason is not None:
+                return reason
+            if left == 0:
+                return "steps"
+
+    def _ended(self, record: StopRecord) -> Reason | None:
+        if record.ended:
+            return "shutdown"
+        if self._reason is not None:
+            return self._reason
+        return "until" if record.state.pc in self._plan.until else None
