@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 from prompt_toolkit.application import Application
@@ -18,7 +19,7 @@ from prompt_toolkit.output import ColorDepth, Output
 from frontend.commands import complete
 from frontend.completer import CommandCompleter, Offer
 from frontend.controls import Run, Screen
-from frontend.host import run_both
+from frontend.host import TerminatedError, later, run
 from frontend.key_bindings import make_key_bindings
 from frontend.layout import make_layout
 from frontend.session import Session
@@ -28,8 +29,15 @@ from frontend.worker import Worker
 
 REDRAW_SECONDS = 0.02
 """While a guest stops thousands of times a second, the screen is drawn at most this often."""
+CALM_SECONDS = 0.05
+"""What is over sooner than this (a step) does not show as running."""
 ESCAPE_SECONDS = 0.05
-"""How long an Escape may still become an Alt key."""
+"""How long an Escape byte may still become an Alt key."""
+SEQUENCE_SECONDS = 0.3
+"""How long an Escape key waits for the key that makes it Alt, where a terminal has no Alt."""
+
+SIGNALLED = 128
+"""Added to the number of the signal that ended us, as shells do."""
 
 OpenSession = Callable[[], AbstractAsyncContextManager[Session]]
 
@@ -85,11 +93,6 @@ def make_application(
         """Enter: True keeps the text, because it could not be taken."""
         return not screen.take(Run(tuple(line.text.splitlines()) or ("",)))
 
-    def clear() -> bool:
-        had = bool(buffer.text)
-        buffer.reset()
-        return had
-
     buffer = Buffer(
         completer=CommandCompleter(offer),
         history=history,
@@ -112,22 +115,31 @@ def make_application(
         output=output,
     )
     app.ttimeoutlen = ESCAPE_SECONDS
+    app.timeoutlen = SEQUENCE_SECONDS
     screen.on_change = app.invalidate
+    screen.on_change_soon = later(app, CALM_SECONDS, app.invalidate)
     screen.on_redraw = app.renderer.clear
-    screen.clear_prompt = clear
+    screen.prompt = buffer
     screen.size = lambda: (app.output.get_size().columns, app.output.get_size().rows)
     return app
 
 
 def run_tui(open_session: OpenSession, *, startup: tuple[str, ...] = (), owned: bool = False) -> int:
-    """Open a session and show it until the user leaves; the exit code.
+    """Open a session and show it until the user leaves; the exit code (128 + number after a signal).
 
     ``open_session`` is entered in trio before the screen is taken, so that its errors are raised here on an
     untouched terminal; the session has to be attached. ``startup`` are command lines to execute first. ``owned``
     says that the guest ends with the session, so that nobody is asked how to leave it. On the way out the
     session's own exit runs, in a cancelled scope where the screen ended first (a bug, SIGTERM, SIGHUP).
     """
-    return run_screen(Screen(owned=owned), open_session, startup, open_history())
+    try:
+        return run_screen(Screen(owned=owned), open_session, startup, open_history())
+    except TerminatedError as error:
+        with suppress(OSError):  # standard error may be the terminal that is gone
+            print(f"dr6: {error}", file=sys.stderr)
+        return SIGNALLED + error.number
+    except KeyboardInterrupt:  # before the screen was there; later Ctrl-C is a key
+        return SIGNALLED + signal.SIGINT
 
 
 def run_screen(
@@ -153,4 +165,4 @@ def run_screen(
             show()
             return await worker.serve(startup)
 
-    return asyncio.run(run_both(app, main)) or 0
+    return run(app, main) or 0

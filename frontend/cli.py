@@ -145,6 +145,7 @@ def _positive(text: str) -> int:
 def _trace(parser: argparse.ArgumentParser) -> None:
     _target(parser)
     parser.add_argument("--steps", type=_positive, metavar="N", help="end after N stops")
+    parser.add_argument("--from", dest="start", metavar="LOCATION", help="run to there first, unrecorded")
     parser.add_argument("--until", action="append", default=[], metavar="ADDR|SYMBOL", help="end at this address")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds")
     parser.add_argument(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from frontend.clean import console_line
-from gdbstub.debugger import Debugger, Notice, Said
+from gdbstub.debugger import Debugger
+from gdbstub.notices import Notice, Said
 
 LONGEST = 4096
 

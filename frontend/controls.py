@@ -7,12 +7,27 @@ and asks for a new drawing, and only a change does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from frontend.arrangement import Arrangement, arrange, front, order
-from frontend.events import Answer, Ask, Event, Focus, Printed, Question, Scroll, Show
+from frontend.events import (
+    Answer,
+    Ask,
+    BreakpointsChanged,
+    Event,
+    Focus,
+    Gathered,
+    Looked,
+    Printed,
+    Question,
+    Scroll,
+    Show,
+    Stopped,
+    Working,
+)
 from frontend.panes import HELP, PANES, Page
 from frontend.view import MESSAGES, PROMPT, ViewState, update
+from gdbstub.notices import Resumed, Said
 
 STEPS = ("stepi", "nexti")
 """May be typed ahead: each takes a moment only."""
@@ -29,6 +44,9 @@ HOW_TO_LEAVE = Question(
 )
 END_IT = Question("The guest ends with dr6. Quit?", (Answer("y", "yes", QUIT),))
 NO_ANSWER = Question("The guest has not stopped yet. Close the connection all the same?", (Answer("y", "yes", DROP),))
+
+
+IN_BETWEEN = (Working, Stopped, Gathered, Looked, Printed, Said, BreakpointsChanged)
 
 
 class Run(NamedTuple):
@@ -48,6 +66,16 @@ class Leave(NamedTuple):
 Job = Run | Leave
 
 
+class Prompt(Protocol):
+    """The line that is being typed."""
+
+    @property
+    def text(self) -> str: ...
+
+    def reset(self) -> None:
+        """Empty it."""
+
+
 class Screen:
     """The current `ViewState`, and the `Controls` that keys move.
 
@@ -61,8 +89,9 @@ class Screen:
         self.stop: Callable[[], None] = lambda: None
         self.drop: Callable[[], None] = lambda: None
         self.on_change: Callable[[], None] = lambda: None
+        self.on_change_soon: Callable[[], None] = lambda: None
         self.on_redraw: Callable[[], None] = lambda: None
-        self.clear_prompt: Callable[[], bool] = lambda: False
+        self.prompt: Prompt | None = None
         self.size: Callable[[], tuple[int, int]] = lambda: (80, 24)
         self.mouse = True
         self._view = ViewState()
@@ -75,11 +104,15 @@ class Screen:
         return self._view
 
     def dispatch(self, event: Event) -> None:
-        """Replace the view; ask for a drawing if it changed."""
+        """Replace the view; ask for a drawing if it changed. What comes while a command is executed is drawn when
+        that is through, or soon: a step would make the screen blink."""
         view = update(self._view, event)
         if view is not self._view:
             self._view = view
-            self.on_change()
+            if isinstance(event, Resumed) or (view.working and isinstance(event, IN_BETWEEN)):
+                self.on_change_soon()
+            else:
+                self.on_change()
 
     # What is on the screen
 
@@ -123,7 +156,9 @@ class Screen:
         return self.work(run) or self._refuse("There is too much to do already; Ctrl-C stops it.")
 
     def complain(self, why: str) -> None:
-        """An error, to be seen."""
+        """An error, to be seen; the loss of the stub was said when it was noticed."""
+        if why == self._view.lost:
+            return
         self.dispatch(Printed(why, "error"))
         self.dispatch(Show(MESSAGES))
 
@@ -145,19 +180,25 @@ class Screen:
     def interrupt(self) -> None:
         if self._view.working or self._view.running:
             self.stop_guest()
-        elif not self.clear_prompt():
+        elif self.prompt is not None and self.prompt.text:
+            self.prompt.reset()
+        else:
             self.dispatch(Printed("Nothing runs. Ctrl-D quits.", "note"))
 
-    def leave(self) -> None:
-        """Ask how, unless there is nothing to be asked any more."""
-        if self._leaving:
-            self.ask(NO_ANSWER, self._left)
-        elif self._view.ended:
-            self._left(QUIT)
-        else:
-            self.ask(END_IT if self.owned else HOW_TO_LEAVE, self._left)
+    def leave(self, code: int = 0) -> None:
+        """Ask how, unless there is nothing to be asked any more; ``code`` is the exit code in the end."""
 
-    def _left(self, how: str | None) -> None:
+        def left(how: str | None) -> None:
+            self._left(how, code)
+
+        if self._leaving:
+            self.ask(NO_ANSWER, left)
+        elif self._view.ended:
+            left(QUIT)
+        else:
+            self.ask(END_IT if self.owned else HOW_TO_LEAVE, left)
+
+    def _left(self, how: str | None, code: int) -> None:
         if how is None:
             return
         if how == DROP:
@@ -166,7 +207,7 @@ class Screen:
         self._leaving = True
         if self._view.working or self._view.running:
             self.stop_guest()
-        if not self.work(Leave(how)):
+        if not self.work(Leave(how, code)):
             self.drop()
 
     def ask(self, question: Question, answered: Callable[[str | None], None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from frontend.window import BreakpointRow, Window
-from gdbstub.debugger import Lost, Resumed, Said
+from gdbstub.notices import Lost, Resumed, Said
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.target import Backend
 
@@ -13,10 +13,11 @@ Kind = Literal["command", "text", "note", "error"]
 
 
 class Stop(NamedTuple):
-    """A record, and its place as ``symbol+4`` (empty where there is no symbol)."""
+    """A record, its place as ``symbol+4``, and that of the instruction that caused it (empty: no symbol)."""
 
     record: StopRecord
     where: str = ""
+    cause: str = ""
 
 
 class Message(NamedTuple):

@@ -16,7 +16,6 @@ from frontend.values import (
     LONG,
     POINTER,
     TYPE_WORDS,
-    ULONG,
     CType,
     Value,
     binary,
@@ -296,6 +295,3 @@ def _number(text: str) -> Value:
             raise BadExpression(f"{text} is no octal number; leave out the leading 0 for a decimal one.")
         return literal(int(text, 8), decimal=False)
     return literal(int(text), decimal=True)
-
-
-__all__ = ["ULONG", "Environment", "Node", "evaluate", "evaluate_text", "parse", "read_type"]

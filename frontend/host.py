@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import outcome
 import trio
 from prompt_toolkit.application import Application
+
+if TYPE_CHECKING:
+    from outcome import Outcome  # trio's own dependency; only its type is named here
 
 T = TypeVar("T")
 Main = Callable[[Callable[[], None]], Awaitable[T]]
@@ -25,22 +27,46 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class TerminatedError(Exception):
-    """A signal asked us to end; ``number`` says which."""
+    """A signal asked us to end (``number`` says which), or the terminal is gone, which is as good as SIGHUP."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, text: str | None = None) -> None:
         self.number = number
-        super().__init__(f"dr6 was ended by {signal.Signals(number).name}.")
+        super().__init__(text or f"Ended by {signal.Signals(number).name}.")
+
+
+def run(app: Application[None], main: Main[T]) -> T | None:
+    """`run_both` on a fresh asyncio loop."""
+    return asyncio.run(run_both(app, main))
+
+
+def later(app: Application[None], seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+    """A function that has ``call`` called once, ``seconds`` from when it was first asked since the last time."""
+    waiting = False
+
+    def fire() -> None:
+        nonlocal waiting
+        waiting = False
+        call()
+
+    def ask() -> None:
+        nonlocal waiting
+        if not waiting and app.loop is not None:
+            waiting = True
+            app.loop.call_later(seconds, fire)
+
+    return ask
 
 
 async def run_both(app: Application[None], main: Main[T]) -> T | None:
     """Run ``main`` under trio, and ``app`` from when it asks for the screen until it returns.
 
     Returns what ``main`` returned, None when the application ended first and ``main`` was cancelled. Raises
-    what the application raised, else what ``main`` raised; `TerminatedError` on SIGTERM and SIGHUP.
+    what the application raised, else what ``main`` raised; `TerminatedError` on SIGTERM, SIGHUP and
+    when the terminal is gone.
     """
     loop = asyncio.get_running_loop()
     shown: asyncio.Future[None] = loop.create_future()
-    done: asyncio.Future[outcome.Outcome[T | None]] = loop.create_future()
+    done: asyncio.Future[Outcome[T | None]] = loop.create_future()
     scope = trio.CancelScope()
 
     def show() -> None:
@@ -52,7 +78,7 @@ async def run_both(app: Application[None], main: Main[T]) -> T | None:
             return await main(show)
         return None
 
-    def finished(result: outcome.Outcome[T | None]) -> None:
+    def finished(result: Outcome[T | None]) -> None:
         done.set_result(result)
         show()
         if app.is_running and not app.is_done:
@@ -82,6 +108,8 @@ async def run_both(app: Application[None], main: Main[T]) -> T | None:
         await shown
         if not done.done():
             await app.run_async(handle_sigint=False, set_exception_handler=False)
+    except (EOFError, OSError) as error:  # neither panes nor keys read or write anything but the terminal
+        raise TerminatedError(signal.SIGHUP, "The terminal is gone.") from error
     except BaseException:
         app.renderer.reset()
         raise

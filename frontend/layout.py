@@ -162,6 +162,7 @@ def make_layout(screen: Screen, buffer: Buffer) -> Layout:
             buffer,
             input_processors=[BeforeInput(PROMPT_TEXT, style="class:prompt")],
             search_buffer_control=search.control,
+            preview_search=True,
         ),
         height=1,
         always_hide_cursor=~at_prompt,

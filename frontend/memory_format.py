@@ -41,7 +41,7 @@ def parse_format(text: str) -> Format:
     """The letters behind the slash: a count, a format and a unit in any order. Raises BadExpression."""
     match = re.fullmatch(r"(-?\d{1,7})?([a-z]*)", text)
     if match is None:
-        raise BadExpression(f"/{text} is no format; write a count, a format letter and a unit, as in /4xg.")
+        raise BadExpression(f"{clean('/' + text)} is no format; write a count, a format letter and a unit, as in /4xg.")
     count = int(match[1]) if match[1] else 0
     if abs(count) > MOST:
         raise BadExpression(f"{abs(count)} units are too many; at most {MOST} can be shown at once.")

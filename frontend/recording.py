@@ -10,7 +10,8 @@ from pathlib import Path
 
 from frontend.symbols import Symbols
 from frontend.text_record import one_line
-from gdbstub.debugger import Debugger, Notice
+from gdbstub.debugger import Debugger
+from gdbstub.notices import Notice
 from gdbstub.record import StopRecord
 from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from frontend.values import INT, LONG, UCHAR, UINT, ULONG, USHORT, CType, Style, Value, pointer, value_of
 from gdbstub.record import CpuState
-from gdbstub.x86.registers import GENERAL_64, MASK_32, MASK_64, PARTS, SEGMENTS, part
+from gdbstub.x86.registers import MASK_32, MASK_64, PARTS, SEGMENTS, part
 
 ALIASES = {"eflags": "rflags", "flags": "rflags", "cs_sel": "cs"}
 DEBUG_REGISTERS = ("dr0", "dr1", "dr2", "dr3", "dr6", "dr7")
@@ -113,14 +113,3 @@ def is_real_mode(state: CpuState) -> bool:
     cr0 = state.registers.get("cr0")
     virtual = state.registers.get("rflags", 0) >> 17 & 1
     return bool(virtual) or (not cr0 & 1 if cr0 is not None else state.mode == 16)
-
-
-__all__ = [
-    "DEBUG_REGISTERS",
-    "GENERAL_64",
-    "is_real_mode",
-    "merged",
-    "register_names",
-    "register_value",
-    "segment_base",
-]

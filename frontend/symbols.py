@@ -18,7 +18,7 @@ from gdbstub.errors import GdbError
 from gdbstub.x86.lidt import find_lidt
 
 MASK = (1 << 64) - 1
-FARTHEST = 0x10_0000
+FARTHEST = 0x1_0000
 """A symbol without a size names addresses up to this far behind it, within its segment."""
 
 Kind = Literal["function", "object", "label"]
@@ -120,11 +120,6 @@ class Symbols:
         places = {(start, segment.data) for segment in self.code for start in (segment.address, segment.physical)}
         return tuple(sorted({address for start, data in places for address in find_lidt(data, start)}))
 
-    def next_after(self, address: int) -> int | None:
-        """The address of the first symbol behind ``address``."""
-        index = bisect.bisect_right(self._addresses, address)
-        return self._addresses[index] if index < len(self._addresses) else None
-
 
 def _rank(symbol: Symbol) -> tuple[int, int, int]:
     """By address; of several at one address a function, then one with a size, comes last and wins."""
@@ -175,7 +170,7 @@ def _symbols(
         if not text or text[0] == "$":
             continue
         address = (value + offset) & MASK
-        end = next((end for start, end in ranges if start <= address < end), address + FARTHEST)
+        end = next((end for start, end in ranges if start <= address < end), address + 1)
         limit = address + size if size else min(end, address + FARTHEST)
         yield Symbol(address, clean(text), size, kind, limit)
 

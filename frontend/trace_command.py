@@ -17,8 +17,8 @@ from frontend.interrupts import Interrupts
 from frontend.progress import Progress
 from frontend.session import Session
 from frontend.text_record import describe, one_line
-from gdbstub.debugger import Said
-from gdbstub.errors import TransportError
+from gdbstub.errors import GdbError, TransportError
+from gdbstub.notices import Said
 from gdbstub.record import StopRecord
 from gdbstub.trace import JsonlWriter, LineFile, TextWriter
 from gdbstub.trace.plan import Plan, Reason, Tracer
@@ -51,6 +51,7 @@ async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter,
     debugger.listen(
         lambda notice: _message(notice.text) if isinstance(notice, Said) and notice.origin == "dr6" else None
     )
+    debugger.number_from(0)
     began = time.monotonic()
     writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
     reason: Reason = "lost"
@@ -85,6 +86,8 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
     debugger = session.debugger
     if options.cpu is not None:
         await debugger.select_cpu(options.cpu)
+    if options.start is not None:
+        await _run_to(session, options.start)
     for text in options.breaks:
         place = await parse_break(session, text)
         await debugger.add_breakpoint("execute", place.address, means=place.means, text=place.text)
@@ -100,6 +103,19 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
     armed = bool(options.breaks or options.watches or vectors)
     stepping = not options.events and (options.steps is not None or bool(until) or not armed)
     return Plan(stepping, options.steps, options.seconds, until)
+
+
+async def _run_to(session: Session, text: str) -> None:
+    """Let the guest run, unrecorded, to where the trace begins."""
+    place = await parse_break(session, text)
+    row = await session.debugger.add_breakpoint(
+        "execute", place.address, means=place.means, temporary=True, text=place.text
+    )
+    record = await session.debugger.resume()
+    if record.ended or record.state.pc != place.address:
+        raise GdbError(f"The guest did not get to {place.text}: {record.explanation.summary}.")
+    if row.number in session.debugger.breakpoints:
+        await session.debugger.delete_breakpoint(row.number)
 
 
 def _writer(options: argparse.Namespace, session: Session) -> JsonlWriter | TextWriter:

@@ -35,7 +35,7 @@ from frontend.events import (
     Working,
 )
 from frontend.window import BreakpointRow, Window
-from gdbstub.debugger import Lost, Resumed, Said
+from gdbstub.notices import Lost, Resumed, Said
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.target import Backend
 
@@ -64,6 +64,8 @@ class ViewState:
     stops: tuple[Stop, ...] = ()
     selected: int | None = None
     running: bool = False
+    ran: bool = False
+    """It ran since the current command began: a thousand steps are one run."""
     lost: str = ""
     working: str = ""
     windows: Mapping[int, Window] = field(default_factory=dict)
@@ -146,6 +148,14 @@ class ViewState:
         return bool(self.lost) or bool(self.stops and self.stops[-1].record.ended)
 
 
+def origin(record: StopRecord) -> int | None:
+    """The address of the instruction that caused a stop, as far as it is known; for an event that was caught, the
+    saved RIP may have to do."""
+    if record.explanation.instruction is not None:
+        return record.explanation.instruction.address
+    return record.event.frame.rip if record.event is not None and record.event.frame is not None else None
+
+
 def _number(stop: Stop) -> int:
     return stop.record.number
 
@@ -168,6 +178,7 @@ def _stopped(view: ViewState, stop: Stop) -> ViewState:
         view,
         stops=(*stops[-STOPS_KEPT + 1 :], stop),
         running=False,
+        ran=view.ran and bool(view.working),
         live=None,
         selected=None,
         cursor=None,
@@ -262,7 +273,7 @@ def _focus(view: ViewState, name: str) -> ViewState:
 
 
 def _lost(view: ViewState, why: str) -> ViewState:
-    return replace(_print(view, why, "error"), lost=why, running=False)
+    return replace(_print(view, why, "error"), lost=why, running=False, ran=False)
 
 
 def _toggle(view: ViewState, what: Literal["help", "zoom"]) -> ViewState:
@@ -277,7 +288,7 @@ def update(view: ViewState, event: Event) -> ViewState:
         case Stopped(stop):
             return _stopped(view, stop)
         case Resumed():
-            return view if view.running else replace(view, running=True)
+            return view if view.running else replace(view, running=True, ran=True)
         case Said(text, origin):
             return _write(view, text) if origin == "guest" else _print(view, text, "note")
         case Lost(why):
@@ -293,7 +304,7 @@ def update(view: ViewState, event: Event) -> ViewState:
         case Submitted(line):
             return _submitted(view, line)
         case Working(line):
-            return view if line == view.working else replace(view, working=line)
+            return view if line == view.working else replace(view, working=line, ran=view.running)
         case Opened(target, backend, cpus):
             return replace(view, target=target, backend=backend, cpus=cpus)
         case SelectStop(number):

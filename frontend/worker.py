@@ -21,13 +21,22 @@ from frontend.events import (
     Working,
 )
 from frontend.session import Session
-from frontend.window import gather_window, snapshot, where
-from gdbstub.debugger import Notice
+from frontend.view import origin
+from frontend.window import Symbols, gather_window, snapshot, where
 from gdbstub.errors import GdbError
+from gdbstub.notices import Notice
 from gdbstub.record import StopRecord
 
 AHEAD = 64
 LOST = 3
+
+
+def place(symbols: Symbols, record: StopRecord) -> Stop:
+    """A record with the symbols of where it is, and of the instruction that caused it."""
+    if record.ended:
+        return Stop(record)
+    cause = origin(record)
+    return Stop(record, where(symbols, record.state.pc), "" if cause is None else where(symbols, cause))
 
 
 class Worker:
@@ -83,8 +92,7 @@ class Worker:
 
     def _notice(self, notice: Notice) -> None:
         if isinstance(notice, StopRecord):
-            place = "" if notice.ended else where(self._session.symbols, notice.state.pc)
-            self._screen.dispatch(Stopped(Stop(notice, place)))
+            self._screen.dispatch(Stopped(place(self._session.symbols, notice)))
         else:
             self._screen.dispatch(notice)
 
@@ -98,7 +106,10 @@ class Worker:
                 self._screen.complain(str(error))
 
     async def _work(self, startup: tuple[str, ...]) -> int:
-        await self._refresh()
+        try:
+            await self._refresh()
+        except GdbError as error:
+            self._screen.complain(str(error))
         code = await self._run(startup)
         while code is None:
             job = await self._todo.receive()
@@ -159,7 +170,7 @@ class Worker:
         debugger = self._session.debugger
         if debugger.ended or self._screen.view.ended:
             return code or (LOST if self._screen.view.lost else 0)
-        self._screen.leave()
+        self._screen.leave(code)
         return None
 
     async def _leave(self, job: Leave) -> int | None:

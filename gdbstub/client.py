@@ -87,6 +87,7 @@ class RemoteTarget:
         """The first bytes that ever came."""
         self._lost: str | None = None
         self._broken = ""
+        self._sending = False
         self._pages: dict[int, bytes] = {}
         self.features = Features()
         self.actions: frozenset[str] = frozenset()
@@ -150,14 +151,18 @@ class RemoteTarget:
         raise RemoteProtocolError("The stub's stop reply was damaged on the way.")
 
     async def flush(self) -> None:
-        """Write what is queued."""
-        if self._link.state.value != "closed":
-            data = self._link.data_to_send()
-            if data:
-                try:
-                    await self._stream.send_all(data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    await self._fail("The stub closed the connection.")
+        """Write what is queued. Where another task is writing already, it writes this too."""
+        if self._sending or self._lost is not None:
+            return
+        self._sending = True
+        try:
+            while data := self._link.data_to_send():
+                await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._broken = str(error)
+            await self._fail("The stub closed the connection.")
+        finally:
+            self._sending = False
 
     async def interrupt(self) -> None:
         """Ask a running guest to stop (0x03, or the transport's own way). No-op when it doesn't run."""
@@ -270,7 +275,7 @@ class RemoteTarget:
     def settle(self, offered: bytes) -> None:
         """Take the stub's answer to ``qSupported``."""
         self.features = settle(CLIENT_FEATURES, parse_supported(offered))
-        self._link.packet_size = self.features.packet_size - 1  # QEMU's buffer holds one byte less
+        self._link.packet_size = self.features.packet_size
 
     # -- threads --------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import trio
 from trio.abc import Stream
@@ -26,6 +26,7 @@ from gdbstub.client import RemoteTarget, Token
 from gdbstub.errors import GdbError, Refused, TransportError
 from gdbstub.gather import Asked, StateReader, moment
 from gdbstub.handshake import greet
+from gdbstub.notices import Notice, Resumed, Said
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.sight import GONE, Sight, evidence_of, hits, record_of
@@ -46,33 +47,13 @@ CODE_BYTES = 15
 """The longest x86 instruction: SDM vol. 2A 2.3.11."""
 STEP_GRACE = 0.1
 """Seconds that a step under way may still take after an interrupt was asked for."""
-STEP_SECONDS = 10.0
-"""A step that takes longer waits for an interrupt in HLT: the guest is stopped and the record says so."""
+STEP_SECONDS = 3.0
+"""A step that takes longer waits for an interrupt in HLT: the guest is stopped, and the run of steps ends."""
 FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
 MOST_SCANNED = 16 << 20
 """Bytes of a loaded image that are searched for LIDT."""
 SIGINT = 2
-
-
-class Resumed(NamedTuple):
-    """The guest runs."""
-
-
-class Said(NamedTuple):
-    """Text from the guest's console (``O`` packets) or from dr6 itself, not yet cleaned for the terminal."""
-
-    text: str
-    origin: Literal["guest", "dr6"]
-
-
-class Lost(NamedTuple):
-    """The stub is gone; ``why`` is one sentence."""
-
-    why: str
-
-
-Notice = StopRecord | Resumed | Said | Lost
 
 
 class Arrival(NamedTuple):
@@ -135,6 +116,7 @@ class Debugger:
         self._interrupted = False
         self._stepping = False
         self._looked = False
+        self._echo: dict[str, int] | None = None
         self._look_seconds = FIRST_LOOK
         self._pace = pace
         self._number = 0
@@ -235,6 +217,10 @@ class Debugger:
         stop = await self._remote.stop(self._resuming)
         self.ended = not isinstance(stop, Stopped)
 
+    def number_from(self, number: int) -> None:
+        """Give the next record this number; a trace counts its own rows."""
+        self._number = number
+
     async def watch_idle(self) -> None:
         """Wait, while nothing else is asked, for the stub to go away; cancel before the next request."""
         await self._remote.watch_idle()
@@ -279,8 +265,10 @@ class Debugger:
             arrival = await self._arrive(stop)
             ahead = arrival is not None and count != 0 and self._is_plain(arrival) and go_on(arrival.pc or 0)
             sight = await self._look(arrival, ahead) if arrival is not None else await self._see(stop)
-            record = self._keep(sight, Action.STEP)
+            record = self._keep(sight, Action.INTERRUPT if _is_pause(stop) else Action.STEP)
             sink(record)
+            if _is_pause(stop):
+                return record
             if ahead:
                 stop = await self._await_step()
                 continue
@@ -295,10 +283,11 @@ class Debugger:
         self._interrupted = False
         self._publish(Resumed())
         while True:
-            sight, ours = await self._step_off() or await self._run()
+            stepped = await self._step_off()
+            sight, ours = stepped or await self._run()
             if ours and not self._interrupted and not hits(self._table, sight):
                 continue
-            if await self._is_lidt(sight):
+            if (not stepped and self._is_echo(sight)) or await self._is_lidt(sight):
                 continue
             if await self._wanted(sight):
                 action = Action.INTERRUPT if self._interrupted and _is_pause(sight.stop) else Action.CONTINUE
@@ -344,6 +333,8 @@ class Debugger:
         stop = await self._step()
         ours = self._is_gate_watch(stop)
         sight = await self._see(stop)
+        if isinstance(stop, Stopped) and isinstance(stop.reason, Watch) and self._profile.repeats_watches:
+            self._echo = sight.state.registers
         alone = not isinstance(stop, Stopped) or stop.reasons or sight.state.pc in self._table.marks
         return (sight, ours) if alone else None
 
@@ -368,6 +359,9 @@ class Debugger:
         token = self._pending
         with trio.move_on_after(STEP_SECONDS):
             return await self._remote.stop(token)
+        self.say(
+            f"The step did not end within {STEP_SECONDS:g} seconds (HLT waits for an interrupt?); it was broken off."
+        )
         await self._remote.interrupt()
         return await self._remote.stop(token)
 
@@ -409,7 +403,7 @@ class Debugger:
         arrival = await self._arrive(stop)
         if arrival is None:
             self.ended = True
-            return Sight(stop, GONE, b"", NOTHING_KNOWN, self._before(self.cpu))
+            return Sight(stop, GONE, b"", NOTHING_KNOWN, self._before(self.cpu), armed=self._table.armed)
         return await self._look(arrival, False)
 
     async def _arrive(self, stop: Stop) -> Arrival | None:
@@ -461,7 +455,14 @@ class Debugger:
             code = b""
         before = self._seen.get(self.cpu)
         self._stale = False
-        sight = Sight(arrival.stop, state, code, moment(state, code), before.moment if before else None)
+        sight = Sight(
+            arrival.stop,
+            state,
+            code,
+            moment(state, code),
+            before.moment if before else None,
+            armed=self._table.armed,
+        )
         if not ahead:
             sight = await self._catch(sight, before)
         self._seen[self.cpu] = sight
@@ -499,12 +500,22 @@ class Debugger:
 
     def _keep(self, sight: Sight, action: Action) -> StopRecord:
         """Explain, number, remember and publish."""
-        evidence = evidence_of(sight, action, self._platform, self._table.armed, tuple(self._stepped))
+        evidence = evidence_of(sight, action, self._platform, tuple(self._stepped))
         record = record_of(sight, self._number, action, evidence, time.monotonic() - self._began)
         self._number += 1
         self.records.append(record)
         self._publish(record)
         return record
+
+    def _is_echo(self, sight: Sight) -> bool:
+        """Is this TCG's second report, without progress, of a watchpoint that a step of ours hit?"""
+        echo, self._echo = self._echo, None
+        return (
+            echo is not None
+            and isinstance(sight.stop, Stopped)
+            and not sight.stop.reasons
+            and (echo == sight.state.registers)
+        )
 
     async def _is_lidt(self, sight: Sight) -> bool:
         """Did the guest stop at a LIDT that it must not run unseen, and at nothing else? Then it has run now."""
@@ -653,9 +664,13 @@ def _is_pause(stop: Stop) -> bool:
 
 
 def _predicted_pc(registers: dict[str, int], seen: CpuState) -> int | None:
-    """The linear RIP before the segment bases are read: right as long as CS was not loaded since."""
+    """The linear RIP before the segment bases are read, unless CS was loaded since: a load that leaves the selector
+    as it was is not noticed here, except after reset, where base and selector don't fit (SDM vol. 3A 9.1.4)."""
     if registers.get("cs") != seen.registers.get("cs"):
         return None
     if seen.mode == 64 or seen.segments is None:
         return registers["rip"]
-    return (seen.segments["cs"].base + registers["rip"]) & 0xFFFF_FFFF
+    cs = seen.segments["cs"]
+    if not seen.registers.get("cr0", 1) & CR0_PE and cs.base != cs.selector << 4:
+        return None
+    return (cs.base + registers["rip"]) & 0xFFFF_FFFF

@@ -51,6 +51,7 @@ class Sight(NamedTuple):
     windows: tuple[CodeBytes, ...] = ()
     frame_mode: Mode | None = None
     last_frame: Frame | None = None
+    armed: tuple[Armed, ...] = ()
 
 
 def reply_text(stop: Stop) -> str:
@@ -62,7 +63,6 @@ def evidence_of(
     sight: Sight,
     action: Action,
     platform: Platform,
-    armed: tuple[Armed, ...],
     stepped: tuple[SteppedOver, ...],
 ) -> Evidence:
     """What `explain` may know of this stop."""
@@ -88,7 +88,7 @@ def evidence_of(
         frame_mode=_NO_VECTOR if sight.frame_mode is None else _MODES[sight.frame_mode],
         last_frame=_NO_LAST if sight.last_frame is None else Known(sight.last_frame, "guest stack"),
         code=sight.windows,
-        breakpoints=Known(armed, "our table"),
+        breakpoints=Known(sight.armed, "our table"),
         stepped=stepped,
     )
 

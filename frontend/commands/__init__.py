@@ -1,9 +1,9 @@
 """The command line inside: one table of commands, and `execute` for a line of it."""
 
-from frontend.commands.breaking import BreakAt, WatchAt, parse_break, parse_vectors, parse_watch
 from frontend.commands.completion import complete, word_at_end
 from frontend.commands.dispatch import COMMANDS, execute, find_command, parse_line, run_script
 from frontend.commands.info import SUBJECTS
+from frontend.commands.places import BreakAt, WatchAt, parse_break, parse_vectors, parse_watch
 from frontend.commands.script import run_lines
 from frontend.commands.table import GROUPS, Arguments, Command, CommandError, Quit
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from frontend.commands.examine import readable, split_arguments
+from frontend.commands.arguments import split_arguments
+from frontend.commands.examine import readable
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.frames import DEEPEST, backtrace
 from frontend.memory_format import instruction_line, instructions

@@ -12,13 +12,16 @@ from frontend.commands import (
     displaying,
     examine,
     explaining,
+    finding,
     general,
+    hitting,
     info,
+    printing,
     running,
     setting,
     translate,
 )
-from frontend.commands.breaking import keep_commands
+from frontend.commands.hitting import keep_commands
 from frontend.commands.info import SUBJECTS, find_subject
 from frontend.commands.table import GROUPS, Arguments, Command, CommandError
 from frontend.session import Session
@@ -72,10 +75,12 @@ def parse_line(line: str) -> tuple[Command, Arguments]:
     if match is None:
         raise CommandError(f"{clean(line[:40])!r} is no command; help lists them.")
     command = find_command(match["name"])
-    form = match["format"]
+    form, rest = match["format"], match["rest"].strip()
+    if form is None and command.slash and rest.startswith("/"):  # gdb takes "x /4xw ADDRESS" as well
+        form, _, rest = rest[1:].partition(" ")
     if form is not None and not command.slash:
         raise CommandError(f"{command.name} takes no /{clean(form)}.")
-    return command, Arguments(match["rest"].strip(), form or "")
+    return command, Arguments(rest.strip(), form or "")
 
 
 def find_command(name: str) -> Command:
@@ -189,7 +194,10 @@ async def run_script(session: Session, path: str) -> None:
 COMMANDS: tuple[Command, ...] = (
     *running.COMMANDS,
     *breaking.COMMANDS,
+    *hitting.COMMANDS,
     *examine.COMMANDS,
+    *finding.COMMANDS,
+    *printing.COMMANDS,
     *displaying.COMMANDS,
     *setting.COMMANDS,
     *code.COMMANDS,

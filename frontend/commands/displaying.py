@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from frontend.clean import clean
 from frontend.commands.examine import examine
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.memory_format import format_value, parse_format
@@ -20,12 +21,13 @@ async def show_displays(session: Session) -> None:
 
 async def _show(session: Session, display: Display) -> None:
     given = parse_format(display.format)
-    title = f"{display.number}: {f'/{display.format} ' if display.format else ''}{display.expression}"
+    shown = f"/{display.format} {display.expression}" if display.format else display.expression
+    title = f"{display.number}: {clean(shown)}"
     try:
         if given.letter in ("i", "s") or given.unit:
             value = await session.evaluate(display.expression)
             lines, _ = await examine(session, value.address, session.layout.take(given), given.repeat or 1)
-            session.out(title if len(title) < 1 else f"{display.number}: x/{display.format} {display.expression}")
+            session.out(f"{display.number}: x{clean(shown)}")
             for line in lines:
                 session.out(line)
             return

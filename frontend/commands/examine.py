@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from frontend.clean import clean
 from frontend.commands.table import Arguments, Command, CommandError
 from frontend.memory_format import (
     LONGEST_STRING,
-    MOST,
-    UNITS,
     Layout,
     format_value,
     instruction_line,
@@ -123,149 +118,6 @@ async def output(session: Session, arguments: Arguments) -> None:
     session.out(format_value(value, parse_format(arguments.format).letter, session.symbols.text))
 
 
-_ESCAPE = re.compile(r"\\([0-7]{1,3}|.)", re.DOTALL)
-_NAMED = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "a": "", "e": "", "r": ""}
-
-
-def unescape(text: str) -> str:
-    """C's escapes; those that would control the terminal vanish or are shown."""
-
-    def one(match: re.Match[str]) -> str:
-        code = match[1]
-        return chr(int(code, 8) & 0xFF) if code.isdigit() else _NAMED.get(code, code)
-
-    return _ESCAPE.sub(one, text)
-
-
-def _print_lines(session: Session, text: str) -> None:
-    for line in text.removesuffix("\n").split("\n"):
-        session.out(clean(line.expandtabs()))
-
-
-async def echo(session: Session, arguments: Arguments) -> None:
-    _print_lines(session, unescape(arguments.text))
-
-
-_CONVERSION = re.compile(r"%(?P<flags>[-0#]*)(?P<width>\d{0,3})(?P<length>hh|h|ll|l|z)?(?P<kind>[diouxXcsp%])")
-
-
-async def printf(session: Session, arguments: Arguments) -> None:
-    """The format is C's, without floating point; ``%s`` reads a string from guest memory."""
-    match = re.match(r'"((?:\\.|[^"\\])*)"\s*(?:,(.*))?$', arguments.text, re.DOTALL)
-    if match is None:
-        raise CommandError('printf needs a format in double quotes, as in printf "%x\\n", $rax.')
-    given = split_arguments(match[2] or "")
-    values = [await session.evaluate(text) for text in given]
-    pieces: list[str] = []
-    end = 0
-    text = match[1]
-    for found in _CONVERSION.finditer(text):
-        pieces.append(unescape(text[end : found.start()]))
-        end = found.end()
-        if found["kind"] == "%":
-            pieces.append("%")
-            continue
-        if not values:
-            raise CommandError("printf has fewer values than its format asks for.")
-        pieces.append(await _convert(session, found, values.pop(0)))
-    if values:
-        raise CommandError("printf has more values than its format asks for.")
-    _print_lines(session, "".join(pieces) + unescape(text[end:]))
-
-
-async def _convert(session: Session, found: re.Match[str], value: Value) -> str:
-    kind = found["kind"]
-    if kind == "s":
-        data = await readable(session, value.address, LONGEST_STRING)
-        text = data.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
-    elif kind == "c":
-        text = chr(value.address & 0xFF)
-    elif kind == "p":
-        text = f"{value.address:#x}"
-    else:
-        size = {"hh": 1, "h": 2, None: 4}.get(found["length"], 8)
-        number = CType(size, kind in "di").wrap(value.number)
-        sharp = "#" if "#" in found["flags"] else ""
-        text = format(number, sharp + {"i": "d", "u": "d"}.get(kind, kind))
-    width = int(found["width"] or 0)
-    if "-" in found["flags"]:
-        return text.ljust(width)
-    return text.zfill(width) if "0" in found["flags"] and kind not in "sc" else text.rjust(width)
-
-
-def split_arguments(text: str) -> list[str]:
-    """Split at commas that are in no bracket and no quotes; empty text gives no arguments."""
-    parts, depth, start = [], 0, 0
-    quote = ""
-    for index, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif char == "," and depth == 0:
-            parts.append(text[start:index])
-            start = index + 1
-    parts.append(text[start:])
-    return [part.strip() for part in parts] if text.strip() else []
-
-
-async def find(session: Session, arguments: Arguments) -> None:
-    """gdb's ``find [/SIZE-CHAR] [/MAX] START, +LENGTH|END, VALUE…``; values are numbers or "strings"."""
-    given = parse_format(arguments.format)
-    parts = split_arguments(arguments.text)
-    if len(parts) < 3:
-        raise CommandError("find needs a start, an end (or +length) and at least one value.")
-    start = (await session.evaluate(parts[0])).address
-    if parts[1].startswith("+"):
-        length = (await session.evaluate(parts[1][1:])).address
-    else:
-        length = (await session.evaluate(parts[1])).address - start + 1
-    if not 0 < length <= 1 << 30:
-        raise CommandError("find looks through 1 byte to 1 GiB; check the range.")
-    pattern = b"".join([await _pattern(session, part, given.unit) for part in parts[2:]])
-    found = await _search(session, start, length, pattern, given.repeat or MOST)
-    for address in found:
-        session.out(session.place(address))
-    if found:
-        session.remember(found[-1], pattern[0], Value(0, CType(1)))
-    count = "Pattern not found" if not found else f"{len(found)} pattern{'s' * (len(found) > 1)} found"
-    session.out(f"{count}.")
-
-
-async def _pattern(session: Session, text: str, unit: str) -> bytes:
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return unescape(text[1:-1]).encode("latin-1", "replace")
-    value = await session.evaluate(text)
-    size = UNITS[unit] if unit else value.type.size
-    return value.address.to_bytes(8, "little")[:size]
-
-
-async def _search(session: Session, start: int, length: int, pattern: bytes, most: int) -> list[int]:
-    """Every start of ``pattern``, overlapping ones too, in 64 KiB pieces."""
-    if not pattern:
-        raise CommandError("find needs a value that is not empty.")
-    session.interrupted = False
-    found: list[int] = []
-    kept = b""
-    at = start
-    end = start + length
-    while at < end and len(found) < most and not session.interrupted:
-        part = await session.read_memory(at, min(65536, end - at))
-        data = kept + part
-        base = at - len(kept)
-        index = data.find(pattern)
-        while index >= 0 and len(found) < most:
-            found.append(base + index)
-            index = data.find(pattern, index + 1)
-        kept = data[len(data) - len(pattern) + 1 :] if len(pattern) > 1 else b""
-        at += len(part)
-    return found
-
-
 COMMANDS = (
     Command(
         "x",
@@ -301,15 +153,4 @@ COMMANDS = (
         completes="location",
         slash=True,
     ),
-    Command(
-        "find",
-        (),
-        "[/SIZE-CHAR] [/MAX] START, +LENGTH|END, VALUE…",
-        "Search memory for numbers or strings.",
-        find,
-        "data",
-        slash=True,
-    ),
-    Command("printf", (), '"FORMAT", VALUE…', "Print formatted, as in C.", printf, "data"),
-    Command("echo", (), "TEXT", "Print a text; C's escapes are known.", echo, "data", needs=""),
 )

@@ -7,11 +7,13 @@ from frontend.commands.table import Arguments, Command, CommandError, no_argumen
 from frontend.frames import return_address
 from frontend.registers import merged
 from frontend.session import Session
+from gdbstub.errors import Refused
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.x86.decode import LINEAR_MASKS as LINEAR
 from gdbstub.x86.decode import LONGEST, Shape, shape
 
 STEPPED_OVER = frozenset(("rep", "int-n", "int3", "into", "icebp", "syscall"))
+PAGE = 4096
 CALLS = frozenset(("call", "lcall"))
 
 
@@ -61,15 +63,18 @@ async def _steps_over(session: Session, count: int) -> StopRecord:
 
 
 async def _here(session: Session) -> tuple[CpuState, Shape | None]:
-    """The CPU, and the instruction that it would execute next."""
+    """The CPU, and the instruction that it would execute next; None where that cannot be read."""
     state = await session.state()
     newest = session.debugger.records[-1] if session.debugger.records else None
     code = newest.code if newest is not None and newest.state.pc == state.pc else b""
-    if not code:
-        code = await session.read_memory(state.pc, min(LONGEST, 4096 - state.pc % 4096))
-    known = shape(code[:LONGEST], state.mode)
-    if known is None and len(code) < LONGEST:  # the instruction may go on in the next page
-        known = shape(await session.read_memory(state.pc, LONGEST), state.mode)
+    try:
+        if not code:
+            code = await session.read_memory(state.pc, min(LONGEST, PAGE - state.pc % PAGE))
+        known = shape(code[:LONGEST], state.mode)
+        if known is None and len(code) < LONGEST:  # the instruction may go on in the next page
+            known = shape(await session.read_memory(state.pc, LONGEST), state.mode)
+    except Refused:
+        return state, None
     return state, known
 
 

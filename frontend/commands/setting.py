@@ -34,6 +34,8 @@ async def set_(session: Session, arguments: Arguments) -> None:
     match = _ASSIGNMENT.fullmatch(text)
     if match is None:
         raise CommandError("set needs an assignment: set $rax = 1, set {u32}0x1000 = 2, set $mine = 3.")
+    if session.debugger.running:
+        raise CommandError("set needs a stopped guest, and the guest is running; interrupt it first.")
     target = parse(match["target"])
     value = await session.evaluate(match["value"])
     if match["operator"]:
@@ -56,7 +58,7 @@ async def _assign_variable(session: Session, name: str, value: Value) -> None:
     if not name or name[0].isdigit() or name[0] == "$":
         raise BadExpression(f"${name} is a value of the history and cannot be set.")
     debugger = session.debugger
-    if not debugger.ended and not debugger.running:
+    if not debugger.ended:
         target = merged(await session.state(), name, value.address)
         if target is not None:
             await debugger.set_register(*target)

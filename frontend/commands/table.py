@@ -30,7 +30,7 @@ class Arguments(NamedTuple):
 
 Handler = Callable[[Session, Arguments], Awaitable[None]]
 Group = Literal["running", "breakpoints", "data", "status", "explaining", "session"]
-Completes = Literal["", "location", "breakpoint", "vector", "command", "info", "register"]
+Completes = Literal["", "location", "breakpoint", "vector", "command", "info"]
 Needs = Literal["", "guest", "stopped"]
 """What must hold: nothing, a guest that is still there, or one that also stands still."""
 Repeat = Literal["", "same", "bare"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from frontend.events import Stop
+from frontend.highlight import highlight
 from frontend.panes.debug_registers import exit_text
-from frontend.panes.text import EMPTY, Line, Page, flow, line, page, span, wrap
+from frontend.panes.text import EMPTY, Fragment, Line, Page, flow, line, page, span, wrap
 from frontend.view import ViewState
 from gdbstub.record import StopRecord
 from gdbstub.x86.debug_registers import decode_dr6
+from gdbstub.x86.evidence import Frame
+from gdbstub.x86.exceptions import vector
 from gdbstub.x86.explanation import Cause
 
 NAME = "why"
@@ -61,10 +65,36 @@ def _labelled(label: str, text: str, width: int) -> list[Line]:
     return [line(span(label, "name"), *first[1:]), *rest]
 
 
-def explain_lines(record: StopRecord, width: int, *, sources: bool = True) -> list[Line]:
+def _origin(stop: Stop, width: int) -> list[Line]:
+    """The instruction that caused the stop, and the frame of a caught event."""
+    record = stop.record
+    ran, event = record.explanation.instruction, record.event
+    lines: list[Line] = []
+    if ran is not None:
+        place = span(f" <{stop.cause}>" if stop.cause else "", "code.symbol")
+        lines.extend(flow(line(f"{ran.address:#x}", place, *_code(ran.text)), width, indent=2))
+    if event is not None:
+        frame = event.frame
+        text = "its frame cannot be read" if frame is None else _frame(frame)
+        lines.extend(wrap(f"{vector(event.vector).name} at its handler; {text}", width, "dim"))
+    return lines
+
+
+def _code(text: str) -> Line:
+    return (span("  "), *(Fragment(style, piece) for style, piece in highlight(span(text).text)))
+
+
+def _frame(frame: Frame) -> str:
+    error = "" if frame.error_code is None else f" error {frame.error_code:#x}"
+    return f"frame: rip {frame.rip:#x} cs {frame.cs:#x} rflags {frame.rflags:#x}{error}"
+
+
+def explain_lines(stop: Stop, width: int, *, sources: bool = True) -> list[Line]:
     """The whole explanation of one stop, wrapped to ``width``; on request without the sources of its rules."""
+    record = stop.record
     found = record.explanation
     lines = wrap(found.summary, width, "strong")
+    lines.extend(_origin(stop, width))
     for text in found.contradictions:
         lines.extend(wrap(text, width, "error", first="! "))
     for cause in found.causes:
@@ -80,10 +110,10 @@ def explain_lines(record: StopRecord, width: int, *, sources: bool = True) -> li
 
 
 def render(view: ViewState, width: int, height: int) -> Page:
-    record = view.record
-    if record is None:
+    stop = view.stop
+    if stop is None:
         return Page((EMPTY,))
-    lines = explain_lines(record, width, sources=height >= SOURCES_FROM)
+    lines = explain_lines(stop, width, sources=height >= SOURCES_FROM)
     return page(lines, width, height, scroll=view.scroll.get(NAME, 0))
 
 

@@ -57,8 +57,10 @@ def _short(view: ViewState, panes: Sequence[Pane], front: Pane) -> Line:
 def _state(view: ViewState) -> Fragment:
     if view.ended:
         return span(" LOST " if view.lost else " ENDED ", "status.ended")
-    if view.running:
+    if view.running or view.ran:
         return span(" RUNNING ", "status.running")
+    if view.working:
+        return span(" BUSY ", "status.stopped")
     return span(" STOPPED ", "status.stopped") if view.stops else span(" CONNECTING ", "status.stopped")
 
 

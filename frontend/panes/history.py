@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from frontend.events import SelectStop, Stop
 from frontend.panes.disassembly import address_digits
-from frontend.panes.text import Line, Page, clickable, fit, line, pad, span, styled
-from frontend.view import ViewState
+from frontend.panes.text import ELLIPSIS, Line, Page, clickable, fit, line, pad, span, styled
+from frontend.view import ViewState, origin
 
 NAME = "stops"
 PLACE_FROM = 84
+PLACE = 22
 
 
-def _where(stop: Stop, wide: bool) -> str:
-    return f"{stop.where:<22.22} " if wide else ""
+def _at(stop: Stop) -> int:
+    """The address that tells a stop best: RIP, but for a caught event where it came from, not its handler."""
+    found = origin(stop.record) if stop.record.event is not None else None
+    return stop.record.state.pc if found is None else found
+
+
+def _where(stop: Stop) -> str:
+    name = stop.cause if stop.record.event is not None else stop.where
+    return f"{name if len(name) <= PLACE else name[: PLACE - 1] + ELLIPSIS:<{PLACE}} "
 
 
 def _row(stop: Stop, newest: Stop, digits: int, width: int, wide: bool) -> Line:
@@ -23,8 +31,8 @@ def _row(stop: Stop, newest: Stop, digits: int, width: int, wide: bool) -> Line:
         span(f"{record.number:>{len(str(newest.record.number))}} ", "dim"),
         span(mark, "error" if found.contradictions else "fired"),
         " ",
-        span("-" * digits + " " if record.ended else f"{record.state.pc:0{digits}x} ", "code.address"),
-        span(_where(stop, wide), "code.symbol"),
+        span("-" * digits + " " if record.ended else f"{_at(stop):0{digits}x} ", "code.address"),
+        span(_where(stop) if wide else "", "code.symbol"),
         span(found.summary, f"owner.{found.causes[0].owner}" if record.event is not None else ""),
     )
     return clickable(row, SelectStop(None if stop is newest else record.number))
@@ -38,7 +46,7 @@ def render(view: ViewState, width: int, height: int) -> Page:
     default = min(max(view.index - height // 2, 0), max(0, count - height))
     top = min(max(default + view.scroll.get(NAME, 0), 0), max(0, count - height))
     shown = view.stops[top : top + height]
-    digits = address_digits(stop.record.state.pc for stop in shown)
+    digits = address_digits(map(_at, shown))
     lines = []
     for number, stop in enumerate(shown, top):
         row = fit(_row(stop, view.stops[-1], digits, width, width >= PLACE_FROM), width)

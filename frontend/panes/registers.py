@@ -85,7 +85,7 @@ def render(view: ViewState, width: int, height: int) -> Page:
     if state is None:
         return Page((line(span("the guest is gone" if view.stops else "no stop yet", "dim")),))
     new = changed(state, None if view.previous is None else view.previous.state)
-    count = max(1, min(2, width // COLUMN))
+    count = max(1, min(4, width // COLUMN))
     digits = _DIGITS[state.mode]
     pointer = _row(_POINTERS[state.mode], f"{state.rip & ((1 << 4 * digits) - 1):0{digits}x}", "rip" in new)
     if count == 1:

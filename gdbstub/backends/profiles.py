@@ -15,6 +15,7 @@ class Profile:
     ``pipelined``: several requests may be on the wire, acks may lag. ``steps_off_breakpoints``: ``s`` from
     a breakpoint's address runs the instruction instead of reporting the breakpoint again (``c`` does so nowhere).
     ``steps_by_tf``: a step sets TF in the guest's RFLAGS, so PUSHF and interrupt frames can save it.
+    ``repeats_watches``: after a step that hits a watchpoint, the next resume stops at once, without progress.
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
     """
 
@@ -23,6 +24,7 @@ class Profile:
     pipelined: bool
     steps_off_breakpoints: bool
     steps_by_tf: bool
+    repeats_watches: bool
     catch_by: Literal["hw", "sw"]
     capabilities: Capabilities
 
@@ -33,6 +35,7 @@ _TCG = Profile(
     pipelined=True,
     steps_off_breakpoints=True,
     steps_by_tf=False,
+    repeats_watches=True,
     catch_by="hw",
     capabilities=Capabilities(
         monitor=True,
@@ -49,6 +52,7 @@ _KVM = Profile(
     pipelined=True,
     steps_off_breakpoints=False,
     steps_by_tf=True,
+    repeats_watches=False,
     catch_by="sw",
     capabilities=Capabilities(monitor=True, read_watchpoints=False, debug_registers=True),
 )
@@ -58,6 +62,7 @@ _GENERIC = Profile(
     pipelined=False,
     steps_off_breakpoints=False,
     steps_by_tf=False,
+    repeats_watches=False,
     catch_by="sw",
     capabilities=Capabilities(),
 )

@@ -31,9 +31,11 @@ _SIGNS = {value: mark for mark, value in _MARKS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What may be used on this link. ``packet_size`` counts payload bytes as sent, escapes included.
+    """What may be used on this link.
 
-    ``raw`` is all that the stub said. QEMU's buffer holds one byte less than its PacketSize.
+    ``packet_size`` counts payload bytes as sent, escapes included. It is one less than the stub's PacketSize:
+    QEMU says 4096, answers a request of 4095 bytes, and drops one of 4096 in silence (seen on 7.2.22).
+    ``raw`` is all that the stub said.
     """
 
     packet_size: int = DEFAULT_PACKET_SIZE
@@ -115,4 +117,4 @@ def _packet_size(value: FeatureValue) -> int:
     size = decode_number(value.encode("latin-1"))
     if size < _SMALLEST_PACKET:
         raise RemoteProtocolError(f"The stub says that it takes packets of {size} bytes; that is too few to work.")
-    return size
+    return size - 1

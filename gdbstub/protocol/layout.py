@@ -111,7 +111,10 @@ class RegisterLayout:
     @cached_property
     def by_name(self) -> Mapping[str, Register]:
         """The first register of each name."""
-        return {register.name: register for register in reversed(self.registers)}
+        names: dict[str, Register] = {}
+        for register in self.registers:
+            names.setdefault(register.name, register)
+        return names
 
     @cached_property
     def size(self) -> int:

@@ -10,8 +10,9 @@ import trio
 
 from gdbstub.debugger import Debugger
 from gdbstub.record import StopRecord
+from gdbstub.x86.evidence import Action
 
-Reason = Literal["steps", "until", "seconds", "shutdown", "interrupt", "lost"]
+Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost"]
 Sink = Callable[[StopRecord], None]
 
 
@@ -67,7 +68,7 @@ class Tracer:
         record = await self._debugger.run_steps(
             self._plan.count, self._sink, go_on=lambda pc: pc not in until, end_at_hits=False
         )
-        return self._ended(record) or "steps"
+        return self._ended(record) or ("halted" if record.action is Action.INTERRUPT else "steps")
 
     async def _resume(self) -> Reason:
         left = self._plan.count

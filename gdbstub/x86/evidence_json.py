@@ -54,8 +54,10 @@ def _shown(value: object) -> str:
         list: "a list",
         dict: "an object",
     }
+    if value is None:
+        return "null"
     text = repr(value)
-    kind = names.get(type(value), "null")
+    kind = names[type(value)]
     return kind if isinstance(value, (list, dict)) or len(text) > 40 else f"{kind} ({text})"
 
 

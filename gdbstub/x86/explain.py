@@ -8,6 +8,7 @@ guest's DR6 says nothing about it, and the reply, RIP and our own breakpoints te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from gdbstub.x86 import (
     contradictions,
@@ -23,7 +24,7 @@ from gdbstub.x86.advice import advise
 from gdbstub.x86.debug_registers import BS, DR6_INIT, Dr6, cause_names, decode_dr6
 from gdbstub.x86.evidence import Evidence, Unknown
 from gdbstub.x86.explanation import Cause, Confidence, ExitDr6, Explanation, GuestDr6
-from gdbstub.x86.scene import Event, Found, Scene, known
+from gdbstub.x86.scene import Event, Found, Scene
 from gdbstub.x86.sentences import summarize
 from gdbstub.x86.unknowns import missing
 
@@ -91,17 +92,10 @@ def _left_over(scene: Scene, found: list[Found]) -> GuestDr6 | None:
     return _split(decode_dr6(value.value), found) if rules_xen.stopped(scene) else _unchanged(value.value)
 
 
-_seen: dict[int, GuestDr6] = {}
-
-
+@lru_cache(maxsize=4096)
 def _unchanged(value: int) -> GuestDr6:
-    found = _seen.get(value)
-    if found is None:
-        decoded = decode_dr6(value)
-        found = GuestDr6(value, (), decoded.names, decoded.reserved_wrong)
-        if len(_seen) < 4096:
-            _seen[value] = found
-    return found
+    decoded = decode_dr6(value)
+    return GuestDr6(value, (), decoded.names, decoded.reserved_wrong)
 
 
 def _exit_dr6(found: list[Found]) -> ExitDr6:
@@ -173,6 +167,3 @@ def _split(dr6: Dr6, found: list[Found]) -> GuestDr6:
         tuple(name for name in dr6.names if name not in claimed),
         dr6.reserved_wrong,
     )
-
-
-__all__ = ["EVENT_PHASES", "STOP_PHASES", "explain", "known"]

@@ -31,6 +31,7 @@ SHADOWED = _step(
     ASKED,
     "RIP moved past two instructions: MOV SS and POP SS put debug traps off until after the next one",
 )
+STAYED = _step("likely", ASKED, "the instruction leads to itself")
 MOVED = _step("likely", ASKED, "RIP moved")
 GATED = _step(
     "likely",
@@ -95,18 +96,18 @@ def _stayed(scene: Scene, stepped: Shape, may_stay: bool) -> Cause | None:
         if before is None or after is None:
             return ASKED_ONLY
         return ITERATED if after != before else None
-    return JUMPED if may_stay or "indirect" in stepped.traits else None
+    if "gate" in stepped.traits:
+        return None
+    if may_stay:  # a jump to itself; under KVM it may also be a #DB of the guest that comes before it
+        return JUMPED if scene.tcg else STAYED
+    return ASKED_ONLY if "indirect" in stepped.traits else None
 
 
-def progress(scene: Scene) -> bool:
-    """Whether a step may have run something: False only where it is known that nothing ran."""
-    return not (
-        scene.action is Action.STEP
-        and scene.came_from is not None
-        and scene.rip == scene.came_from
-        and scene.stepped_shape is not None
-        and _step_cause(scene) is None
-    )
+def stayed(scene: Scene) -> bool:
+    """Whether a step ended where it began, and no iteration of a REP was done."""
+    if scene.action is not Action.STEP or scene.came_from is None or scene.rip != scene.came_from:
+        return False
+    return _step_cause(scene) is not ITERATED
 
 
 def own_breakpoint(scene: Scene) -> Iterator[Found]:
@@ -138,7 +139,7 @@ def own_breakpoint(scene: Scene) -> Iterator[Found]:
 
 def _stands_on(scene: Scene) -> tuple[Confidence, str]:
     if scene.action is Action.STEP:
-        if not progress(scene):
+        if stayed(scene):
             return "likely", "the step ran nothing: the breakpoint at RIP fires before it (lift it first)"
         return "possible", "a step ended here; the breakpoint itself has not been taken yet"
     if scene.action is None or not scene.reply_known:
@@ -152,7 +153,7 @@ def nothing_ran(scene: Scene) -> Iterator[Found]:
         return
     if any(armed.owner == "debugger" and armed.address in (scene.pc, scene.rip) for armed in scene.breakpoints):
         return
-    if scene.action is Action.STEP and not progress(scene):
+    if stayed(scene):
         because = (
             "a step was asked for",
             "RIP has not moved, and no breakpoint of the debugger stands there",

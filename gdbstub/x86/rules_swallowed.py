@@ -13,7 +13,7 @@ from gdbstub.x86.decode import shape
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.explanation import Cause
 from gdbstub.x86.registers import TF
-from gdbstub.x86.rules_debugger import progress
+from gdbstub.x86.rules_debugger import stayed
 from gdbstub.x86.rules_watch import accessed, slot_cause
 from gdbstub.x86.scene import Found, Scene, known
 
@@ -32,7 +32,7 @@ def _live_slots(scene: Scene) -> list[tuple[Slot, int]]:
 
 def instruction_breakpoint(scene: Scene) -> Iterator[Found]:
     """A step that stays where it is because the guest's own execute breakpoint faults before the instruction."""
-    if not scene.kvm or progress(scene):
+    if not scene.kvm or not stayed(scene):
         return
     for slot, address in _live_slots(scene):
         if slot.type == "execute" and address == scene.pc:
@@ -51,7 +51,7 @@ def instruction_breakpoint(scene: Scene) -> Iterator[Found]:
 
 def data_breakpoint(scene: Scene) -> Iterator[Found]:
     """The stepped instruction accessed what a data breakpoint of the guest covers."""
-    if not scene.kvm or scene.action is not Action.STEP or not progress(scene):
+    if not scene.kvm or scene.action is not Action.STEP or stayed(scene):
         return
     for slot, address in _live_slots(scene):
         if slot.type not in ("write", "access"):
@@ -67,7 +67,7 @@ def data_breakpoint(scene: Scene) -> Iterator[Found]:
 def guest_trap_flag(scene: Scene) -> Iterator[Found]:
     """The guest had set TF itself when the debugger stepped."""
     rflags = known(scene.evidence.before.rflags)
-    if scene.kvm and scene.action is Action.STEP and rflags is not None and rflags & TF and progress(scene):
+    if scene.kvm and scene.action is Action.STEP and rflags is not None and rflags & TF and not stayed(scene):
         because = (
             "the guest itself had TF set before the step",
             TAKEN,
@@ -81,7 +81,7 @@ def general_detect(scene: Scene) -> Iterator[Found]:
     """A step that stays on a MOV DR while DR7.GD is set."""
     dr7 = known(scene.evidence.after.dr7)
     here = shape(scene.code_at(scene.pc), scene.mode)
-    if progress(scene) or here is None or "mov-dr" not in here.traits or dr7 is None or not dr7 & DR7_GD:
+    if not stayed(scene) or here is None or "mov-dr" not in here.traits or dr7 is None or not dr7 & DR7_GD:
         return
     because = (STUCK, "the instruction there accesses a debug register and DR7.GD is set", TAKEN)
     cause = Cause("general-detect", "guest", "fault", "likely", because, ("SDM 3B 18.2.4", *KVM))
@@ -91,7 +91,7 @@ def general_detect(scene: Scene) -> Iterator[Found]:
 def icebp(scene: Scene) -> Iterator[Found]:
     """A step that stays on an INT1: KVM on Intel leaves RIP at the F1, Xen on AMD too."""
     here = shape(scene.code_at(scene.pc), scene.mode)
-    if progress(scene) or here is None or "icebp" not in here.traits or not (scene.kvm or scene.xen):
+    if not stayed(scene) or here is None or "icebp" not in here.traits or not (scene.kvm or scene.xen):
         return
     because = (STUCK, "the instruction there is INT1 (F1), whose exit leaves RIP on it")
     cause = Cause("icebp", "guest", "trap", "likely", because, ("KVM handle_exception_nmi", "Xen VMEXIT_ICEBP"))

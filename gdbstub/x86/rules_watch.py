@@ -68,10 +68,12 @@ def _guests(scene: Scene, reported: str, said: str) -> Iterator[Found]:
     """No watch of ours: on KVM it is the guest's own, named with an address of the debugger's table."""
     because = (reported, "no watchpoint of the debugger covers that address")
     sources = KVM_DEBUG if scene.kvm else DATA
-    slots = [row for row in scene.guest_slots(scene.evidence.after) if row[0].type in ("write", "access")]
+    slots = [
+        (slot, at)
+        for slot, at in scene.guest_slots(scene.evidence.after)
+        if slot.type in ("write", "access") and at is not None
+    ]
     for slot, address in slots:
-        if address is None:
-            continue
         culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
         reason = f"the guest's own DR{slot.number} watches {address:#x}"
         level: Confidence = "likely" if verified else "possible"

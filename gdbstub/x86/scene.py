@@ -178,10 +178,8 @@ class Scene:
 
     def decoded(self, address: int | None) -> Instruction | None:
         """The instruction that stands at ``address``."""
-        if address is None:
-            return None
         standing = shape(self.code_at(address), self.mode)
-        return None if standing is None else instruction(standing, address, self.mode)
+        return None if standing is None or address is None else instruction(standing, address, self.mode)
 
     def stepped_instruction(self) -> Instruction | None:
         """The instruction at RIP before the resume."""
@@ -310,9 +308,8 @@ class Event:
 
     def linear(self, rip: int) -> int | None:
         """An offset in the interrupted CS, linear."""
-        if self.at is None or self.rip is None:
-            return None
-        return self.at - self.rip + rip & LINEAR_MASKS[self.mode]
+        at, saved = self.at, self.rip
+        return None if at is None or saved is None else at - saved + rip & LINEAR_MASKS[self.mode]
 
     def _returned(self) -> Executed | None:
         """The instruction that the last handler returned to, if it leads here."""
@@ -331,9 +328,8 @@ class Event:
 
     def follows(self, what: Shape, start: int) -> bool:
         """Whether the saved RIP is one of the places that ``what`` at linear ``start`` leads to by itself."""
-        if self.at is None or self.rip is None:
-            return False
-        return self.rip in successors(what, start - self.at + self.rip, self.mode)
+        at, rip = self.at, self.rip
+        return at is not None and rip is not None and rip in successors(what, start - at + rip, self.mode)
 
     def new(self, bit: int) -> bool | None:
         """Whether a sticky bit was set by this event: False if DR6 had it before or has it not, None if unknown."""

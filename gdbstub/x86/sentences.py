@@ -133,10 +133,6 @@ def _unknown(found: Found) -> str:
     return "unknown: " + "; ".join(found.cause.because)
 
 
-def _exception(found: Found) -> str:
-    return f"exception{_at(found)}"
-
-
 PHRASES: dict[CauseName, Callable[[Found], str]] = {
     "instruction-breakpoint": _instruction_breakpoint,
     "data-write": _watch,
@@ -152,7 +148,6 @@ PHRASES: dict[CauseName, Callable[[Found], str]] = {
     "injected": _injected,
     "software-breakpoint": _software_breakpoint,
     "software-interrupt": _software_interrupt,
-    "exception": _exception,
     "interrupt-request": _interrupt_request,
     "shutdown": _shutdown,
     "internal-error": _internal_error,
@@ -175,9 +170,8 @@ def summarize(found: Sequence[Found], evidence: Evidence) -> str:
 
 
 def _caught(found: Found, evidence: Evidence) -> str:
-    number = known(evidence.vector)
-    if number is None:
-        return _exception(found)
+    """A vector that was caught, with its error code and what it is about."""
+    number = known(evidence.vector) or 0
     row = vector(number)
     frame = known(evidence.frame)
     error = ""
@@ -221,7 +215,7 @@ def _registers(explanation: Explanation) -> list[str]:
     guest, exit_dr6 = explanation.guest_dr6, explanation.exit_dr6
     if guest is not None:
         said = f"DR6 of the guest: {guest.value:#x}"
-        for name, bits in (("set by this event", guest.set), ("from before", guest.stale)):
+        for name, bits in (("set by this event", guest.set), ("from before, or no cause", guest.stale)):
             if bits:
                 said += f"; {name}: {', '.join(bits)}"
         lines.append(said)

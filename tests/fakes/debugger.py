@@ -12,8 +12,9 @@ from typing import cast
 import trio
 
 from gdbstub.breakpoints import Breakpoint, LogicalKind, Means
-from gdbstub.debugger import Debugger, Notice, Resumed
+from gdbstub.debugger import Debugger
 from gdbstub.errors import GdbError, Refused
+from gdbstub.notices import Notice, Resumed
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
 from gdbstub.target import Backend, Capabilities
 from gdbstub.x86.decode import decode

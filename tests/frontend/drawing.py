@@ -44,6 +44,7 @@ def draw(app: Application[None]) -> list[str]:
     async def once() -> None:  # the prompt loads its history in a task
         with set_app(app):
             app.renderer.render(app, app.layout)
+            app.layout.update_parents_relations()
 
     asyncio.run(once())
     drawn = app.renderer.last_rendered_screen

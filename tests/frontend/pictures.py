@@ -9,7 +9,7 @@ from pathlib import Path
 from frontend.controls import HOW_TO_LEAVE
 from frontend.events import Ask, Event, Focus, Printed, SelectStop, Submitted, Toggle
 from frontend.panes import PANES
-from gdbstub.debugger import Lost, Resumed
+from gdbstub.notices import Lost, Resumed
 from tests.frontend.drawing import draw, make_app, screen_with, text
 from tests.frontend.stories import events, view
 

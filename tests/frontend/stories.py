@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from frontend.events import Event, Gathered, Opened, Printed, Stop, Stopped, Submitted
+from frontend.events import Event, Gathered, Opened, Printed, Stopped, Submitted
 from frontend.view import ViewState, update
 from frontend.window import BreakpointRow, CodeLine, StackWord, Window, disassemble, where
-from gdbstub.debugger import Said
+from frontend.worker import place
+from gdbstub.notices import Said
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
 from gdbstub.target import Backend
 from gdbstub.x86.decode import Instruction, decode
@@ -199,7 +200,7 @@ def events() -> list[Event]:
     for record, line in zip(RECORDS, ("", "stepi", "continue", "continue"), strict=True):
         if line:
             told.append(Submitted(line))
-        told.append(Stopped(Stop(record, where(NAMES, record.state.pc))))
+        told.append(Stopped(place(NAMES, record)))
         told.append(Gathered(window(record)))
     told.append(Printed("rax            0x1                 1"))
     told.append(Said("guest says \x1b[32mhello\x1b[0m\nand goes on", "guest"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
+from functools import partial
 
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output import ColorDepth
@@ -13,7 +15,7 @@ from frontend.controls import Screen
 from frontend.events import Gathered, Opened, Printed, Stop, Stopped
 from frontend.panes import PANES
 from frontend.window import BreakpointRow, CodeLine, StackWord, Window
-from gdbstub.debugger import Lost, Said
+from gdbstub.notices import Lost, Said
 from gdbstub.target import Backend
 from gdbstub.x86.evidence import Owner
 from gdbstub.x86.explanation import Cause, ExitDr6, Explanation
@@ -41,20 +43,10 @@ def hostile() -> Screen:
     return screen
 
 
-class Wire:
+class Wire(io.StringIO):
     """A terminal's wire that keeps what is written."""
 
     encoding = "utf-8"
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def write(self, data: str) -> int:
-        self.text += data
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
 
     def isatty(self) -> bool:
         return True
@@ -75,16 +67,17 @@ def test_what_is_written_to_the_terminal_is_our_own_sequences_only() -> None:
     wire = Wire()
     for columns, rows in ((80, 24), (200, 60)):
         app = make_app(hostile(), columns, rows)
-        size = Size(rows=rows, columns=columns)
+        size = partial(Size, rows, columns)
         app.renderer.output = app.output = Vt100_Output(
-            wire, lambda size=size: size, term="xterm", default_color_depth=ColorDepth.DEPTH_4_BIT
+            wire, size, term="xterm", default_color_depth=ColorDepth.DEPTH_4_BIT
         )
         draw(app)
         app.renderer.output.flush()
+    written = wire.getvalue()
     own = r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b\]2;\x07|[\r\n]"
-    rest = re.sub(own, "", wire.text)
+    rest = re.sub(own, "", written)
 
     assert "evil" in rest
     assert all(character.isprintable() for character in rest)
-    assert "\x1b]52" not in wire.text
-    assert "\x1b[2J\x9b" not in wire.text
+    assert "\x1b]52" not in written
+    assert "\x1b[2J\x9b" not in written

@@ -41,6 +41,7 @@ class Stage:
                 self.log.append("trio is through")
 
         with create_pipe_input() as pipe:
+            self.pipe = pipe
             self.app: Application[None] = Application(
                 layout=Layout(Window(FormattedTextControl(self._text))), input=pipe, output=DummyOutput()
             )
@@ -155,6 +156,19 @@ def test_a_signal_ends_both_and_is_named(stage: Stage, number: signal.Signals) -
         await trio.sleep_forever()
 
     with pytest.raises(TerminatedError, match=number.name):
+        stage.run(main)
+
+    assert stage.log == ["trio is through", "drawn"]
+
+
+def test_a_terminal_that_goes_away_is_named(stage: Stage) -> None:
+    async def main(show: Callable[[], None]) -> None:
+        show()
+        await stage.drawn.wait()
+        stage.pipe.close()
+        await trio.sleep_forever()
+
+    with pytest.raises(TerminatedError, match="The terminal is gone"):
         stage.run(main)
 
     assert stage.log == ["trio is through", "drawn"]

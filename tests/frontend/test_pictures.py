@@ -7,7 +7,7 @@ import pytest
 from frontend.events import Toggle
 from frontend.panes import PANES
 from frontend.view import ViewState
-from tests.frontend.drawing import draw, make_app, screen_with
+from tests.frontend.drawing import SizedOutput, draw, make_app, screen_with
 from tests.frontend.pictures import LARGE, PICTURES, SMALL, golden
 from tests.frontend.stories import events, view
 
@@ -38,11 +38,15 @@ def test_panes_survive_a_sliver(width: int) -> None:
 
 
 def test_the_screen_follows_the_terminal_when_it_is_resized() -> None:
-    screen = screen_with(events())
-    small, large = make_app(screen), make_app(screen, 200, 60)
+    app = make_app(screen_with(events()))
+    output = app.output
+    assert isinstance(output, SizedOutput)
 
-    assert "\n".join(draw(small)) == golden("screen-80x24")
-    assert "\n".join(draw(large)) == golden("screen-200x60")
+    assert "\n".join(draw(app)) == golden("screen-80x24")
+    output.columns, output.rows = 200, 60
+    assert "\n".join(draw(app)) == golden("screen-200x60")
+    output.columns, output.rows = 80, 24
+    assert "\n".join(draw(app)) == golden("screen-80x24")
 
 
 def test_a_terminal_of_no_use_is_no_crash() -> None:

@@ -15,13 +15,14 @@ ENTRIES = [
     Entry(b"inner", 0x100012, 0, 0),
     Entry(b"counter", 0x100030, 4, 1),
     Entry(b"alias_label", 0x100010, 0, 0),
+    Entry(b"end_of_all", 0x100040, 0, 0),
 ]
 
 
 @pytest.fixture(params=[True, False], ids=["64 bit", "32 bit"])
 def symbols(request: pytest.FixtureRequest, tmp_path: Path) -> Symbols:
     loaded = Symbols()
-    assert loaded.add(write_elf(tmp_path / "guest", ENTRIES, wide=request.param)) == 5
+    assert loaded.add(write_elf(tmp_path / "guest", ENTRIES, wide=request.param)) == 6
     return loaded
 
 
@@ -42,6 +43,8 @@ def test_names_have_addresses(symbols: Symbols) -> None:
         (0x100030, ("counter", 0)),
         (0x100034, None),
         (0x10003F, None),
+        (0x100040, ("end_of_all", 0)),
+        (0x100041, None),
         (1 << 63, None),
     ],
 )
@@ -75,7 +78,7 @@ def test_a_later_file_wins_and_both_cover_their_addresses(tmp_path: Path) -> Non
 
 
 def test_completion_goes_by_prefix_in_order(symbols: Symbols) -> None:
-    assert symbols.starting_with("") == ["alias_label", "counter", "handler", "inner", "start"]
+    assert symbols.starting_with("") == ["alias_label", "counter", "end_of_all", "handler", "inner", "start"]
     assert symbols.starting_with("ha") == ["handler"]
     assert symbols.starting_with("", limit=2) == ["alias_label", "counter"]
     assert symbols.starting_with("zz") == []

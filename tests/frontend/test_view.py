@@ -9,6 +9,7 @@ import pytest
 from frontend.events import (
     Ask,
     BreakpointsChanged,
+    Event,
     Focus,
     Gathered,
     Looked,
@@ -27,9 +28,9 @@ from frontend.events import (
     Walk,
     Working,
 )
-from frontend.view import LINES_KEPT, STOPS_KEPT, WINDOWS_KEPT, Event, ViewState, update
+from frontend.view import LINES_KEPT, STOPS_KEPT, WINDOWS_KEPT, ViewState, update
 from frontend.window import Window
-from gdbstub.debugger import Lost, Resumed, Said
+from gdbstub.notices import Lost, Resumed, Said
 from gdbstub.record import StopRecord
 from gdbstub.target import Backend
 from tests.frontend.stories import ATTACHED, BREAKPOINTS, EVENT, HIT, RECORDS, START, STEPPED, state, view, window
@@ -113,6 +114,14 @@ def test_running_twice_is_running_once() -> None:
 
     assert once.running
     assert update(once, Resumed()) is once
+
+
+def test_a_run_of_many_steps_is_one_run() -> None:
+    stepping = after(Working("stepi 9"), Resumed(), Stopped(Stop(numbered(4))))
+
+    assert (stepping.running, stepping.ran) == (False, True)
+    assert not after(Working(""), start=stepping).ran
+    assert not after(Resumed(), Stopped(Stop(numbered(4)))).ran, "another client's run"
 
 
 def test_the_stores_are_bounded() -> None:

@@ -12,6 +12,7 @@ from tests.frontend.terminal import Terminal
     ("line", "text"),
     [
         ("x/2xw 0x1000", "0x1000 <start>:\t0xc0ff4890\t0x00000be8"),
+        ("x /3xb start", "0x1000 <start>:\t0x90\t0x48\t0xff"),
         ("x/3xb start", "0x1000 <start>:\t0x90\t0x48\t0xff"),
         ("x/xg start+1", "0x1001 <start+1>:\t0x0000000be8c0ff48"),
         ("x/2dh 0x1000", "0x1000 <start>:\t18576\t-16129"),
@@ -47,6 +48,7 @@ async def test_an_a_format_names_what_words_point_at(terminal: Terminal) -> None
     [
         ("p 2 + 3", "$1 = 5"),
         ("print/x 255", "$1 = 0xff"),
+        ("p /x 255", "$1 = 0xff"),
         ("p/t 5", "$1 = 101"),
         ("p/c 65", "$1 = 65 'A'"),
         ("p/d -1", "$1 = -1"),

@@ -176,6 +176,8 @@ async def test_a_running_guest_refuses_what_needs_a_stopped_one(terminal: Termin
         await terminal.run("si")
     with pytest.raises(CommandError, match="info registers needs a stopped guest"):
         await terminal.run("info r")
+    with pytest.raises(CommandError, match="set needs a stopped guest"):
+        await terminal.run("set $rax = 1")
     assert await terminal.run("info breakpoints") == "No breakpoints or watchpoints."
 
 

@@ -232,18 +232,18 @@ def test_no_two_commands_share_a_name() -> None:
 def test_every_command_of_the_contract_is_there() -> None:
     wanted = (
         "break tbreak hbreak thbreak watch rwatch awatch catch delete disable enable ignore condition commands "
-        "continue stepi nexti finish until advance interrupt info x print set display disassemble find backtrace thread monitor "
-        "detach kill source help quit why events dr translate record trace"
+        "continue stepi nexti finish until advance interrupt info x print set display disassemble find backtrace "
+        "thread monitor detach kill source help quit why events dr translate record trace"
     )
     assert set(wanted.split()) <= {row.name for row in COMMANDS}
     assert {"registers", "breakpoints", "threads", "dr", "target", "symbol"} <= {row.name for row in SUBJECTS}
 
 
 def test_every_help_text_is_a_sentence_that_fits() -> None:
-    for row in (*COMMANDS, *SUBJECTS):
-        assert row.help[0].isupper()
-        assert row.help.endswith(".")
-        assert len(row.help) <= 88, row.name
+    for name, text in [(row.name, row.help) for row in COMMANDS] + [(row.name, row.help) for row in SUBJECTS]:
+        assert text[0].isupper(), name
+        assert text.endswith("."), name
+        assert len(text) <= 88, name
 
 
 async def test_help_lists_and_explains(terminal: Terminal) -> None:

@@ -24,7 +24,7 @@ QEMU = b"PacketSize=1000;qXfer:features:read+;vContSupported+;multiprocess+"
 def test_what_qemu_says() -> None:
     features = settle(CLIENT_FEATURES, parse_supported(QEMU))
     assert features == Features(
-        packet_size=0x1000,
+        packet_size=0xFFF,
         multiprocess=True,
         vcont_supported=True,
         xml=True,

@@ -41,7 +41,8 @@ LAYOUT = make_layout(
     (Feature(CORE), Feature(DEBUG, (BITS,))),
     "i386:x86-64",
 )
-VALUES = {"rip": 0x100402, "eflags": 2, "dr6": 0xFFFF4FF1, "rax": 0x1122334455667788}
+BREAKPOINT = 0x100480
+VALUES: dict[str, int | bytes] = {"rip": 0x100402, "eflags": 2, "dr6": 0xFFFF4FF1, "rax": 0x1122334455667788}
 THREAD = ThreadId(1, 1)
 HALTED = Stopped(5, THREAD)
 FEATURES = format_supported(
@@ -49,7 +50,6 @@ FEATURES = format_supported(
 )
 ANSWERS: dict[bytes, bytes] = {
     b"?": format_stop(HALTED),
-    b"g": LAYOUT.encode_g(VALUES),
     b"vCont?": b"vCont;c;C;s;S",
     b"qfThreadInfo": messages.format_threads([THREAD]),
     b"qsThreadInfo": b"l",
@@ -59,10 +59,16 @@ ANSWERS: dict[bytes, bytes] = {
 }
 
 
-def answer(link: Link, payload: bytes) -> None:
-    """A guest of one thread that stops at a hardware breakpoint as soon as it runs."""
-    if link.running:
+def answer(link: Link, payload: bytes, values: dict[str, int | bytes]) -> None:
+    """A guest of one thread and nops; what continues it runs into the breakpoint at 0x100480."""
+    if link.running and payload.startswith(b"vCont;s"):
+        values["rip"] = 0x100403
+        link.stop(HALTED)
+    elif link.running:
+        values["rip"] = BREAKPOINT
         link.stop(Stopped(5, THREAD, (HardwareBreak(),)))
+    elif payload == b"g":
+        link.reply(LAYOUT.encode_g(values))
     elif payload.startswith(b"qSupported"):
         link.reply(FEATURES)
     elif payload.startswith(b"qXfer:features:read:target.xml:"):
@@ -84,7 +90,7 @@ def answer(link: Link, payload: bytes) -> None:
 def serve(listener: socket.socket, seen: list[bytes]) -> None:
     """One client, until it leaves."""
     stream, _ = listener.accept()
-    link = Link(Role.SERVER)
+    link, values = Link(Role.SERVER), dict(VALUES)
     with stream:
         while True:
             for event in link.receive(stream.recv(65536)):
@@ -93,7 +99,7 @@ def serve(listener: socket.socket, seen: list[bytes]) -> None:
                     return
                 if isinstance(event, Request):
                     seen.append(event.payload)
-                    answer(link, event.payload)
+                    answer(link, event.payload, values)
             stream.sendall(link.data_to_send())
 
 
@@ -107,17 +113,19 @@ def test_stock_gdb_understands_our_side(tmp_path: Path) -> None:
         server = threading.Thread(target=serve, args=(listener, seen), daemon=True)
         server.start()
         commands = ["set pagination off", f"target remote {path}", "p/x $rax", "p $dr6", "p/x $rip"]
-        commands += ["monitor why", "hbreak *0x100402", "stepi", "continue", "detach"]
+        commands += ["monitor why", "hbreak *0x100480", "stepi", "p/x $rip", "continue", "detach"]
         gdb = ["gdb", "-nx", "-q", "-batch"] + [part for it in commands for part in ("-ex", it)]
         done = subprocess.run(gdb, capture_output=True, text=True, timeout=60, check=False)
         server.join(10)
         assert not server.is_alive()
-    text = done.stdout
-    assert "$1 = 0x1122334455667788" in text, done.stdout + done.stderr
+    text = done.stdout + done.stderr  # the target's console goes to stderr
+    assert "$1 = 0x1122334455667788" in text, text
     assert "$2 = [ B0 BS " in text
     assert "$3 = 0x100402" in text
     assert "you said why" in text
+    assert "$4 = 0x100403" in text
+    assert "Breakpoint 1, 0x0000000000100480" in text
     assert b"QStartNoAckMode" in seen
-    assert any(payload.startswith(b"Z1,100402") for payload in seen)
+    assert any(payload.startswith(b"Z1,100480") for payload in seen)
     assert any(payload.startswith(b"vCont;") for payload in seen)
     assert "rror" not in done.stderr

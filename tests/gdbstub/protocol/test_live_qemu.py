@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gdbstub.errors import LocalProtocolError
 from gdbstub.protocol import messages
 from gdbstub.protocol.events import Event, Lost, Reply, StopReply
 from gdbstub.protocol.features import CLIENT_FEATURES, parse_supported, settle, supported_request
@@ -134,6 +135,16 @@ def test_a_real_qemu_is_understood_from_hello_to_kill(stream: socket.socket) -> 
     stream.sendall(wire.link.data_to_send())
     while not any(isinstance(event, Lost) for event in wire.link.receive(stream.recv(4096))):
         pass
+
+
+def test_the_longest_request_that_we_allow_is_answered(stream: socket.socket) -> None:
+    """QEMU drops a request of PacketSize bytes without a word."""
+    wire = Wire(stream)
+    features = settle(CLIENT_FEATURES, parse_supported(wire.ask(supported_request()).payload))
+    wire.link.packet_size = features.packet_size
+    assert wire.ask(b"q" + b"x" * (features.packet_size - 1)).payload == b""
+    with pytest.raises(LocalProtocolError):
+        wire.link.send(b"q" + b"x" * features.packet_size)
 
 
 def test_a_deadline_that_passed_is_recovered_from_with_a_probe(stream: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from gdbstub.x86.evidence import (
@@ -36,9 +37,11 @@ def platform(
     return Platform(know(backend), know(version), know(vendor), Unknown("not given"))
 
 
-def drs(values: Mapping[int, int] | None) -> dict[str, Fact[int]]:
-    """DR0-DR3: those given, the others 0; all unknown for None."""
-    return {f"dr{n}": know(None if values is None else values.get(n, 0)) for n in range(4)}
+def with_drs(moment: Moment, values: Mapping[int, int] | None) -> Moment:
+    """DR0-DR3: those given, the others 0."""
+    given = values or {}
+    dr0, dr1, dr2, dr3 = (know(given.get(n, 0)) for n in range(4))
+    return replace(moment, dr0=dr0, dr1=dr1, dr2=dr2, dr3=dr3)
 
 
 def event(
@@ -64,6 +67,7 @@ def event(
     action: Action = Action.CONTINUE,
     before_rip: int | None = None,
     before_rflags: int | None = None,
+    before_bytes: str | None = None,
     last_frame: Frame | None = None,
     frame: bool = True,
     with_code: bool = True,
@@ -75,7 +79,6 @@ def event(
     unless ``after`` says how many bytes of it ran."""
     ran = bytes.fromhex(code)
     rip = CODE + (len(ran) if after is None else after)
-    addresses = drs({} if dr is None else dr)
     return Evidence(
         platform=on or platform(),
         reply=know("T05thread:01;"),
@@ -87,19 +90,22 @@ def event(
             dr6=know(old),
             dr7=know(dr7),
             tr=know(tr[0] if tr else None),
+            bytes=know(None if before_bytes is None else bytes.fromhex(before_bytes)),
             debugctl=know(debugctl),
             cs=know(cs if cs_base is not None else None),
             cs_base=know(cs_base),
         ),
-        after=Moment(
-            rip=know(handler),
-            dr6=know(dr6),
-            dr7=know(dr7),
-            cr4=know(cr4),
-            cr2=know(cr2),
-            tr=know(tr[1] if tr else None),
-            registers=know(registers),
-            **addresses,
+        after=with_drs(
+            Moment(
+                rip=know(handler),
+                dr6=know(dr6),
+                dr7=know(dr7),
+                cr4=know(cr4),
+                cr2=know(cr2),
+                tr=know(tr[1] if tr else None),
+                registers=know(registers),
+            ),
+            dr,
         ),
         vector=know(vector),
         at_handler=know(True),
@@ -130,36 +136,39 @@ def stop(
     cpl: int | None = 0,
     known_code: bool = True,
 ) -> Evidence:
-    """A stop of the debugger: the guest was resumed at `CODE`, where ``code`` stands, and stopped ``to`` bytes on (behind
-    the first instruction of one byte if not given)."""
+    """A stop of the debugger: the guest was resumed at `CODE`, where ``code`` stands, and stopped ``to``
+    bytes on (behind all of it if not given)."""
     data = bytes.fromhex(code)
     rip = CODE + (len(data) if to is None else to)
-    addresses = drs({} if dr is None else dr)
     return Evidence(
         platform=on or platform(),
         reply=know(reply),
         action=know(action),
         mode=know(mode),
         cpl=know(cpl),
-        before=Moment(
-            rip=know(CODE),
-            rflags=know(rflags),
-            rcx=know(rcx[0] if rcx else None),
-            dr6=know(dr6),
-            dr7=know(dr7),
-            bytes=know(data + b"\x90" * 4 if known_code else None),
-            registers=know(registers),
-            **addresses,
+        before=with_drs(
+            Moment(
+                rip=know(CODE),
+                rflags=know(rflags),
+                rcx=know(rcx[0] if rcx else None),
+                dr6=know(dr6),
+                dr7=know(dr7),
+                bytes=know(data + b"\x90" * 4 if known_code else None),
+                registers=know(registers),
+            ),
+            dr,
         ),
-        after=Moment(
-            rip=know(rip),
-            rflags=know(rflags),
-            cs=know(0x8),
-            rcx=know(rcx[1] if rcx else None),
-            dr6=know(dr6),
-            dr7=know(dr7),
-            registers=know(registers),
-            **addresses,
+        after=with_drs(
+            Moment(
+                rip=know(rip),
+                rflags=know(rflags),
+                cs=know(0x8),
+                rcx=know(rcx[1] if rcx else None),
+                dr6=know(dr6),
+                dr7=know(dr7),
+                registers=know(registers),
+            ),
+            dr,
         ),
         at_handler=know(False),
         breakpoints=know(own),

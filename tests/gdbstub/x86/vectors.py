@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdbstub.x86.evidence import Action, Armed, Evidence, Frame, SteppedOver
+from gdbstub.x86.evidence import Action, Armed, Evidence, Frame, Owner, SteppedOver
 from gdbstub.x86.explanation import CauseName, Class
-from gdbstub.x86.evidence import Owner
 from tests.gdbstub.x86.build import CODE, KVM_AMD, KVM_INTEL, TCG, XEN, event, stop
 
 Row = tuple[CauseName, Owner, Class]

@@ -1,0 +1,36 @@
+# Every target first installs what is missing (scripts/setup) and is quick where nothing is.
+
+BIN := .venv/bin
+JOBS ?= 2
+
+.PHONY: help demo test bench format clean
+
+help:
+	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
+	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
+	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
+	@echo 'make format  let ruff format the code and mend what it can'
+	@echo 'make clean   remove what was built, .venv too'
+
+demo:
+	@scripts/setup qemu-system-x86_64
+	@$(BIN)/dr6 demo
+
+test:
+	@scripts/setup qemu-system-x86_64 gdb tmux as ld
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n $(JOBS)
+
+bench:
+	@scripts/setup qemu-system-x86_64 gdb as ld
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+format:
+	@scripts/setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist guests/demo/build

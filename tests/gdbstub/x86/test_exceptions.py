@@ -1,0 +1,96 @@
+"""Vectors, frames, error codes and gates."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from gdbstub.x86.evidence import Frame, Mode
+from gdbstub.x86.exceptions import (
+    VECTORS,
+    Gate,
+    describe_error_code,
+    frame_size,
+    names,
+    parse_frame,
+    parse_gate,
+    vector,
+)
+
+
+@pytest.mark.parametrize(("which", "number"), [("db", 1), ("#PF", 14), ("14", 14), ("0xe", 14), (3, 3), (" gp ", 13)])
+def test_a_vector_has_a_name_and_a_number(which: int | str, number: int) -> None:
+    assert vector(which).number == number
+
+
+@pytest.mark.parametrize(("which", "words"), [("nope", "neither"), (256, "0 to 255"), ("-1", "0 to 255")])
+def test_what_is_no_vector_is_one_sentence(which: int | str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        vector(which)
+
+
+def test_vectors_are_told_apart_and_have_the_manuals_names() -> None:
+    assert len({row.number for row in VECTORS}) == len(VECTORS)
+    assert names((1, 3, 9, 32)) == "#DB, #BP, vector 9, vector 32"
+    assert [row.number for row in VECTORS if row.has_error_code] == [8, 10, 11, 12, 13, 14, 17, 21, 29, 30]
+
+
+FRAMES: list[tuple[Mode, bytes, bool, bool | None, Frame | None]] = [
+    (64, struct.pack("<5Q", 0x1000, 0x8, 0x102, 0x8000, 0x10), False, None, Frame(0x1000, 8, 0x102, 0x8000, 0x10)),
+    (64, struct.pack("<6Q", 2, 0x1000, 0x8, 0x102, 0x8000, 0x10), True, None, Frame(0x1000, 8, 0x102, 0x8000, 0x10, 2)),
+    (64, struct.pack("<4Q", 0x1000, 0x8, 0x102, 0x8000), False, None, None),
+    (32, struct.pack("<3I", 0x1000, 0x8, 0x102), False, None, Frame(0x1000, 8, 0x102)),
+    (32, struct.pack("<3I", 0x1000, 0xABCD0008, 0x102), False, None, Frame(0x1000, 8, 0x102)),
+    (32, struct.pack("<5I", 0x1000, 0x1B, 0x102, 0x8000, 0x23), False, None, Frame(0x1000, 0x1B, 0x102, 0x8000, 0x23)),
+    (32, struct.pack("<5I", 0x1000, 0x1B, 0x102, 0x8000, 0x23), False, False, Frame(0x1000, 0x1B, 0x102)),
+    (32, struct.pack("<4I", 7, 0x1000, 0x8, 0x102), True, None, Frame(0x1000, 8, 0x102, None, None, 7)),
+    (16, struct.pack("<3H", 0x1000, 0xF003, 0x102), False, None, Frame(0x1000, 0xF003, 0x102)),
+    (16, struct.pack("<5H", 0x1000, 0x1B, 0x102, 0x80, 0x23), False, True, Frame(0x1000, 0x1B, 0x102, 0x80, 0x23)),
+    (16, b"\0\0\0", False, None, None),
+    (64, b"", True, None, None),
+]
+
+
+@pytest.mark.parametrize(("mode", "stack", "error", "change", "frame"), FRAMES)
+def test_a_frame_is_read_from_the_stack(
+    mode: Mode, stack: bytes, error: bool, change: bool | None, frame: Frame | None
+) -> None:
+    assert parse_frame(stack, mode, has_error_code=error, privilege_change=change) == frame
+    if frame is not None and change is None:
+        changed = frame.rsp is not None
+        assert frame_size(mode, has_error_code=error, privilege_change=changed) == len(stack)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (14, 0x2, "page not present, write, supervisor mode"),
+        (14, 0x15, "protection violation, read, user mode, instruction fetch"),
+        (14, 0x8B, "protection violation, write, supervisor mode, reserved bit set in a paging entry"),
+        (13, 0, "0x0"),
+        (13, 0x33, "IDT vector 6, while another event was delivered"),
+        (13, 0x30, "GDT selector 0x30"),
+        (13, 0x34, "LDT selector 0x30"),
+        (11, 0x103, "IDT vector 32, while another event was delivered"),
+        (8, 0, "0x0"),
+        (21, 3, "0x3"),
+    ],
+)
+def test_an_error_code_is_taken_apart(number: int, code: int, said: str) -> None:
+    assert describe_error_code(number, code) == said
+
+
+GATES: list[tuple[Mode, str, Gate | None]] = [
+    (16, "34120010", Gate(0x1234, 0x1000, None, 0, 0, True)),
+    (32, "78560800008e3412", Gate(0x12345678, 8, 0xE, 0, 0, True)),
+    (32, "785608000066ffff", Gate(0x5678, 8, 6, 0, 3, False)),
+    (64, "78560800038e3412ffffffff00000000", Gate(0xFFFFFFFF12345678, 8, 0xE, 3, 0, True)),
+    (64, "78560800008e3412", None),
+    (32, "", None),
+]
+
+
+@pytest.mark.parametrize(("mode", "data", "gate"), GATES)
+def test_a_gate_is_read_from_its_table(mode: Mode, data: str, gate: Gate | None) -> None:
+    assert parse_gate(bytes.fromhex(data), mode) == gate
