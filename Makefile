@@ -21,7 +21,7 @@ test:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=ci
 
 bench:
 	@scripts/setup qemu-system-x86_64 gdb as ld

@@ -59,6 +59,8 @@ class Connection:
     record: str | None = None
     leave: Leave = "running"
     history: int = 10_000
+    lidt: tuple[int, ...] | None = None
+    """LIDT instructions, where a recording knows them; otherwise those of the symbols' files."""
     owned: bool = False
     """The guest ends with the session; always so for a `Launch`."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
@@ -74,12 +76,15 @@ async def open_session(
         endpoint, console = await _endpoint(stack, connection)
         stream, recorder = _recorded(stack, connection, endpoint)
         symbols = _symbols(connection)
+        lidt = symbols.lidt_candidates() if connection.lidt is None else connection.lidt
+        if recorder is not None:
+            recorder.note("lidt", " ".join(map(hex, lidt)))
         debugger = Debugger(
             stream,
             endpoint.name,
             backend=connection.backend,
             history=connection.history,
-            lidt_hints=symbols.lidt_candidates(),
+            lidt_hints=lidt,
             break_in=endpoint.interrupt,
             pace=_noted(pace, recorder),
             last_words=endpoint.last_words,

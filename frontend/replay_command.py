@@ -15,9 +15,11 @@ import trio
 from frontend import trace_command
 from frontend.attach_command import run_script, script, show
 from frontend.connect import Connection, open_session
+from frontend.demo_guest import DEMO_IMAGE
 from frontend.guarded import guarded, run_headless
 from frontend.interrupts import Interrupts
 from frontend.session import Session
+from frontend.symbols import is_elf
 from transports import ReplayStream, Transcript, read_transcript
 from transports.errors import CannotOpen
 from transports.transcript import BadTranscript
@@ -47,6 +49,15 @@ def _read(path: str) -> Transcript:
         raise CannotOpen(str(error)) from error
 
 
+def _files(recorded: argparse.Namespace | None) -> tuple[str, ...]:
+    """The files with symbols that are still there: a recording without them shows addresses only."""
+    if recorded is None:
+        return ()
+    image = str(DEMO_IMAGE) if recorded.command == "demo" else getattr(recorded, "image", None)
+    files = [*getattr(recorded, "symbols", ()), *([image] if image else ())]
+    return tuple(path for path in files if is_elf(path))
+
+
 class Again:
     """One recorded session, gone through again. ``recorded`` are the options of the command that recorded it."""
 
@@ -64,12 +75,14 @@ class Again:
     async def session(self) -> AsyncIterator[Session]:
         """The session as it was when its first command came; of a trace, as it was at its end."""
         recorded = self._recorded
+        owned = recorded is not None and recorded.command in ("launch", "demo")
         connection = Connection(
             f"replay:{self._path}",
             getattr(recorded, "backend", None),
-            tuple(getattr(recorded, "symbols", ())),
+            _files(recorded),
             leave=getattr(recorded, "leave", "running"),
-            owned=recorded is not None and recorded.command in ("launch", "demo"),
+            lidt=tuple(int(word, 16) for note in self._transcript.notes("lidt") for word in note.split()),
+            owned=owned,
         )
         async with open_session(connection, pace=self._wait_look) as session:
             session.look_around = "screen" in self._transcript.notes("shown")

@@ -46,6 +46,15 @@ class CodeSegment(NamedTuple):
     data: bytes
 
 
+def is_elf(path: str | Path) -> bool:
+    """Is there an ELF file that can be read?"""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:
+        return False
+
+
 class Symbols:
     """The symbols of any number of files. All methods are plain look-ups but `add`, which reads."""
 

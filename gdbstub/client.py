@@ -47,6 +47,7 @@ Token = NewType("Token", int)
 READ_SIZE = 65536
 DEADLINE = 10.0
 """Seconds that a stub may take for an answer; a loaded machine's QEMU takes milliseconds."""
+GREETING_DEADLINE = 5.0
 MEMORY_CHUNK = 1024
 """Bytes in one ``m`` packet: half of QEMU's 4096-byte buffer, less than what overflows gdbsx's."""
 PAGE = 4096
@@ -85,6 +86,8 @@ class RemoteTarget:
         self._last_words = last_words
         self.heard = b""
         """The first bytes that ever came."""
+        self.greeted = False
+        """Is the handshake behind us? Before it, a missing answer is the end."""
         self._lost: str | None = None
         self._broken = ""
         self._sending = False
@@ -186,7 +189,7 @@ class RemoteTarget:
         await trio.aclose_forcefully(self._stream)
 
     async def _reply(self, token: Token, name: str) -> Reply:
-        event = await self._event(token, name, self._deadline)
+        event = await self._event(token, name, self._deadline if self.greeted else GREETING_DEADLINE)
         if isinstance(event, Reply):
             return event
         reason = event.reason if isinstance(event, BadFrame) else "it sent a stop reply"
@@ -250,6 +253,8 @@ class RemoteTarget:
 
     async def _recover(self, name: str, seconds: float) -> None:
         """The deadline passed: stop the guest if it runs, get back in step, and say so. Always raises."""
+        if not self.greeted:
+            await self._fail(f"It did not answer {name} within {seconds:g} seconds.")
         token = None
         with trio.move_on_after(self._deadline, shield=True):
             if self._link.running:

@@ -89,8 +89,8 @@ class Debugger:
         last_words: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         """``lidt_hints``: linear addresses of LIDT instructions in the guest's image. ``pace`` waits until a running
-        guest's IDT is to be looked at again, given how long that should be (a replay knows better). ``last_words`` tells how the
-        program behind the stream died."""
+        guest's IDT is to be looked at again, given how long that should be (a replay knows better). ``last_words``
+        tells how the program behind the stream died."""
         self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
@@ -105,8 +105,8 @@ class Debugger:
         self._hinted = False
         self._listeners: list[Callable[[Notice], None]] = []
         self._reader: StateReader
-        self._table: BreakpointTable
-        self._catcher: Catcher
+        self._table = BreakpointTable(self._remote, self.capabilities, "sw")
+        self._catcher = Catcher(self._remote, self._table, watch_gates=False)
         self._platform = Platform()
         self._seen: dict[int, Sight] = {}
         self._stale = False
@@ -168,7 +168,7 @@ class Debugger:
     async def attach(self) -> StopRecord:
         """Shake hands, find out who the stub is, and publish where the guest stands."""
         remote = self._remote
-        stop = await greet(remote)
+        stop = await greet(remote, self.target)
         await self._identify()
         profile = self._profile
         remote.pipelined = profile.pipelined
@@ -209,7 +209,7 @@ class Debugger:
 
     async def _halt(self) -> None:
         """Stop a guest whose run was given up half-way (a cancelled task), so that it can be tidied."""
-        if self._remote.lost is not None:
+        if self._remote.lost is not None or not self._remote.greeted:
             self.ended = True
         if self.ended or not self._remote.running or self._resuming is None:
             return

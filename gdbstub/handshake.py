@@ -8,10 +8,10 @@ the breakpoints that a previous client left.
 from __future__ import annotations
 
 from gdbstub.client import RemoteTarget
-from gdbstub.errors import Refused, RemoteProtocolError, Unsupported
+from gdbstub.errors import GdbError, ProtocolError, Refused, RemoteProtocolError, TransportError, Unsupported
 from gdbstub.protocol import messages
 from gdbstub.protocol.features import supported_request
-from gdbstub.protocol.fields import ThreadId
+from gdbstub.protocol.fields import ThreadId, shown
 from gdbstub.protocol.layout import RegisterLayout, fallback_layout
 from gdbstub.protocol.stops import Stop, parse_stop
 from gdbstub.protocol.target_xml import annexes_wanted, parse_description
@@ -22,13 +22,38 @@ MAX_ANNEXES = 32
 MAX_CPUS = 4096
 
 
-async def greet(target: RemoteTarget) -> Stop:
-    """Learn what the stub is and return how it says that the guest stands. Raises `GdbError` branches."""
+async def greet(target: RemoteTarget, name: str) -> Stop:
+    """Learn what the stub is and return how it says that the guest stands. ``name`` is the target's, for messages.
+
+    Raises `TransportError` or `RemoteProtocolError` where it is no stub, or none that we can work with.
+    """
+    try:
+        return await _greet(target)
+    except (TransportError, ProtocolError, Refused) as error:
+        raise TransportError(_complaint(target, name, error)) from error
+
+
+def _complaint(target: RemoteTarget, name: str, error: GdbError) -> str:
+    """What a user has to know of a peer that did not get through the handshake."""
+    heard, reason = target.heard, str(error)
+    if not heard:
+        return (
+            f"{name} is there but silent. {reason} Is it a GDB stub, and is no other debugger attached to it "
+            "(QEMU serves one at a time)?"
+        )
+    if heard[:1] not in b"+-$%":
+        return f"{name} is no GDB stub: it answered {shown(heard)}."
+    return f"{name} failed in the handshake: {reason}"
+
+
+async def _greet(target: RemoteTarget) -> Stop:
     await _features(target)
     target.layout = await _layout(target)
     await _actions(target)
     target.threads = await _threads(target)
-    return parse_stop(await target.request(messages.WHY_STOPPED, "?"))
+    stop = parse_stop(await target.request(messages.WHY_STOPPED, "?"))
+    target.greeted = True
+    return stop
 
 
 async def _features(target: RemoteTarget) -> None:

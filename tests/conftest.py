@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,13 +40,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(autouse=True)
-def _tools_are_there(request: pytest.FixtureRequest) -> Iterator[None]:
+def _tools_are_there(request: pytest.FixtureRequest) -> None:
     """A live test on a machine without its tools is a skip that says so (`make test` installs them)."""
     if request.node.get_closest_marker("live"):
         missing = [tool for tool in LIVE_TOOLS if shutil.which(tool) is None]
         if missing:
             pytest.skip(f"not installed: {', '.join(missing)}")
-    yield
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

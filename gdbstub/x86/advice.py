@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.x86.debug_registers import STICKY
+from gdbstub.x86.debug_registers import BD, BS, BT
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.registers import TF
 from gdbstub.x86.scene import Event, Found, Scene, known
+
+STICKY_CAUSES = {BD: {"general-detect"}, BS: {"single-step", "branch-step"}, BT: {"task-switch"}}
 
 
 def _has(found: list[Found], cause: str, owner: str) -> bool:
@@ -55,7 +57,11 @@ def fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iter
 
 
 def clear_dr6(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
-    if event is not None and event.causes is not None and event.old is not None and event.causes & event.old & STICKY:
+    if event is None or event.causes is None or event.old is None:
+        return
+    claimed = {row.cause.cause for row in found}
+    stale = sum(bit for bit, names in STICKY_CAUSES.items() if event.causes & event.old & bit and not claimed & names)
+    if stale:
         yield "BD, BS and BT stay until software clears them: let the handler set DR6 to 0xffff0ff0 each time."
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, DR7_GD, cause_names
-from gdbstub.x86.decode import shape
+from gdbstub.x86.decode import Trait, predecessors, shape
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.quirks import QuirkName, explained
 from gdbstub.x86.registers import DEBUGCTL_BTF, RF, TF, VM
-from gdbstub.x86.scene import Event, Found, Scene, known
+from gdbstub.x86.scene import Event, Executed, Found, Scene, known
 
 
 def quirk(scene: Scene, name: QuirkName) -> str:
@@ -118,11 +118,14 @@ def step_covered_two(event: Event, found: list[Found]) -> Iterator[str]:
     """The last handler returned with TF to an STI, and this trap came one instruction too late."""
     step = _named(found, "single-step")
     last = known(event.scene.evidence.last_frame)
-    if last is not None:
+    start: int | None
+    if event.scene.action is Action.STEP and event.scene.start is not None:
+        start, flags = event.scene.start, known(event.scene.evidence.before.rflags) or 0
+    elif last is not None and last.rflags & TF and _is(event, event.linear(last.rip), "sti"):
         start, flags = event.linear(last.rip), last.rflags
     else:
-        start, flags = event.scene.start, known(event.scene.evidence.before.rflags) or 0
-    if step is None or start is None or not flags & TF or (last is None and event.scene.action is not Action.STEP):
+        start, flags = _sti_behind_popf(event), TF
+    if step is None or start is None or not flags & TF:
         return
     first = shape(event.scene.code_at(start), event.mode)
     if first is None or "sti" not in first.traits:
@@ -135,6 +138,28 @@ def step_covered_two(event: Event, found: list[Found]) -> Iterator[str]:
         )
 
 
+def _is(event: Event, address: int | None, trait: Trait) -> bool:
+    what = shape(event.scene.code_at(address), event.mode)
+    return what is not None and trait in what.traits
+
+
+def _sti_behind_popf(event: Event) -> int | None:
+    """Where an STI stands behind the POPF that set TF and in front of the instruction that ran last, which the last
+    handler did not return to: then STI ran with TF set, and its trap was not seen."""
+    ran, last = event.last_instruction(), known(event.scene.evidence.last_frame)
+    if ran is None or ran.exact or last is None or not event.tf:
+        return None
+    chain = []
+    address = ran.address
+    for _ in range(2):
+        before = predecessors(event.scene.code_before(address), event.mode)[:1]
+        if not before:
+            return None
+        address -= len(before[0].bytes)
+        chain.append(before[0].traits)
+    return address + 1 if "sti" in chain[0] and "popf" in chain[1] else None
+
+
 def resume_flag(event: Event, found: list[Found]) -> Iterator[str]:
     """RF in the frame: 1 between the iterations of REP, 0 for every other #DB."""
     if event.vector != 1 or event.frame is None or event.causes is None:
@@ -143,7 +168,9 @@ def resume_flag(event: Event, found: list[Found]) -> Iterator[str]:
     here = event.next_shape()
     repeats = here is not None and "rep" in here.traits
     exact = event.exact
-    iterating = repeats and exact is not None and exact.address == event.at
+    step = _named(found, "single-step")
+    over = step is not None and step.instruction is not None and step.instruction.address == event.at
+    iterating = repeats and (over or (exact is not None and exact.address == event.at))
     if iterating and not rf:
         yield (
             "RF is 0 in the frame although iterations of the REP instruction remain; hardware saves 1."
@@ -204,6 +231,37 @@ def untouched(event: Event, found: list[Found]) -> Iterator[str]:
         )
 
 
+def missing_hits(event: Event, found: list[Found]) -> Iterator[str]:
+    """A second data breakpoint that the same access hit, and whose bit is clear."""
+    row = _named(found, "data-write", "data-access")
+    if row is None or row.instruction is None or row.cause.confidence != "certain" or event.causes is None:
+        return
+    what = shape(row.instruction.bytes, event.mode)
+    for slot in event.dr7.slots if event.dr7 is not None and what is not None else ():
+        address = event.addresses[slot.number]
+        data = slot.enabled and slot.type in ("write", "access")
+        if what is None or address is None or not data or event.causes >> slot.number & 1:
+            continue
+        if event.hits(Executed(what, row.instruction.address, False), slot, address):
+            yield (
+                f"`{row.instruction.text}` also accesses what DR{slot.number} covers, so hardware sets "
+                f"B{slot.number} too; it is clear.{quirk(event.scene, 'tcg-one-data-hit')}"
+            )
+
+
+def other_vector_named(event: Event, found: list[Found]) -> Iterator[str]:
+    """The error code of an INT n that was refused names the gate: its index is n."""
+    code = None if event.frame is None else event.frame.error_code
+    what = event.next_shape()
+    if code is None or event.vector not in (11, 13) or not code & 2 or code & 1 or what is None:
+        return
+    if what.interrupt is not None and code >> 3 != what.interrupt:
+        yield (
+            f"The error code {code:#x} names vector {code >> 3}, but the instruction is `{what.text}`; hardware gives "
+            f"{what.interrupt * 8 + 2:#x}.{quirk(event.scene, 'tcg-idt-error-code')}"
+        )
+
+
 EVENT_RULES = (
     reserved_bits,
     icebp_is_ud,
@@ -219,6 +277,8 @@ EVENT_RULES = (
     no_branch,
     unlikely_together,
     untouched,
+    missing_hits,
+    other_vector_named,
 )
 
 

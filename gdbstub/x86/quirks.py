@@ -18,6 +18,8 @@ QuirkName = Literal[
     "tcg-rep-rf",
     "tcg-stale-hits",
     "tcg-io-without-de",
+    "tcg-one-data-hit",
+    "tcg-idt-error-code",
     "kvm-reinjected-polarity",
     "kvm-icebp-reinjected",
     "kvm-no-btf",
@@ -73,6 +75,12 @@ QUIRKS: dict[QuirkName, Quirk] = {
     ),
     "tcg-io-without-de": Quirk(
         "qemu-tcg", None, "QEMU TCG takes this type for I/O whatever CR4.DE says", "QEMU 7.2 helper_bpt_io"
+    ),
+    "tcg-one-data-hit": Quirk(
+        "qemu-tcg", None, "QEMU TCG reports one data breakpoint where two are hit", "measured on QEMU 7.2.22"
+    ),
+    "tcg-idt-error-code": Quirk(
+        "qemu-tcg", None, "QEMU TCG counts IDT entries of 16 bytes in units of 8 there", "measured on QEMU 7.2.22"
     ),
     "kvm-reinjected-polarity": Quirk(
         "qemu-kvm",

@@ -87,10 +87,7 @@ def _data(event: Event, slot: Slot) -> Iterator[Found]:
     address = event.addresses[n]
     name, klass = SLOT_CAUSES[slot.type]
     because = [f"DR6.B{n} is set", f"DR7 enables DR{n} for {'I/O' if slot.type == 'io' else 'data'}"]
-    culprit: Executed | None = None
-    if address is not None:
-        agrees = event.uses_port if slot.type == "io" else event.hits
-        culprit = event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
+    culprit = None if address is None else _accessor(event, slot, address)
     if culprit is not None:
         because.append("the instruction before the saved RIP accesses what it covers")
     level: Confidence = "certain" if culprit is not None else "likely"
@@ -100,6 +97,12 @@ def _data(event: Event, slot: Slot) -> Iterator[Found]:
     shown = culprit or event.culprit(lambda candidate: _could(candidate, slot))
     cause = Cause(name, owner(event), klass, level, tuple(because), DATA, n)
     yield Found(cause, event.instruction(shown), address)
+
+
+def _accessor(event: Event, slot: Slot, address: int) -> Executed | None:
+    """The instruction whose operand or port is known to lie in what the breakpoint covers."""
+    agrees = event.uses_port if slot.type == "io" else event.hits
+    return event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
 
 
 def _could(candidate: Executed, slot: Slot) -> bool:
@@ -130,15 +133,18 @@ def single_step(event: Event) -> Iterator[Found]:
     if event.causes is None or not event.causes & BS:
         return
     new, tf = event.new(BS), event.tf
-    last = event.last_instruction()
-    if new is False and tf is False and not (last is not None and last.shape.traits & TAKES_TF_AWAY):
+    last = _stepped(event)
+    level = _step_level(event)
+    took_away = last is not None and last.shape.traits & TAKES_TF_AWAY
+    if new is False and tf is False and not took_away and level == "possible":
         return
     because = ["DR6.BS is set"]
     if new:
         because.append("it was clear before")
     if tf is not None:
         because.append(f"TF is {int(tf)} in the saved RFLAGS")
-    level = _step_level(event)
+    if not new and not tf and level == "likely":
+        because.append("DR6 has no other bit, and neither INT1 nor INT 1 is in front of the saved RIP")
     debugctl = known(event.scene.evidence.before.debugctl)
     name: CauseName = "single-step"
     exact = event.exact
@@ -164,11 +170,25 @@ def _step_level(event: Event) -> Confidence:
         return "possible"
     if new:
         return "certain" if tf else "likely"
-    if not tf or event.causes is None:
+    if event.causes is None or not event.front or event.front[-1] == 0xF1 or event.front[-2:] == b"\xcd\x01":
         return "possible"
-    if not event.front or event.front[-1] == 0xF1:
-        return "possible"
+    if not tf:  # TF was taken away by what ran, or BS is old; but then nothing accounts for the #DB
+        return "likely" if event.causes == BS else "possible"
     return "likely" if event.causes & (B_MASK | BD) else "certain"
+
+
+def _stepped(event: Event) -> Executed | None:
+    """The instruction that a single step was over. INT n and its like clear TF, so they are never it; a POPF that sets
+    TF does not trap, so in front of a REP it was an iteration of that."""
+    last = event.last_instruction() if event.came_straight() else None
+    if last is None or "gate" in last.shape.traits:
+        return None
+    here = event.next_shape()
+    if last.exact or here is None or event.at is None:
+        return last
+    if "popf" in last.shape.traits and event.tf and "rep" in here.traits:
+        return Executed(here, event.at, False)
+    return last
 
 
 def _no_branch_step(event: Event, debugctl: int | None) -> bool:
@@ -284,11 +304,39 @@ def injected(event: Event) -> Iterator[Found]:
     """A #DB without any bit, and no INT1 to account for it: a hypervisor put it there without a payload."""
     if event.causes != 0 or not event.front or event.front[-1] == 0xF1 or event.front[-2:] == b"\xcd\x01":
         return
-    if event.behind_code[:1] == b"\xf1" or any(True for _ in task_switch(event)):
+    if event.behind_code[:1] == b"\xf1" or resumed(event) or any(True for _ in task_switch(event)):
         return
     because = ("DR6 has no bit for a cause", "neither INT1 nor INT 1 is in front of the saved RIP")
     level: Confidence = "likely" if event.dr6 is not None and event.dr6.reinjected else "possible"
     yield Found(Cause("injected", "hypervisor", "none", level, because, ("KVM KVM_GUESTDBG_INJECT_DB",)))
+
+
+def resumed(event: Event) -> bool:
+    """Whether the event before this one came at this handler's first instruction: its handler has returned here now,
+    and has read and cleared the DR6 of both."""
+    last = known(event.scene.evidence.last_frame)
+    return last is not None and last.rip == event.scene.rip and event.causes == 0 and event.frame is not None
+
+
+def interrupted_delivery(event: Event) -> Iterator[Found]:
+    """The outer one of two nested #DBs, seen when the inner one's handler has returned: its DR6 is gone."""
+    if not resumed(event):
+        return
+    because = ("the #DB before this one came inside this one's delivery", "its handler has cleared DR6 since")
+    if event.tf:
+        reason = "TF is 1 in the saved RFLAGS"
+        cause = Cause("single-step", owner(event), "trap", "likely", (*because, reason), SINGLE_STEP)
+        yield Found(cause, event.instruction(_stepped(event)))
+    for slot in event.dr7.slots if event.dr7 is not None else ():
+        address = event.addresses[slot.number]
+        if not slot.enabled or slot.type not in ("write", "access") or address is None:
+            continue
+        culprit = _accessor(event, slot, address)
+        if culprit is not None:
+            reason = f"the instruction before the saved RIP accesses what DR{slot.number} covers"
+            name, klass = SLOT_CAUSES[slot.type]
+            cause = Cause(name, owner(event), klass, "likely", (*because, reason), DATA, slot.number)
+            yield Found(cause, event.instruction(culprit), address)
 
 
 RULES = (
@@ -300,5 +348,6 @@ RULES = (
     transaction,
     icebp,
     int_1,
+    interrupted_delivery,
     injected,
 )

@@ -57,7 +57,7 @@ def ended(scene: Scene) -> Iterator[Found]:
                 "guest",
                 "none",
                 "certain",
-                (f"the stub said: {scene.reply.ended}",),
+                (f"the stub said {scene.reply.ended}",),
                 ("gdb manual E.3",),
             )
         )

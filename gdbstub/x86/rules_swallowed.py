@@ -105,16 +105,17 @@ def xen_int3(scene: Scene) -> Iterator[Found]:
         return
     if any(armed.kind == "software" and armed.address == pc - 1 for armed in scene.breakpoints or ()):
         return
-    if scene.code_before(pc)[-1:] == b"\xcc":
-        because = (
-            "the byte in front of RIP is CC and no breakpoint of the debugger",
-            "the guest's #BP handler has not run",
-        )
-        yield Found(
-            Cause("software-breakpoint", "guest", "trap", "likely", because, XEN),
-            scene.decoded(pc - 1),
-            pc - 1,
-        )
+    if scene.code_before(pc)[-1:] != b"\xcc":
+        return
+    because = (
+        "the byte in front of RIP is CC and no breakpoint of the debugger",
+        "the guest's #BP handler has not run",
+    )
+    cause = Cause("software-breakpoint", "guest", "trap", "likely", because, XEN)
+    if scene.breakpoints is None:
+        because = ("the byte in front of RIP is CC", "the debugger's breakpoints are not known")
+        cause = Cause("software-breakpoint", "unknown", "trap", "possible", because, XEN)
+    yield Found(cause, scene.decoded(pc - 1), pc - 1)
 
 
 RULES = (instruction_breakpoint, data_breakpoint, guest_trap_flag, general_detect, icebp, xen_int3)

@@ -219,6 +219,10 @@ def touches(
     return None if unknown else False
 
 
+TRAPPING = frozenset(("icebp", "int3", "into", "int-n"))
+"""Instructions whose own trap saves the RIP behind them."""
+
+
 class Event:
     """What the guest's handler of ``vector`` found. ``causes`` are DR6's in positive polarity, None if unknown;
     ``old`` the same of the DR6 before. ``at`` is the saved RIP, linear."""
@@ -303,8 +307,22 @@ class Event:
         returned = self._returned()
         if returned is not None:
             return (returned,)
-        guesses = predecessors(self.front, self.mode)
-        return tuple(Executed(guess, self.at - len(guess.bytes), False) for guess in guesses)
+        if self.at == scene.pc:  # a #DB inside the delivery of another: nothing ran in between
+            return ()
+        found = (Executed(guess, self.at - len(guess.bytes), False) for guess in predecessors(self.front, self.mode))
+        return tuple(guess for guess in found if self._falls_through(guess))
+
+    def came_straight(self) -> bool:
+        """Whether the likeliest reading of the bytes in front of the saved RIP runs into it. Behind a jump, a return or
+        a system call the code came from elsewhere, and other readings are worth nothing."""
+        if self.exact is not None:
+            return True
+        guesses = predecessors(self.front, self.mode)[:1]
+        return bool(guesses and self.executed and guesses[0] is self.executed[0].shape)
+
+    def _falls_through(self, guess: Executed) -> bool:
+        """Whether RIP can stand behind ``guess`` because it ran. INT n and its like save that RIP themselves."""
+        return bool(guess.shape.traits & TRAPPING) or self.follows(*guess[:2])
 
     def linear(self, rip: int) -> int | None:
         """An offset in the interrupted CS, linear."""
@@ -318,9 +336,9 @@ class Event:
             return None
         start = self.linear(last.rip)
         what = shape(self.scene.code_at(start), self.mode)
-        if what is None or start is None or ("indirect" in what.traits and not last.rflags & TF):
+        if what is None or start is None:
             return None
-        return Executed(what, start, True) if self._leads_here(what, start) else None
+        return Executed(what, start, True) if self.follows(what, start) else None
 
     def _leads_here(self, what: Shape, start: int) -> bool:
         """Whether ``what`` at ``start`` can have led to the saved RIP (any indirect branch can)."""

@@ -118,7 +118,7 @@ def _interrupt_request(found: Found) -> str:
 
 
 def _shutdown(found: Found) -> str:
-    return "the guest is gone: it shut down, was reset away, or its stub closed the connection"
+    return f"shutdown: {found.cause.because[0]}"
 
 
 def _internal_error(found: Found) -> str:

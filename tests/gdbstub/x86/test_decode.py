@@ -138,7 +138,7 @@ def test_reading_backwards_puts_first_what_most_readings_run_into() -> None:
     found = predecessors(bytes.fromhex("9090488903"), 64)
     assert found[0].text == "mov qword ptr [rbx], rax"
     assert predecessors(b"", 64) == ()
-    assert predecessors(b"\x06\xe8\x90", 64)[0].text == "nop"
+    assert predecessors(b"\x90\x06\x90", 64)[0].text == "nop"
 
 
 def test_rflags_are_named_and_placed_as_in_the_manuals() -> None:

@@ -150,6 +150,11 @@ def test_what_is_wrong_is_said_in_one_sentence(data: object, words: str) -> None
     assert "\n" not in text
 
 
+def test_a_breakpoint_without_a_slot_is_written_without_one() -> None:
+    row = {"breakpoints": [{"owner": "debugger", "kind": "software", "address": "0x1", "length": 1}]}
+    assert evidence_to_json(evidence_from_json(row)) == row
+
+
 def test_a_breakpoint_needs_only_its_kind_and_address() -> None:
     evidence = evidence_from_json({"breakpoints": [{"kind": "software", "address": "0x1"}]})
     assert evidence.breakpoints == Known((Armed("debugger", "software", 1, 1),), "evidence")

@@ -43,7 +43,7 @@ SOFT = (Armed("debugger", "software", CODE + 1, 1),)
 NO_RIP = Moment()
 
 STOPS: dict[str, Row] = {
-    "W is the end": Row(stop(reply="W00"), ("shutdown guest certain",), ("the guest is gone",)),
+    "W is the end": Row(stop(reply="W00"), ("shutdown guest certain",), ("shutdown: the stub said W00",)),
     "the end of the connection is the end": Row(stop(reply=""), ("shutdown guest certain",)),
     "SIGQUIT is a shutdown": Row(stop(reply="T03thread:01;"), ("shutdown guest certain",)),
     "SIGABRT is a failure of the hypervisor": Row(
@@ -246,6 +246,10 @@ STOPS: dict[str, Row] = {
     "an INT3 of the guest that gdbsx took": Row(
         stop("cc", reply="T05thread:0;", action=Action.CONTINUE, on=XEN), ("software-breakpoint guest likely",)
     ),
+    "an INT3 that gdbsx took, the breakpoints being unknown": Row(
+        stop("cc", reply="T05thread:0;", action=Action.CONTINUE, on=XEN, own=None),
+        ("software-breakpoint unknown possible",),
+    ),
     "no INT3 that gdbsx took": Row(
         stop("90", reply="T05thread:0;", action=Action.CONTINUE, on=XEN), ("spurious unknown possible",)
     ),
@@ -394,10 +398,18 @@ EVENTS: dict[str, Row] = {
     ),
     "BD on something else": Row(event(0xFFFF2FF0), ("unknown unknown possible",), ("do not bear out",)),
     "BD on unknown code": Row(event(0xFFFF2FF0, with_code=False), ("general-detect guest possible",)),
-    "BD that was there before": Row(
-        event(0xFFFF2FF0, rest="0f21c0", old=0xFFFF2FF0), ("general-detect guest likely",), ("stay until software",)
+    "BD that was there before": Row(event(0xFFFF2FF0, rest="0f21c0", old=0xFFFF2FF0), ("general-detect guest likely",)),
+    "BS alone, which was there before": Row(
+        event(0xFFFF4FF0, old=0xFFFF4FF0), ("single-step guest likely",), ("single-step by the guest over `nop`",)
     ),
-    "BS left over": Row(event(0xFFFF4FF0, old=0xFFFF4FF0), ("unknown unknown possible",)),
+    "BS left over beside another cause": Row(
+        event(0xFFFF4FF1, dr7=0x401, dr={0: CODE + 2}, old=0xFFFF4FF0),
+        ("instruction-breakpoint guest certain",),
+        ("stay until software",),
+    ),
+    "BS left over in front of nothing known": Row(
+        event(0xFFFF4FF0, old=0xFFFF4FF0, with_code=False), ("unknown unknown possible",), ("do not bear out",)
+    ),
     "BS with TF, and DR6 before unknown": Row(
         event(0xFFFF4FF0, rflags=TF, old=None, on=TCG), ("single-step guest certain",)
     ),
@@ -444,6 +456,73 @@ EVENTS: dict[str, Row] = {
         event(0xFFFF4FF0, rflags=TF, on=KVM_INTEL, stepped=(SteppedOver(1, b"\x90"), SteppedOver(2, b""))),
         ("single-step guest certain",),
     ),
+    "a trap with BS at a handler's entry is over nothing in front of it": Row(
+        event(0xFFFF4FF0, code="c3", rflags=TF, on=TCG), ("single-step guest certain",), ("single-step by the guest",)
+    ),
+    "a POPF that sets TF in front of REP": Row(
+        event(0xFFFF4FF0, code="909d", rest="f3a4", rflags=TF, on=TCG),
+        ("single-step guest certain",),
+        ("over `rep movsb", "tcg-rep-rf"),
+    ),
+    "a POPF under TF that a REP does not follow": Row(
+        event(0xFFFF4FF0, code="909d", rflags=TF, on=TCG), ("single-step guest certain",), ("over `popfq`",)
+    ),
+    "INT n is never what a step was over": Row(
+        event(0xFFFF4FF0, code="cd80", rflags=TF, on=TCG), ("single-step guest certain",)
+    ),
+    "a step that came from elsewhere, as SYSRET does": Row(
+        event(0xFFFF4FF0, code="0f05cd80", rflags=TF, on=TCG),
+        ("single-step guest certain",),
+        ("single-step by the guest",),
+    ),
+    "STI behind POPF, whose trap was not seen": Row(
+        event(0xFFFF4FF0, code="90909dfb90", rflags=TF, on=TCG, last_frame=Frame(0x77, 8, TF)),
+        ("single-step guest certain",),
+        ("One trap covers `sti` and `nop`", "tcg-sti-hides-step"),
+    ),
+    "no STI behind POPF": Row(
+        event(0xFFFF4FF0, code="90909df890", rflags=TF, on=TCG, last_frame=Frame(0x77, 8, TF)),
+        ("single-step guest certain",),
+    ),
+    "STI behind POPF, its last handler having returned behind it": Row(
+        event(0xFFFF4FF0, code="90909dfb90", rflags=TF, on=TCG, last_frame=Frame(CODE + 4, 8, TF)),
+        ("single-step guest certain",),
+    ),
+    "code that begins at STI": Row(
+        event(0xFFFF4FF0, code="fb90", rflags=TF, on=TCG, last_frame=Frame(0x77, 8, TF)), ("single-step guest certain",)
+    ),
+    "the outer one of two nested #DBs": Row(
+        event(
+            0xFFFF0FF0,
+            code=STORE,
+            rflags=TF,
+            dr7=0xDD0405,
+            dr={0: 0x9000, 1: 0x5000},
+            registers=RBX,
+            last_frame=Frame(HANDLER, 8, 2),
+            on=TCG,
+        ),
+        ("single-step guest likely", "data-write guest likely"),
+    ),
+    "the outer one of two nested #DBs, with the breakpoint": Row(
+        event(0xFFFF0FF0, code=STORE, dr7=0xD0040A, dr={1: 0x5000}, registers=RBX, last_frame=Frame(HANDLER, 8, 2)),
+        ("data-write guest likely",),
+    ),
+    "the outer one of two nested #DBs without DR7": Row(
+        event(0xFFFF0FF0, rflags=TF, dr7=None, last_frame=Frame(HANDLER, 8, 2)), ("single-step guest likely",)
+    ),
+    "one store that two breakpoints cover, and one bit": Row(
+        event(0xFFFF0FF1, code=STORE, dr7=0x0DDD042A | 1, dr={0: 0x5000, 1: 0x5004, 2: 0x9000}, registers=RBX, on=TCG),
+        ("data-write guest certain",),
+        ("B1 too; it is clear", "tcg-one-data-hit"),
+    ),
+    "#GP of INT 1 whose error code names another gate": Row(
+        event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0x12, on=TCG),
+        ("exception guest certain",),
+        ("names vector 2", "hardware gives 0xa", "tcg-idt-error-code"),
+    ),
+    "#GP of INT 1": Row(event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0xA), ("exception guest certain",)),
+    "#GP of something else": Row(event(0xFFFF0FF0, vector=13, error_code=0x12), ("exception guest certain",)),
     "BT without a known task": Row(event(0xFFFF8FF0), ("task-switch guest likely",)),
     "BT left over": Row(event(0xFFFF8FF0, old=0xFFFF8FF0), ("task-switch guest possible",)),
     "BT with BS": Row(
@@ -591,9 +670,6 @@ def test_text_goes_from_the_sentence_to_the_sources() -> None:
         "\n"
         "Not known:\n"
         "  DEBUGCTL before the event: not given\n"
-        "\n"
-        "Advice:\n"
-        "  BD, BS and BT stay until software clears them: let the handler set DR6 to 0xffff0ff0 each time.\n"
         "\n"
         "Sources: SDM 3B 18.3.1.2; SDM 3B 18.3.1.4"
     )

@@ -219,11 +219,11 @@ def without(evidence: Evidence) -> list[Evidence]:
     for part in ("before", "after", "platform"):
         whole = getattr(evidence, part)
         for field in fields(whole):
-            if field.name not in KINDS_OF_STOP and isinstance(getattr(whole, field.name), Known):
+            if field.name not in (*KINDS_OF_STOP, "bytes") and isinstance(getattr(whole, field.name), Known):
                 less = replace(whole, **{field.name: gone})
                 rows.append(replace(evidence, **{part: less}))
-    if evidence.code:
-        rows.append(replace(evidence, code=()))
+    before, after = replace(evidence.before, bytes=gone), replace(evidence.after, bytes=gone)
+    rows.append(replace(evidence, code=(), before=before, after=after))  # the same bytes may be known twice
     if evidence.stepped:
         rows.append(replace(evidence, stepped=()))
     return rows

@@ -47,7 +47,7 @@ CASES: dict[str, Case] = {
     "A01": Case(event(0xFFFF0FF4, dr7=0x420, dr={2: CODE + 2}), (EXEC,)),
     "A02": Case(event(0xFFFF4FF4, dr7=0x420, dr={2: CODE + 2}, old=0xFFFF4FF2), (EXEC,), stale=("BS",)),
     "A03": Case(event(0xFFFF4FF0, rflags=TF, on=TCG), (STEP,), instruction="nop"),
-    "A04": Case(event(0xFFFF4FF0, code="9d", old=0xFFFF4FF0), (STEP,), possible=("single-step",), instruction="popfq"),
+    "A04": Case(event(0xFFFF4FF0, code="9d", old=0xFFFF4FF0), (STEP,), instruction="popfq"),
     "A05": Case(event(0xFFFF4FF0, code="0fa2", rflags=TF), (STEP,), instruction="cpuid"),
     "A06": Case(event(0xFFFF4FF0, code="fb", rflags=TF), (STEP,), instruction="sti"),
     "A07": Case(event(0xFFFF4FF0, code="8ed090", rflags=TF), (STEP,), instruction="nop"),
