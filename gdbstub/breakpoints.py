@@ -65,13 +65,13 @@ _ARMED_KINDS: dict[int, BreakpointKind] = {0: "software", 1: "execute", 2: "writ
 class BreakpointTable:
     """Which breakpoints there are, and which packets stand for them in the target."""
 
-    def __init__(self, target: RemoteTarget, capabilities: Capabilities, auto: Literal["hw", "sw"]) -> None:
+    def __init__(self, target: RemoteTarget, capabilities: Capabilities) -> None:
         self._target = target
         self._can = capabilities
-        self._auto = auto
         self._rows: dict[int, Breakpoint] = {}
         self._placed: Counter[Placed] = Counter()
         self._originals: dict[int, int] = {}
+        self._slots: list[Placed] = []
         self._next = 1
         self._next_hidden = -1
         self._armed: tuple[Armed, ...] | None = ()
@@ -102,12 +102,22 @@ class BreakpointTable:
             self._marks = frozenset(p.address for p in self._placed if p.type < 2)
         return self._marks
 
+    def _slot(self, placed: Placed) -> int | None:
+        known = self._can.slots_in_order and placed in self._slots
+        return self._slots.index(placed) if known else None
+
     async def add(self, kind: LogicalKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:
         """A new row, armed at once when it has an address. Raises `Refused` and leaves nothing behind."""
         hidden = bool(more.get("hidden"))
         number = self._next_hidden if hidden else self._next
         row = replace(Breakpoint(number, kind, address, length), **more)  # type: ignore[arg-type]  # names are the fields'
-        await self._arm(row)
+        try:
+            await self._arm(row)
+        except Refused:
+            if row.means != "auto" or kind != "execute":
+                raise
+            row.means = "hw"  # an int3 can't be written where no memory is (yet); a debug register doesn't mind
+            await self._arm(row)
         self._rows[number] = row
         if hidden:
             self._next_hidden -= 1
@@ -170,8 +180,7 @@ class BreakpointTable:
         if row.address is None or not row.enabled:
             return None
         if row.kind in ("execute", "catch"):
-            means = row.means if row.means != "auto" else self._auto
-            return Placed(1 if means == "hw" else 0, row.address, 1)
+            return Placed(1 if row.means == "hw" else 0, row.address, 1)
         if row.kind == "read" and not self._can.read_watchpoints:
             raise Refused(
                 "rwatch",
@@ -205,6 +214,8 @@ class BreakpointTable:
         if not self._placed[placed]:
             await self._remember(placed)
             await self._target.insert(*placed)
+            if placed.type:
+                self._slots.append(placed)
         self._placed[placed] += 1
         row.placed, row.armed_as = placed, f"Z{placed.type}"
         self._armed = self._marks = None
@@ -217,5 +228,8 @@ class BreakpointTable:
         if not self._placed[placed]:
             del self._placed[placed]
             self._originals.pop(placed.address, None)
+            if placed in self._slots:
+                self._slots[self._slots.index(placed)] = self._slots[-1]
+                self._slots.pop()
             await self._target.remove(*placed)
         self._armed = self._marks = None

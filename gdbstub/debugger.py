@@ -40,7 +40,9 @@ from gdbstub.x86.evidence import (
     Moment,
     Platform,
     SteppedOver,
+    Unknown,
 )
+from gdbstub.x86.decode import shape
 from gdbstub.x86.lidt import find_lidt
 
 CODE_BYTES = 15
@@ -53,6 +55,8 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
 MOST_SCANNED = 16 << 20
 """Bytes of a loaded image that are searched for LIDT."""
+SAVES_RFLAGS = frozenset(("pushf", "gate"))
+"""Traits of instructions that store RFLAGS, with the TF of a debugger's step in it."""
 SIGINT = 2
 
 
@@ -105,7 +109,7 @@ class Debugger:
         self._hinted = False
         self._listeners: list[Callable[[Notice], None]] = []
         self._reader: StateReader
-        self._table = BreakpointTable(self._remote, self.capabilities, "sw")
+        self._table = BreakpointTable(self._remote, self.capabilities)
         self._catcher = Catcher(self._remote, self._table, watch_gates=False)
         self._platform = Platform()
         self._seen: dict[int, Sight] = {}
@@ -174,7 +178,7 @@ class Debugger:
         remote.pipelined = profile.pipelined
         self.capabilities = replace(profile.capabilities, cpus=tuple(range(max(len(remote.threads), 1))))
         self._reader = StateReader(remote, profile)
-        self._table = BreakpointTable(remote, self.capabilities, profile.catch_by)
+        self._table = BreakpointTable(remote, self.capabilities)
         self._catcher = Catcher(remote, self._table, watch_gates=not self.capabilities.hardware_hides_guest)
         self._platform = _platform(self.backend)
         self._began = time.monotonic()
@@ -504,8 +508,20 @@ class Debugger:
         record = record_of(sight, self._number, action, evidence, time.monotonic() - self._began)
         self._number += 1
         self.records.append(record)
+        if action is Action.STEP and self._profile.steps_by_tf:
+            self._remember_tf(sight)
         self._publish(record)
         return record
+
+    def _remember_tf(self, sight: Sight) -> None:
+        """Keep what this step ran if it may have saved the step's TF in guest memory."""
+        before = sight.before
+        if before is None or isinstance(before.bytes, Unknown) or isinstance(before.rip, Unknown):
+            return
+        what = shape(before.bytes.value, sight.state.mode)
+        if what is not None and not SAVES_RFLAGS.isdisjoint(what.traits):
+            base = 0 if isinstance(before.cs_base, Unknown) else before.cs_base.value
+            self._stepped.append(SteppedOver(base + before.rip.value, what.bytes))
 
     def _is_echo(self, sight: Sight) -> bool:
         """Is this TCG's second report, without progress, of a watchpoint that a step of ours hit?"""

@@ -38,4 +38,7 @@ class Capabilities:
     software_patches_memory: bool = True
     hardware_hides_guest: bool = True
     """Arming a hardware breakpoint switches the guest's own debug registers off (KVM)."""
+    slots_in_order: bool = False
+    """Hardware breakpoint n of those that are set uses DRn, and a removed one's place goes to the last (QEMU's
+    ``kvm_arch_insert_hw_breakpoint`` and ``kvm_arch_remove_hw_breakpoint``)."""
     cpus: tuple[int, ...] = field(default=(0,))

@@ -1,0 +1,113 @@
+"""Measure and print. Contenders take turns, so that a busy machine is unfair to all of them alike."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench import costs
+from tests.bench.contenders import BARE, CONTENDERS, DR6_TRACE, GDB, GDB_PACKETS, Contender, Ran, check_same_guest
+from tests.guests.machine import qemu_version
+
+TIMES_GDB, OF_BARE, HELP_SECONDS, MEGABYTES = 1.7, 0.8, 0.3, 150.0
+
+
+class Options(argparse.Namespace):
+    rounds: int
+    steps: int
+    million: bool
+    speed_only: bool
+
+
+class Rates(NamedTuple):
+    """Rows per second: from the first step to the last row, and with start-up and end."""
+
+    steady: float
+    whole: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description="Pass options as BENCH='--rounds 9'.")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
+    parser.add_argument("--steps", type=int, default=10_000, help="rows that dr6 traces in one turn")
+    parser.add_argument("--million", action="store_true", help="trace a million rows for the memory figure")
+    parser.add_argument("--speed-only", action="store_true", help="only the contest")
+    options = parser.parse_args(namespace=Options())
+    print(f"QEMU {qemu_version()} (TCG), {_gdb_version()}, Python {sys.version.split()[0]}; guest: loop; unix socket")
+    check_same_guest(300)
+    print("dr6 and gdb write the same registers, 300 rows compared")
+    with tempfile.TemporaryDirectory(prefix="dr6-bench-") as directory:
+        output = Path(directory) / "trace.jsonl"
+        reached = _contest(options.rounds, options.steps, output)
+        if not options.speed_only:
+            reached += _costs(options.million, output)
+    return 0 if all(reached) else 1
+
+
+def _gdb_version() -> str:
+    text = subprocess.run(["gdb", "--version"], capture_output=True, text=True, check=True).stdout
+    return f"gdb {text.splitlines()[0].split()[-1]}"
+
+
+def _contest(rounds: int, steps: int, output: Path) -> list[bool]:
+    turns: dict[Contender, list[Ran]] = {contender: [] for contender in CONTENDERS}
+    for number in range(rounds):
+        for contender in CONTENDERS:
+            turns[contender].append(contender.trace(round(steps * contender.share), output))
+        _progress(f"round {number + 1} of {rounds}")
+    print(f"\nFull-state rows per second, written to disk; the median of {rounds} turns, taken in turn")
+    print(f"{'':24}{'steady':>9}{'whole process':>16}{'spread':>10}   rows a turn")
+    rates = {contender: _rates(contender, ran) for contender, ran in turns.items()}
+    dr6 = rates[DR6_TRACE].steady
+    print()
+    return [
+        _judge("dr6 / gdb stepi", dr6 / rates[GDB].steady, TIMES_GDB),
+        _judge("dr6 / bare loop", dr6 / rates[BARE].steady, OF_BARE),
+        _tell("dr6 / gdb raw packets", f"{dr6 / rates[GDB_PACKETS].steady:.2f}"),
+    ]
+
+
+def _rates(contender: Contender, turns: list[Ran]) -> Rates:
+    steady = [turn.rows / turn.steady for turn in turns]
+    whole = [turn.rows / turn.whole for turn in turns]
+    rates = Rates(statistics.median(steady), statistics.median(whole))
+    spread = (max(steady) - min(steady)) / rates.steady
+    print(f"{contender.name:24}{rates.steady:9.0f}{rates.whole:16.0f}{spread:10.0%}   {turns[0].rows}")
+    return rates
+
+
+def _costs(million: bool, output: Path) -> list[bool]:
+    _progress("memory")
+    memory = costs.memory(20_000, costs.MILLION if million else 200_000, output)
+    for rows, peak in ((memory.rows, memory.peak), (memory.longer, memory.longer_peak)):
+        _tell(f"peak memory, {rows} rows", f"{peak / 1e6:.1f} MB")
+    return [
+        _judge("peak memory, 1000000 rows", memory.at_a_million / 1e6, MEGABYTES, unit=" MB", least=False),
+        _judge("dr6 --help", costs.help_seconds(11), HELP_SECONDS, unit=" s", least=False),
+        _tell("explain()", f"{costs.explain_seconds(2_000, 7) * 1e6:.1f} µs a call, 2000 real stops"),
+    ]
+
+
+def _judge(name: str, value: float, target: float, *, unit: str = "", least: bool = True) -> bool:
+    reached = value >= target if least else value <= target
+    word, verdict = "at least" if least else "at most", "reached" if reached else "MISSED"
+    return _tell(name, f"{value:.2f}{unit}   ({word} {target:g}{unit}: {verdict})") and reached
+
+
+def _tell(name: str, text: str) -> bool:
+    print(f"{name:28}{text}")
+    return True
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}\r", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

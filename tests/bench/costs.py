@@ -1,0 +1,63 @@
+"""What is measured without a rival: start-up, memory, one call of `explain`."""
+
+from __future__ import annotations
+
+import statistics
+import timeit
+from pathlib import Path
+from typing import NamedTuple
+
+import trio
+
+from gdbstub.debugger import Debugger
+from gdbstub.record import StopRecord
+from gdbstub.x86.explain import explain
+from tests.bench.contenders import DR6, dr6, run
+from tests.bench.guest import stopped_guest
+
+MILLION = 1_000_000
+
+
+class Memory(NamedTuple):
+    """Peak resident bytes of a trace of ``rows`` rows, and of a ``longer`` one."""
+
+    rows: int
+    peak: int
+    longer: int
+    longer_peak: int
+
+    @property
+    def at_a_million(self) -> float:
+        """On the straight line through both."""
+        return self.peak + (self.longer_peak - self.peak) / (self.longer - self.rows) * (MILLION - self.rows)
+
+
+def memory(rows: int, longer: int, output: Path) -> Memory:
+    return Memory(rows, dr6(rows, output).peak, longer, dr6(longer, output).peak)
+
+
+def help_seconds(times: int) -> float:
+    """The median wall time of ``dr6 --help``, once the files are in the page cache."""
+    return statistics.median(run((*DR6, "--help")).seconds for _ in range(times))
+
+
+def explain_seconds(steps: int, rounds: int) -> float:
+    """One call of `explain`, with the evidence of ``steps`` real stops; the best of ``rounds``."""
+    records: list[StopRecord] = []
+    with stopped_guest() as path:
+        trio.run(_step, path, steps, records)
+    evidences = [record.evidence for record in records]
+
+    def explain_all() -> None:
+        for evidence in evidences:
+            explain(evidence)
+
+    return min(timeit.repeat(explain_all, number=1, repeat=rounds)) / steps
+
+
+async def _step(path: Path, steps: int, records: list[StopRecord]) -> None:
+    stream = await trio.open_unix_socket(str(path))
+    debugger = Debugger(stream, "bench")
+    await debugger.attach()
+    await debugger.run_steps(steps, records.append)
+    await debugger.detach(resume=False)
