@@ -1,4 +1,4 @@
-"""``dr6 attach``, ``launch`` and ``demo``: the screen, or commands in order as gdb's ``-batch`` does."""
+"""``dr6 attach`` and ``dr6 launch``: the screen, or commands in order as gdb's ``-batch`` does."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from frontend.commands import Quit, execute, run_lines
+from frontend.commands import Quit, run_lines
 from frontend.connect import Connection, Launch, open_session
 from frontend.console import Console
-from frontend.failures import DONE, INTERRUPTED, USAGE
+from frontend.failures import INTERRUPTED, USAGE
 from frontend.guarded import guarded
 from frontend.interrupts import Interrupts
 from frontend.session import Session
 from frontend.text_record import describe
 from gdbstub.record import StopRecord
-
-DEMO_COMMANDS = ("catch db,bp,ud,gp,pf,df", "continue")
-"""Before the first stop, and again and again."""
 
 
 def script(options: argparse.Namespace) -> tuple[str, ...]:
@@ -39,7 +36,7 @@ async def batch(connection: Connection, lines: Iterable[str], strict: bool, inte
 
 async def run_script(session: Session, lines: Iterable[str], strict: bool, interrupts: Interrupts) -> int:
     """Run ``lines``, results to standard output, messages to standard error; the exit code."""
-    _speak(session, interrupts)
+    speak(session, interrupts)
     try:
         code = await run_lines(session, _until_interrupted(lines, interrupts), complain, strict=strict)
     except Quit as end:
@@ -54,27 +51,15 @@ def _until_interrupted(lines: Iterable[str], interrupts: Interrupts) -> Iterator
         yield line
 
 
-async def demo(connection: Connection, interrupts: Interrupts) -> int:
-    """Catch all that the demo guest raises, print each explained stop; the exit code."""
-    async with open_session(connection) as session:
-        _speak(session, interrupts)
-        session.show_stop = lambda record: _print_stop(session, record)
-        for line in DEMO_COMMANDS[:-1]:
-            await execute(session, line)
-        while not interrupts.seen:
-            await execute(session, DEMO_COMMANDS[-1])
-            if session.debugger.ended:
-                return DONE
-    return INTERRUPTED
-
-
-def _print_stop(session: Session, record: StopRecord) -> None:
+def print_stop(session: Session, record: StopRecord) -> None:
+    """A stop as text to standard output, an empty line behind it."""
     for line in describe(record, session.symbols):
         print(line)
     print(flush=True)
 
 
-def _speak(session: Session, interrupts: Interrupts) -> None:
+def speak(session: Session, interrupts: Interrupts) -> None:
+    """Results to standard output, messages and the guest's console to standard error; Ctrl-C interrupts."""
     interrupts.on_first = session.interrupt
     session.out = lambda text: print(text, flush=True)
     session.say = lambda text: print(text, file=sys.stderr)

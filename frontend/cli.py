@@ -222,14 +222,15 @@ def run_attach(options: argparse.Namespace, words: tuple[str, ...]) -> int:
 
 
 def run_demo(options: argparse.Namespace, words: tuple[str, ...]) -> int:
-    from frontend.attach_command import DEMO_COMMANDS, demo, has_screen, screen
+    from frontend.attach_command import has_screen, screen
+    from frontend.demo_command import STARTUP, demo
     from frontend.demo_guest import DEMO_IMAGE
     from frontend.guarded import run_headless
 
     options.image = str(DEMO_IMAGE)
     connection = _connection(options, words)
     if has_screen() and not options.batch:
-        return screen(connection, DEMO_COMMANDS)
+        return screen(connection, STARTUP)
     return run_headless(lambda interrupts: demo(connection, interrupts))
 
 

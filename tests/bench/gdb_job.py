@@ -67,7 +67,7 @@ def main() -> None:
     gdb.execute(f"target remote {os.environ['BENCH_SOCKET']}", False, True)
     step = WAYS[os.environ["BENCH_WAY"]]()
     seconds = trace(int(os.environ["BENCH_STEPS"]), os.environ["BENCH_OUTPUT"], step)
-    gdb.execute("kill", False, True)
+    gdb.execute("disconnect", False, True)
     print("seconds", seconds)
 
 

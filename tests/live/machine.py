@@ -1,0 +1,85 @@
+"""A QEMU behind a unix socket, and dr6 as its users run it: a process, its output and its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from tests.guests.machine import QEMU
+
+SECONDS = 60.0
+"""How long anything here may take on a machine that is busy with something else."""
+
+
+class Machine(NamedTuple):
+    """A QEMU that waits at reset for a client of its stub."""
+
+    process: subprocess.Popen[bytes]
+    path: Path
+
+    @property
+    def target(self) -> str:
+        return f"unix:{self.path}"
+
+
+@contextlib.contextmanager
+def machine(directory: Path, image: Path, *arguments: str) -> Iterator[Machine]:
+    """QEMU with ``image``. It takes the listening socket over, so nobody waits for it to appear."""
+    path = directory / "stub"
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        passed = listener.fileno()
+        wires = ("-chardev", f"socket,id=stub,fd={passed},server=on,wait=off", "-gdb", "chardev:stub")
+        command = [*QEMU, "-S", *arguments, "-kernel", str(image), *wires]
+        process = subprocess.Popen(command, pass_fds=(passed,), stdin=subprocess.DEVNULL)
+    try:
+        yield Machine(process, path)
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def environment(**more: str) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if name not in ("CLICOLOR_FORCE", "NO_COLOR")}
+    return plain | {"TERM": "dumb", "PYTHONWARNINGS": "error"} | more
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "frontend", *words]
+
+
+def start(*words: str, out: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """dr6, running; its standard input is empty."""
+    return subprocess.Popen(
+        command(*words), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, env=environment()
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> Ran:
+    """Its end; a process that doesn't come to it is a failure."""
+    try:
+        out, err = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+    return Ran(process.returncode, (out or b"").decode(), err.decode())
+
+
+def dr6(*words: str) -> Ran:
+    """dr6 from start to end. A traceback is a failure whatever the exit code."""
+    ran = finish(start(*words))
+    assert "Traceback" not in ran.err
+    return ran
