@@ -43,12 +43,13 @@ def silent_events(session: Session) -> list[DemoEvent]:
     """The events of the list that no caught frame belongs to."""
     frames = [record.event.frame for record in session.debugger.records if record.event is not None]
     saved = {frame.rip for frame in frames if frame is not None}
-    places = {event.name: {session.symbols.lookup(name) for name in _own(event)} | {None} for event in DEMO_EVENTS}
+    places = {event.name: {session.symbols.lookup(name) for name in _own(event)} for event in DEMO_EVENTS}
     return [event for event in DEMO_EVENTS if saved.isdisjoint(places[event.name])]
 
 
 def _own(event: DemoEvent) -> set[str]:
-    return {event.instruction + suffix for suffix in ("", "_next", "_after", "_target")}
+    around = {event.instruction + suffix for suffix in ("", "_next", "_after", "_target")}
+    return around | {raised.rip for raised in event.raised}
 
 
 def _why(session: Session, event: DemoEvent) -> str:
