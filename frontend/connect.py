@@ -88,6 +88,7 @@ async def open_session(
             break_in=endpoint.interrupt,
             pace=_noted(pace, recorder),
             last_words=endpoint.last_words,
+            send_nowait=None if recorder is not None else endpoint.send_nowait,
         )
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)

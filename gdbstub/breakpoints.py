@@ -162,7 +162,11 @@ class BreakpointTable:
         for placed in lifted:
             await self._target.insert(*placed)
 
-    def unpatch(self, address: int, data: bytes) -> bytes:
+    async def read_memory(self, address: int, length: int) -> bytes:
+        """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""
+        return self.unpatched(address, await self._target.read_memory(address, length))
+
+    def unpatched(self, address: int, data: bytes) -> bytes:
         """``data`` read at ``address`` with the guest's own bytes where our int3s stand."""
         inside = [(a - address, byte) for a, byte in self._originals.items() if 0 <= a - address < len(data)]
         if not inside:

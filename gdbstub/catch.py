@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from gdbstub.backends.hmp import EFER_LMA, code_mode
 from gdbstub.breakpoints import Breakpoint, BreakpointTable
-from gdbstub.client import RemoteTarget
 from gdbstub.errors import GdbError, Refused
 from gdbstub.record import CaughtEvent, CpuState
 from gdbstub.x86.evidence import CodeBytes, Frame, Mode
@@ -52,8 +51,7 @@ class InterruptTable(NamedTuple):
 class Catcher:
     """The caught vectors, their gates and their handlers."""
 
-    def __init__(self, target: RemoteTarget, breakpoints: BreakpointTable, *, watch_gates: bool) -> None:
-        self._target = target
+    def __init__(self, breakpoints: BreakpointTable, *, watch_gates: bool) -> None:
         self._breakpoints = breakpoints
         self._watch_gates = watch_gates
         self._table: InterruptTable | None = None
@@ -144,7 +142,7 @@ class Catcher:
         if address is None:
             return None
         try:
-            gate = parse_gate(await self._target.read_memory(address, GATE_SIZES[kind]), kind)
+            gate = parse_gate(await self._breakpoints.read_memory(address, GATE_SIZES[kind]), kind)
         except Refused:
             return None
         if gate is None or not gate.present or gate.type == TASK_GATE:
@@ -171,7 +169,7 @@ class Catcher:
             return selector << 4, 16
         table = tables.ldt.base if selector & 4 else tables.gdt[0]
         try:
-            entry = await self._target.read_memory(table + (selector & ~7), 8)
+            entry = await self._breakpoints.read_memory(table + (selector & ~7), 8)
         except Refused:
             return None
         mode = code_mode(int.from_bytes(entry[4:8], "little"), efer)
@@ -200,7 +198,7 @@ class Catcher:
             ss = state.segments["ss"]
             stack = ss.base + (stack & (0xFFFF_FFFF if ss.attributes & 1 << 22 else 0xFFFF))
         try:
-            data = await self._target.read_memory(stack, STACK_BYTES)
+            data = await self._breakpoints.read_memory(stack, STACK_BYTES)
         except Refused:
             return None
         has_error_code = vector(number).has_error_code and gate is not None and gate.type is not None
@@ -212,7 +210,7 @@ class Catcher:
         for first in (start, address & ~0xFFF if address & 0xFFF < CODE_BEFORE else address):
             for length in (address - first + CODE_AFTER, (address | 0xFFF) + 1 - first):
                 try:
-                    return (CodeBytes(first, await self._target.read_memory(first, length)),)
+                    return (CodeBytes(first, await self._breakpoints.read_memory(first, length)),)
                 except Refused:
                     continue
         return ()

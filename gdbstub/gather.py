@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gdbstub.backends import MonitorRegisters, Profile, parse_info_registers
-from gdbstub.client import RemoteTarget, Token
+from gdbstub.client import RemoteTarget
+from gdbstub.conversation import Token
 from gdbstub.errors import Refused, RemoteProtocolError
 from gdbstub.record import CpuState, DebugState
 from gdbstub.x86.evidence import ABSENT, Fact, Known, Mode, Moment, Unknown

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from gdbstub.breakpoints import BreakpointTable
 from gdbstub.protocol.stops import ConsoleOutput, FileRequest, Stop, Stopped, Watch
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
+from gdbstub.x86.decode import shape
 from gdbstub.x86.evidence import (
     NOTHING_KNOWN,
     Action,
@@ -129,3 +130,19 @@ def hits(table: BreakpointTable, sight: Sight) -> list[int]:
         if met:
             found.append(row.number)
     return found
+
+
+SAVES_RFLAGS = frozenset(("pushf", "gate"))
+"""Traits of instructions that store RFLAGS, with the TF of a debugger's step in it."""
+
+
+def leaked_tf(sight: Sight) -> SteppedOver | None:
+    """What this step ran, if it may have saved the step's own TF in guest memory."""
+    before = sight.before
+    if before is None or isinstance(before.bytes, Unknown) or isinstance(before.rip, Unknown):
+        return None
+    what = shape(before.bytes.value, sight.state.mode)
+    if what is None or SAVES_RFLAGS.isdisjoint(what.traits):
+        return None
+    base = 0 if isinstance(before.cs_base, Unknown) else before.cs_base.value
+    return SteppedOver(base + before.rip.value, what.bytes)

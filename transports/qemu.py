@@ -26,6 +26,7 @@ from transports.drain import Drain
 from transports.endpoint import Endpoint
 from transports.errors import CannotOpen
 from transports.process import Process, first_complaint, spawn
+from transports.sockets import sender
 
 QEMU = "qemu-system-x86_64"
 KVM = "/dev/kvm"
@@ -80,7 +81,13 @@ async def launch_qemu(
             argv = (program, *settings, *wires, *boot_arguments(image), *extra)
             process = spawn("QEMU", argv, pass_fds=(gdb_fd, console_fd, qmp_fd))
         output = Drain(_stream(console))
-        endpoint = Endpoint(ProgramStream(process, _stream(gdb)), f"launch:{image}", last_words=process.last_words)
+        stub = _stream(gdb)
+        endpoint = Endpoint(
+            ProgramStream(process, stub),
+            f"launch:{image}",
+            last_words=process.last_words,
+            send_nowait=sender(stub),
+        )
         try:
             version = await _ready(process, qmp, seconds)
             yield LaunchedQemu(endpoint, process, output, argv, version)

@@ -2,6 +2,6 @@
 
 from gdbstub.backends.hmp import MonitorRegisters, parse_info_registers
 from gdbstub.backends.profiles import PROFILES, Profile
-from gdbstub.backends.qemu import identify
+from gdbstub.backends.qemu import find_loaded_lidt, identify
 
-__all__ = ["PROFILES", "MonitorRegisters", "Profile", "identify", "parse_info_registers"]
+__all__ = ["PROFILES", "MonitorRegisters", "Profile", "find_loaded_lidt", "identify", "parse_info_registers"]

@@ -54,9 +54,7 @@ _KVM = Profile(
     steps_by_tf=True,
     repeats_watches=False,
     catch_by="sw",
-    capabilities=Capabilities(
-        monitor=True, read_watchpoints=False, debug_registers=True, slots_in_order=True
-    ),
+    capabilities=Capabilities(monitor=True, read_watchpoints=False, debug_registers=True, slots_in_order=True),
 )
 _GENERIC = Profile(
     name="generic",

@@ -81,5 +81,5 @@ def finish(process: subprocess.Popen[bytes]) -> Ran:
 def dr6(*words: str) -> Ran:
     """dr6 from start to end. A traceback is a failure whatever the exit code."""
     ran = finish(start(*words))
-    assert "Traceback" not in ran.err
+    assert "Traceback" not in ran.err, ran.err
     return ran

@@ -1,0 +1,290 @@
+"""Questions to a stub and their answers, over a stream: one caller at a time.
+
+Who waits for an answer reads the stream; nobody else does, so a trace costs no task switch. Requests are queued by
+``ask…`` and leave in one write when something is awaited; answers come in order. `interrupt` alone may be called
+while another task waits. Every wait has a deadline except that for a running guest. When one passes, the link is
+brought back in step with ``qC``, and breakpoints stay where they are (``?`` would wipe QEMU's).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import NewType, TypedDict
+
+import trio
+from trio.abc import Stream
+
+from gdbstub.errors import (
+    LocalProtocolError,
+    NoReply,
+    Refused,
+    RemoteProtocolError,
+    TransportError,
+    Unsupported,
+)
+from gdbstub.protocol import messages
+from gdbstub.protocol.events import (
+    BadFrame,
+    Event,
+    FileCall,
+    GuestOutput,
+    Lost,
+    Reply,
+    StopReply,
+    UnsolicitedStop,
+)
+from gdbstub.protocol.fields import shown
+from gdbstub.protocol.link import Expect, Link
+from gdbstub.protocol.states import Role
+from gdbstub.protocol.stops import Stop
+
+Token = NewType("Token", int)
+
+READ_SIZE = 65536
+DEADLINE = 10.0
+"""Seconds that a stub may take for an answer; a loaded machine's QEMU takes milliseconds."""
+GREETING_DEADLINE = 5.0
+FIRST_BYTES = 64
+
+
+class Wiring(TypedDict, total=False):
+    """What a `Conversation` is given beside its stream."""
+
+    send_nowait: Callable[[bytes], int] | None
+    deadline: float
+    on_output: Callable[[bytes], None]
+    on_lost: Callable[[str], None]
+    break_in: Callable[[], Awaitable[None]] | None
+    last_words: Callable[[], Awaitable[str]] | None
+
+
+class Conversation:
+    """The wire side of one stub. Raises `TransportError`, `RemoteProtocolError` and `Refused` only."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        send_nowait: Callable[[bytes], int] | None = None,
+        deadline: float = DEADLINE,
+        on_output: Callable[[bytes], None] = lambda text: None,
+        on_lost: Callable[[str], None] = lambda why: None,
+        break_in: Callable[[], Awaitable[None]] | None = None,
+        last_words: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        """``send_nowait`` writes what the stream takes at once and says how much that was; ``stream`` gets the rest.
+        ``break_in`` stops a running guest where 0x03 does not. ``last_words`` tells how the program behind died."""
+        self._stream = stream
+        self._send_nowait = send_nowait
+        self._link = Link(Role.CLIENT)
+        self._answers: dict[int, Event] = {}
+        self._unwanted: set[int] = set()
+        self._deadline = deadline
+        self._on_output = on_output
+        self._on_lost = on_lost
+        self._break_in = break_in
+        self._last_words = last_words
+        self.heard = b""
+        """The first bytes that ever came."""
+        self.greeted = False
+        """Is the handshake behind us? Before it, a missing answer is the end."""
+        self._lost: str | None = None
+        self._broken = ""
+        self._sending = False
+        self._mourned = False
+        self.strays: list[str] = []
+        """Stop replies and frames that answered nothing of ours, oldest first; for messages and tests."""
+
+    # -- words on the wire ----------------------------------------------------------------------------------
+
+    @property
+    def pipelined(self) -> bool:
+        """May several requests be under way? Set it for a stub that is known to keep them apart (QEMU)."""
+        return self._link.pipelined
+
+    @pipelined.setter
+    def pipelined(self, value: bool) -> None:
+        self._link.pipelined = value
+
+    @property
+    def running(self) -> bool:
+        return self._link.running
+
+    @property
+    def lost(self) -> str | None:
+        """Why there is no stub any more, or None."""
+        return self._lost
+
+    def ask(self, payload: bytes, expects: Expect = Expect.REPLY) -> Token:
+        """Queue a request for the next write. On a stub that isn't pipelined, `flush_one` must come between."""
+        if self._lost is not None:
+            raise TransportError(self._lost)
+        return Token(self._link.send(payload, expects))
+
+    def ask_monitor(self, command: str) -> Token:
+        return self.ask(messages.monitor(command), Expect.MONITOR)
+
+    async def data(self, token: Token, name: str) -> bytes:
+        """The answer to ``token`` as hex digits. Raises `Unsupported` for an empty one, `Refused` for an error."""
+        return accepted(await self._reply(token, name), name).payload
+
+    async def text(self, token: Token, name: str) -> str:
+        """A monitor command's output, line ends as ``\\n``."""
+        reply = accepted(await self._reply(token, name), name)
+        return (reply.output or b"").decode("utf-8", "replace").replace("\r\n", "\n")
+
+    async def request(self, payload: bytes, name: str = "") -> bytes:
+        """Ask and wait. Raises `Unsupported` for an empty answer, `Refused` for an error."""
+        return await self.data(self.ask(payload), name or shown(payload))
+
+    async def stop(self, token: Token) -> Stop:
+        """How the guest stopped after the resume ``token``; waits as long as it runs. May be cancelled and called
+        again."""
+        event = await self._event(token, "resume", math.inf)
+        if isinstance(event, StopReply):
+            return event.stop
+        if isinstance(event, Reply):
+            accepted(event, "the resume")
+            raise RemoteProtocolError(f"The stub answered {shown(event.payload)} to a resume.")
+        raise RemoteProtocolError("The stub's stop reply was damaged on the way.")
+
+    async def flush(self) -> None:
+        """Write what is queued. Where another task is writing already, it writes this too."""
+        if self._sending or self._lost is not None:
+            return
+        self._sending = True
+        try:
+            while data := self._link.data_to_send():
+                sent = self._send_nowait(data) if self._send_nowait is not None else 0
+                if sent < len(data):
+                    await self._stream.send_all(data[sent:])
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._broken = str(error)
+            await self._fail("The stub closed the connection.")
+        finally:
+            self._sending = False
+
+    async def interrupt(self) -> None:
+        """Ask a running guest to stop (0x03, or the transport's own way). No-op when it doesn't run."""
+        if not self._link.running or self._lost is not None:
+            return
+        if self._break_in is not None:
+            await self._break_in()
+            return
+        try:
+            self._link.interrupt()
+        except LocalProtocolError:
+            return  # one is on its way already
+        await self.flush()
+
+    async def watch_idle(self) -> None:
+        """Read while nobody asks anything: notices that the stub goes away. Cancel before the next request."""
+        while self._lost is None:
+            await self._receive()
+
+    async def aclose(self) -> None:
+        await trio.aclose_forcefully(self._stream)
+
+    async def _reply(self, token: Token, name: str) -> Reply:
+        event = await self._event(token, name, self._deadline if self.greeted else GREETING_DEADLINE)
+        if isinstance(event, Reply):
+            return event
+        reason = event.reason if isinstance(event, BadFrame) else "it sent a stop reply"
+        raise RemoteProtocolError(f"The stub's answer to {name} was damaged: {reason}.")
+
+    async def _event(self, token: Token, name: str, seconds: float) -> Event:
+        await self.flush()
+        answers = self._answers
+        if token not in answers:
+            if seconds == math.inf:
+                await self._read_until(token)
+            else:
+                with trio.move_on_after(seconds) as scope:
+                    await self._read_until(token)
+                if scope.cancelled_caught:
+                    await self._recover(name, seconds)
+        return answers.pop(token)
+
+    async def _read_until(self, token: Token) -> None:
+        while token not in self._answers:
+            if self._lost is not None:
+                raise TransportError(await self._obituary())
+            await self._receive()
+
+    async def _receive(self) -> None:
+        try:
+            data = await self._stream.receive_some(READ_SIZE)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            data = b""
+            self._broken = str(error)
+        if len(self.heard) < FIRST_BYTES:
+            self.heard += bytes(data[: FIRST_BYTES - len(self.heard)])
+        for event in self._link.receive(bytes(data)):
+            if isinstance(event, Reply | StopReply):
+                if event.token in self._unwanted:
+                    self._unwanted.discard(event.token)
+                else:
+                    self._answers[event.token] = event
+            else:
+                self._take(event)
+        if not self._link.pipelined:
+            await self.flush()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case BadFrame(token=int() as token):
+                self._answers[token] = event
+            case BadFrame(reason=reason):
+                self.strays.append(reason)
+            case GuestOutput(text=text):
+                self._on_output(text)
+            case UnsolicitedStop(raw=raw):
+                self.strays.append(raw.decode("latin-1"))
+            case FileCall():
+                self._link.send_file_reply(b"F-1,26")  # ENOSYS: gdb manual, "The F Reply Packet"
+            case Lost(reason=reason):
+                self._lost = reason
+            case _:
+                pass
+        del self.strays[:-100]
+
+    async def _recover(self, name: str, seconds: float) -> None:
+        """The deadline passed: stop the guest if it runs, get back in step, and say so. Always raises."""
+        if not self.greeted:
+            await self._fail(f"It did not answer {name} within {seconds:g} seconds.")
+        token = None
+        with trio.move_on_after(self._deadline, shield=True):
+            if self._link.running:
+                self._link.interrupt()
+            token = Token(self._link.resynchronise())
+            await self.flush()
+            await self._read_until(token)
+        if token is None or self._answers.pop(token, None) is None:
+            await self._fail(f"The stub does not answer any more (last asked: {name}).")
+        raise NoReply(f"The stub did not answer {name} within {seconds:g} seconds; breakpoints stay as they are.")
+
+    async def _fail(self, why: str) -> None:
+        self._lost = self._lost or why
+        raise TransportError(await self._obituary())
+
+    async def _obituary(self) -> str:
+        """Why there is no stub any more, in the words of whoever knows most."""
+        if not self._mourned:
+            self._mourned = True
+            words = await self._last_words() if self._last_words is not None else ""
+            self._lost = words or self._broken or self._lost or "The stub closed the connection."
+            self._on_lost(self._lost)
+        return self._lost or ""
+
+    # -- handshake ------------------------------------------------------------------------------------------
+
+
+def accepted(reply: Reply, name: str) -> Reply:
+    """``reply`` unless it is a refusal."""
+    payload = reply.payload
+    if not payload and not reply.output:
+        raise Unsupported(name)
+    if payload[:1] == b"E" and (len(payload) == 3 or payload[1:2] == b"."):
+        raise Refused(name, payload[1:].decode("latin-1"))
+    return reply

@@ -1,0 +1,181 @@
+"""Looking at a stopped guest: what is read at one stop, in which order, and what was last seen of each vCPU.
+
+The order: ``g`` and the monitor's registers in one write; RIP tells whether anything of ours stands there; then the
+bytes at RIP, with the next step behind them in the same write where the run may go ahead; the rest is parsed while
+the stub is at work again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gdbstub.breakpoints import BreakpointTable
+from gdbstub.catch import CR0_PE, Catcher
+from gdbstub.client import RemoteTarget
+from gdbstub.conversation import Token
+from gdbstub.errors import Refused
+from gdbstub.gather import Asked, StateReader, moment
+from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.record import CpuState
+from gdbstub.sight import GONE, Sight
+from gdbstub.x86.evidence import NOTHING_KNOWN, Frame
+
+CODE_BYTES = 15
+"""The longest x86 instruction: SDM vol. 2A 2.3.11."""
+PAGE = 0x1000
+
+
+class Arrival(NamedTuple):
+    """A stop of which the registers are known and the rest is on its way. ``pc`` is None where the linear address
+    needs the segment bases that are still to come."""
+
+    stop: Stopped
+    asked: Asked
+    registers: dict[str, int]
+    pc: int | None
+
+
+class Observer:
+    """Reads stops. ``cpu`` is the vCPU that is selected: the one that stopped last, or that the user chose."""
+
+    def __init__(
+        self,
+        remote: RemoteTarget,
+        reader: StateReader,
+        table: BreakpointTable,
+        catcher: Catcher,
+    ) -> None:
+        self._remote = remote
+        self._reader = reader
+        self._table = table
+        self._catcher = catcher
+        self._seen: dict[int, Sight] = {}
+        self._last_frames: dict[int, Frame | None] = {}
+        self.cpu = 0
+        self.stale = False
+        """Did the user change something since the stop was read?"""
+
+    @property
+    def seen(self) -> Sight | None:
+        """What was last seen of the selected vCPU."""
+        return self._seen.get(self.cpu)
+
+    async def see(self, stop: Stop) -> Sight:
+        """Everything of a stop, with the next resume not yet decided."""
+        if not isinstance(stop, Stopped):
+            return self._gone(stop)
+        return await self.look(await self.arrive(stop))
+
+    def _gone(self, stop: Stop) -> Sight:
+        seen = self.seen
+        return Sight(stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._table.armed)
+
+    async def arrive(self, stop: Stopped) -> Arrival:
+        """The registers of the vCPU that stopped."""
+        cpu = self._remote.cpu_of(stop.thread)
+        self.cpu = self.cpu if cpu is None else cpu
+        asked = await self._reader.ask(self.cpu)
+        registers = await self._reader.registers(asked)
+        seen = self.seen
+        if seen is None:
+            return Arrival(stop, asked, registers, None)
+        if self._catcher.is_stale(seen.state):
+            await self._catcher.refresh(seen.state)
+        return Arrival(stop, asked, registers, _predicted_pc(registers, seen.state))
+
+    def may_go_ahead(self, arrival: Arrival) -> bool:
+        """Is this a step like any other, with nothing of ours at its RIP?"""
+        pc = arrival.pc
+        return (
+            pc is not None
+            and not arrival.stop.reasons
+            and self._remote.pipelined
+            and pc not in self._table.marks
+            and pc % PAGE <= PAGE - CODE_BYTES
+        )
+
+    def step_ahead(self, arrival: Arrival) -> tuple[Token, Token]:
+        """Queue the bytes at RIP and the next step behind them; the tokens of both. For `look`."""
+        assert arrival.pc is not None
+        return self._remote.ask_memory(arrival.pc, CODE_BYTES), self._remote.ask_resume(step=self.cpu)
+
+    async def look(self, arrival: Arrival, ahead: Token | None = None) -> Sight:
+        """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already."""
+        state = await self._reader.state(arrival.asked, arrival.registers)
+        if ahead is None:
+            code = await self.code(state.pc)
+        else:
+            code = await self._asked_code(ahead, state.pc) if state.pc == arrival.pc else b""
+        before = self.seen
+        self.stale = False
+        sight = Sight(
+            arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
+        )
+        if ahead is None:
+            sight = await self._catch(sight, before)
+        self._seen[self.cpu] = sight
+        return sight
+
+    async def _asked_code(self, token: Token, address: int) -> bytes:
+        try:
+            return self._table.unpatched(address, await self._remote.memory(token))
+        except Refused:
+            return b""
+
+    async def _catch(self, sight: Sight, before: Sight | None) -> Sight:
+        """Find the event, if RIP is at a caught handler; look at the IDT again if the guest changed it."""
+        state = sight.state
+        if self._catcher.is_stale(state):
+            await self._catcher.refresh(state)
+        vector = self._catcher.handlers.get(state.pc)
+        if vector is None:
+            return sight
+        if before is not None and before.event is not None and before.state.registers == state.registers:
+            return sight  # no progress: TCG reports a handler that a step reached once more
+        event, frame_mode, windows = await self._catcher.event(vector, state)
+        last = self._last_frames.get(state.cpu)
+        self._last_frames[state.cpu] = event.frame
+        return sight._replace(event=event, windows=windows, frame_mode=frame_mode, last_frame=last)
+
+    async def code(self, pc: int) -> bytes:
+        """The bytes at ``pc``, fewer before a page that can't be read."""
+        for length in (CODE_BYTES, PAGE - pc % PAGE):
+            if length <= CODE_BYTES:
+                try:
+                    return await self._table.read_memory(pc, length)
+                except Refused:
+                    continue
+        return b""
+
+    async def state(self, cpu: int) -> CpuState:
+        """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed."""
+        seen = self._seen.get(cpu)
+        if seen is not None and cpu == self.cpu and not self.stale:
+            return seen.state
+        state = await self.read_again(cpu)
+        await self._remote.select(self.cpu)
+        return state
+
+    async def read_again(self, cpu: int) -> CpuState:
+        """Read a vCPU without a new stop: after the user changed something, or chose another vCPU."""
+        self._remote.thread(cpu)
+        asked = await self._reader.ask(cpu)
+        state = await self._reader.state(asked, await self._reader.registers(asked))
+        code = await self.code(state.pc)
+        seen = self._seen.get(cpu) or next(iter(self._seen.values()))
+        self._seen[cpu] = Sight(seen.stop, state, code, moment(state, code), None, seen.event)
+        self.stale = self.stale and cpu != self.cpu
+        return state
+
+
+def _predicted_pc(registers: dict[str, int], seen: CpuState) -> int | None:
+    """The linear RIP before the segment bases are read, unless CS was loaded since: a load that leaves the selector
+    as it was is not noticed here, except after reset, where base and selector don't fit (SDM vol. 3A 9.1.4)."""
+    if registers.get("cs") != seen.registers.get("cs"):
+        return None
+    if seen.mode == 64 or seen.segments is None:
+        return registers["rip"]
+    cs = seen.segments["cs"]
+    if not seen.registers.get("cr0", 1) & CR0_PE and cs.base != cs.selector << 4:
+        return None
+    return (cs.base + registers["rip"]) & 0xFFFF_FFFF

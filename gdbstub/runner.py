@@ -1,0 +1,222 @@
+"""Making the guest go, and waiting for it: steps, continues, and the stops in between that are for dr6 alone.
+
+No stub continues from a breakpoint's address without reporting it again, so a continue begins with a step there.
+While a guest runs with caught vectors it is stopped unseen: at LIDT instructions, when it writes a caught gate, and
+from time to time to look at IDTR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import trio
+
+from gdbstub.backends import Profile
+from gdbstub.breakpoints import BreakpointTable, Placed
+from gdbstub.catch import Catcher
+from gdbstub.client import RemoteTarget
+from gdbstub.conversation import Token
+from gdbstub.errors import GdbError, TransportError
+from gdbstub.observer import Observer
+from gdbstub.protocol.stops import Stop, Stopped, Watch
+from gdbstub.sight import Sight, hits
+
+Pace = Callable[[float], Awaitable[None]]
+
+STEP_GRACE = 0.1
+"""Seconds that a step under way may still take after an interrupt was asked for."""
+STEP_SECONDS = 3.0
+"""A step that takes longer waits for an interrupt in HLT: the guest is stopped, and the run of steps ends."""
+FIRST_LOOK, LAST_LOOK = 0.02, 1.0
+"""Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
+SIGINT = 2
+
+
+class Runner:
+    """Resumes and waits. ``pace`` waits until the next look is due; ``say`` takes messages for the user."""
+
+    def __init__(
+        self,
+        remote: RemoteTarget,
+        profile: Profile,
+        observer: Observer,
+        table: BreakpointTable,
+        catcher: Catcher,
+        pace: Pace,
+        say: Callable[[str], None],
+    ) -> None:
+        self._remote = remote
+        self._profile = profile
+        self._observer = observer
+        self._table = table
+        self._catcher = catcher
+        self._pace = pace
+        self._say = say
+        self._resuming: Token | None = None
+        self._stepping = False
+        self._look_seconds = FIRST_LOOK
+        self._looked = False
+        self._echo: dict[str, int] | None = None
+        self.interrupted = False
+        """Was the last run asked to stop?"""
+
+    def begin(self, *, stepping: bool) -> None:
+        """A new run of the user's."""
+        self.interrupted = False
+        self._stepping = stepping
+
+    def look_soon(self) -> None:
+        """A vector was caught anew: the first look at IDTR is soon."""
+        self._look_seconds = FIRST_LOOK
+
+    async def interrupt(self) -> None:
+        """Make the run end; may be called from another task. No-op when stopped.
+
+        A step is given a moment to end by itself, so that it is not broken off before its instruction has run.
+        """
+        self.interrupted = True
+        token = self._resuming
+        if self._stepping:
+            await trio.sleep(STEP_GRACE)
+        if token == self._resuming:
+            await self._remote.interrupt()
+
+    async def halt(self) -> Stop | None:
+        """Stop a guest whose run was given up half-way (a cancelled task); None when it does not run."""
+        if not self._remote.running or self._resuming is None:
+            return None
+        await self._remote.interrupt()
+        return await self._remote.stop(self._resuming)
+
+    # -- steps ------------------------------------------------------------------------------------------------
+
+    async def step(self) -> Stop:
+        """One step, with our breakpoint at RIP out of the way where the stub would only report it again."""
+        seen = self._observer.seen
+        lifted: tuple[Placed, ...] = ()
+        if not self._profile.steps_off_breakpoints and seen is not None:
+            lifted = await self._table.lift(seen.state.pc)
+        await self._resume(self._observer.cpu)
+        stop = await self.await_step()
+        if lifted and isinstance(stop, Stopped):
+            await self._table.put_back(lifted)
+        return stop
+
+    def went_ahead(self, token: Token) -> None:
+        """The observer has sent the next step already; `await_step` waits for it."""
+        self._resuming = token
+
+    async def await_step(self) -> Stop:
+        """The stop behind the step that is under way; one that hangs is broken off."""
+        token = self._pending
+        with trio.move_on_after(STEP_SECONDS):
+            return await self._remote.stop(token)
+        self._say(
+            f"The step did not end within {STEP_SECONDS:g} seconds (HLT waits for an interrupt?); it was broken off."
+        )
+        await self._remote.interrupt()
+        return await self._remote.stop(token)
+
+    # -- continues --------------------------------------------------------------------------------------------
+
+    async def run(self) -> Sight:
+        """Continue to the next stop that is not dr6's own affair."""
+        while True:
+            stepped = await self._step_off()
+            sight, ours = stepped or await self._continue()
+            if ours and not self.interrupted and not hits(self._table, sight):
+                continue
+            if not stepped and self._is_echo(sight):
+                continue
+            if self._is_lidt(sight):
+                sight = await self._observer.see(await self.step())
+                if isinstance(sight.stop, Stopped):
+                    continue
+            return sight
+
+    async def _resume(self, step: int | None) -> None:
+        """Go; whatever the user changed since the stop is read again first, so that "before" is true."""
+        if self._observer.stale:
+            await self._observer.read_again(self._observer.cpu)
+        self._resuming = self._remote.ask_resume(step=step)
+        await self._remote.flush()
+
+    async def _step_off(self) -> tuple[Sight, bool] | None:
+        """Before a continue: one step from a breakpoint's address. Returns the stop only if it is one by itself."""
+        seen = self._observer.seen
+        if seen is None or seen.state.pc not in self._table.marks:
+            return None
+        stop = await self.step()
+        ours = self._is_gate_watch(stop)
+        sight = await self._observer.see(stop)
+        if isinstance(stop, Stopped) and isinstance(stop.reason, Watch) and self._profile.repeats_watches:
+            self._echo = sight.state.registers
+        alone = not isinstance(stop, Stopped) or stop.reasons or sight.state.pc in self._table.marks
+        return (sight, ours) if alone else None
+
+    async def _continue(self) -> tuple[Sight, bool]:
+        """Continue; the stop, and whether it was for a purpose of ours."""
+        await self._resume(None)
+        stop = await self._await_run()
+        wrote_gate = self._is_gate_watch(stop)
+        sight = await self._observer.see(stop)
+        if wrote_gate:
+            await self._catcher.refresh(sight.state)
+        return sight, wrote_gate or (self._looked and is_pause(stop))
+
+    async def _await_run(self) -> Stop:
+        """The stop; meanwhile the guest may be stopped for a look at its IDT."""
+        token = self._pending
+        self._looked = False
+        if not self._catcher.active:
+            return await self._remote.stop(token)
+        failure: GdbError | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look)
+            try:
+                stop = await self._remote.stop(token)
+            except GdbError as error:  # carried out of the nursery as it is, not in a group
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return stop
+
+    async def _look(self) -> None:
+        await self._pace(self._look_seconds)
+        self._look_seconds = min(2 * self._look_seconds, LAST_LOOK)
+        self._looked = True
+        with suppress(TransportError):  # who waits for the stop learns of it, too
+            await self._remote.interrupt()
+
+    @property
+    def _pending(self) -> Token:
+        if self._resuming is None:
+            raise GdbError("The guest was not resumed.")
+        return self._resuming
+
+    # -- whose stop it is ---------------------------------------------------------------------------------------
+
+    def _is_gate_watch(self, stop: Stop) -> bool:
+        return (
+            isinstance(stop, Stopped)
+            and isinstance(stop.reason, Watch)
+            and self._catcher.is_gate_watch(stop.reason.address)
+        )
+
+    def _is_echo(self, sight: Sight) -> bool:
+        """Is this TCG's second report, without progress, of a watchpoint that a step of ours hit?"""
+        echo, self._echo = self._echo, None
+        plain = isinstance(sight.stop, Stopped) and not sight.stop.reasons
+        return plain and echo is not None and echo == sight.state.registers
+
+    def _is_lidt(self, sight: Sight) -> bool:
+        """Did the guest stop at a LIDT that it must not run unseen, and at nothing else?"""
+        plain = isinstance(sight.stop, Stopped) and not sight.stop.reasons
+        return plain and self._catcher.is_hint(sight.state.pc) and not hits(self._table, sight)
+
+
+def is_pause(stop: Stop) -> bool:
+    """Was the guest stopped by 0x03, or from outside (QEMU's run state ``paused``)?"""
+    return isinstance(stop, Stopped) and stop.signal == SIGINT
