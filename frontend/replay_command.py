@@ -85,6 +85,7 @@ class Again:
             owned=owned,
         )
         async with open_session(connection, pace=self._wait_look) as session:
+            session.live = False
             session.look_around = "screen" in self._transcript.notes("shown")
             trio.lowlevel.spawn_system_task(self._conduct, session)
             if self.traced and recorded is not None:

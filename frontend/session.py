@@ -65,6 +65,8 @@ class Session:
     """``set confirm off`` clears it."""
     note: Callable[[str, str], None] = lambda kind, text: None
     """Where a recording is made, it gets what was asked for: ("command", "stepi"), ("interrupt", "")."""
+    live: bool = True
+    """Is there a stub that may go away by itself? A recording doesn't."""
     look_around: bool = True
     """May panes read more of a stop than its record has? Not where a replay has no answers."""
     recording: str | None = None

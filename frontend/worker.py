@@ -112,9 +112,22 @@ class Worker:
             self._screen.complain(str(error))
         code = await self._run(startup)
         while code is None:
-            job = await self._todo.receive()
+            job = await self._next_job()
             code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines, typed=job.typed))
         return code
+
+    async def _next_job(self) -> Job:
+        """What the user asks for next; meanwhile the stub is listened to, so that its end shows when it comes."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen)
+            job = await self._todo.receive()
+            nursery.cancel_scope.cancel()
+        return job
+
+    async def _listen(self) -> None:
+        debugger = self._session.debugger
+        if self._session.live and not debugger.ended and not debugger.running and debugger.lost is None:
+            await debugger.watch_idle()
 
     async def _run(self, lines: tuple[str, ...], *, typed: bool = True) -> int | None:
         """Execute ``lines`` up to the first that fails; an exit code where one of them leaves."""
@@ -146,7 +159,7 @@ class Worker:
         shown = self._screen.view.stops
         if shown and shown[-1].record is not record:
             self._notice(record)
-        if debugger.ended:
+        if debugger.ended or not session.look_around:
             self._screen.dispatch(BreakpointsChanged(rows))
             return
         state = await debugger.state()

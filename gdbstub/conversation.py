@@ -182,6 +182,7 @@ class Conversation:
         """Read while nobody asks anything: notices that the stub goes away. Cancel before the next request."""
         while self._lost is None:
             await self._receive()
+        await self._obituary()
 
     async def aclose(self) -> None:
         await trio.aclose_forcefully(self._stream)

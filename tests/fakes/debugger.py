@@ -145,6 +145,9 @@ class FakeDebugger:
     async def interrupt(self) -> None:
         self._interrupted.set()
 
+    async def watch_idle(self) -> None:
+        await trio.sleep_forever()
+
     async def step(self) -> StopRecord:
         return await self.run_steps(1)
 

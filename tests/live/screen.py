@@ -1,0 +1,73 @@
+"""A program on a terminal: a tmux of our own with one window."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import trio
+
+SECONDS = 20.0
+LOOK = 0.05
+"""Seconds between two looks at a screen that isn't yet what it is to be."""
+
+
+class Screen:
+    """``socket`` is tmux's."""
+
+    def __init__(self, socket: Path) -> None:
+        self._tmux = ("tmux", "-S", str(socket), "-f", "/dev/null")
+
+    def run(self, *words: str) -> str:
+        return subprocess.run([*self._tmux, *words], check=True, capture_output=True, text=True).stdout
+
+    def text(self) -> str:
+        return self.run("capture-pane", "-p")
+
+    def keys(self, *keys: str) -> None:
+        self.run("send-keys", *keys)
+
+    def resize(self, width: int, height: int) -> None:
+        self.run("resize-window", "-x", str(width), "-y", str(height))
+
+    def fact(self, name: str) -> str:
+        """A format of tmux: ``alternate_on``, ``cursor_flag``, ``mouse_any_flag``, ``pane_pid``."""
+        return self.run("display-message", "-p", f"#{{{name}}}").strip()
+
+    async def wait_until(self, holds: Callable[[str], object]) -> str:
+        """The first screen for which ``holds``; it fails with the last one that was seen."""
+        text = ""
+        with trio.move_on_after(SECONDS):
+            while True:
+                text = self.text()
+                if holds(text):
+                    return text
+                await trio.sleep(LOOK)
+        raise AssertionError(f"after {SECONDS:g} seconds the screen is still\n{text}")
+
+    async def wait(self, pattern: str) -> str:
+        return await self.wait_until(lambda text: re.search(pattern, text, re.MULTILINE))
+
+
+@contextlib.asynccontextmanager
+async def screen(directory: Path, command: str, width: int = 80, height: int = 24) -> AsyncIterator[Screen]:
+    """``command`` of a shell on a terminal of that size."""
+    shown = Screen(directory / "tmux")
+    size = ("-x", str(width), "-y", str(height))
+    shown.run("new-session", "-d", *size, "-e", "NO_COLOR=", "sh", "-c", command)
+    try:
+        yield shown
+    finally:
+        shown.run("kill-server")
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The processes below ``pid``: id → name."""
+    found: dict[int, str] = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
+        found |= descendants(int(child))
+    return found

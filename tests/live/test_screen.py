@@ -1,0 +1,125 @@
+"""`dr6 demo` and `dr6 attach` on a real terminal."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.guests.build import build
+from tests.live.machine import command, machine
+from tests.live.screen import Screen, descendants, screen
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+WHY = r"single-step · guest's"
+
+
+def in_shell(directory: Path, *words: str) -> str:
+    """dr6 in a shell that notes how the terminal is before and after, and then waits."""
+    before, after = directory / "before", directory / "after"
+    return (
+        f"stty -a >{before}; TERM=screen-256color {shlex.join(command(*words))}; echo ended with $?; "
+        f"stty -a >{after}; read end"
+    )
+
+
+def qemus(shown: Screen) -> list[int]:
+    return [pid for pid, name in descendants(int(shown.fact("pane_pid"))).items() if name.startswith("qemu")]
+
+
+def assert_terminal_is_as_before(shown: Screen, directory: Path) -> None:
+    assert (directory / "after").read_text() == (directory / "before").read_text()
+    assert [shown.fact(name) for name in ("alternate_on", "cursor_flag", "mouse_any_flag")] == ["0", "1", "0"]
+
+
+def frame_holds(text: str, width: int, height: int) -> bool:
+    """Is this a whole screen of that size: a status bar on top, the keys at the bottom, no line too long?"""
+    lines = text.split("\n")[:height]
+    return (
+        len(lines) == height
+        and lines[0].startswith(" STOPPED")
+        and lines[-1].startswith("F1 help")
+        and max(map(len, lines)) <= width
+        and max(map(len, lines)) > width - 4
+    )
+
+
+async def test_the_demo_explains_events_walks_back_takes_a_resize_and_leaves_nothing(tmp_path: Path) -> None:
+    async with screen(tmp_path, in_shell(tmp_path, "demo")) as shown:
+        text = await shown.wait(WHY)
+        assert frame_holds(text, 80, 24)
+        for pane in ("1 code", "2 registers", "4 why", "5 stops", "8 messages"):
+            assert pane in text
+        assert "db_handler32" in text
+        (qemu,) = qemus(shown)
+        shown.keys("F9")
+        await shown.wait(r"INT3 of the guest|software-breakpoint · guest's")
+        shown.keys("continue", "Enter")
+        await shown.wait(r"instruction-breakpoint .*guest's")
+        shown.resize(200, 60)
+        text = await shown.wait_until(lambda text: frame_holds(text, 200, 60))
+        assert "instruction-breakpoint" in text
+        assert "DR7" in text
+        shown.keys("why 1", "Enter")
+        await shown.wait(WHY)
+        shown.keys("C-d")
+        await shown.wait_until(lambda text: "ended with" in text or "?" in text)
+        if "ended with" not in shown.text():
+            shown.keys("y")
+        assert "ended with 0" in await shown.wait("ended with")
+        assert_terminal_is_as_before(shown, tmp_path)
+        assert not Path(f"/proc/{qemu}").exists()
+
+
+async def test_a_running_guest_is_stopped_by_ctrl_c_and_the_screen_keeps_up(tmp_path: Path) -> None:
+    image = build("loop")
+    with machine(tmp_path, image) as qemu:
+        words = ("attach", qemu.target, "--symbols", str(image))
+        async with screen(tmp_path, in_shell(tmp_path, *words)) as shown:
+            await shown.wait(r"^ STOPPED")
+            shown.keys("continue", "Enter")
+            await shown.wait(r"^ RUNNING")
+            shown.resize(120, 40)
+            await shown.wait_until(lambda text: text.startswith(" RUNNING") and text.split("\n")[39][:7] == "F1 help")
+            shown.keys("C-c")
+            text = await shown.wait(r"^ STOPPED")
+            assert "interrupt" in text
+            shown.keys("F7")
+            await shown.wait(r"single-step")
+            shown.keys("quit", "Enter")
+            await shown.wait_until(lambda text: "ended with" in text)
+            assert_terminal_is_as_before(shown, tmp_path)
+
+
+async def test_a_guest_that_is_lost_is_said_on_the_screen(tmp_path: Path) -> None:
+    with machine(tmp_path, build("loop")) as qemu:
+        async with screen(tmp_path, in_shell(tmp_path, "attach", qemu.target)) as shown:
+            await shown.wait(r"^ STOPPED")
+            qemu.process.kill()
+            await shown.wait(r"closed the connection|lost|gone|GONE|LOST")
+            shown.keys("C-d")
+            await shown.wait("ended with")
+            assert_terminal_is_as_before(shown, tmp_path)
+
+
+async def test_a_terminated_dr6_gives_the_terminal_back_and_takes_its_qemu_along(tmp_path: Path) -> None:
+    async with screen(tmp_path, in_shell(tmp_path, "demo")) as shown:
+        await shown.wait(WHY)
+        below = descendants(int(shown.fact("pane_pid")))
+        (qemu,) = qemus(shown)
+        (ours,) = [pid for pid, name in below.items() if name.startswith("python")]
+        os.kill(ours, signal.SIGTERM)
+        await shown.wait("ended with")
+        assert_terminal_is_as_before(shown, tmp_path)
+        assert not Path(f"/proc/{qemu}").exists()
+
+
+async def test_no_connection_is_said_before_the_screen_is_taken(tmp_path: Path) -> None:
+    async with screen(tmp_path, in_shell(tmp_path, "attach", str(tmp_path / "nobody"))) as shown:
+        text = await shown.wait("ended with 3")
+        assert text.startswith("dr6: ")
+        assert_terminal_is_as_before(shown, tmp_path)
