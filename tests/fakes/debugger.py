@@ -40,6 +40,7 @@ class FakeDebugger:
         self.records: list[StopRecord] = []
         self.running = False
         self.ended = False
+        self.lost: str | None = None
         self.cpu = 0
         self.memory = bytearray(SIZE)
         self.memory[: len(code)] = code

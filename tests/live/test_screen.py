@@ -32,7 +32,8 @@ def qemus(shown: Screen) -> list[int]:
 
 
 def assert_terminal_is_as_before(shown: Screen, directory: Path) -> None:
-    assert (directory / "after").read_text() == (directory / "before").read_text()
+    before, after = ((directory / name).read_text().split(";", 3)[3] for name in ("before", "after"))
+    assert after == before  # but for speed, rows and columns
     assert [shown.fact(name) for name in ("alternate_on", "cursor_flag", "mouse_any_flag")] == ["0", "1", "0"]
 
 
@@ -65,11 +66,12 @@ async def test_the_demo_explains_events_walks_back_takes_a_resize_and_leaves_not
         assert "instruction-breakpoint" in text
         assert "DR7" in text
         shown.keys("why 1", "Enter")
-        await shown.wait(WHY)
+        await shown.wait(r"single-step · guest · trap")
+        shown.keys("M-Up")
+        await shown.wait(r"^ .*stop #2 \(3/4\)")
+        shown.keys("delete 1 2 3 4 5 6", "Enter", "continue", "Enter")
+        await shown.wait(r"(?s)bus lock at CPL 3.*\bend\b")  # the last lines that the guest prints
         shown.keys("C-d")
-        await shown.wait_until(lambda text: "ended with" in text or "?" in text)
-        if "ended with" not in shown.text():
-            shown.keys("y")
         assert "ended with 0" in await shown.wait("ended with")
         assert_terminal_is_as_before(shown, tmp_path)
         assert not Path(f"/proc/{qemu}").exists()
@@ -91,7 +93,9 @@ async def test_a_running_guest_is_stopped_by_ctrl_c_and_the_screen_keeps_up(tmp_
             shown.keys("F7")
             await shown.wait(r"single-step")
             shown.keys("quit", "Enter")
-            await shown.wait_until(lambda text: "ended with" in text)
+            await shown.wait("Leave the guest")
+            shown.keys("r")
+            await shown.wait("ended with 0")
             assert_terminal_is_as_before(shown, tmp_path)
 
 
@@ -100,9 +104,9 @@ async def test_a_guest_that_is_lost_is_said_on_the_screen(tmp_path: Path) -> Non
         async with screen(tmp_path, in_shell(tmp_path, "attach", qemu.target)) as shown:
             await shown.wait(r"^ STOPPED")
             qemu.process.kill()
-            await shown.wait(r"closed the connection|lost|gone|GONE|LOST")
+            await shown.wait(r"closed the connection")
             shown.keys("C-d")
-            await shown.wait("ended with")
+            await shown.wait("ended with 3")
             assert_terminal_is_as_before(shown, tmp_path)
 
 
