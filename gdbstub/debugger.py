@@ -1,7 +1,7 @@
 """One guest, and everything that is concluded about its stops: the way in for every screen, trace and command.
 
-Nothing is decided once the next step is on its way: a stop at which a breakpoint, a handler or a limit is met never
-runs ahead (`observer`). What a stop means is left to `gdbstub.x86`.
+In a run of steps the next step leaves as soon as RIP shows that nothing of ours is there, and each stop is read and
+explained while the stub is busy with the next one. Nothing is decided once that step is on its way. What a stop means is left to `gdbstub.x86`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 import trio
 from trio.abc import Stream
@@ -18,12 +20,13 @@ from gdbstub.backends import PROFILES, Profile, find_loaded_lidt, identify
 from gdbstub.breakpoints import Breakpoint, BreakpointTable, LogicalKind, Means
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
-from gdbstub.errors import GdbError
+from gdbstub.conversation import Token
+from gdbstub.errors import GdbError, TransportError
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
 from gdbstub.notices import Lost, Notice, Resumed, Said
-from gdbstub.observer import Observer
-from gdbstub.protocol.stops import Stopped
+from gdbstub.observer import Arrival, Observer
+from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
 from gdbstub.sight import Sight, evidence_of, hits, leaked_tf, record_of
@@ -32,6 +35,13 @@ from gdbstub.x86.evidence import ABSENT, Action, Known, Platform, SteppedOver
 
 LEAKS_KEPT = 16
 """Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
+
+
+class Behind(NamedTuple):
+    """A stop that is still to be read, since the next step left first; ``code`` is the request for the bytes there."""
+
+    arrival: Arrival
+    code: Token
 
 
 def always(pc: int) -> bool:
@@ -211,32 +221,54 @@ class Debugger:
         Ends early when the guest ends, at `interrupt`, when a step hangs, where ``go_on`` says no to a linear RIP, and
         (with ``end_at_hits``) at the user's breakpoints and caught vectors.
         """
-        runner, observer = self._runner, self._observer
-        runner.begin(stepping=True)
+        self._runner.begin(stepping=True)
         self._publish(Resumed())
-        stop = await runner.step()
+        behind: Behind | None = None
+        stop = await self._runner.step()
         while True:
             count = None if count is None else count - 1
-            code = None
-            if isinstance(stop, Stopped):
-                arrival = await observer.arrive(stop)
-                go = count != 0 and not runner.interrupted and observer.may_go_ahead(arrival)
-                if go and go_on(arrival.pc or 0):
-                    code, token = observer.step_ahead(arrival)
-                    runner.went_ahead(token)
-                sight = await observer.look(arrival, code)
-            else:
-                sight = await observer.see(stop)
+            arrival = await self._observer.arrive(stop) if isinstance(stop, Stopped) else None
+            ahead = None
+            if arrival is not None and count != 0 and self._may_go_ahead(arrival) and go_on(arrival.pc or 0):
+                ahead = await self._go_ahead(arrival)
+            if behind is not None:
+                sink(await self._catch_up(behind))
+            behind = ahead
+            if behind is not None:
+                stop = await self._step_done(behind, sink)
+                continue
+            sight = await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
             record = self._keep(sight, Action.INTERRUPT if is_pause(stop) else Action.STEP)
             sink(record)
-            if code is not None:
-                stop = await runner.await_step()
-                continue
-            if count == 0 or record.ended or runner.interrupted or is_pause(stop) or not go_on(record.state.pc):
+            if count == 0 or record.ended or self.interrupted or is_pause(stop) or not go_on(record.state.pc):
                 return record
             if hits(self._table, sight) and await self._wanted(sight) and end_at_hits:
                 return record
-            stop = await runner.step()
+            stop = await self._runner.step()
+
+    def _may_go_ahead(self, arrival: Arrival) -> bool:
+        """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the guest
+        uses another IDT, which must be known at the next one."""
+        return not self.interrupted and not self._catcher.active and self._observer.may_go_ahead(arrival)
+
+    async def _go_ahead(self, arrival: Arrival) -> Behind:
+        code, token = self._observer.step_ahead(arrival)
+        self._runner.went_ahead(token)
+        await self._remote.flush()
+        return Behind(arrival, code)
+
+    async def _catch_up(self, behind: Behind) -> StopRecord:
+        """Read a stop of which all answers are there, while the stub is busy with the next one."""
+        return self._keep(await self._observer.look(*behind), Action.STEP)
+
+    async def _step_done(self, behind: Behind, sink: Callable[[StopRecord], None]) -> Stop:
+        """The stop of the step that went ahead. Where the stub is lost meanwhile, the stop before it is not."""
+        try:
+            return await self._runner.await_step()
+        except TransportError:
+            with suppress(GdbError):
+                sink(await self._catch_up(behind))
+            raise
 
     async def resume(self) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it."""

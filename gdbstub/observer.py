@@ -1,8 +1,7 @@
 """Looking at a stopped guest: what is read at one stop, in which order, and what was last seen of each vCPU.
 
 The order: ``g`` and the monitor's registers in one write; RIP tells whether anything of ours stands there; then the
-bytes at RIP, with the next step behind them in the same write where the run may go ahead; the rest is parsed while
-the stub is at work again.
+bytes at RIP, with the next step behind them in the same write where the run may go ahead.
 """
 
 from __future__ import annotations
