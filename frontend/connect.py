@@ -16,6 +16,7 @@ from trio.abc import ReceiveStream, Stream
 from frontend.session import Session
 from frontend.symbols import SymbolError, Symbols
 from frontend.version import tool
+from gdbstub.conversation import Shortcut
 from gdbstub.debugger import Debugger
 from gdbstub.errors import GdbError
 from transports import (
@@ -88,7 +89,7 @@ async def open_session(
             break_in=endpoint.interrupt,
             pace=_noted(pace, recorder),
             last_words=endpoint.last_words,
-            send_nowait=None if recorder is not None else endpoint.send_nowait,
+            shortcut=_shortcut(endpoint) if recorder is None else None,
         )
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)
@@ -117,6 +118,11 @@ async def _endpoint(stack: AsyncExitStack, connection: Connection) -> tuple[Endp
         )
         return launched.endpoint, launched.console
     return await stack.enter_async_context(open_endpoint(parse_target(target))), None
+
+
+def _shortcut(endpoint: Endpoint) -> Shortcut | None:
+    """`transports` and `gdbstub` are strangers: the same pair of functions, under the other's name."""
+    return None if endpoint.shortcut is None else Shortcut(*endpoint.shortcut)
 
 
 def _recorded(stack: AsyncExitStack, connection: Connection, endpoint: Endpoint) -> tuple[Stream, Recorder | None]:

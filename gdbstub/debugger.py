@@ -1,7 +1,8 @@
 """One guest, and everything that is concluded about its stops: the way in for every screen, trace and command.
 
 In a run of steps the next step leaves as soon as RIP shows that nothing of ours is there, and each stop is read and
-explained while the stub is busy with the next one. Nothing is decided once that step is on its way. What a stop means is left to `gdbstub.x86`.
+explained while the stub is busy with the next one. Nothing is decided once that step is on its way. What a stop means
+is left to `gdbstub.x86`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gdbstub.backends import PROFILES, Profile, find_loaded_lidt, identify
 from gdbstub.breakpoints import Breakpoint, BreakpointTable, LogicalKind, Means
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
-from gdbstub.conversation import Token
+from gdbstub.conversation import Shortcut, Token
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
@@ -65,11 +66,11 @@ class Debugger:
         break_in: Callable[[], Awaitable[None]] | None = None,
         pace: Pace = trio.sleep,
         last_words: Callable[[], Awaitable[str]] | None = None,
-        send_nowait: Callable[[bytes], int] | None = None,
+        shortcut: Shortcut | None = None,
     ) -> None:
         """``target`` is the name for people. ``lidt_hints``: linear addresses of LIDT instructions in the guest's
         image. ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a
-        replay knows better). ``last_words`` and ``send_nowait`` are for the `Conversation`."""
+        replay knows better). ``last_words`` and ``shortcut`` are for the `Conversation`."""
         self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
@@ -78,7 +79,7 @@ class Debugger:
         self.ended = False
         self._remote = RemoteTarget(
             stream,
-            send_nowait=send_nowait,
+            shortcut=shortcut,
             on_output=self.guest_output,
             on_lost=self._mourn,
             break_in=break_in,
@@ -247,8 +248,8 @@ class Debugger:
             stop = await self._runner.step()
 
     def _may_go_ahead(self, arrival: Arrival) -> bool:
-        """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the guest
-        uses another IDT, which must be known at the next one."""
+        """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
+        guest uses another IDT, which must be known at the next one."""
         return not self.interrupted and not self._catcher.active and self._observer.may_go_ahead(arrival)
 
     async def _go_ahead(self, arrival: Arrival) -> Behind:

@@ -14,7 +14,7 @@ from transports.child import open_command
 from transports.errors import CannotOpen
 from transports.replay import ReplayStream
 from transports.serial import open_serial
-from transports.sockets import open_tcp, open_unix, sender, silent
+from transports.sockets import Shortcut, open_tcp, open_unix, shortcut, silent
 from transports.transcript import BadTranscript, read_transcript
 from transports.xen import refuse_interrupt, what_is_missing
 
@@ -28,14 +28,14 @@ class Endpoint:
     """``name`` is the canonical TARGET. ``interrupt`` is None where 0x03 on the wire stops a running guest;
     otherwise it is to be awaited instead, and may raise `CannotInterrupt`. ``last_words`` tells, after the
     stream ended or broke, how the program behind it died, in one sentence; it is empty where there is
-    nothing to tell. ``send_nowait`` is a faster way to send, where there is one (see `sockets.sender`).
+    nothing to tell. ``shortcut`` is a faster way to send and receive, where there is one.
     """
 
     stream: trio.abc.Stream
     name: str
     interrupt: Callable[[], Awaitable[None]] | None = None
     last_words: Callable[[], Awaitable[str]] = _nothing
-    send_nowait: Callable[[bytes], int] | None = None
+    shortcut: Shortcut | None = None
 
     async def close(self) -> None:
         await self.stream.aclose()
@@ -81,7 +81,7 @@ async def _open(address: Address) -> Endpoint:
 
 
 def _socket_endpoint(stream: trio.SocketStream, name: str) -> Endpoint:
-    return Endpoint(stream, name, send_nowait=sender(stream))
+    return Endpoint(stream, name, shortcut=shortcut(stream))
 
 
 def _replay(path: str) -> ReplayStream:

@@ -26,7 +26,7 @@ from transports.drain import Drain
 from transports.endpoint import Endpoint
 from transports.errors import CannotOpen
 from transports.process import Process, first_complaint, spawn
-from transports.sockets import sender
+from transports.sockets import shortcut
 
 QEMU = "qemu-system-x86_64"
 KVM = "/dev/kvm"
@@ -86,7 +86,7 @@ async def launch_qemu(
             ProgramStream(process, stub),
             f"launch:{image}",
             last_words=process.last_words,
-            send_nowait=sender(stub),
+            shortcut=shortcut(stub),
         )
         try:
             version = await _ready(process, qmp, seconds)

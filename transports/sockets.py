@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from typing import NamedTuple
 
 import trio
 
@@ -14,6 +15,8 @@ from transports.address import IpVersion, host_port
 from transports.errors import CannotOpen
 
 _FAMILIES: dict[IpVersion, socket.AddressFamily] = {"4": socket.AF_INET, "6": socket.AF_INET6}
+
+READ_SIZE = 65536
 
 
 async def open_tcp(host: str, port: int, ip: IpVersion = "") -> trio.SocketStream:
@@ -123,17 +126,28 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-def sender(stream: trio.SocketStream) -> Callable[[bytes], int]:
-    """Writes what the kernel takes at once, without a turn through trio's scheduler, and says how much that was.
+class Shortcut(NamedTuple):
+    """A socket's bytes without a turn through trio's scheduler. ``send`` writes what the kernel takes at once and says
+    how much that was; ``receive`` returns what is there, None for nothing. Both leave errors to the stream."""
 
-    Errors are left to the stream's own ``send_all``, which is to be given the rest.
-    """
+    send: Callable[[bytes], int]
+    receive: Callable[[], bytes | None]
+
+
+def shortcut(stream: trio.SocketStream) -> Shortcut:
+    """The shortcut past ``stream``. Not to be used while another task waits in the stream."""
     fileno = stream.socket.fileno
 
-    def send_nowait(data: bytes) -> int:
+    def send(data: bytes) -> int:
         try:
             return os.write(fileno(), data)
         except OSError:
             return 0
 
-    return send_nowait
+    def receive() -> bytes | None:
+        try:
+            return os.read(fileno(), READ_SIZE)
+        except OSError:
+            return None
+
+    return Shortcut(send, receive)

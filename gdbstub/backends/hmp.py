@@ -14,7 +14,8 @@ from gdbstub.errors import RemoteProtocolError
 from gdbstub.record import DebugState, DescriptorTables, Segment
 from gdbstub.x86.evidence import Mode
 
-_H = "([0-9a-f]+)"
+_H = "((?:[0-9a-f]{8}){1,2}+)"  # possessive: what does not fit must not be tried in millions of ways
+_SELECTOR = "([0-9a-f]{4})"
 _REGISTERS = re.compile(
     r"(?:\s*CPU#(\d+)\n)?"
     r".*?"
@@ -24,12 +25,12 @@ _REGISTERS = re.compile(
     rf"DR0={_H} DR1={_H} DR2={_H} DR3={_H}\s*\n"
     rf"DR6={_H} DR7={_H}\s*\n"
     rf"(?:CCS={_H}[^\n]*\n)?"
-    rf"EFER={_H}\s*\n",
+    r"EFER=([0-9a-f]{16})\s*\n",
     re.DOTALL,
 )
 _SEGMENT_NAMES = ("es", "cs", "ss", "ds", "fs", "gs", "ldt", "tr")
 _DESCRIPTORS = re.compile(
-    "".join(rf"{name.upper()} *={_H} {_H} {_H} {_H}[^\n]*\n" for name in _SEGMENT_NAMES)
+    "".join(rf"{name.upper()} *={_SELECTOR} {_H} {_H} {_H}[^\n]*\n" for name in _SEGMENT_NAMES)
     + rf"GDT= +{_H} {_H}\s*\nIDT= +{_H} {_H}\s*\n"
 )
 

@@ -83,7 +83,7 @@ def _rates(contender: Contender, turns: list[Ran]) -> Rates:
 
 def _costs(million: bool, output: Path) -> list[bool]:
     _progress("memory")
-    memory = costs.memory(20_000, costs.MILLION if million else 200_000, output)
+    memory = costs.memory(20_000, costs.MILLION if million else 150_000, output)
     for rows, peak in ((memory.rows, memory.peak), (memory.longer, memory.longer_peak)):
         _tell(f"peak memory, {rows} rows", f"{peak / 1e6:.1f} MB")
     return [

@@ -96,7 +96,8 @@ def relevant() -> list[tuple[str, int]]:
 def test_no_line_may_be_missing_doubled_cut_or_renamed(name: str, number: int) -> None:
     lines = TEXTS[name].splitlines(keepends=True)
     line = lines[number]
-    for altered in ("", line[: len(line) // 2] + "\n", line.replace("=", ":"), line.replace("0", "x"), "X" + line):
+    half = line[: len(line) // 2] + "\n"
+    for altered in ("", half, line.replace("=", ":"), line.replace("0", "x"), line.replace("=", "Q=", 1)):
         text = "".join([*lines[:number], altered, *lines[number + 1 :]])
         with pytest.raises(RemoteProtocolError, match="info registers"):
             parse_info_registers(text)
@@ -113,12 +114,9 @@ def assert_refused_or_equal(text: str, wanted: MonitorRegisters) -> None:
 
 
 @given(st.sampled_from(NAMES), st.data())
-def test_a_text_that_lost_a_character_gives_no_wrong_debug_register(name: str, data: st.DataObject) -> None:
-    """A digit that is lost leaves a number that is too short; what is read must not depend on it in silence."""
+def test_a_text_that_lost_a_character_gives_no_wrong_value(name: str, data: st.DataObject) -> None:
     text = "".join(lines_that_are_read(TEXTS[name]))
-    at = data.draw(st.integers(0, len(text) - 1))
-    if re.match(r"[0-9a-f#]", text[at]):
-        return  # a digit less is another text that is as good
+    at = data.draw(st.integers(len("\nCPU#0\n"), len(text) - 1))
     assert_refused_or_equal(text[:at] + text[at + 1 :], parse_info_registers(text))
 
 
