@@ -28,10 +28,9 @@ Exit codes: 0 done, 1 a command failed or the target refused, 2 usage, 3 no conn
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     words = tuple(sys.argv[1:] if argv is None else argv)
-    parser = make_parser()
-    options = parser.parse_args(words)
+    options = parse(words)
     if options.command is None:
-        parser.print_help()
+        make_parser().print_help()
         return USAGE
     try:
         return int(options.run(options, words))
@@ -40,6 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever Python still wants to flush
         return FAILED
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The options of one command line. What follows ``--`` is QEMU's: argparse itself would not take it behind an
+    option that follows IMAGE. Ends with usage where the command takes no such arguments."""
+    parser = make_parser()
+    end = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:end])
+    if end < len(words):
+        if not hasattr(options, "qemu_args"):
+            parser.error(f"{options.command or 'dr6'} takes no arguments behind --")
+        options.qemu_args = [*options.qemu_args, *words[end + 1 :]]
+    return options
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -254,7 +266,7 @@ def run_explain(options: argparse.Namespace, words: tuple[str, ...]) -> int:
 def run_replay(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from frontend.replay_command import replay
 
-    return replay(options, make_parser())
+    return replay(options, parse)
 
 
 _Add = Callable[[argparse.ArgumentParser], None]

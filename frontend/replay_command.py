@@ -7,7 +7,7 @@ happens again at the same place. What panes show beside the record is not read w
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -24,15 +24,17 @@ from transports import ReplayStream, Transcript, read_transcript
 from transports.errors import CannotOpen
 from transports.transcript import BadTranscript
 
-
-def replay(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """Go through the recording in ``options.file``; the exit code. ``parser`` reads the recorded command line."""
-    return guarded(lambda: _replay(options, parser))
+Parse = Callable[[Sequence[str]], argparse.Namespace]
 
 
-def _replay(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def replay(options: argparse.Namespace, parse: Parse) -> int:
+    """Go through the recording in ``options.file``; the exit code. ``parse`` reads the recorded command line."""
+    return guarded(lambda: _replay(options, parse))
+
+
+def _replay(options: argparse.Namespace, parse: Parse) -> int:
     transcript = _read(options.file)
-    recorded = parser.parse_args(transcript.header.command) if transcript.header.command else None
+    recorded = parse(transcript.header.command) if transcript.header.command else None
     again = Again(options.file, transcript, recorded)
     lines = (*transcript.notes("command"), *script(options))
     if options.batch:

@@ -112,7 +112,7 @@ def stayed(scene: Scene) -> bool:
 
 def own_breakpoint(scene: Scene) -> Iterator[Found]:
     """RIP stands on a breakpoint of the debugger. QEMU reports an int3 at its address, gdbsx behind it."""
-    if not scene.breakpoints or scene.pc is None or not scene.trap_reply():
+    if not scene.breakpoints or scene.pc is None or not scene.trap_reply() or _steps_over_it(scene):
         return
     for armed in scene.breakpoints:
         if armed.owner != "debugger":
@@ -137,6 +137,12 @@ def own_breakpoint(scene: Scene) -> Iterator[Found]:
             yield Found(cause, scene.decoded(armed.address), armed.address)
 
 
+def _steps_over_it(scene: Scene) -> bool:
+    """TCG's single-step overrides breakpoints: a step that ran nothing did not stop for one
+    (`check_for_breakpoints_slow`)."""
+    return scene.tcg and stayed(scene)
+
+
 def _stands_on(scene: Scene) -> tuple[Confidence, str]:
     if scene.action is Action.STEP:
         if stayed(scene):
@@ -151,9 +157,12 @@ def nothing_ran(scene: Scene) -> Iterator[Found]:
     """A step or a resume that stopped where it began, and nothing of the debugger or the guest accounts for it."""
     if scene.reply.signal != 5 or scene.reply.watch is not None or scene.breakpoints is None or scene.rip is None:
         return
-    if any(armed.owner == "debugger" and armed.address in (scene.pc, scene.rip) for armed in scene.breakpoints):
+    ours = any(armed.owner == "debugger" and armed.address in (scene.pc, scene.rip) for armed in scene.breakpoints)
+    if _steps_over_it(scene):
+        because: tuple[str, ...] = ("a step was asked for", "RIP has not moved", "TCG steps over breakpoints: it was none")
+    elif ours:
         return
-    if stayed(scene):
+    elif stayed(scene):
         because = (
             "a step was asked for",
             "RIP has not moved, and no breakpoint of the debugger stands there",

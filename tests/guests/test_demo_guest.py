@@ -117,8 +117,7 @@ def console_lines() -> list[str]:
     for event in DEMO_EVENTS:
         seen = expected_here(event)
         lines += [
-            f"{event.id:02} {names[s.vector]} dr6={s.dr6:08x} rip={symbols[s.rip]:016x} {event.title}"
-            for s in seen
+            f"{event.id:02} {names[s.vector]} dr6={s.dr6:08x} rip={symbols[s.rip]:016x} {event.title}" for s in seen
         ]
         if not seen:
             missing = "not supported by this CPU" if event.needs else "not raised"

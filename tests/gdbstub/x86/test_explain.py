@@ -124,6 +124,15 @@ STOPS: dict[str, Row] = {
     "a step onto a breakpoint": Row(
         stop(own=SOFT), ("single-step debugger certain", "software-breakpoint debugger possible")
     ),
+    "a step under TCG that stays on a breakpoint": Row(
+        stop(to=0, own=(Armed("debugger", "execute", CODE, 1),), on=TCG),
+        ("spurious unknown possible",),
+        ("nothing accounts",),
+    ),
+    "a step under KVM that stays on a breakpoint": Row(
+        stop(to=0, own=(Armed("debugger", "execute", CODE, 1),), on=KVM_AMD),
+        ("instruction-breakpoint debugger likely",),
+    ),
     "a breakpoint under an unknown action": Row(
         stop(to=9, action=None, own=(Armed("debugger", "execute", CODE + 9, 1),)),
         ("instruction-breakpoint debugger possible",),

@@ -1,0 +1,139 @@
+"""A trace ends for one reason, which it names, and keeps every row until then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from gdbstub.debugger import Debugger
+from gdbstub.errors import TransportError
+from gdbstub.record import StopRecord
+from gdbstub.trace.plan import Plan, Tracer
+from tests.fakes.stub import CODE, DATA, FakeStub, connected
+from tests.gdbstub.backends.test_hmp import golden
+
+
+class Traced:
+    """A debugger on a fake guest, and the rows that its traces gave."""
+
+    def __init__(self, debugger: Debugger, stub: FakeStub) -> None:
+        self.debugger, self.stub = debugger, stub
+        self.rows: list[StopRecord] = []
+
+    def tracer(self, plan: Plan) -> Tracer:
+        return Tracer(self.debugger, plan, self.rows.append)
+
+    def offsets(self) -> list[int]:
+        return [row.state.pc - CODE for row in self.rows]
+
+
+@asynccontextmanager
+async def traced(stub: FakeStub | None = None) -> AsyncIterator[Traced]:
+    stub = stub or FakeStub()
+    stub.monitor |= {"info kvm": golden("kvm"), "info version": golden("version")}
+    stub.monitor |= {"info hotpluggable-cpus": "", "info registers": golden("registers-64")}
+    async with connected(stub) as stream:
+        debugger = Debugger(stream, "fake")
+        await debugger.attach()
+        yield Traced(debugger, stub)
+
+
+async def test_so_many_steps_are_so_many_rows() -> None:
+    async with traced() as trace:
+        assert await trace.tracer(Plan(True, 7)).run() == "steps"
+        assert trace.offsets() == [1, 2, 5, 0, 1, 2, 5]
+
+
+async def test_no_step_is_no_row() -> None:
+    async with traced() as trace:
+        trace.stub.log.clear()
+        assert await trace.tracer(Plan(True, 0)).run() == "steps"
+        assert (trace.rows, trace.stub.log) == ([], [])
+
+
+async def test_a_trace_of_steps_ends_behind_the_step_that_reached_until() -> None:
+    async with traced() as trace:
+        assert await trace.tracer(Plan(True, 100, until=frozenset({CODE + 5, CODE + 0x500}))).run() == "until"
+        assert trace.offsets() == [1, 2, 5]
+        assert await trace.tracer(Plan(True, 1, until=frozenset({CODE}))).run() == "until"
+
+
+async def test_breakpoints_do_not_end_a_trace_of_steps() -> None:
+    async with traced() as trace:
+        row = await trace.debugger.add_breakpoint("execute", CODE + 2)
+        assert await trace.tracer(Plan(True, 6)).run() == "steps"
+        assert trace.offsets() == [1, 2, 5, 0, 1, 2]
+        assert row.hits == 2
+
+
+async def test_a_free_run_has_a_row_for_each_stop_and_ends_at_until() -> None:
+    async with traced() as trace:
+        await trace.debugger.add_breakpoint("write", DATA, 8)
+        assert await trace.tracer(Plan(False, 3)).run() == "steps"
+        assert trace.offsets() == [5, 5, 5]
+        assert await trace.tracer(Plan(False, None, until=frozenset({CODE + 1}))).run() == "until"
+        assert trace.offsets()[-1] == 1
+
+
+@pytest.mark.parametrize("stepping", [True, False])
+async def test_a_guest_that_shuts_down_ends_it_with_a_row(stepping: bool) -> None:
+    async with traced() as trace:
+        trace.stub.stops.append(b"W00")
+        assert await trace.tracer(Plan(stepping)).run() == "shutdown"
+        assert [row.ended for row in trace.rows] == [True]
+        assert trace.rows[-1].explanation.causes[0].cause == "shutdown"
+
+
+async def test_seconds_end_a_guest_that_runs_on(autojump_clock: MockClock) -> None:
+    async with traced() as trace:
+        began = trio.current_time()
+        assert await trace.tracer(Plan(False, seconds=5.0)).run() == "seconds"
+        assert 5.0 <= trio.current_time() - began < 6.0
+        assert trace.rows == []
+        assert not trace.debugger.running
+
+
+async def test_ctrl_c_ends_a_guest_that_runs_on() -> None:
+    async with traced() as trace:
+        tracer, reasons = trace.tracer(Plan(False, seconds=1000.0)), list[str]()
+
+        async def run() -> None:
+            reasons.append(await tracer.run())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run)
+            await wait_all_tasks_blocked()
+            await tracer.interrupt()
+        assert (reasons, trace.rows) == (["interrupt"], [])
+
+
+async def test_ctrl_c_between_two_steps_keeps_them_all() -> None:
+    async with traced() as trace:
+        tracer = trace.tracer(Plan(True))
+        tracer._sink = lambda row: (trace.rows.append(row), _at(trace, tracer))[0]
+        assert await tracer.run() == "interrupt"
+        assert len(trace.rows) >= 5
+        assert trace.offsets()[:5] == [1, 2, 5, 0, 1]
+
+
+def _at(trace: Traced, tracer: Tracer) -> None:
+    if len(trace.rows) == 5:
+        trio.lowlevel.spawn_system_task(tracer.interrupt)
+
+
+async def test_a_stub_that_goes_away_is_an_error_and_the_rows_stay() -> None:
+    async with traced() as trace:
+        trace.stub.mute.add(b"vCont;s:p1.1")
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def run() -> None:
+                with pytest.raises(TransportError):
+                    await trace.tracer(Plan(True, 3)).run()
+
+            await wait_all_tasks_blocked()
+            await trace.debugger.stream.aclose()
