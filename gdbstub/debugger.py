@@ -241,9 +241,10 @@ class Debugger:
             sight = await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
             record = self._keep(sight, Action.INTERRUPT if is_pause(stop) else Action.STEP)
             sink(record)
+            met = bool(hits(self._table, sight)) and await self._wanted(sight)  # counts it, also at the last step
             if count == 0 or record.ended or self.interrupted or is_pause(stop) or not go_on(record.state.pc):
                 return record
-            if hits(self._table, sight) and await self._wanted(sight) and end_at_hits:
+            if met and end_at_hits:
                 return record
             stop = await self._runner.step()
 

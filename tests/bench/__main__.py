@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.bench.contenders import BARE, CONTENDERS, DR6_TRACE, GDB, GDB_PACKETS
 from tests.guests.machine import qemu_version
 
 TIMES_GDB, OF_BARE, HELP_SECONDS, MEGABYTES = 1.7, 0.8, 0.3, 150.0
+BUSY = 0.7
 
 
 class Options(argparse.Namespace):
@@ -25,13 +27,15 @@ class Options(argparse.Namespace):
 
 
 class Rates(NamedTuple):
-    """Rows per second: from the first step to the last row, and with start-up and end."""
+    """Rows per second. ``steady`` and ``best`` (of all turns) count from the first step to the last row, ``whole`` with
+    start-up and end."""
 
     steady: float
+    best: float
     whole: float
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description="Pass options as BENCH='--rounds 9'.")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
     parser.add_argument("--steps", type=int, default=10_000, help="rows that dr6 traces in one turn")
@@ -39,14 +43,15 @@ def main() -> int:
     parser.add_argument("--speed-only", action="store_true", help="only the contest")
     options = parser.parse_args(namespace=Options())
     print(f"QEMU {qemu_version()} (TCG), {_gdb_version()}, Python {sys.version.split()[0]}; guest: loop; unix socket")
+    if (load := os.getloadavg()[0]) > BUSY:
+        print(f"This machine is busy (load {load:.1f}): dr6 and QEMU want a core each, and lose most by that.")
     check_same_guest(300)
     print("dr6 and gdb write the same registers, 300 rows compared")
     with tempfile.TemporaryDirectory(prefix="dr6-bench-") as directory:
         output = Path(directory) / "trace.jsonl"
-        reached = _contest(options.rounds, options.steps, output)
+        _contest(options.rounds, options.steps, output)
         if not options.speed_only:
-            reached += _costs(options.million, output)
-    return 0 if all(reached) else 1
+            _costs(options.million, output)
 
 
 def _gdb_version() -> str:
@@ -54,54 +59,48 @@ def _gdb_version() -> str:
     return f"gdb {text.splitlines()[0].split()[-1]}"
 
 
-def _contest(rounds: int, steps: int, output: Path) -> list[bool]:
+def _contest(rounds: int, steps: int, output: Path) -> None:
     turns: dict[Contender, list[Ran]] = {contender: [] for contender in CONTENDERS}
     for number in range(rounds):
         for contender in CONTENDERS:
             turns[contender].append(contender.trace(round(steps * contender.share), output))
         _progress(f"round {number + 1} of {rounds}")
-    print(f"\nFull-state rows per second, written to disk; the median of {rounds} turns, taken in turn")
-    print(f"{'':24}{'steady':>9}{'whole process':>16}{'spread':>10}   rows a turn")
+    print(f"\nFull-state rows per second, written to disk; {rounds} rounds, in which all take their turn")
+    print(f"{'':24}{'median':>9}{'best':>9}{'whole process':>16}   rows a turn")
     rates = {contender: _rates(contender, ran) for contender, ran in turns.items()}
-    dr6 = rates[DR6_TRACE].steady
     print()
-    return [
-        _judge("dr6 / gdb stepi", dr6 / rates[GDB].steady, TIMES_GDB),
-        _judge("dr6 / bare loop", dr6 / rates[BARE].steady, OF_BARE),
-        _tell("dr6 / gdb raw packets", f"{dr6 / rates[GDB_PACKETS].steady:.2f}"),
-    ]
+    for name, rival, target in (("gdb stepi", GDB, TIMES_GDB), ("bare loop", BARE, OF_BARE)):
+        _judge(f"dr6 / {name}", rates[DR6_TRACE].steady / rates[rival].steady, target)
+    _tell("dr6 / gdb raw packets", f"{rates[DR6_TRACE].steady / rates[GDB_PACKETS].steady:.2f}")
 
 
 def _rates(contender: Contender, turns: list[Ran]) -> Rates:
     steady = [turn.rows / turn.steady for turn in turns]
-    whole = [turn.rows / turn.whole for turn in turns]
-    rates = Rates(statistics.median(steady), statistics.median(whole))
-    spread = (max(steady) - min(steady)) / rates.steady
-    print(f"{contender.name:24}{rates.steady:9.0f}{rates.whole:16.0f}{spread:10.0%}   {turns[0].rows}")
+    whole = statistics.median(turn.rows / turn.whole for turn in turns)
+    rates = Rates(statistics.median(steady), max(steady), whole)
+    print(f"{contender.name:24}{rates.steady:9.0f}{rates.best:9.0f}{rates.whole:16.0f}   {turns[0].rows}")
     return rates
 
 
-def _costs(million: bool, output: Path) -> list[bool]:
+def _costs(million: bool, output: Path) -> None:
     _progress("memory")
     memory = costs.memory(20_000, costs.MILLION if million else 150_000, output)
     for rows, peak in ((memory.rows, memory.peak), (memory.longer, memory.longer_peak)):
         _tell(f"peak memory, {rows} rows", f"{peak / 1e6:.1f} MB")
-    return [
-        _judge("peak memory, 1000000 rows", memory.at_a_million / 1e6, MEGABYTES, unit=" MB", least=False),
-        _judge("dr6 --help", costs.help_seconds(11), HELP_SECONDS, unit=" s", least=False),
-        _tell("explain()", f"{costs.explain_seconds(2_000, 7) * 1e6:.1f} µs a call, 2000 real stops"),
-    ]
+    if not million:
+        _judge("peak memory, 1000000 rows", memory.at_a_million / 1e6, MEGABYTES, unit=" MB, extrapolated", least=False)
+    _judge("dr6 --help", costs.help_seconds(11), HELP_SECONDS, unit=" s", least=False)
+    _tell("explain()", f"{costs.explain_seconds(2_000, 7) * 1e6:.1f} µs a call, 2000 real stops")
 
 
-def _judge(name: str, value: float, target: float, *, unit: str = "", least: bool = True) -> bool:
+def _judge(name: str, value: float, target: float, *, unit: str = "", least: bool = True) -> None:
     reached = value >= target if least else value <= target
     word, verdict = "at least" if least else "at most", "reached" if reached else "MISSED"
-    return _tell(name, f"{value:.2f}{unit}   ({word} {target:g}{unit}: {verdict})") and reached
+    _tell(name, f"{value:.2f}{unit}   (target: {word} {target:g}, {verdict})")
 
 
-def _tell(name: str, text: str) -> bool:
+def _tell(name: str, text: str) -> None:
     print(f"{name:28}{text}")
-    return True
 
 
 def _progress(text: str) -> None:
@@ -110,4 +109,4 @@ def _progress(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -113,16 +113,16 @@ async def test_ctrl_c_ends_a_guest_that_runs_on() -> None:
 
 async def test_ctrl_c_between_two_steps_keeps_them_all() -> None:
     async with traced() as trace:
-        tracer = trace.tracer(Plan(True))
-        tracer._sink = lambda row: (trace.rows.append(row), _at(trace, tracer))[0]
+
+        def keep(row: StopRecord) -> None:
+            trace.rows.append(row)
+            if len(trace.rows) == 5:
+                trio.lowlevel.spawn_system_task(tracer.interrupt)
+
+        tracer = Tracer(trace.debugger, Plan(True), keep)
         assert await tracer.run() == "interrupt"
         assert len(trace.rows) >= 5
         assert trace.offsets()[:5] == [1, 2, 5, 0, 1]
-
-
-def _at(trace: Traced, tracer: Tracer) -> None:
-    if len(trace.rows) == 5:
-        trio.lowlevel.spawn_system_task(tracer.interrupt)
 
 
 async def test_a_stub_that_goes_away_is_an_error_and_the_rows_stay() -> None:
