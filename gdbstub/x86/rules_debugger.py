@@ -159,7 +159,11 @@ def nothing_ran(scene: Scene) -> Iterator[Found]:
         return
     ours = any(armed.owner == "debugger" and armed.address in (scene.pc, scene.rip) for armed in scene.breakpoints)
     if _steps_over_it(scene):
-        because: tuple[str, ...] = ("a step was asked for", "RIP has not moved", "TCG steps over breakpoints: it was none")
+        because: tuple[str, ...] = (
+            "a step was asked for",
+            "RIP has not moved",
+            "TCG steps over breakpoints: it was none",
+        )
     elif ours:
         return
     elif stayed(scene):
