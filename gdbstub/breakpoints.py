@@ -92,7 +92,9 @@ class BreakpointTable:
     def armed(self) -> tuple[Armed, ...]:
         """What is in the target, as evidence."""
         if self._armed is None:
-            self._armed = tuple(Armed("debugger", _ARMED_KINDS[p.type], p.address, p.length) for p in self._placed)
+            self._armed = tuple(
+                Armed("debugger", _ARMED_KINDS[p.type], p.address, p.length, self._slot(p)) for p in self._placed
+            )
         return self._armed
 
     @property
@@ -105,6 +107,18 @@ class BreakpointTable:
     def _slot(self, placed: Placed) -> int | None:
         known = self._can.slots_in_order and placed in self._slots
         return self._slots.index(placed) if known else None
+
+    def _take_slot(self, placed: Placed) -> None:
+        if placed.type:
+            self._slots.append(placed)
+            self._armed = None
+
+    def _free_slot(self, placed: Placed) -> None:
+        """The last one moves into the place that becomes free."""
+        if placed in self._slots:
+            self._slots[self._slots.index(placed)] = self._slots[-1]
+            self._slots.pop()
+            self._armed = None
 
     async def add(self, kind: LogicalKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:
         """A new row, armed at once when it has an address. Raises `Refused` and leaves nothing behind."""
@@ -156,11 +170,13 @@ class BreakpointTable:
         lifted = tuple(p for p in self._placed if p.type < 2 and p.address == address)
         for placed in lifted:
             await self._target.remove(*placed)
+            self._free_slot(placed)
         return lifted
 
     async def put_back(self, lifted: tuple[Placed, ...]) -> None:
         for placed in lifted:
             await self._target.insert(*placed)
+            self._take_slot(placed)
 
     async def read_memory(self, address: int, length: int) -> bytes:
         """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""
@@ -218,8 +234,7 @@ class BreakpointTable:
         if not self._placed[placed]:
             await self._remember(placed)
             await self._target.insert(*placed)
-            if placed.type:
-                self._slots.append(placed)
+            self._take_slot(placed)
         self._placed[placed] += 1
         row.placed, row.armed_as = placed, f"Z{placed.type}"
         self._armed = self._marks = None
@@ -232,8 +247,6 @@ class BreakpointTable:
         if not self._placed[placed]:
             del self._placed[placed]
             self._originals.pop(placed.address, None)
-            if placed in self._slots:
-                self._slots[self._slots.index(placed)] = self._slots[-1]
-                self._slots.pop()
+            self._free_slot(placed)
             await self._target.remove(*placed)
         self._armed = self._marks = None

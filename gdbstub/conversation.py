@@ -132,7 +132,7 @@ class Conversation:
         return self._lost
 
     def ask(self, payload: bytes, expects: Expect = Expect.REPLY) -> Token:
-        """Queue a request for the next write. On a stub that isn't pipelined, `flush_one` must come between."""
+        """Queue a request for the next write. A stub that isn't pipelined must have answered the last one."""
         if self._lost is not None:
             raise TransportError(self._lost)
         return Token(self._link.send(payload, expects))
@@ -313,8 +313,6 @@ class Conversation:
             self._lost = words or self._broken or self._lost or "The stub closed the connection."
             self._on_lost(self._lost)
         return self._lost or ""
-
-    # -- handshake ------------------------------------------------------------------------------------------
 
 
 def accepted(reply: Reply, name: str) -> Reply:

@@ -14,7 +14,7 @@ from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
 from gdbstub.errors import Refused
 from gdbstub.gather import Asked, StateReader, moment
-from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.record import CpuState
 from gdbstub.sight import GONE, Sight
 from gdbstub.x86.evidence import NOTHING_KNOWN, Frame
@@ -111,7 +111,7 @@ class Observer:
             arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
         )
         if ahead is None:
-            sight = await self._catch(sight, before)
+            sight = await self._catch(await self._with_culprit(sight), before)
         self._seen[self.cpu] = sight
         return sight
 
@@ -120,6 +120,12 @@ class Observer:
             return self._table.unpatched(address, await self._remote.memory(token))
         except Refused:
             return b""
+
+    async def _with_culprit(self, sight: Sight) -> Sight:
+        """At a watchpoint the instruction that made the access lies in front of RIP; its bytes are evidence."""
+        if not isinstance(sight.stop, Stopped) or not any(isinstance(why, Watch) for why in sight.stop.reasons):
+            return sight
+        return sight._replace(windows=await self._catcher.code_around(sight.state.pc))
 
     async def _catch(self, sight: Sight, before: Sight | None) -> Sight:
         """Find the event, if RIP is at a caught handler; look at the IDT again if the guest changed it."""

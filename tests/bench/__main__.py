@@ -87,8 +87,8 @@ def _costs(million: bool, output: Path) -> None:
     memory = costs.memory(20_000, costs.MILLION if million else 150_000, output)
     for rows, peak in ((memory.rows, memory.peak), (memory.longer, memory.longer_peak)):
         _tell(f"peak memory, {rows} rows", f"{peak / 1e6:.1f} MB")
-    if not million:
-        _judge("peak memory, 1000000 rows", memory.at_a_million / 1e6, MEGABYTES, unit=" MB, extrapolated", least=False)
+    unit = " MB" if million else " MB, extrapolated"
+    _judge("peak memory, a million rows", memory.at_a_million / 1e6, MEGABYTES, unit=unit, least=False)
     _judge("dr6 --help", costs.help_seconds(11), HELP_SECONDS, unit=" s", least=False)
     _tell("explain()", f"{costs.explain_seconds(2_000, 7) * 1e6:.1f} µs a call, 2000 real stops")
 

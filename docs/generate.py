@@ -1,0 +1,60 @@
+"""Write the pages that are made from tables: `make docs`, or `python docs/generate.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from frontend.commands.reference import markdown as commands
+from frontend.keys import KEYS, MOUSE, PROMPT_KEYS, Place
+from gdbstub.protocol import packet_table_markdown
+from gdbstub.protocol.states import state_diagram
+
+HERE = Path(__file__).parent
+
+PLACES: dict[Place, str] = {
+    "everywhere": "Everywhere",
+    "pane": "While a pane has the keys",
+    "prompt": "At the prompt",
+}
+KEYS_HEAD = """\
+# Keys
+
+The keys of the screen; F1 shows them too.
+The prompt has the keys at first; Alt-Right gives them to a pane, Esc gives them back.
+This page is made from `frontend/keys.py`.
+"""
+LINK = """\
+
+## The state of the link
+
+Who may send what, and when, is one table, `TRANSITIONS` in `gdbstub/protocol/states.py`; this is its picture, without the steps that stay in their state.
+dr6 is the client: from the moment a resume is queued until its stop reply is read, it sends nothing but 0x03.
+"""
+
+
+def keys() -> str:
+    parts = [KEYS_HEAD]
+    for place, title in PLACES.items():
+        rows = [(key.label, key.action.__doc__ or "") for key in KEYS if key.where == place]
+        if place == "everywhere":
+            rows.append(("Alt-1 … Alt-9", "show the pane with that number and give it the keys"))
+        parts.append(_table(title, [*(PROMPT_KEYS if place == "prompt" else ()), *rows]))
+    return "".join([*parts, _table("Mouse", MOUSE)])
+
+
+def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"| {label} | {text} |" for label, text in rows]
+    return "\n".join([f"\n## {title}\n", "| key | what it does |", "|---|---|", *lines, ""])
+
+
+def packets() -> str:
+    return f"{packet_table_markdown().rstrip()}\n{LINK}\n```mermaid\n{state_diagram().rstrip()}\n```\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "keys.md": keys, "packets.md": packets}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
