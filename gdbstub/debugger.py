@@ -1,8 +1,6 @@
 """One guest, and everything that is concluded about its stops: the way in for every screen, trace and command.
 
-In a run of steps the next step leaves as soon as RIP shows that nothing of ours is there, and each stop is read and
-explained while the stub is busy with the next one. Nothing is decided once that step is on its way. What a stop means
-is left to `gdbstub.x86`.
+What a stop means is left to `gdbstub.x86`; what is read at it, and how the guest is made to go, to the rooms around.
 """
 
 from __future__ import annotations
@@ -10,9 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
 
 import trio
 from trio.abc import Stream
@@ -21,28 +17,22 @@ from gdbstub.backends import PROFILES, Profile, find_loaded_lidt, identify
 from gdbstub.breakpoints import Breakpoint, BreakpointTable, LogicalKind, Means
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
-from gdbstub.conversation import Shortcut, Token
-from gdbstub.errors import GdbError, TransportError
+from gdbstub.conversation import Shortcut
+from gdbstub.errors import GdbError
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
 from gdbstub.notices import Lost, Notice, Resumed, Said
-from gdbstub.observer import Arrival, Observer
-from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.observer import Observer
+from gdbstub.protocol.stops import Stopped
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
 from gdbstub.sight import Sight, evidence_of, hits, leaked_tf, record_of
+from gdbstub.steps import StepRun
 from gdbstub.target import Backend, Capabilities
 from gdbstub.x86.evidence import ABSENT, Action, Known, Platform, SteppedOver
 
 LEAKS_KEPT = 16
 """Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
-
-
-class Behind(NamedTuple):
-    """A stop that is still to be read, since the next step left first; ``code`` is the request for the bytes there."""
-
-    arrival: Arrival
-    code: Token
 
 
 def always(pc: int) -> bool:
@@ -224,53 +214,13 @@ class Debugger:
         """
         self._runner.begin(stepping=True)
         self._publish(Resumed())
-        behind: Behind | None = None
-        stop = await self._runner.step()
-        while True:
-            count = None if count is None else count - 1
-            arrival = await self._observer.arrive(stop) if isinstance(stop, Stopped) else None
-            ahead = None
-            if arrival is not None and count != 0 and self._may_go_ahead(arrival) and go_on(arrival.pc or 0):
-                ahead = await self._go_ahead(arrival)
-            if behind is not None:
-                sink(await self._catch_up(behind))
-            behind = ahead
-            if behind is not None:
-                stop = await self._step_done(behind, sink)
-                continue
-            sight = await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
-            record = self._keep(sight, Action.INTERRUPT if is_pause(stop) else Action.STEP)
-            sink(record)
-            met = bool(hits(self._table, sight)) and await self._wanted(sight)  # counts it, also at the last step
-            if count == 0 or record.ended or self.interrupted or is_pause(stop) or not go_on(record.state.pc):
-                return record
-            if met and end_at_hits:
-                return record
-            stop = await self._runner.step()
 
-    def _may_go_ahead(self, arrival: Arrival) -> bool:
-        """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
-        guest uses another IDT, which must be known at the next one."""
-        return not self.interrupted and not self._catcher.active and self._observer.may_go_ahead(arrival)
+        async def ends(sight: Sight) -> bool:
+            met = bool(hits(self._table, sight)) and await self._wanted(sight)  # counts it in any case
+            return met and end_at_hits
 
-    async def _go_ahead(self, arrival: Arrival) -> Behind:
-        code, token = self._observer.step_ahead(arrival)
-        self._runner.went_ahead(token)
-        await self._remote.flush()
-        return Behind(arrival, code)
-
-    async def _catch_up(self, behind: Behind) -> StopRecord:
-        """Read a stop of which all answers are there, while the stub is busy with the next one."""
-        return self._keep(await self._observer.look(*behind), Action.STEP)
-
-    async def _step_done(self, behind: Behind, sink: Callable[[StopRecord], None]) -> Stop:
-        """The stop of the step that went ahead. Where the stub is lost meanwhile, the stop before it is not."""
-        try:
-            return await self._runner.await_step()
-        except TransportError:
-            with suppress(GdbError):
-                sink(await self._catch_up(behind))
-            raise
+        run = StepRun(self._remote, self._observer, self._runner, self._catcher, self._keep, sink)
+        return await run.run(count, go_on, ends)
 
     async def resume(self) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it."""
