@@ -3,12 +3,13 @@
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help demo test bench format clean
+.PHONY: help demo test bench docs format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
 	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
+	@echo 'make docs    write the pages that are made from tables'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
 
@@ -26,6 +27,10 @@ test:
 bench:
 	@scripts/setup qemu-system-x86_64 gdb as ld
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+docs:
+	@scripts/setup
+	$(BIN)/python docs/generate.py
 
 format:
 	@scripts/setup

@@ -40,6 +40,7 @@ ROOMS = (  # nothing looks down this list
     "gdbstub.sight",
     "gdbstub.observer",
     "gdbstub.runner",
+    "gdbstub.steps",
     "gdbstub.debugger",
     "gdbstub.trace",
     "gdbstub",
