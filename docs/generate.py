@@ -28,7 +28,8 @@ LINK = """\
 
 ## The state of the link
 
-Who may send what, and when, is one table, `TRANSITIONS` in `gdbstub/protocol/states.py`; this is its picture, without the steps that stay in their state.
+Who may send what, and when, is one table, `TRANSITIONS` in `gdbstub/protocol/states.py`.
+This is its picture, without the steps that stay in their state.
 dr6 is the client: from the moment a resume is queued until its stop reply is read, it sends nothing but 0x03.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -79,9 +80,9 @@ async def memory_at_end(image: Path, address: int, size: int, directory: Path) -
 async def gdb(image: Path, *commands: str, qemu: str = "") -> list[str]:
     """The lines starting with "= " that gdb prints for ``commands``, on a QEMU that it starts paused at reset
     (with the arguments ``qemu`` too) and kills at the end."""
-    start = f"target remote | exec {' '.join(QEMU)} -S -gdb stdio {qemu} -kernel {image}"
+    start = f"target remote | exec {' '.join(QEMU)} -S -gdb stdio {qemu} -kernel {shlex.quote(str(image))}"
     arguments = ["gdb", "-nx", "-batch", "-ex", "set pagination off", "-ex", "set confirm off"]
-    for command in (f"file {image}", start, *commands, "kill"):
+    for command in (f'file "{image}"', start, *commands, "kill"):
         arguments += ["-ex", command]
     done = await trio.run_process(arguments, stdin=b"", capture_stdout=True, capture_stderr=True, check=False)
     return [line for line in done.stdout.decode().splitlines() if line.startswith("= ")]
