@@ -104,6 +104,10 @@ class BreakpointTable:
             self._marks = frozenset(p.address for p in self._placed if p.type < 2)
         return self._marks
 
+    def watches(self, address: int) -> bool:
+        """Does any watchpoint in the target, hidden ones too, cover ``address``?"""
+        return any(p.type > 1 and p.address <= address < p.address + p.length for p in self._placed)
+
     def _slot(self, placed: Placed) -> int | None:
         known = self._can.slots_in_order and placed in self._slots
         return self._slots.index(placed) if known else None

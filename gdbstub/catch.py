@@ -56,6 +56,7 @@ class Catcher:
         self._watch_gates = watch_gates
         self._table: InterruptTable | None = None
         self._gates: dict[int, Gate | None] = {}
+        self._sharing: dict[int, int] = {}
         self._gate_watches: dict[int, Breakpoint] = {}
         self._handlers: dict[int, int] | None = {}
         self._hints: list[Breakpoint] = []
@@ -121,6 +122,9 @@ class Catcher:
             address = table.gate_address(number)
             await self._watch(number, address, GATE_SIZES[table.kind])
             gate = await self._read_gate(address, table.kind)
+            self._sharing[number] = await self._others(table, gate)
+            if table.kind == 16 and self._sharing[number]:
+                gate = None  # a BIOS's default handler serves interrupts, too: it would be called this vector's
             self._gates[number] = gate
             await self._breakpoints.move(row, await self._handler(gate, state))
         for number in set(self._gate_watches) - {row.vector for row in caught}:
@@ -137,6 +141,26 @@ class Catcher:
             await self._breakpoints.remove(self._gate_watches.pop(number).number)
         if address is not None:
             self._gate_watches[number] = await self._breakpoints.add("write", address, size, hidden=True)
+
+    async def _others(self, table: InterruptTable, gate: Gate | None) -> int:
+        """How many other vectors have the same handler; as far as the table can be read."""
+        if gate is None:
+            return 0
+        size = GATE_SIZES[table.kind]
+        try:
+            data = await self._breakpoints.read_memory(table.base, min(table.limit + 1, 256 * size))
+        except Refused:
+            return 0
+        gates = [parse_gate(data[at : at + size], table.kind) for at in range(0, len(data) - size + 1, size)]
+        same = [one for one in gates if one and one.present and one[:2] == gate[:2]]
+        return max(len(same) - 1, 0)
+
+    def doubts(self, number: int) -> tuple[str, ...]:
+        """What keeps an event at this vector's handler from being surely this vector's."""
+        others = self._sharing.get(number, 0)
+        if not others:
+            return ()
+        return (f"which vector it was: {others} other{'s' * (others > 1)} of the guest's IDT have the same handler",)
 
     async def _read_gate(self, address: int | None, kind: Mode) -> Gate | None:
         if address is None:

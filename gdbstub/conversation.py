@@ -9,6 +9,7 @@ brought back in step with ``qC``, and breakpoints stay where they are (``?`` wou
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, NewType, TypedDict
 
@@ -46,8 +47,8 @@ DEADLINE = 10.0
 """Seconds that a stub may take for an answer; a loaded machine's QEMU takes milliseconds."""
 GREETING_DEADLINE = 5.0
 FIRST_BYTES = 64
-TRIES = 24
-"""How often the shortcut is tried for an answer: some 40 µs, in which QEMU answers ``g``."""
+TRIES = 24 if len(os.sched_getaffinity(0)) > 1 else 1
+"""How often the shortcut is tried for an answer: some 40 µs, in which QEMU answers ``g`` on another core."""
 TURNS = 32
 """Answers taken by the shortcut before other tasks get a turn: some 10 ms."""
 
@@ -175,7 +176,7 @@ class Conversation:
                 if sent < len(data):
                     await self._stream.send_all(data[sent:])
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self._broken = str(error)
+            self._broken = _last_word(error)
             await self._fail("The stub closed the connection.")
         finally:
             self._sending = False
@@ -251,7 +252,7 @@ class Conversation:
             data = await self._stream.receive_some(READ_SIZE)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             data = b""
-            self._broken = str(error)
+            self._broken = _last_word(error)
         self._digest(bytes(data))
         if not self._link.pipelined:
             await self.flush()
@@ -313,6 +314,11 @@ class Conversation:
             self._lost = words or self._broken or self._lost or "The stub closed the connection."
             self._on_lost(self._lost)
         return self._lost or ""
+
+
+def _last_word(error: Exception) -> str:
+    """What a transport's own error says; nothing where it is trio's, which holds an errno and no sentence."""
+    return "" if type(error) in (trio.BrokenResourceError, trio.ClosedResourceError) else str(error)
 
 
 def accepted(reply: Reply, name: str) -> Reply:

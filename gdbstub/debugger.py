@@ -94,7 +94,9 @@ class Debugger:
         remote.pipelined = profile.pipelined
         self._table = table = BreakpointTable(remote, can)
         self._catcher = catcher = Catcher(table, watch_gates=not can.hardware_hides_guest)
-        self._observer = Observer(remote, StateReader(remote, profile), table, catcher)
+        self._observer = Observer(
+            remote, StateReader(remote, profile), table, catcher, stray_watches=profile.stray_watches
+        )
         self._runner = Runner(remote, profile, self._observer, table, catcher, self._pace, self.say)
 
     # -- what it is -----------------------------------------------------------------------------------------

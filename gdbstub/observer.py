@@ -6,6 +6,7 @@ bytes at RIP, with the next step behind them in the same write where the run may
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.breakpoints import BreakpointTable
@@ -43,11 +44,14 @@ class Observer:
         reader: StateReader,
         table: BreakpointTable,
         catcher: Catcher,
+        *,
+        stray_watches: bool,
     ) -> None:
         self._remote = remote
         self._reader = reader
         self._table = table
         self._catcher = catcher
+        self._stray_watches = stray_watches
         self._seen: dict[int, Sight] = {}
         self._last_frames: dict[int, Frame | None] = {}
         self.cpu = 0
@@ -69,8 +73,17 @@ class Observer:
         seen = self.seen
         return Sight(stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._table.armed)
 
+    def without_strays(self, stop: Stopped) -> Stopped:
+        """The stop without the watch addresses that none of our watchpoints covers, on a stub that sends such: TCG does
+        when a watchpoint was removed just before."""
+        if not self._stray_watches or not stop.reasons:
+            return stop
+        reasons = tuple(why for why in stop.reasons if not isinstance(why, Watch) or self._table.watches(why.address))
+        return stop if reasons == stop.reasons else replace(stop, reasons=reasons)
+
     async def arrive(self, stop: Stopped) -> Arrival:
         """The registers of the vCPU that stopped."""
+        stop = self.without_strays(stop)
         cpu = self._remote.cpu_of(stop.thread)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
@@ -140,7 +153,13 @@ class Observer:
         event, frame_mode, windows = await self._catcher.event(vector, state)
         last = self._last_frames.get(state.cpu)
         self._last_frames[state.cpu] = event.frame
-        return sight._replace(event=event, windows=windows, frame_mode=frame_mode, last_frame=last)
+        return sight._replace(
+            event=event,
+            windows=windows,
+            frame_mode=frame_mode,
+            last_frame=last,
+            doubts=self._catcher.doubts(vector),
+        )
 
     async def code(self, pc: int) -> bytes:
         """The bytes at ``pc``, fewer before a page that can't be read."""

@@ -30,6 +30,8 @@ STEP_SECONDS = 3.0
 """A step that takes longer waits for an interrupt in HLT: the guest is stopped, and the run of steps ends."""
 FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
+MOST_IDLE_STEPS = 4
+"""Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
 SIGINT = 2
 
 
@@ -144,16 +146,20 @@ class Runner:
 
     async def _step_off(self) -> tuple[Sight, bool] | None:
         """Before a continue: one step from a breakpoint's address. Returns the stop only if it is one by itself."""
-        seen = self._observer.seen
-        if seen is None or seen.state.pc not in self._table.marks:
-            return None
-        stop = await self.step()
-        ours = self._is_gate_watch(stop)
-        sight = await self._observer.see(stop)
-        if isinstance(stop, Stopped) and isinstance(stop.reason, Watch) and self._profile.repeats_watches:
-            self._echo = sight.state.registers
-        alone = not isinstance(stop, Stopped) or stop.reasons or sight.state.pc in self._table.marks
-        return (sight, ours) if alone else None
+        for _ in range(MOST_IDLE_STEPS):
+            seen = self._observer.seen
+            if seen is None or seen.state.pc not in self._table.marks:
+                return None
+            stop = await self.step()
+            ours = self._is_gate_watch(stop)
+            sight = await self._observer.see(stop)
+            if not isinstance(sight.stop, Stopped):
+                return sight, ours
+            if isinstance(sight.stop.reason, Watch) and self._profile.repeats_watches:
+                self._echo = sight.state.registers
+            if sight.stop.reasons or (sight.state.pc in self._table.marks and not _is_same(sight, seen)):
+                return sight, ours
+        return None
 
     async def _continue(self) -> tuple[Sight, bool]:
         """Continue; the stop, and whether it was for a purpose of ours."""
@@ -163,7 +169,7 @@ class Runner:
         sight = await self._observer.see(stop)
         if wrote_gate:
             await self._catcher.refresh(sight.state)
-        return sight, wrote_gate or (self._looked and is_pause(stop))
+        return sight, wrote_gate or (self._looked and is_pause(stop)) or self._is_stray(stop, sight)
 
     async def _await_run(self) -> Stop:
         """The stop; meanwhile the guest may be stopped for a look at its IDT."""
@@ -205,6 +211,12 @@ class Runner:
             and self._catcher.is_gate_watch(stop.reason.address)
         )
 
+    def _is_stray(self, stop: Stop, sight: Sight) -> bool:
+        """Was a watchpoint reported that is none, and nothing else?"""
+        if not isinstance(stop, Stopped) or not isinstance(sight.stop, Stopped) or sight.stop.reasons:
+            return False
+        return bool(stop.reasons) and sight.state.pc not in self._table.marks
+
     def _is_echo(self, sight: Sight) -> bool:
         """Is this TCG's second report, without progress, of a watchpoint that a step of ours hit?"""
         echo, self._echo = self._echo, None
@@ -215,6 +227,11 @@ class Runner:
         """Did the guest stop at a LIDT that it must not run unseen, and at nothing else?"""
         plain = isinstance(sight.stop, Stopped) and not sight.stop.reasons
         return plain and self._catcher.is_hint(sight.state.pc) and not hits(self._table, sight)
+
+
+def _is_same(sight: Sight, seen: Sight) -> bool:
+    """Did nothing run? TCG reports the handler of an event that is pending twice."""
+    return sight.state.registers == seen.state.registers and sight.state.debug == seen.state.debug
 
 
 def is_pause(stop: Stop) -> bool:

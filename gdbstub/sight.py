@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.breakpoints import BreakpointTable
@@ -24,6 +25,7 @@ from gdbstub.x86.evidence import (
     Unknown,
 )
 from gdbstub.x86.explain import explain
+from gdbstub.x86.explanation import Explanation
 
 _ACTIONS: dict[Action, Fact[Action]] = {action: Known(action, "our own request") for action in Action}
 _AT_HANDLER: tuple[Fact[bool], Fact[bool]] = (
@@ -53,6 +55,8 @@ class Sight(NamedTuple):
     frame_mode: Mode | None = None
     last_frame: Frame | None = None
     armed: tuple[Armed, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What keeps the event from being surely that of its vector."""
 
 
 def reply_text(stop: Stop) -> str:
@@ -103,12 +107,18 @@ def record_of(sight: Sight, number: int, action: Action, evidence: Evidence, sec
         reply_text(sight.stop),
         sight.state,
         evidence,
-        explain(evidence),
+        _doubtful(explain(evidence), sight.doubts) if sight.doubts else explain(evidence),
         sight.code,
         sight.event,
         not isinstance(sight.stop, Stopped),
         seconds,
     )
+
+
+def _doubtful(explanation: Explanation, doubts: tuple[str, ...]) -> Explanation:
+    """The same with its doubts, and nothing certain any more."""
+    causes = tuple(c._replace(confidence="likely") if c.confidence == "certain" else c for c in explanation.causes)
+    return replace(explanation, causes=causes, unknowns=explanation.unknowns + doubts)
 
 
 def hits(table: BreakpointTable, sight: Sight) -> list[int]:

@@ -96,7 +96,7 @@ async def trace(session: Session, arguments: Arguments) -> None:
 def _reason(session: Session, whole: bool) -> str:
     """Why a trace ended, as its end row says it."""
     if session.interrupted:
-        return "interrupted"
+        return "interrupt"
     if session.debugger.ended:
         return "shutdown"
     return "steps" if whole else "stop"

@@ -16,6 +16,7 @@ class Profile:
     a breakpoint's address runs the instruction instead of reporting the breakpoint again (``c`` does so nowhere).
     ``steps_by_tf``: a step sets TF in the guest's RFLAGS, so PUSHF and interrupt frames can save it.
     ``repeats_watches``: after a step that hits a watchpoint, the next resume stops at once, without progress.
+    ``stray_watches``: a stop may carry a watch address that no watchpoint covers (one that was removed).
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
     """
 
@@ -25,6 +26,7 @@ class Profile:
     steps_off_breakpoints: bool
     steps_by_tf: bool
     repeats_watches: bool
+    stray_watches: bool
     catch_by: Literal["hw", "sw"]
     capabilities: Capabilities
 
@@ -36,6 +38,7 @@ _TCG = Profile(
     steps_off_breakpoints=True,
     steps_by_tf=False,
     repeats_watches=True,
+    stray_watches=True,
     catch_by="hw",
     capabilities=Capabilities(
         monitor=True,
@@ -53,6 +56,7 @@ _KVM = Profile(
     steps_off_breakpoints=False,
     steps_by_tf=True,
     repeats_watches=False,
+    stray_watches=False,
     catch_by="sw",
     capabilities=Capabilities(monitor=True, read_watchpoints=False, debug_registers=True, slots_in_order=True),
 )
@@ -63,6 +67,7 @@ _GENERIC = Profile(
     steps_off_breakpoints=False,
     steps_by_tf=False,
     repeats_watches=False,
+    stray_watches=False,
     catch_by="sw",
     capabilities=Capabilities(),
 )

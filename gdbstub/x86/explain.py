@@ -89,7 +89,19 @@ def _left_over(scene: Scene, found: list[Found]) -> GuestDr6 | None:
     value = scene.evidence.after.dr6
     if isinstance(value, Unknown):
         return None
-    return _split(decode_dr6(value.value), found) if rules_xen.stopped(scene) else _unchanged(value.value)
+    if rules_xen.stopped(scene):
+        return _split(decode_dr6(value.value), found)
+    before = scene.evidence.before.dr6
+    if isinstance(before, Unknown) or before.value == value.value:
+        return _unchanged(value.value)
+    return _changed(value.value, before.value)
+
+
+def _changed(value: int, before: int) -> GuestDr6:
+    """A DR6 that is another than when the guest was resumed: the guest got a #DB of its own meanwhile, or wrote it."""
+    decoded, old = decode_dr6(value), decode_dr6(before).names
+    new = tuple(name for name in decoded.names if name not in old)
+    return GuestDr6(value, new, tuple(name for name in decoded.names if name in old), decoded.reserved_wrong)
 
 
 @lru_cache(maxsize=4096)

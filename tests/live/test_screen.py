@@ -22,8 +22,8 @@ def in_shell(directory: Path, *words: str) -> str:
     """dr6 in a shell that notes how the terminal is before and after, and then waits."""
     before, after = directory / "before", directory / "after"
     return (
-        f"stty -a >{before}; TERM=screen-256color {shlex.join(command(*words))}; echo ended with $?; "
-        f"stty -a >{after}; read end"
+        f"stty -a >{before}; TERM=screen-256color {shlex.join(command(*words))}; code=$?; "
+        f"stty -a >{after}; echo ended with $code; read end"
     )
 
 
