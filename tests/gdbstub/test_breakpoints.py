@@ -158,3 +158,12 @@ async def test_clear_takes_everything_out_and_keeps_the_rows() -> None:
         await rows.clear()
         assert stub.points == []
         assert len(list(rows)) == 3
+
+
+async def test_a_watchpoint_covers_its_bytes_and_nothing_else() -> None:
+    """TCG may report the address of a watchpoint that is gone; it is told from ours by this."""
+    async with table(FakeStub(), PROFILES["qemu-tcg"].capabilities) as rows:
+        row = await rows.add("write", DATA, 4)
+        assert [rows.watches(DATA + at) for at in (-1, 0, 3, 4)] == [False, True, True, False]
+        await rows.remove(row.number)
+        assert not rows.watches(DATA)

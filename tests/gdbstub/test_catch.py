@@ -259,3 +259,25 @@ async def test_a_disabled_catch_is_no_handler() -> None:
         await rows.enable(1, True)
         await caught.refresh(state(64))
         assert (caught.handlers, stub.points) == ({CODE: 1}, [(1, CODE, 1)])
+
+
+async def test_a_handler_that_all_vectors_of_a_bios_share_is_no_handler_of_one() -> None:
+    """F000:FF53 serves interrupts as well: a stop there says nothing of vector 6."""
+    stub = FakeStub()
+    async with catcher(stub, 6) as (caught, rows):
+        stub.place(IDT, words(2, 0xFF53, 0xF000) * 256)
+        await caught.refresh(state(16, idt=(IDT, 0x3FF), protected=False))
+        assert [row.address for row in rows] == [None]
+        assert caught.handlers == {}
+
+
+async def test_a_handler_that_vectors_of_an_idt_share_leaves_a_doubt() -> None:
+    stub = FakeStub()
+    async with catcher(stub, 6, 14) as (caught, _):
+        stub.place(IDT, gate(CODE, 8, INTERRUPT, wide=True) * 3 + gate(CODE + 16, 8, INTERRUPT, wide=True) * 4)
+        stub.place(IDT + 14 * 16, gate(CODE + 32, 8, INTERRUPT, wide=True))
+        await caught.refresh(state(64))
+        assert caught.handlers == {CODE + 16: 6, CODE + 32: 14}
+        (doubt,) = caught.doubts(6)
+        assert "3 others" in doubt
+        assert caught.doubts(14) == ()
