@@ -22,7 +22,7 @@ from gdbstub.x86 import (
 )
 from gdbstub.x86.advice import advise
 from gdbstub.x86.debug_registers import BS, DR6_INIT, Dr6, cause_names, decode_dr6
-from gdbstub.x86.evidence import Evidence, Unknown
+from gdbstub.x86.evidence import Action, Evidence, Unknown
 from gdbstub.x86.explanation import Cause, Confidence, ExitDr6, Explanation, GuestDr6
 from gdbstub.x86.scene import Event, Found, Scene
 from gdbstub.x86.sentences import summarize
@@ -72,16 +72,27 @@ def _stop(scene: Scene) -> Explanation:
     main = found[0]
     against = tuple(text for check in contradictions.STOP_RULES for text in check(scene, found))
     plain = main.cause is rules_debugger.STEPPED and len(found) == 1
+    dr6 = _left_over(scene, found)
     return Explanation(
         summarize(found, evidence),
         tuple([row.cause for row in found]),
-        _left_over(scene, found),
+        dr6,
         STEP_EXIT if plain else _exit_dr6(found),
         main.instruction,
         against,
         () if plain else missing(scene, None, main.cause),
-        () if plain and not scene.kvm else advise(scene, None, found),
+        (() if plain and not scene.kvm else advise(scene, None, found)) + _own_event(scene, dr6),
     )
+
+
+def _own_event(scene: Scene, dr6: GuestDr6 | None) -> tuple[str, ...]:
+    """A step in which the guest got a #DB of its own: TCG delivers it, and the step ends in the handler."""
+    if dr6 is None or not dr6.set or scene.action is not Action.STEP or rules_xen.stopped(scene):
+        return ()
+    if scene.stepped_shape is not None and "mov-dr" in scene.stepped_shape.traits:
+        return ()
+    bits = ", ".join(dr6.set)
+    return (f"The guest's own DR6 gained {bits} in this step: it was delivered a #DB; catch db to have it explained.",)
 
 
 def _left_over(scene: Scene, found: list[Found]) -> GuestDr6 | None:
