@@ -4,6 +4,7 @@ them, so that ``dr6 --help`` answers at once."""
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -37,8 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever Python still wants to flush
-        return FAILED
+        return _without_output()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"dr6: Cannot write to standard output: {error.strerror}.", file=sys.stderr)
+        return _without_output()
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -52,6 +57,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
             parser.error(f"{options.command or 'dr6'} takes no arguments behind --")
         options.qemu_args = [*options.qemu_args, *words[end + 1 :]]
     return options
+
+
+def _without_output() -> int:
+    """Whatever Python still wants to flush goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -203,14 +214,18 @@ def _replay(parser: argparse.ArgumentParser) -> None:
 def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connection:
     from frontend.connect import Connection, Launch
 
-    target = getattr(options, "target", None) or Launch(
-        options.image,
-        options.accel,
-        options.smp,
-        options.memory,
-        options.cpu,
-        options.qemu,
-        tuple(options.qemu_args),
+    target = (
+        options.target
+        if hasattr(options, "target")
+        else Launch(
+            options.image,
+            options.accel,
+            options.smp,
+            options.memory,
+            options.cpu,
+            options.qemu,
+            tuple(options.qemu_args),
+        )
     )
     return Connection(
         target,

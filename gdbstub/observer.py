@@ -23,6 +23,7 @@ from gdbstub.x86.evidence import NOTHING_KNOWN, Frame
 CODE_BYTES = 15
 """The longest x86 instruction: SDM vol. 2A 2.3.11."""
 PAGE = 0x1000
+SIGTRAP = 5
 
 
 class Arrival(NamedTuple):
@@ -100,6 +101,7 @@ class Observer:
         pc = arrival.pc
         return (
             pc is not None
+            and arrival.stop.signal == SIGTRAP
             and not arrival.stop.reasons
             and self._remote.pipelined
             and pc not in self._table.marks

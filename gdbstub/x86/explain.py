@@ -142,13 +142,15 @@ def _event(scene: Scene) -> Explanation:
     rules = rules_guest.RULES if event.vector in (1, None) else rules_vectors.RULES
     found = [row for rule in rules for row in rule(event)] or [_no_cause(event)]
     found.sort(key=_rank)
+    borne_out = {row.instruction for row in found if not row.guess}
+    found = [row._replace(guess=row.guess and row.instruction not in borne_out) for row in found]
     against = tuple(text for check in contradictions.EVENT_RULES for text in check(event, found))
     return Explanation(
         summarize(found, scene.evidence),
         tuple(row.cause for row in found),
         _guest_dr6(event, found),
         NO_EXIT,
-        found[0].instruction,
+        None if found[0].guess else found[0].instruction,
         against,
         missing(scene, event, found[0].cause),
         advise(scene, event, found),

@@ -160,7 +160,8 @@ def single_step(event: Event) -> Iterator[Found]:
         because.append("the debugger stepped over an instruction that saves TF in the guest's memory")
     elif tf is None and event.dr7 is not None:
         whose = "unknown"
-    yield Found(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last))
+    guess = last is not None and not last.exact
+    yield Found(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last), None, guess)
 
 
 def _step_level(event: Event) -> Confidence:

@@ -41,6 +41,8 @@ class Found(NamedTuple):
     cause: Cause
     instruction: Instruction | None = None
     place: int | None = None
+    guess: bool = False
+    """``instruction`` was only read backwards: it is what stands there, and another may have jumped here."""
 
 
 class Reply(NamedTuple):
@@ -393,8 +395,14 @@ class Event:
         return None
 
     def culprit(self, agrees: Callable[[Executed], bool]) -> Executed | None:
-        """The likeliest instruction that ``agrees`` with a cause."""
-        return next((candidate for candidate in self.candidates() if agrees(candidate)), None)
+        """The likeliest instruction that ``agrees`` with a cause. Of readings backwards that all do the longest: a
+        shorter one begins inside of it, behind a prefix or an opcode's first byte."""
+        fitting = [candidate for candidate in self.candidates() if agrees(candidate)]
+        if not fitting or fitting[0].exact:
+            return fitting[0] if fitting else None
+        ends = fitting[0].address + len(fitting[0].shape.bytes)
+        same = [one for one in fitting if one.address + len(one.shape.bytes) == ends]
+        return max(same, key=lambda one: len(one.shape.bytes))
 
     def instruction(self, executed: Executed | None) -> Instruction | None:
         return None if executed is None else instruction(executed.shape, executed.address, self.mode)

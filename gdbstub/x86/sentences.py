@@ -19,7 +19,9 @@ WHOSE = {
 
 
 def _over(found: Found, word: str) -> str:
-    return "" if found.instruction is None else f" {word} `{found.instruction.text}`"
+    if found.instruction is None:
+        return ""
+    return f"{', probably' if found.guess else ''} {word} `{found.instruction.text}`"
 
 
 def _at(found: Found) -> str:
@@ -30,7 +32,10 @@ def _behind(found: Found) -> str:
     """The instruction that ran, and where RIP stands for a trap."""
     if found.instruction is None:
         return " (trap: RIP is already behind the instruction)"
-    return f" by `{found.instruction.text}` at {found.instruction.address:#x} (trap: RIP is already behind it)"
+    where = "RIP is already behind it"
+    if found.instruction.text.startswith("rep"):
+        where = "after an iteration; RIP stays on it until the last one"
+    return f" by `{found.instruction.text}` at {found.instruction.address:#x} (trap: {where})"
 
 
 def _not_run(found: Found) -> str:

@@ -409,7 +409,7 @@ EVENTS: dict[str, Row] = {
     "BD on unknown code": Row(event(0xFFFF2FF0, with_code=False), ("general-detect guest possible",)),
     "BD that was there before": Row(event(0xFFFF2FF0, rest="0f21c0", old=0xFFFF2FF0), ("general-detect guest likely",)),
     "BS alone, which was there before": Row(
-        event(0xFFFF4FF0, old=0xFFFF4FF0), ("single-step guest likely",), ("single-step by the guest over `nop`",)
+        event(0xFFFF4FF0, old=0xFFFF4FF0), ("single-step guest likely",), ("by the guest, probably over `nop`",)
     ),
     "BS left over beside another cause": Row(
         event(0xFFFF4FF1, dr7=0x401, dr={0: CODE + 2}, old=0xFFFF4FF0),
