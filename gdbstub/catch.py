@@ -18,6 +18,7 @@ from gdbstub.x86.evidence import CodeBytes, Frame, Mode
 from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
 
 CR0_PE = 1
+DEBUG, PAGE_FAULT = 1, 14
 TASK_GATE = 5
 STACK_BYTES = 6 * 8
 """The largest frame: SS, RSP, RFLAGS, CS, RIP and an error code, 8 bytes each."""
@@ -85,6 +86,20 @@ class Catcher:
                 if row.address is not None and row.vector is not None and row.enabled
             }
         return self._handlers
+
+    def vector_at(self, state: CpuState, before: CpuState | None) -> int | None:
+        """The caught vector at whose handler the guest stands. Of several with one handler: #PF if CR2 is new, #DB if
+        DR6 is, else the first of the others."""
+        numbers = sorted(
+            row.vector for row in self._caught if row.enabled and row.address == state.pc and row.vector is not None
+        )
+        if len(numbers) < 2 or before is None:
+            return numbers[0] if numbers else None
+        if PAGE_FAULT in numbers and state.registers.get("cr2") != before.registers.get("cr2"):
+            return PAGE_FAULT
+        if DEBUG in numbers and state.debug.dr6 != before.debug.dr6:
+            return DEBUG
+        return next((number for number in numbers if number not in (DEBUG, PAGE_FAULT)), numbers[0])
 
     def is_stale(self, state: CpuState) -> bool:
         """Does the guest use another interrupt table than the one that was looked at?"""

@@ -147,7 +147,9 @@ class Observer:
         state = sight.state
         if self._catcher.is_stale(state):
             await self._catcher.refresh(state)
-        vector = self._catcher.handlers.get(state.pc)
+        if state.pc not in self._catcher.handlers:
+            return sight
+        vector = self._catcher.vector_at(state, before.state if before else None)
         if vector is None:
             return sight
         if before is not None and before.event is not None and before.state.registers == state.registers:

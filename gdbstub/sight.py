@@ -116,8 +116,8 @@ def record_of(sight: Sight, number: int, action: Action, evidence: Evidence, sec
 
 
 def _doubtful(explanation: Explanation, doubts: tuple[str, ...]) -> Explanation:
-    """The same with its doubts, and nothing certain any more."""
-    causes = tuple(c._replace(confidence="likely") if c.confidence == "certain" else c for c in explanation.causes)
+    """The same with its doubts, and nothing more than possible."""
+    causes = tuple(cause._replace(confidence="possible") for cause in explanation.causes)
     return replace(explanation, causes=causes, unknowns=explanation.unknowns + doubts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -281,3 +282,16 @@ async def test_a_handler_that_vectors_of_an_idt_share_leaves_a_doubt() -> None:
         (doubt,) = caught.doubts(6)
         assert "3 others" in doubt
         assert caught.doubts(14) == ()
+
+
+async def test_of_vectors_with_one_handler_what_changed_tells_which_it_was() -> None:
+    stub = FakeStub()
+    async with catcher(stub, 1, 13, 14) as (caught, _):
+        for number in (1, 13, 14):
+            stub.place(IDT + number * 16, gate(CODE, 8, INTERRUPT, wide=True))
+        await caught.refresh(state(64))
+        before, at = state(64), state(64, pc=CODE)
+        assert caught.vector_at(at, before) == 13
+        assert caught.vector_at(replace(at, registers=at.registers | {"cr2": 0x4000}), before) == 14
+        assert caught.vector_at(replace(at, debug=DebugState(dr6=0xFFFF4FF0)), before) == 1
+        assert caught.vector_at(before, before) is None
