@@ -8,6 +8,8 @@ from gdbstub.x86.exceptions import Vector, describe_error_code, vector
 from gdbstub.x86.explanation import Cause, Class, Confidence
 from gdbstub.x86.scene import Event, Executed, Found, known
 
+FETCH = 1 << 4
+"""I/D of a #PF's error code: SDM vol. 3A 4.7."""
 CLASSES: dict[str, Class] = {"fault": "fault", "trap": "trap"}
 
 
@@ -42,6 +44,10 @@ def other_vector(event: Event) -> Iterator[Found]:
     cr2 = known(event.scene.evidence.after.cr2)
     if row.number == 14 and cr2 is not None:
         because.append(f"CR2 is {cr2:#x}")
+        if cr2 == event.at and not ((event.frame and event.frame.error_code) or 0) & FETCH:
+            because.append(
+                "that is the saved RIP: an instruction fetch, which the error code tells only where NX is on"
+            )
     called = _called(event, row)
     if called is not None:
         because.append(f"INT {row.number:#x} is in front of the saved RIP")
