@@ -589,6 +589,10 @@ EVENTS: dict[str, Row] = {
     "#BP of unknown code": Row(
         event(0xFFFF4FF0, vector=3, with_code=False), ("software-breakpoint guest likely",), ("the code in front",)
     ),
+    "a page fault at its own RIP": Row(
+        event(0xFFFF0FF0, vector=14, code="90", rest="488903", error_code=0, cr2=CODE + 1),
+        ("exception guest certain",),
+    ),
     "#PF": Row(
         event(0xFFFF0FF0, vector=14, code="90", rest="488903", error_code=2, cr2=0x7000),
         ("exception guest certain",),
@@ -748,3 +752,11 @@ def test_a_saved_rip_alone_is_enough_for_an_instruction_breakpoint() -> None:
     assert explain(evidence).causes[0].confidence == "certain"
     assert platform().backend == Unknown("not given")
     assert HANDLER != CODE
+
+
+def test_a_page_fault_at_its_own_rip_is_a_fetch() -> None:
+    """Without NX the error code has no I/D bit; CR2 tells."""
+    stopped = event(0xFFFF0FF0, vector=14, code="90", rest="488903", error_code=0, cr2=CODE + 1)
+    assert "an instruction fetch" in " ".join(explain(stopped).causes[0].because)
+    stopped = event(0xFFFF0FF0, vector=14, code="90", rest="488903", error_code=0, cr2=0x7000)
+    assert "an instruction fetch" not in " ".join(explain(stopped).causes[0].because)
