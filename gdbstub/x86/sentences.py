@@ -220,7 +220,9 @@ def _registers(explanation: Explanation) -> list[str]:
     guest, exit_dr6 = explanation.guest_dr6, explanation.exit_dr6
     if guest is not None:
         said = f"DR6 of the guest: {guest.value:#x}"
-        for name, bits in (("set by this event", guest.set), ("from before, or no cause", guest.stale)):
+        sure = not any(text.startswith("DR6 before") for text in explanation.unknowns)
+        new = "set by this event" if sure else "set by this event or before it"
+        for name, bits in ((new, guest.set), ("from before, or no cause", guest.stale)):
             if bits:
                 said += f"; {name}: {', '.join(bits)}"
         lines.append(said)

@@ -32,7 +32,7 @@ def test_dr6_alone_says_what_its_bits_can_mean(capsys: pytest.CaptureFixture[str
         "single-step, owner unknown, trap, possible\n"
         "  because DR6.BS is set\n"
         "\n"
-        "DR6 of the guest: 0xffff4ff0; set by this event: BS\n"
+        "DR6 of the guest: 0xffff4ff0; set by this event or before it: BS\n"
         "\n"
         "Not known:\n"
         "  exception frame: not given\n"
