@@ -9,6 +9,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import trio
+
 from frontend.clean import clean
 from frontend.commands import parse_break, parse_vectors, parse_watch
 from frontend.connect import Connection, open_session
@@ -20,7 +22,7 @@ from frontend.text_record import describe, one_line
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.notices import Said
 from gdbstub.record import StopRecord
-from gdbstub.trace import JsonlWriter, LineFile, TextWriter
+from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
 from gdbstub.trace.plan import Plan, Reason, Tracer
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".txt": "text", ".log": "text"}
@@ -54,7 +56,7 @@ async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter,
     debugger.number_from(0)
     began = time.monotonic()
     writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
-    reason: Reason = "lost"
+    reason: Reason | None = None
     with Progress(plan.count) as progress:
 
         def keep(record: StopRecord) -> None:
@@ -65,14 +67,19 @@ async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter,
         interrupts.on_first = tracer.interrupt
         try:
             reason = await tracer.run()
+        except TraceError:
+            raise  # nothing more can be written; the sentence says that there is no end row
         except TransportError:
-            writer.end("lost", time.monotonic() - began)
+            reason = "lost"
             raise
-        except BaseException:
+        except GdbError:
+            reason = "error"
+            raise
+        except trio.Cancelled:
             reason = "interrupt"
             raise
         finally:
-            if reason != "lost":
+            if reason is not None:
                 writer.end(reason, time.monotonic() - began)
     return INTERRUPTED if reason == "interrupt" else DONE
 

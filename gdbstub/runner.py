@@ -164,6 +164,8 @@ class Runner:
     async def _continue(self) -> tuple[Sight, bool]:
         """Continue; the stop, and whether it was for a purpose of ours."""
         await self._resume(None)
+        if self.interrupted:  # asked for while the guest stood still for an affair of ours
+            await self._remote.interrupt()
         stop = await self._await_run()
         wrote_gate = self._is_gate_watch(stop)
         sight = await self._observer.see(stop)

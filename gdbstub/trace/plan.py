@@ -12,7 +12,7 @@ from gdbstub.debugger import Debugger
 from gdbstub.record import StopRecord
 from gdbstub.x86.evidence import Action
 
-Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost"]
+Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost", "error"]
 Sink = Callable[[StopRecord], None]
 
 
@@ -77,8 +77,8 @@ class Tracer:
         while True:
             record = await self._debugger.resume()
             reason = self._ended(record)
-            if reason in ("interrupt", "seconds"):
-                return reason
+            if reason in ("interrupt", "seconds") and record.action is Action.INTERRUPT:
+                return reason  # our own stop is no row; an event that came before it is
             self._sink(record)
             left = None if left is None else left - 1
             if reason is not None:

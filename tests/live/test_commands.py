@@ -172,6 +172,24 @@ async def test_continue_is_interrupted_and_the_guest_stands_still() -> None:
         assert await live.run("interrupt") == "The guest is stopped already."
 
 
+async def test_an_interrupt_while_a_condition_is_asked_is_not_lost() -> None:
+    """The guest stands still just then, so no 0x03 can be sent; it must not run on for ever afterwards."""
+    async with on_guest("loop") as live:
+        debugger = live.session.debugger
+        await live.run("hb main_loop")
+        (row,) = debugger.breakpoints.values()
+
+        async def not_yet() -> bool:
+            await debugger.interrupt()
+            return False
+
+        row.predicate = not_yet
+        with trio.fail_after(20):
+            record = await debugger.resume()
+        assert record.action.value == "interrupt"
+        assert record.explanation.causes[0].cause == "interrupt-request"
+
+
 async def test_each_cpu_can_be_chosen() -> None:
     async with on_guest("smp", smp=2) as live:
         assert len((await live.run("info threads")).splitlines()) == 3
