@@ -75,7 +75,7 @@ async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter,
         except GdbError:
             reason = "error"
             raise
-        except trio.Cancelled:
+        except (trio.Cancelled, BaseExceptionGroup):  # trio puts what its nurseries cancelled into groups
             reason = "interrupt"
             raise
         finally:
