@@ -721,11 +721,16 @@ def test_the_handler_of_a_32_bit_guest_pushes_no_stack_pointer() -> None:
 
 
 def test_quirks_know_their_versions() -> None:
-    assert applies("tcg-icebp-ud", "qemu-tcg", "7.2.22")
-    assert applies("tcg-icebp-ud", "qemu-tcg", None)
-    assert not applies("tcg-icebp-ud", "qemu-tcg", "10.0.2")
-    assert not applies("tcg-icebp-ud", "qemu-kvm", "7.2.22")
-    assert applies("disabled-hits", None, None)
+    assert applies("tcg-icebp-ud", TCG)
+    assert applies("tcg-icebp-ud", platform("qemu-tcg"))
+    assert not applies("tcg-icebp-ud", TCG_10)
+    assert not applies("tcg-icebp-ud", KVM_AMD)
+    assert not applies("tcg-icebp-ud", platform())
+    assert not applies("tcg-rep-last", TCG)
+    assert applies("tcg-rep-last", TCG_10)
+    assert applies("kvm-no-btf", KVM_INTEL)
+    assert not applies("kvm-no-btf", KVM_AMD)
+    assert applies("disabled-hits", platform())
     assert version_of("7.2.22 (Debian)") == (7, 2)
     assert version_of("?") == ()
 

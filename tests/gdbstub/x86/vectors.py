@@ -71,7 +71,9 @@ CASES: dict[str, Case] = {
     "A17": Case(event(0xFFFF0FF2, code="cd01", dr7=0xF0040A, old=0xFFFF0FF2), (ACCESS, INT_1)),
     "A18": Case(event(0xFFFF0FF2, code="90", dr7=0xF0040A, dr={1: 0x5000}, registers=RBX), (ACCESS,), instruction=None),
     "A20": Case(event(0xFFFF0FF1, code="8ed0", dr7=0x401, dr={0: CODE + 2}, on=KVM_AMD), (EXEC,)),
-    "A22": Case(event(0xFFFF0FF0, vector=6, code="90", rest="0f21e0"), (("exception", "guest", "fault"),)),
+    "A22": Case(
+        event(0xFFFF0FF0, vector=6, code="90", rest="0f21e0", rflags=0x10002), (("exception", "guest", "fault"),)
+    ),
     "A23": Case(event(0xFFFF0FF0, vector=3, code="cc"), (BP,), instruction="int3"),
     "A25": Case(event(0xFFFF4FF0, rflags=TF, cs=0x33, last_frame=Frame(0x9000, 0x8, TF)), (STEP,)),
     "A26": Case(event(0xFFFF4FF0, rflags=TF), (STEP,)),
@@ -128,12 +130,13 @@ CASES: dict[str, Case] = {
     ),
     "K09": Case(event(0xFFFF0FF4, dr7=0x420, dr={2: CODE + 2}), (EXEC,)),
     "K10": Case(event(0xFFFF0FF0), (("injected", "hypervisor", "none"),), possible=("injected",)),
-    "K11": Case(stop("90", 0, dr7=0x401, dr={0: CODE}, on=KVM_AMD), (EXEC,)),
+    "K11": Case(stop("90", 0, dr7=0x401, dr={0: CODE}, on=KVM_AMD), (EXEC,), against=("kvm-step-takes-db",)),
     "K12": Case(stop(rflags=TF, on=KVM_AMD), (OWN_STEP, STEP), possible=("single-step",), exit_dr6=0xFFFF4FF0),
     "K14": Case(stop("9c", on=KVM_AMD), (OWN_STEP,), exit_dr6=0xFFFF4FF0),
     "K15": Case(
         event(0xFFFF4FF0, rflags=TF, on=KVM_AMD, stepped=(SteppedOver(0x900, b"\xcd\x20"),)),
         (("single-step", "debugger-leak", "trap"),),
+        against=("kvm-leaks-tf",),
     ),
     "K17": Case(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=KVM_AMD), (EXEC,)),
     "K18": Case(event(0xFFFF2FF0, rest="0f21c3", on=KVM_AMD), (DETECT,), instruction="mov rbx, dr0"),
@@ -147,6 +150,7 @@ CASES: dict[str, Case] = {
     "K22": Case(
         stop(STORE, own=OWN_WRITE, registers=RBX, on=KVM_AMD),
         (OWN_STEP, ("data-write", "debugger", "trap")),
+        against=("kvm-step-hides-watch",),
         exit_dr6=0xFFFF4FF1,
     ),
     "T01": Case(
@@ -226,15 +230,19 @@ CASES: dict[str, Case] = {
             on=XEN,
         ),
         (EXEC,),
+        against=("xen-takes-db",),
     ),
-    "X02": Case(stop("cc", reply="T05thread:0;", action=Action.CONTINUE, on=XEN), (BP,), instruction="int3"),
+    "X02": Case(
+        stop("cc", reply="T05thread:0;", action=Action.CONTINUE, on=XEN), (BP,), ("xen-takes-db",), instruction="int3"
+    ),
     "X03": Case(stop(on=XEN, reply="T05thread:0;"), (OWN_STEP,), exit_dr6=0xFFFF4FF0),
     "X04": Case(stop(on=XEN, reply="T05thread:0;", dr6=0xFFFF4FF0), (OWN_STEP,), exit_dr6=0xFFFF4FF0, stale=("BS",)),
-    "X05": Case(event(0xFFFF4FF0, code="f1", rflags=TF, on=XEN), (ICEBP, STEP), possible=("single-step",)),
-    "X06": Case(event(0xFFFF0FF0, tr=(0x28, 0x30), on=XEN), (("task-switch", "guest", "trap"),)),
+    "X05": Case(event(0xFFFF4FF0, code="f1", rflags=TF, on=XEN), (ICEBP, STEP), ("xen-false-step",), ("single-step",)),
+    "X06": Case(event(0xFFFF0FF0, tr=(0x28, 0x30), on=XEN), (("task-switch", "guest", "trap"),), ("xen-no-task-bit",)),
     "X08": Case(
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, rflags=TF, dr6=0xFFFF4FF0, on=XEN),
         (STEP,),
+        against=("xen-takes-db",),
     ),
     "X09": Case(event(0xFFFF4FF0, rflags=TF, cs=0xE033, on=XEN), (STEP,)),
     "X10": Case(
@@ -246,7 +254,11 @@ CASES: dict[str, Case] = {
         against=("B1 is left from before",),
         stale=("B1",),
     ),
-    "X13": Case(stop("f1", 0, reply="T02thread:0;", action=Action.CONTINUE, on=XEN), (ICEBP,)),
+    "X13": Case(
+        stop("f1", 0, reply="T02thread:0;", action=Action.CONTINUE, on=XEN),
+        (ICEBP,),
+        against=("xen-icebp-at-f1", "xen-takes-db"),
+    ),
 }
 
 NOT_EVIDENCE = {
