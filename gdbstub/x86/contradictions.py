@@ -33,6 +33,7 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     odd_registers.fault_flag,
     odd_registers.step_beside_icebp,
     odd_registers.task_bit_missing,
+    odd_registers.hits_lost,
     odd_registers.leaked,
 )
 STOP_RULES: tuple[StopCheck, ...] = (

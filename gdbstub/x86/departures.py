@@ -19,6 +19,7 @@ from gdbstub.x86.registers import DEBUGCTL_BTF, TF
 from gdbstub.x86.rules_guest import resumed
 from gdbstub.x86.scene import Found, known
 from gdbstub.x86.shapes import Shape
+from gdbstub.x86.traps import SYSTEM
 
 Departure = Callable[[Event, list[Found], Ran], Iterator[str]]
 
@@ -110,10 +111,14 @@ def last_iteration(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
         )
 
 
+UNNAMED = frozenset((*SYSTEM, "indirect"))
+"""Instructions that touch memory which no operand names."""
+
+
 def untouched(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
     """A data breakpoint that is said to have hit, after an instruction that touches no memory."""
     what = ran.shape
-    if not ran.sure or what.memory or "gate" in what.traits or "indirect" in what.traits or ran.setting.shadow:
+    if not ran.sure or what.memory or what.traits & UNNAMED or ran.setting.shadow:
         return
     for row in found:
         if row.cause.cause in ("data-write", "data-access") and row.cause.confidence == "likely":

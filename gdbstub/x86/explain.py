@@ -44,7 +44,9 @@ LAST_PHASE: tuple[SceneRule, ...] = rules_debugger.LAST_RULES
 EVENT_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
     ("other vectors", rules_vectors.RULES),
     ("#DB", rules_guest.RULES),
+    ("#DB under Xen", rules_xen.EVENT_RULES),
 )
+DEBUG_RULES: tuple[EventRule, ...] = (*rules_guest.RULES, *rules_xen.EVENT_RULES)
 STOP_RULES = tuple(rule for _, rules in STOP_PHASES for rule in rules)
 
 RANK: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
@@ -140,8 +142,11 @@ def _exit_dr6(found: list[Found]) -> ExitDr6:
 
 def _event(scene: Scene) -> Explanation:
     event = Event(scene)
-    rules = rules_guest.RULES if event.vector in (1, None) else rules_vectors.RULES
-    found = [row for rule in rules for row in rule(event)] or [_no_cause(event)]
+    rules = DEBUG_RULES if event.vector in (1, None) else rules_vectors.RULES
+    found = [row for rule in rules for row in rule(event)]
+    if not found:
+        last = rules_guest.LAST_RULES if rules is DEBUG_RULES else ()
+        found = [row for rule in last for row in rule(event)] or [_no_cause(event)]
     found.sort(key=_rank)
     borne_out = {row.instruction for row in found if not row.guess}
     found = [row._replace(guess=row.guess and row.instruction not in borne_out) for row in found]

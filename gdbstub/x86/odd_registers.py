@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.x86 import rules_guest
 from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, cause_names
 from gdbstub.x86.event import Event
 from gdbstub.x86.exceptions import vector
@@ -168,6 +169,20 @@ def task_bit_missing(event: Event, found: list[Found]) -> Iterator[str]:
     if _named(found, "task-switch") and event.causes is not None and not event.causes & BT:
         quirk = known_quirk(event.scene, "xen-no-task-bit")
         yield f"The trap of the TSS's T flag came with BT clear; hardware sets it.{quirk}"
+
+
+def hits_lost(event: Event, found: list[Found]) -> Iterator[str]:
+    """A breakpoint or a bus lock that is a cause although its bit of DR6 says no."""
+    if event.causes is None or rules_guest.resumed(event):
+        return
+    for row in found:
+        slot = row.cause.slot
+        if slot is not None and not event.causes >> slot & 1:
+            quirk = known_quirk(event.scene, "xen-hits-wiped")
+            yield f"The condition of DR{slot} is met, so hardware sets B{slot}; it is clear.{quirk}"
+        elif row.cause.cause == "bus-lock" and event.causes == 0:
+            quirk = known_quirk(event.scene, "xen-loses-bus-lock")
+            yield f"If a bus lock was taken, hardware sets BLD to 0; it is 1.{quirk}"
 
 
 def leaked(event: Event, found: list[Found]) -> Iterator[str]:

@@ -46,6 +46,7 @@ QuirkName = Literal[
     "xen-icebp-at-f1",
     "xen-hits-accumulate",
     "xen-hits-wiped",
+    "xen-loses-bus-lock",
     "disabled-hits",
 ]
 
@@ -285,6 +286,14 @@ XEN = (
         since=(4, 18),
         below=(4, 21),
         guest="pv",
+    ),
+    Quirk(
+        "xen-loses-bus-lock",
+        "gdbsx",
+        "Xen on Intel writes the exit qualification into DR6 without turning BLD over",
+        "Xen vmx_vmexit_handler",
+        vendor="intel",
+        guest="hvm",
     ),
 )
 

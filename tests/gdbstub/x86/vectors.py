@@ -10,7 +10,18 @@ from typing import NamedTuple
 
 from gdbstub.x86.evidence import Action, Armed, Evidence, Frame, Owner, SteppedOver
 from gdbstub.x86.explanation import CauseName, Class
-from tests.gdbstub.x86.build import CODE, KVM_AMD, KVM_INTEL, TCG, XEN, event, stop
+from tests.gdbstub.x86.build import (
+    CODE,
+    KVM_AMD,
+    KVM_INTEL,
+    TCG,
+    XEN,
+    XEN_INTEL,
+    XEN_PV,
+    XEN_PV_418,
+    event,
+    stop,
+)
 
 Row = tuple[CauseName, Owner, Class]
 
@@ -249,11 +260,18 @@ CASES: dict[str, Case] = {
         event(0xFFFF4FF8, code="ee", rflags=TF, dr7=0x20000480, dr={3: 0x60}, registers=RBX, on=XEN), (STEP, IO)
     ),
     "X11": Case(
-        event(0xFFFF0FF3, old=0xFFFF0FF2, dr7=0x401, dr={0: CODE + 2}, on=XEN),
+        event(0xFFFF0FF3, old=0xFFFF0FF2, dr7=0x401, dr={0: CODE + 2}, on=XEN_PV),
         (EXEC,),
-        against=("B1 is left from before",),
+        against=("xen-hits-accumulate",),
         stale=("B1",),
     ),
+    "X07": Case(
+        event(0xFFFF0FF0, code="f00fc103", cs=0x33, on=XEN_INTEL),
+        (("bus-lock", "guest", "trap"),),
+        against=("xen-loses-bus-lock",),
+        possible=("bus-lock",),
+    ),
+    "X12": Case(event(0xFFFF0FF0, dr7=0x401, dr={0: CODE + 2}, on=XEN_PV_418), (EXEC,), against=("xen-hits-wiped",)),
     "X13": Case(
         stop("f1", 0, reply="T02thread:0;", action=Action.CONTINUE, on=XEN),
         (ICEBP,),
@@ -276,8 +294,6 @@ NOT_EVIDENCE = {
     "K16": "the guest runs on, so nothing stops",
     "K23": "the exit of an old kernel, which QEMU does not pass on",
     "K24": "no #DB comes, so nothing stops",
-    "X07": "the bit is lost before the guest sees it, so nothing tells it from an injected #DB",
-    "X12": "the bits are wiped before the guest sees them; only the enabled DR0 hints at them",
 }
 
 ALL = (
