@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gdbstub.x86.debug_registers import B_MASK, BS
+from gdbstub.x86.debug_traps import SYSTEM
 from gdbstub.x86.decode import instruction, predecessors, shape
 from gdbstub.x86.event import Event, Executed
 from gdbstub.x86.evidence import Action
@@ -19,7 +20,6 @@ from gdbstub.x86.registers import DEBUGCTL_BTF, TF
 from gdbstub.x86.rules_guest import resumed
 from gdbstub.x86.scene import Found, known
 from gdbstub.x86.shapes import Shape
-from gdbstub.x86.traps import SYSTEM
 
 Departure = Callable[[Event, list[Found], Ran], Iterator[str]]
 

@@ -21,6 +21,7 @@ from gdbstub.x86 import (
     rules_xen,
 )
 from gdbstub.x86.advice import advise
+from gdbstub.x86.agreement import agreed
 from gdbstub.x86.debug_registers import BS, DR6_INIT, Dr6, cause_names, decode_dr6
 from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Evidence, Unknown
@@ -80,7 +81,7 @@ def _stop(scene: Scene) -> Explanation:
         summarize(found, evidence),
         tuple([row.cause for row in found]),
         dr6,
-        STEP_EXIT if plain else _exit_dr6(found),
+        STEP_EXIT if plain and not scene.xen else _exit_dr6(scene, found),
         main.instruction,
         against,
         () if plain else missing(scene, None, main.cause),
@@ -124,8 +125,11 @@ def _unchanged(value: int) -> GuestDr6:
     return GuestDr6(value, (), decoded.names, decoded.reserved_wrong)
 
 
-def _exit_dr6(found: list[Found]) -> ExitDr6:
-    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes."""
+def _exit_dr6(scene: Scene, found: list[Found]) -> ExitDr6:
+    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes. Xen steps an
+    HVM guest on Intel by MTF, which is no #DB at all (`hvm_debug_op`)."""
+    if scene.xen and scene.vendor == "intel" and scene.guest != "pv":
+        return NO_EXIT
     value = 0
     for row in found:
         cause = row.cause
@@ -147,6 +151,7 @@ def _event(scene: Scene) -> Explanation:
     if not found:
         last = rules_guest.LAST_RULES if rules is DEBUG_RULES else ()
         found = [row for rule in last for row in rule(event)] or [_no_cause(event)]
+    found = agreed(event, found)
     found.sort(key=_rank)
     borne_out = {row.instruction for row in found if not row.guess}
     found = [row._replace(guess=row.guess and row.instruction not in borne_out) for row in found]

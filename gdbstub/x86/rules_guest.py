@@ -161,8 +161,20 @@ def single_step(event: Event) -> Iterator[Found]:
         because.append("the debugger stepped over an instruction that saves TF in the guest's memory")
     elif tf is None and event.dr7 is not None:
         whose = "unknown"
+    elif _by_kvm(event):
+        whose, level = "hypervisor", "possible"
+        because.append("nobody had set TF, and KVM on AMD steps by itself to find the end of an NMI's shadow")
     guess = last is not None and not last.exact
     yield Found(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last), None, guess)
+
+
+def _by_kvm(event: Event) -> bool:
+    """A step that KVM on AMD makes for itself, and that QEMU injects while it has hardware breakpoints of the debugger
+    (`svm_enable_nmi_window`)."""
+    scene, exact = event.scene, event.exact
+    armed = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
+    plain = exact is not None and not exact.shape.traits & (TAKES_TF_AWAY | {"gate", "sysret"})
+    return bool(scene.kvm and scene.vendor == "amd" and armed and event.tf is False and event.new(BS) and plain)
 
 
 def _step_level(event: Event) -> Confidence:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gdbstub.x86 import rules_guest
-from gdbstub.x86.debug_registers import B_MASK
+from gdbstub.x86.debug_registers import B_MASK, DR6_INIT
 from gdbstub.x86.decode import shape
 from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Frame, Known, Unknown
@@ -58,6 +58,9 @@ def _causes(scene: Scene) -> Iterator[Found]:
     selector = 0 if isinstance(after.cs, Unknown) else after.cs.value
     frame = Frame(after.rip.value, selector, after.rflags.value)
     evidence = replace(scene.evidence, vector=Known(1, "derived"), frame=Known(frame, "registers"))
+    if scene.vendor == "intel" and scene.guest == "hvm":  # Xen overwrites DR6 with the exit qualification
+        before = replace(evidence.before, dr6=Known(DR6_INIT, "Xen vmx_vmexit_handler"))
+        evidence = replace(evidence, before=before)
     event = Event(Scene(evidence))
     for rule in rules_guest.RULES:
         yield from rule(event)

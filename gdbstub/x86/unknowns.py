@@ -18,7 +18,7 @@ def _say(name: str, fact: object) -> Iterator[str]:
 
 def missing(scene: Scene, event: Event | None, main: Cause) -> tuple[str, ...]:
     """Facts that were asked for and not known, in the order of the questions."""
-    return tuple(_of_event(scene, event) if event is not None else _of_stop(scene, main))
+    return tuple(_of_event(scene, event, main) if event is not None else _of_stop(scene, main))
 
 
 def _of_stop(scene: Scene, main: Cause) -> Iterator[str]:
@@ -35,7 +35,7 @@ def _of_stop(scene: Scene, main: Cause) -> Iterator[str]:
         yield from _say("CPU mode", evidence.mode)
 
 
-def _of_event(scene: Scene, event: Event) -> Iterator[str]:
+def _of_event(scene: Scene, event: Event, main: Cause) -> Iterator[str]:
     evidence = scene.evidence
     after = evidence.after
     yield from _say("exception frame", evidence.frame)
@@ -57,6 +57,10 @@ def _of_event(scene: Scene, event: Event) -> Iterator[str]:
             yield from _say("CR4", after.cr4)
     if event.causes & ~B_MASK:
         yield from _say("DR6 before the event", evidence.before.dr6)
+    if event.causes & BS and event.new(BS) is False and main.confidence == "likely":
+        yield "whether DR6.BS was cleared since the last stop, where it was set too"
+    if scene.xen and scene.vendor == "amd" and scene.guest == "hvm" and event.dr7 is not None and not event.dr7.enabled:
+        yield "whether DR6 is up to date: Xen on AMD saves it late while DR7 enables nothing (svm_save_dr)"
     intel_kvm = scene.kvm and scene.vendor == "intel"
     if event.causes & BS and not scene.tcg and not intel_kvm and event.exact is None:
         yield from _say("DEBUGCTL before the event", evidence.before.debugctl)
