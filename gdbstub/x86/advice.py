@@ -90,8 +90,8 @@ def lost_step(scene: Scene, event: Event | None, found: list[Found]) -> Iterator
 def any_bit_stops(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     if event is None and scene.kvm and found[0].cause.cause == "spurious" and scene.action is Action.CONTINUE:
         yield (
-            "QEMU stops for each B bit whose R/W field says instruction, enabled or not, the guest's registers included: "
-            "look at what the guest has in DR0-DR3 for this RIP."
+            "QEMU stops for each B bit whose R/W field says instruction, enabled or not, the guest's registers "
+            "included: look at what the guest has in DR0-DR3 for this RIP."
         )
 
 
@@ -101,10 +101,15 @@ def xen_fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> 
 
 
 def xen_icebp_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
-    first = found[0]
-    if scene.xen and event is None and first.cause.cause == "icebp" and first.instruction is not None:
-        if first.instruction.address == scene.pc:
-            yield "Move RIP past the F1 before the vCPU goes on, or it stops here again."
+    first = found[0].instruction
+    if (
+        scene.xen
+        and event is None
+        and first is not None
+        and _has(found, "icebp", "guest")
+        and first.address == scene.pc
+    ):
+        yield "Move RIP past the F1 before the vCPU goes on, or it stops here again."
 
 
 def xen_side_channel(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
@@ -122,7 +127,9 @@ def read_as_positive(scene: Scene, event: Event | None, found: list[Found]) -> I
 
 def handler_watches_itself(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     if event is not None and event.vector == 1 and event.at is not None and event.at == scene.pc and not scene.tcg:
-        yield "Keep data breakpoints off the #DB handler's stack, and off the GDT, IDT and TSS: each delivery hits them."
+        yield (
+            "Keep data breakpoints off the #DB handler's stack, and off the GDT, IDT and TSS: each delivery hits them."
+        )
 
 
 def shadow_moved_it(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
