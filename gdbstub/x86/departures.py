@@ -39,13 +39,10 @@ def judged_instruction(event: Event, found: list[Found]) -> Ran | None:
     """The instruction that ran last if that is known, else one in front of the saved RIP whose trap is certain."""
     if event.exact is not None:
         return judged(event, event.exact)
-    for row in found:
-        if row.instruction is None or row.cause.klass != "trap" or row.cause.confidence != "certain" or row.guess:
-            continue
-        what = shape(row.instruction.bytes, event.mode)
-        if what is not None:
-            return judged(event, Executed(what, row.instruction.address, False))
-    return None
+    sure = (row for row in found if row.cause.klass == "trap" and row.cause.confidence == "certain" and not row.guess)
+    ran = next((row.instruction for row in sure if row.instruction is not None), None)
+    what = None if ran is None else shape(ran.bytes, event.mode)
+    return None if ran is None or what is None else judged(event, Executed(what, ran.address, False))
 
 
 def _text(event: Event, ran: Ran) -> str:
@@ -141,7 +138,8 @@ def step_unasked(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
     """BS is new, and TF was set neither in front of the instruction nor behind it."""
     flags = ran.setting.rflags
     clear = flags is not None and not flags & TF and event.tf is False
-    if ran.sure and clear and event.new(BS) and not ran.setting.held & BS and _step(found) is not None:
+    stepped = any(row.cause.cause == "single-step" for row in found)
+    if ran.sure and clear and event.new(BS) and not ran.setting.held & BS and stepped:
         yield (
             f"BS is new, but TF was clear in front of {_text(event, ran)} and is clear behind it; hardware sets no BS."
             f"{known_quirk(event.scene, 'kvm-nmi-window-step')}"

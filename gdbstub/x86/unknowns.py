@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.x86.debug_registers import B_MASK, BS
+from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
 from gdbstub.x86.event import Event
-from gdbstub.x86.evidence import Action, Unknown
+from gdbstub.x86.evidence import Action, Known, Unknown
 from gdbstub.x86.explanation import Cause
 from gdbstub.x86.scene import Scene
 
@@ -29,6 +29,10 @@ def _of_stop(scene: Scene, main: Cause) -> Iterator[str]:
     yield from _say("what was asked of the guest", evidence.action)
     yield from _say("RIP", evidence.after.rip)
     yield from _say("the debugger's breakpoints", evidence.breakpoints)
+    dr7 = evidence.after.dr7
+    lazy = scene.xen and scene.vendor == "amd" and scene.guest == "hvm"
+    if lazy and isinstance(dr7, Known) and not decode_dr7(dr7.value).enabled:
+        yield "whether DR6 is up to date: Xen on AMD saves it late while DR7 enables nothing (svm_save_dr)"
     if scene.action is Action.STEP:
         yield from _say("RIP before the step", evidence.before.rip)
         yield from _say("the bytes there", evidence.before.bytes)
@@ -59,8 +63,6 @@ def _of_event(scene: Scene, event: Event, main: Cause) -> Iterator[str]:
         yield from _say("DR6 before the event", evidence.before.dr6)
     if event.causes & BS and event.new(BS) is False and main.confidence == "likely":
         yield "whether DR6.BS was cleared since the last stop, where it was set too"
-    if scene.xen and scene.vendor == "amd" and scene.guest == "hvm" and event.dr7 is not None and not event.dr7.enabled:
-        yield "whether DR6 is up to date: Xen on AMD saves it late while DR7 enables nothing (svm_save_dr)"
     intel_kvm = scene.kvm and scene.vendor == "intel"
     if event.causes & BS and not scene.tcg and not intel_kvm and event.exact is None:
         yield from _say("DEBUGCTL before the event", evidence.before.debugctl)

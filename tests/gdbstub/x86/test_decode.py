@@ -142,6 +142,7 @@ def test_what_an_instruction_touches(
         ("0fc30b", 64, 4, False, True),  # movnti [rbx], ecx
         ("c5fe7f03", 64, 32, False, True),  # vmovdqu [rbx], ymm0
         ("c5fe6f03", 64, 32, True, False),  # vmovdqu ymm0, [rbx]
+        ("c4e27d2c0b", 64, 1, True, True),  # vmaskmovps ymm1, ymm0, [rbx]: what the mask says
         ("8503", 64, 4, True, False),  # test [rbx], eax
         ("60", 32, 32, False, True),  # pushad
         ("6a05", 64, 8, False, True),

@@ -570,6 +570,7 @@ EVENTS: dict[str, Row] = {
         event(0xFFFF0FF1, code="cd01", old=None), ("software-interrupt guest possible",)
     ),
     "nothing in DR6": Row(event(0xFFFF0FF0), ("injected hypervisor possible",), ("put there by the hypervisor",)),
+    "nothing in DR6 in front of INT1": Row(event(0xFFFF0FF0, rest="f190"), ("unknown unknown possible",)),
     "nothing in a DR6 that was injected again": Row(event(0, on=KVM_AMD), ("injected hypervisor likely",)),
     "nothing in DR6 and no code": Row(
         event(0xFFFF0FF0, with_code=False), ("unknown unknown possible",), ("shows no cause",)
@@ -700,6 +701,14 @@ def test_a_known_vector_means_that_the_guest_stands_at_its_handler() -> None:
     evidence = replace(event(0xFFFF0FF0, code="f1"), at_handler=Unknown("not given"))
     assert explain(evidence).causes[0].cause == "icebp"
     assert explain(replace(evidence, at_handler=Known(False, "test"))).causes[0].cause != "icebp"
+
+
+def test_a_dr6_that_the_guest_wrote_is_no_event() -> None:
+    written = stop("0f23f0", on=TCG)
+    written = replace(written, after=replace(written.after, dr6=Known(0xFFFF4FF0, "test")))
+    assert explain(written).advice == ()
+    nop = stop("90", on=TCG)
+    assert explain(replace(nop, after=written.after)).advice != ()
 
 
 def test_a_stop_without_dr6_has_no_guest_dr6() -> None:
