@@ -66,6 +66,18 @@ def _engine(mode: int) -> capstone.Cs:
     return engine
 
 
+@lru_cache(maxsize=3)
+def _measure(mode: int) -> capstone.Cs:
+    return capstone.Cs(capstone.CS_ARCH_X86, _MODES[mode])
+
+
+def length(code: bytes, mode: Mode) -> int:
+    """How long the first instruction of ``code`` is, 0 where it is none; a tenth of the work of `read`."""
+    for _, size, _, _ in _measure(mode).disasm_lite(code, 0, 1):
+        return int(size)
+    return 0
+
+
 def read(code: bytes, mode: Mode) -> Shape | None:
     """The first instruction of ``code``, or None where the bytes are no complete instruction."""
     for raw in _engine(mode).disasm(code, 0, 1):
