@@ -93,7 +93,7 @@ def _costs(million: bool, output: Path) -> None:
     _judge("dr6 --help", costs.help_seconds(11), HELP_SECONDS, unit=" s", least=False)
     _tell("explain()", f"{costs.explain_seconds(2_000, 7) * 1e6:.1f} µs a call, 2000 real stops")
     anything = costs.explain_anything(10_000)
-    _tell("explain(), anything", f"{anything.median * 1e6:.0f} µs in the median, {anything.count} random evidences")
+    _tell("explain(), anything", f"{anything.median * 1e6:.0f} µs in the median, {anything.calls} random evidences")
     _judge("explain(), the slowest", anything.slowest * 1e3, EXPLAIN_MILLISECONDS, unit=" ms", least=False)
 
 

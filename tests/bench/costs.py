@@ -61,7 +61,7 @@ def explain_seconds(steps: int, rounds: int) -> float:
 class Explained(NamedTuple):
     """Seconds of one call of `explain`, over evidence of all kinds; each call the best of three, decoding anew."""
 
-    count: int
+    calls: int
     median: float
     slowest: float
 
