@@ -1,4 +1,4 @@
-"""Vectors, exception frames, error codes and IDT gates. SDM vol. 3A 6.3-6.15; APM vol. 2 chapter 8."""
+"""Vectors, exception frames and IDT gates. SDM vol. 3A 6.3-6.15; APM vol. 2 chapter 8."""
 
 from __future__ import annotations
 
@@ -103,37 +103,6 @@ def parse_frame(
     if len(words) < 5:
         return None
     return Frame(rip, cs, rflags, words[3], words[4] & 0xFFFF, error_code)
-
-
-PAGE_FAULT_BITS = (
-    (0, "protection violation", "page not present"),
-    (1, "write", "read"),
-    (2, "user mode", "supervisor mode"),
-    (3, "reserved bit set in a paging entry", ""),
-    (4, "instruction fetch", ""),
-    (5, "protection key", ""),
-    (6, "shadow stack access", ""),
-    (15, "SGX", ""),
-    (31, "RMP violation", ""),
-)
-"""SDM vol. 3A 4.7; bit 31: APM vol. 2 8.4.2."""
-
-TABLES = ("GDT", "IDT", "LDT", "IDT")
-
-
-def describe_error_code(number: int, error_code: int) -> str:
-    """What the error code of vector ``number`` says: #PF by its bits, the others as a selector."""
-    if number == 14:
-        said = [on if error_code >> bit & 1 else off for bit, on, off in PAGE_FAULT_BITS]
-        return ", ".join(text for text in said if text)
-    if number in (8, 17, 30) or error_code == 0:
-        return f"{error_code:#x}"
-    if number in (10, 11, 12, 13):
-        table = TABLES[error_code >> 1 & 3]
-        index = error_code >> 3 & 0x1FFF
-        entry = f"vector {index}" if table == "IDT" else f"selector {error_code & 0xFFF8:#x}"
-        return f"{table} {entry}" + (", while another event was delivered" if error_code & 1 else "")
-    return f"{error_code:#x}"
 
 
 class Gate(NamedTuple):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gdbstub.x86.error_codes import error_code_text
 from gdbstub.x86.evidence import Evidence
-from gdbstub.x86.exceptions import describe_error_code, vector
+from gdbstub.x86.exceptions import vector
 from gdbstub.x86.explanation import CauseName
 from gdbstub.x86.render import render_text
 from gdbstub.x86.scene import Found, known
@@ -176,7 +177,7 @@ def _caught(found: Found, evidence: Evidence) -> str:
     frame = known(evidence.frame)
     error = ""
     if frame is not None and frame.error_code is not None:
-        error = f", error code {describe_error_code(number, frame.error_code)}"
+        error = f", error code {error_code_text(number, frame.error_code)}"
     address = "" if found.place is None else f", CR2 {found.place:#x}"
     where = ""
     if found.instruction is not None:

@@ -1,0 +1,25 @@
+"""Where the frame of an exception other than #DB departs from the architecture, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.x86.error_codes import ALWAYS_0
+from gdbstub.x86.exceptions import vector
+from gdbstub.x86.page_faults import judge
+from gdbstub.x86.scene import Event, Found
+
+
+def page_fault(event: Event, found: list[Found]) -> Iterator[str]:
+    """Bits of #PF that exclude each other, or that CR2 and the instruction's operands do not bear out."""
+    yield from judge(event).against
+
+
+def never_zero(event: Event, found: list[Found]) -> Iterator[str]:
+    """#DF and #AC with an error code that says something."""
+    code = None if event.frame is None else event.frame.error_code
+    if code and event.vector in ALWAYS_0:
+        yield f"The error code of {vector(event.vector).name} is {code:#x}; hardware pushes 0."
+
+
+EVENT_RULES = (page_fault, never_zero)
