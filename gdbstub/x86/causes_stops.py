@@ -37,7 +37,10 @@ STOPS: dict[CauseName, CausePage] = {
         certain="The guest stands at the first instruction of the handler, and no other vector shares it.",
         confused=(
             ("software-interrupt", "INT n through that vector: the bytes CD n are in front of the saved RIP."),
-            ("unknown", "In real mode the BIOS leaves IRQ 0-7 on vectors 8-15."),
+            (
+                "unknown",
+                "In real mode a BIOS leaves IRQ 0-7 on vectors 8-15: dr6 then says possible, unless IF was 0.",
+            ),
         ),
         advice="Read the error code first; for #PF then CR2, and which operand of the instruction it lies in.",
         sources=("SDM 3A 6.15", "APM 2 8.2 (not checked)", "LKML 2021-09-02, force_intercept_exceptions_mask"),

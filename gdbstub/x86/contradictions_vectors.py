@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from gdbstub.x86.error_codes import ALWAYS_0
 from gdbstub.x86.exceptions import vector
+from gdbstub.x86.faults import not_canonical
 from gdbstub.x86.page_faults import judge
 from gdbstub.x86.scene import Event, Found
+
+PROTECTION = 13
 
 
 def page_fault(event: Event, found: list[Found]) -> Iterator[str]:
@@ -22,4 +25,17 @@ def never_zero(event: Event, found: list[Found]) -> Iterator[str]:
         yield f"The error code of {vector(event.vector).name} is {code:#x}; hardware pushes 0."
 
 
-EVENT_RULES = (page_fault, never_zero)
+def stack_segment(event: Event, found: list[Found]) -> Iterator[str]:
+    """An address of the stack that is not canonical raises #SS(0) (SDM vol. 1 3.3.7.1, vol. 2 PUSH)."""
+    what = event.next_shape()
+    if event.vector != PROTECTION or event.frame is None or event.frame.error_code != 0 or what is None:
+        return
+    beyond = not_canonical(event, what)[1]
+    if beyond and all(one.operand.pushed for one in beyond):
+        yield (
+            f"`{what.text}` {beyond[0].does} {beyond[0].address:#x}, which is not canonical, by SS; hardware raises "
+            "#SS with error code 0, not #GP."
+        )
+
+
+EVENT_RULES = (page_fault, never_zero, stack_segment)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from gdbstub.x86.evidence import Frame, Mode
+from gdbstub.x86.registers import IF
 
 ExceptionClass = Literal["fault", "trap", "abort", "interrupt", "either"]
 
@@ -52,6 +53,8 @@ VECTORS = (
     Vector(29, "vc", "VMM communication exception", "fault", True),
     Vector(30, "sx", "security exception", "fault", True),
 )
+BIOS_IRQS = range(8, 16)
+"""Vectors of the first interrupt controller as a BIOS programs it (IBM PC); real-mode code mostly keeps that."""
 _BY_NUMBER = {row.number: row for row in VECTORS}
 _BY_NAME = {row.mnemonic: row for row in VECTORS if row.mnemonic}
 
@@ -71,6 +74,14 @@ def vector(which: int | str) -> Vector:
     if not 0 <= number <= 255:
         raise ValueError(f"Vector {number} does not exist; they go from 0 to 255.")
     return _BY_NUMBER.get(number) or Vector(number, "", "interrupt", "interrupt", False)
+
+
+def bios_irq(number: int, mode: Mode, frame: Frame | None) -> int | None:
+    """The IRQ that may have come through vector ``number`` of real mode; None where it can't: elsewhere, or with IF
+    clear in the interrupted RFLAGS."""
+    if mode != 16 or number not in BIOS_IRQS or (frame is not None and not frame.rflags & IF):
+        return None
+    return number - BIOS_IRQS[0]
 
 
 def frame_size(mode: Mode, *, has_error_code: bool, privilege_change: bool = False) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from gdbstub.x86.decode import Shape
 from gdbstub.x86.error_codes import IN_IDT
-from gdbstub.x86.page_faults import accesses, cpl, judge
+from gdbstub.x86.page_faults import Access, accesses, cpl, judge
 from gdbstub.x86.registers import PARTS, part
 from gdbstub.x86.scene import Event, known
 
@@ -115,7 +115,7 @@ def _protection(event: Event) -> Iterator[str]:
         yield f"the gate of vector {what.interrupt} refused it: its DPL is below the CPL, or it is no gate for INT n"
     if code == 0:
         yield from _privilege(event, what)
-        yield from _not_canonical(event, what, stack=False)
+        yield from _not_canonical(event, what, stack_only=False)
         yield from _misaligned(event, what)
         rcx = event.registers.get("rcx")
         if what.mnemonic in ("rdmsr", "wrmsr") and cpl(event) == 0 and rcx is not None:
@@ -136,15 +136,22 @@ def _privilege(event: Event, what: Shape) -> Iterator[str]:
         yield f"`{what.text}` at CPL {level} with IOPL {iopl} needs the leave of the TSS's I/O bitmap"
 
 
-def _not_canonical(event: Event, what: Shape, *, stack: bool) -> Iterator[str]:
+def _not_canonical(event: Event, what: Shape, *, stack_only: bool) -> Iterator[str]:
     """64-bit addresses whose upper bits are no sign extension: #SS(0) where SS is the segment, #GP(0) else."""
+    width, found = not_canonical(event, what)
+    for one in found:
+        if not stack_only or one.operand.segment == "ss":
+            yield f"`{what.text}` {one.does} {one.address:#x}, which is not canonical ({width} bits)"
+
+
+def not_canonical(event: Event, what: Shape) -> tuple[int, list[Access]]:
+    """The width of linear addresses, and what lies beyond; none outside of 64-bit mode, or where CR4 is not known."""
     cr4 = _control(event, "cr4")
     if event.mode != 64 or cr4 is None:
-        return
+        return 0, []
     width = 57 if cr4 & CR4_LA57 else 48
-    for one in accesses(event, what)[0]:
-        if (one.operand.segment == "ss") == stack and (one.address >> (width - 1)) not in (0, (1 << (65 - width)) - 1):
-            yield f"`{what.text}` {one.does} {one.address:#x}, which is not canonical ({width} bits)"
+    extended = (0, (1 << (65 - width)) - 1)
+    return width, [one for one in accesses(event, what)[0] if one.address >> (width - 1) not in extended]
 
 
 def _misaligned(event: Event, what: Shape) -> Iterator[str]:
@@ -156,7 +163,7 @@ def _misaligned(event: Event, what: Shape) -> Iterator[str]:
 def _stack_fault(event: Event) -> Iterator[str]:
     what = event.next_shape()
     if what is not None and event.frame is not None and event.frame.error_code == 0:
-        yield from _not_canonical(event, what, stack=True)
+        yield from _not_canonical(event, what, stack_only=True)
 
 
 def _page_fault(event: Event) -> Iterator[str]:

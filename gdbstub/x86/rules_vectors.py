@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.error_codes import SELECTORS, error_code_text
-from gdbstub.x86.exceptions import Vector, vector
+from gdbstub.x86.exceptions import Vector, bios_irq, vector
 from gdbstub.x86.explanation import Cause, Class, Confidence
 from gdbstub.x86.faults import reasons
 from gdbstub.x86.page_faults import PAGE_FAULT
 from gdbstub.x86.scene import Event, Executed, Found, known
 
 CLASSES: dict[str, Class] = {"fault": "fault", "trap": "trap"}
-BIOS_IRQS = range(8, 16)
-"""Vectors of the first interrupt controller as a BIOS programs it, which real-mode code mostly keeps."""
 SOURCE = ("SDM 3A chapter 6",)
 SOURCES = {
     8: ("SDM 3A 6.15 (#DF)",),
@@ -61,9 +59,10 @@ def other_vector(event: Event) -> Iterator[Found]:
     if called is not None:
         because.append(f"INT {row.number:#x} is in front of the saved RIP")
     level: Confidence = "certain"
-    if event.scene.mode == 16 and row.number in BIOS_IRQS:
-        level = "likely"
-        because.append(f"or IRQ {row.number - BIOS_IRQS[0]}: a BIOS leaves IRQ 0-7 on vectors 8-15")
+    irq = bios_irq(row.number, event.scene.mode, event.frame)
+    if irq is not None:
+        level = "possible"
+        because.append(f"IRQ {irq} comes through this vector as well, where the BIOS's layout is kept")
     klass = CLASSES.get(row.kind, "none")
     if called is not None or klass == "trap":
         found = event.instruction(called or event.last_instruction())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from gdbstub.x86.error_codes import error_code_text
 from gdbstub.x86.evidence import Evidence
-from gdbstub.x86.exceptions import vector
+from gdbstub.x86.exceptions import bios_irq, vector
 from gdbstub.x86.explanation import CauseName
 from gdbstub.x86.render import render_text
 from gdbstub.x86.scene import Found, known
@@ -185,4 +185,6 @@ def _caught(found: Found, evidence: Evidence) -> str:
     elif frame is not None:
         where = f" at {frame.rip:#x}"
     kind = f" ({row.kind})" if row.kind in ("fault", "trap", "abort") else ""
-    return f"{row.name} {row.title}{where}{kind}{error}{address}"
+    irq = bios_irq(number, known(evidence.mode) or 64, frame)
+    other = "" if irq is None else f", or IRQ {irq},"
+    return f"{row.name} {row.title}{other}{where}{kind}{error}{address}"

@@ -6,14 +6,17 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gdbstub.x86.contradictions_vectors import EVENT_RULES
 from gdbstub.x86.decode import shape
 from gdbstub.x86.evidence import Evidence, Known, Mode, Unknown
-from gdbstub.x86.explain import explain
+from gdbstub.x86.explain import RANK, explain
 from gdbstub.x86.page_faults import PLAIN, is_plain
 from gdbstub.x86.scene import Event, Scene
-from tests.gdbstub.x86.build import CODE, KVM_AMD, KVM_INTEL, TCG, event
+from tests.gdbstub.x86.build import CODE, KVM_AMD, KVM_INTEL, TCG, event, know
+from tests.gdbstub.x86.test_properties import EVIDENCE, MODES, without
 
 USER_CS = 0x33
 AT = CODE + 1
@@ -181,6 +184,14 @@ FAULTS = {
     "#SS of a stack that is not canonical": Row(
         on_stack(0x8000_0000_0000_1000, raised(12, "50", error_code=0, registers=RBX)), ("is not canonical (48 bits)",)
     ),
+    "#GP of such a stack": Row(
+        on_stack(0x8000_0000_0000_1000, raised(13, "50", error_code=0, registers=RBX)),
+        ("`push rax` writes 0x8000000000000ff8",),
+        "hardware raises #SS with error code 0, not #GP",
+    ),
+    "#GP of an operand by RBP that is no push": Row(
+        raised(13, "488b4500", error_code=0, registers={"rbp": 1 << 60}), ("which is not canonical",)
+    ),
     "#SS with a selector": Row(raised(12, "50", error_code=0x10), ("GDT selector 0x10",), None, ("canonical",)),
     "#GP of an address": Row(
         raised(13, LOAD, error_code=0, registers={"rbx": 0x8000_0000_0000}),
@@ -261,12 +272,28 @@ def test_an_abort_is_of_no_class_and_said_to_be_one(vector: int, klass: str, wor
     assert ("abort" in because(raised(vector))) == (word == "(abort)")
 
 
-def test_an_irq_of_real_mode_is_not_ruled_out() -> None:
-    cause = explain(raised(8, mode=16)).causes[0]
-    assert cause.confidence == "likely"
-    assert "or IRQ 0: a BIOS leaves IRQ 0-7 on vectors 8-15" in cause.because
-    assert explain(raised(16, mode=16)).causes[0].confidence == "certain"
-    assert "IRQ" not in because(raised(8, mode=32))
+IF = 0x202
+
+
+def test_an_irq_of_real_mode_is_not_called_an_exception() -> None:
+    answer = explain(raised(8, mode=16, rflags=IF))
+    assert answer.causes[0].confidence == "possible"
+    assert "IRQ 0 comes through this vector as well" in because(raised(8, mode=16, rflags=IF))
+    assert answer.summary.startswith("possibly #DF double fault, or IRQ 0, at 0x")
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [raised(8, mode=16, rflags=2), raised(16, mode=16, rflags=IF), raised(8, mode=32, rflags=IF), raised(8, rflags=IF)],
+)
+def test_an_irq_is_ruled_out_by_if_by_the_vector_and_by_the_mode(evidence: Evidence) -> None:
+    assert "IRQ" not in because(evidence)
+    assert "IRQ" not in explain(evidence).summary
+    assert explain(evidence).causes[0].confidence == "certain"
+
+
+def test_an_irq_is_not_ruled_out_without_the_frame() -> None:
+    assert explain(raised(8, mode=16, frame=False)).causes[0].confidence == "possible"
 
 
 def test_int_n_is_known_to_have_run_only_where_nothing_else_can_be_meant() -> None:
@@ -360,3 +387,27 @@ def test_the_reasons_stand_behind_the_vector_and_its_error_code() -> None:
         "CR2 is 0x7000",
     )
     assert isinstance(page_fault(STORE, 2, 0x7000).frame, Known)
+
+
+ERROR_CODES = st.one_of(st.integers(0, 0x8F), st.sampled_from((0x402, 0x8007, 1 << 31, 1 << 40)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(EVIDENCE, st.integers(0, 33), ERROR_CODES, MODES)
+def test_any_exception_has_an_answer_in_sentences(evidence: Evidence, number: int, code: int, mode: Mode) -> None:
+    frame = evidence.frame
+    if isinstance(frame, Known):
+        frame = Known(frame.value._replace(error_code=code), "test")
+    evidence = replace(
+        evidence, vector=know(number), at_handler=know(True), frame=frame, mode=know(mode), frame_mode=know(mode)
+    )
+    answer = explain(evidence)
+    assert answer.causes
+    for text in against(evidence):
+        assert text.endswith(".")
+        assert "  " not in text
+    if number not in (1, 3):
+        assert [cause.cause for cause in answer.causes] == ["exception"]
+        assert all(answer.causes[0].because)
+        for less in without(evidence):
+            assert RANK[explain(less).causes[0].confidence] >= RANK[answer.causes[0].confidence]
