@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gdbstub.x86.evidence import Evidence
+    from gdbstub.x86.evidence import Evidence, Fact, Frame
 
 DONE, FAILED, USAGE = 0, 1, 2
 LIMIT = 1 << 64
@@ -131,14 +131,11 @@ def _explain(args: argparse.Namespace) -> int:
 
 def typed(args: argparse.Namespace) -> Evidence:
     """A #DB at the guest's handler, with what the command line gives of it."""
-    from gdbstub.x86.evidence import CodeBytes, Evidence, Fact, Frame, Known, Moment, Platform, Unknown
+    from gdbstub.x86.evidence import CodeBytes, Evidence, Known, Moment, Platform, Unknown
 
     def fact(value: int | None) -> Fact[int]:
         return Unknown("not given") if value is None else Known(value, TYPED)
 
-    frame: Fact[Frame] = Unknown("not given")
-    if args.rflags is not None:
-        frame = Known(Frame(args.rip, args.cs or 0, args.rflags), TYPED)
     return Evidence(
         platform=Platform(
             backend=Known(args.backend, TYPED) if args.backend else Unknown("not given"),
@@ -157,10 +154,22 @@ def typed(args: argparse.Namespace) -> Evidence:
         ),
         vector=Known(1, "assumed"),
         at_handler=Known(True, "assumed"),
-        frame=frame,
+        frame=_frame(args),
         saved_rip=fact(args.rip),
         code=() if args.code is None else (CodeBytes(*args.code),),
     )
+
+
+def _frame(args: argparse.Namespace) -> Fact[Frame]:
+    """Without --cs the CS is 0, and not shown. Only a bus lock depends on CPL, so there it is not made up."""
+    from gdbstub.x86.debug_registers import BLD, decode_dr6
+    from gdbstub.x86.evidence import Frame, Known, Unknown
+
+    if args.rflags is None:
+        return Unknown("not given")
+    if args.cs is None and decode_dr6(args.dr6).causes & BLD:
+        return Unknown("not whole without --cs, which tells the privilege level")
+    return Known(Frame(args.rip, args.cs or 0, args.rflags), TYPED)
 
 
 def read_evidence(name: str) -> Evidence:

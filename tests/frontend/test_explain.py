@@ -110,6 +110,20 @@ def test_the_text_keeps_to_80_columns_and_tells_what_the_guest_saw(capsys: pytes
     assert "Frame of the guest: RIP 0x1003, RFLAGS 0x102 (TF 1, RF 0)" in lines
 
 
+def test_without_cs_no_privilege_level_is_made_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bus lock at CPL 0 would be a contradiction."""
+    registers = "--dr6 0xffff07f0 --before-dr6 0xffff0ff0 --rip 0x1004 --rflags 2"
+    lock = (*registers.split(), "--code", "0x1000:f00fc103")
+    assert run(*lock) == 0
+    said = capsys.readouterr().out
+    assert "Contradictions" not in said
+    assert "exception frame: not whole without --cs" in said
+    assert run(*lock, "--cs", "0x33") == 0
+    assert "bus-lock, of the guest, trap, certain" in capsys.readouterr().out
+    assert run(*lock, "--cs", "8") == 0
+    assert "Contradictions" in capsys.readouterr().out
+
+
 def test_control_characters_of_the_evidence_never_reach_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
