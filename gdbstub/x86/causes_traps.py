@@ -93,7 +93,10 @@ TRAPS: dict[CauseName, CausePage] = {
         why="The switch is complete, and the #DB is delivered in the new task.",
         rip="The first instruction of the new task.",
         rf="As in the new task's image of EFLAGS.",
-        dr6="BT becomes 1 (active high) and stays until software clears it. Hardware delivers BT alone.",
+        dr6=(
+            "BT becomes 1 (active high) and stays until software clears it. Hardware delivers BT alone (inferred from "
+            "its rank)."
+        ),
         held_back="Nothing: it ranks above all other debug traps, and above MTF. A task switch clears L0-L3 in DR7.",
         intel="No difference known.",
         amd="No difference known.",
@@ -133,7 +136,8 @@ TRAPS: dict[CauseName, CausePage] = {
             ("QEMU TCG", "#UD before 9.1 (measured, 7.2.22); a #DB behind it in 10.0.2 (measured)."),
             (
                 "QEMU/KVM on AMD",
-                "Not intercepted: delivered to the guest, and never seen by a debugger's step (measured).",
+                "Not intercepted: delivered to the guest; a debugger's step over it ends inside of the handler "
+                "(measured).",
             ),
             (
                 "QEMU/KVM on Intel",

@@ -392,7 +392,7 @@ def test_the_reasons_stand_behind_the_vector_and_its_error_code() -> None:
 ERROR_CODES = st.one_of(st.integers(0, 0x8F), st.sampled_from((0x402, 0x8007, 1 << 31, 1 << 40)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(EVIDENCE, st.integers(0, 33), ERROR_CODES, MODES)
 def test_any_exception_has_an_answer_in_sentences(evidence: Evidence, number: int, code: int, mode: Mode) -> None:
     frame = evidence.frame
