@@ -2,14 +2,14 @@
 
 Tables only: values that no CPU shows (`odd_registers.py`), guest events against the architecture model
 (`departures.py`), steps in which the guest missed a #DB (`undelivered.py`), stops that say something else than what
-happened (`misreported.py`).
+happened (`misreported.py`), frames of other vectors (`contradictions_vectors.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gdbstub.x86 import misreported, odd_registers
+from gdbstub.x86 import contradictions_vectors, misreported, odd_registers
 from gdbstub.x86.departures import departures
 from gdbstub.x86.event import Event
 from gdbstub.x86.scene import Found, Scene
@@ -35,6 +35,7 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     odd_registers.task_bit_missing,
     odd_registers.hits_lost,
     odd_registers.leaked,
+    *contradictions_vectors.EVENT_RULES,
 )
 STOP_RULES: tuple[StopCheck, ...] = (
     undelivered,

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
 from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Known, Unknown
+from gdbstub.x86.exceptions import VECTORS
 from gdbstub.x86.explanation import Cause
+from gdbstub.x86.page_faults import PAGE_FAULT
 from gdbstub.x86.scene import Scene
+
+WITH_ERROR_CODE = frozenset(row.number for row in VECTORS if row.has_error_code)
+"""Real mode pushes none for these either."""
 
 
 def _say(name: str, fact: object) -> Iterator[str]:
@@ -46,6 +51,7 @@ def _of_event(scene: Scene, event: Event, main: Cause) -> Iterator[str]:
     if event.frame is not None and not event.front:
         yield "the code in front of the saved RIP: not given"
     if event.vector not in (1, None):
+        yield from _of_exception(event)
         return
     yield from _say("DR6", after.dr6)
     if event.causes is None:
@@ -66,3 +72,11 @@ def _of_event(scene: Scene, event: Event, main: Cause) -> Iterator[str]:
     intel_kvm = scene.kvm and scene.vendor == "intel"
     if event.causes & BS and not scene.tcg and not intel_kvm and event.exact is None:
         yield from _say("DEBUGCTL before the event", evidence.before.debugctl)
+
+
+def _of_exception(event: Event) -> Iterator[str]:
+    if event.vector == PAGE_FAULT:
+        yield from _say("CR2", event.scene.evidence.after.cr2)
+    pushes = event.vector in WITH_ERROR_CODE and event.scene.mode != 16
+    if pushes and event.frame is not None and event.frame.error_code is None:
+        yield "error code: not in the frame"
