@@ -6,10 +6,10 @@ from typing import Protocol
 
 from frontend.clean import clean
 from gdbstub.record import StopRecord
-from gdbstub.x86.decode import Instruction
 from gdbstub.x86.evidence import Frame
 from gdbstub.x86.exceptions import describe_error_code, vector
 from gdbstub.x86.explanation import Cause, Explanation
+from gdbstub.x86.shapes import Instruction
 
 
 class Names(Protocol):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import BD, BS, BT
+from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.registers import TF
-from gdbstub.x86.scene import Event, Found, Scene, known
+from gdbstub.x86.scene import Found, Scene, known
 
 STICKY_CAUSES = {BD: {"general-detect"}, BS: {"single-step", "branch-step"}, BT: {"task-switch"}}
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, DR7_GD, cause_names
-from gdbstub.x86.decode import Trait, predecessors, shape
+from gdbstub.x86.decode import predecessors, shape
+from gdbstub.x86.event import Event, Executed
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.quirks import QuirkName, explained
 from gdbstub.x86.registers import DEBUGCTL_BTF, RF, TF, VM
-from gdbstub.x86.scene import Event, Executed, Found, Scene, known
+from gdbstub.x86.scene import Found, Scene, known
+from gdbstub.x86.shapes import Trait
 
 
 def quirk(scene: Scene, name: QuirkName) -> str:

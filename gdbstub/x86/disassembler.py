@@ -7,8 +7,8 @@ from functools import lru_cache
 import capstone
 from capstone import x86
 
-from gdbstub.x86.decode import MemoryOperand, Shape, Trait
 from gdbstub.x86.evidence import Mode
+from gdbstub.x86.shapes import MemoryOperand, Shape, Trait
 
 MNEMONIC_TRAITS: dict[str, tuple[Trait, ...]] = {
     "int1": ("icebp", "gate", "branch", "indirect"),

@@ -22,9 +22,10 @@ from gdbstub.x86 import (
 )
 from gdbstub.x86.advice import advise
 from gdbstub.x86.debug_registers import BS, DR6_INIT, Dr6, cause_names, decode_dr6
+from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Evidence, Unknown
 from gdbstub.x86.explanation import Cause, Confidence, ExitDr6, Explanation, GuestDr6
-from gdbstub.x86.scene import Event, Found, Scene
+from gdbstub.x86.scene import Found, Scene
 from gdbstub.x86.sentences import summarize
 from gdbstub.x86.unknowns import missing
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
 from gdbstub.x86.decode import shape
+from gdbstub.x86.event import Event, Executed
 from gdbstub.x86.evidence import Owner
 from gdbstub.x86.explanation import Cause, CauseName, Class, Confidence
 from gdbstub.x86.registers import DEBUGCTL_BTF
-from gdbstub.x86.scene import Event, Executed, Found, known
+from gdbstub.x86.scene import Found, known
 
 INSTRUCTION = ("SDM 3B 18.3.1.1",)
 DATA = ("SDM 3B 18.3.1.2",)

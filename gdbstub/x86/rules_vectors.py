@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.x86.event import Event, Executed
 from gdbstub.x86.exceptions import Vector, describe_error_code, vector
 from gdbstub.x86.explanation import Cause, Class, Confidence
-from gdbstub.x86.scene import Event, Executed, Found, known
+from gdbstub.x86.scene import Found, known
 
 FETCH = 1 << 4
 """I/D of a #PF's error code: SDM vol. 3A 4.7."""

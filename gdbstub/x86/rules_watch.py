@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import Range, Slot, covered
-from gdbstub.x86.decode import Instruction, Shape, instruction, predecessors, shape
+from gdbstub.x86.decode import instruction, predecessors, shape
 from gdbstub.x86.evidence import Action, Armed, Owner
 from gdbstub.x86.explanation import Cause, CauseName, Confidence
-from gdbstub.x86.scene import Found, Scene, known, touches
+from gdbstub.x86.operands import touches
+from gdbstub.x86.scene import Found, Scene, known
+from gdbstub.x86.shapes import Instruction, Shape
 
 DATA = ("SDM 3B 18.3.1.2",)
 KVM_DEBUG = (*DATA, "QEMU kvm_handle_debug")

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from gdbstub.x86 import rules_guest
 from gdbstub.x86.decode import shape
+from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Frame, Known, Unknown
 from gdbstub.x86.explanation import Cause
 from gdbstub.x86.rules_stop import SIGINT
-from gdbstub.x86.scene import Event, Found, Scene
+from gdbstub.x86.scene import Found, Scene
 
 SOURCES = ("Xen domain_pause_for_debugger", "gdbsx process_c_request")
 TAKEN = "Xen paused the domain instead of delivering the #DB: the guest has not seen it"

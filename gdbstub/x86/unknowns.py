@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import B_MASK, BS
+from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Unknown
 from gdbstub.x86.explanation import Cause
-from gdbstub.x86.scene import Event, Scene
+from gdbstub.x86.scene import Scene
 
 
 def _say(name: str, fact: object) -> Iterator[str]:
