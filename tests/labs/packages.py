@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -71,6 +72,15 @@ class Kernel(NamedTuple):
         if found is None:
             raise LabError(f"Linux {self.release} has no module {name}.")
         return found
+
+    def in_order(self, *names: str) -> list[str]:
+        """The modules ``names`` and those that they need, each behind what it needs."""
+        ordered: dict[str, None] = {}
+        for name in names:
+            field = re.search(rb"\0depends=([^\0]*)\0", self.module(name).read_bytes())
+            needed = field[1].decode().split(",") if field and field[1] else []
+            ordered |= dict.fromkeys([*self.in_order(*needed), name.replace("-", "_")])
+        return list(ordered)
 
 
 def kernel() -> Kernel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.labs.labs import kvm, kvm_amd, tcg10
 from tests.labs.progress import Progress
 
 
@@ -20,4 +21,8 @@ class Lab(NamedTuple):
     run: Callable[[Progress, bool], None]
 
 
-LABS: tuple[Lab, ...] = ()
+LABS: tuple[Lab, ...] = (
+    Lab("tcg10", "QEMU's TCG, 7.2 as a baseline and 10.0", tcg10),
+    Lab("kvm", "the KVM of this machine, whatever it is", kvm),
+    Lab("kvm-amd", "kvm_amd of Linux 6.1 on an SVM that QEMU 10.0 emulates", kvm_amd),
+)
