@@ -346,7 +346,7 @@ async def test_a_handler_that_is_not_mapped_has_no_breakpoint_until_it_is() -> N
         await caught.refresh(state(64))
         assert caught.handlers == {}
         assert stub.points == []
-        stub.place(IDT + 16, gate(CODE, 8, INTERRUPT, wide=True))
-        await caught.refresh(state(64))
+        stub.place(0x6000 + 16, gate(CODE, 8, INTERRUPT, wide=True))
+        await caught.refresh(state(64, idt=(0x6000, 0xFF)))
         assert caught.handlers == {CODE: 1}
         assert stub.points == [(0, CODE, 1)]
