@@ -53,14 +53,16 @@ class Debugger:
         backend: str | None = None,
         history: int = 10_000,
         lidt_hints: tuple[int, ...] = (),
+        lidt_sure: frozenset[int] = frozenset(),
         break_in: Callable[[], Awaitable[None]] | None = None,
         pace: Pace = trio.sleep,
         last_words: Callable[[], Awaitable[str]] | None = None,
         shortcut: Shortcut | None = None,
     ) -> None:
         """``target`` is the name for people. ``lidt_hints``: linear addresses of LIDT instructions in the guest's
-        image. ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a
-        replay knows better). ``last_words`` and ``shortcut`` are for the `Conversation`."""
+        image, ``lidt_sure`` those of them that are proven to be some. ``pace`` waits until a running guest's IDT is to
+        be looked at again, given how long that should be (a replay knows better). ``last_words`` and ``shortcut`` are
+        for the `Conversation`."""
         self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
@@ -77,6 +79,7 @@ class Debugger:
         )
         self._forced = backend
         self._hints: tuple[int, ...] | None = lidt_hints
+        self._sure = lidt_sure
         self._pace = pace
         self._listeners: list[Callable[[Notice], None]] = []
         self._stepped: deque[SteppedOver] = deque(maxlen=LEAKS_KEPT)
@@ -343,7 +346,7 @@ class Debugger:
             return
         if not hints and self.capabilities.monitor:
             hints = await find_loaded_lidt(self._remote.monitor, self.read_memory)
-        await self._catcher.hint(hints)
+        await self._catcher.hint(hints, self._sure)
 
 
 def _platform(backend: Backend) -> Platform:
