@@ -97,6 +97,13 @@ PAGE_FAULTS = {
         page_fault("64488903", 6, 0x17000, {**RBX, "fs_base": 0x10000}, cs=USER_CS), ("the 8 bytes at 0x17000",)
     ),
     "an instruction with accesses of its own": Row(page_fault("48cf", 6, 0x6000, cs=USER_CS), (), None, ("operand",)),
+    "a REP that may be ahead": Row(
+        page_fault("f3a4", 6, 0x7100, {**RBX, "rsi": 0x7000, "rdi": 0x6000}, cs=USER_CS), (), None, ("operand",)
+    ),
+    "a REP": Row(page_fault("f348ab", 6, 0x6004, {**RBX, "rdi": 0x6000}, cs=USER_CS), ("`rep stosq",)),
+    "an address with a prefix 67": Row(
+        page_fault("67488903", 6, 0x6000, {**RBX, "rbx": 0x1_0000_6000}, cs=USER_CS), (), None, ("operand", "writes")
+    ),
     "a segment register that is loaded": Row(page_fault("8ed8", 4, 0x6000, cs=USER_CS), (), None, ("operand",)),
     "the code not known": Row(page_fault(STORE, 6, 0x6000, cs=USER_CS, with_code=False), (), None, ("operand",)),
     "CR2 not known": Row(page_fault(STORE, 6, None, cs=USER_CS), (), None, ("CR2", "operand")),
@@ -368,7 +375,7 @@ def test_the_decoder_tells_the_direction_of_a_plain_instruction(
     assert [(one.reads, one.writes) for one in what.memory] == [(reads, writes)]
 
 
-@pytest.mark.parametrize("code", ["8ed8", "8e1b", "48cf", "0fb10b", "c9", "cd80", "0fae03", "d7"])
+@pytest.mark.parametrize("code", ["8ed8", "8e1b", "f3a4", "48cf", "0fb10b", "c9", "cd80", "0fae03", "d7"])
 def test_an_instruction_with_other_accesses_is_not_plain(code: str) -> None:
     what = shape(bytes.fromhex(code), 64)
     assert what is not None
