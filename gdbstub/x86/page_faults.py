@@ -62,7 +62,8 @@ def judge(event: Event) -> Verdict:
     against = tuple(_impossible(event, code))
     if cr2 is None:
         return Verdict((), against)
-    rule = _fetch if code & FETCH or cr2 == event.at else _data
+    fetched = code & FETCH or (cr2 == event.at and not code & WRITE)
+    rule = _fetch if fetched else _data
     said = rule(event, code, cr2)
     return Verdict(said.because, against + said.against)
 

@@ -116,6 +116,9 @@ PAGE_FAULTS = {
         (),
         "an instruction fetch, but CR2 (0x6000) is not in the instruction at 0x1001",
     ),
+    "a write to the instruction itself": Row(
+        page_fault("488905f9ffffff", 3, AT), ("writes, the 8 bytes at 0x1001",), None, ("fetch",)
+    ),
     "a shadow stack access": Row(page_fault(STORE, 0x46, 0x6000, cs=USER_CS), (), None, ("operand",)),
     "a reserved bit of a page that is not there": Row(
         page_fault(STORE, 0xA, 0x7000), (), "a reserved bit in a page that"
