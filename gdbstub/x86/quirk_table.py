@@ -23,6 +23,7 @@ QuirkName = Literal[
     "tcg-io-without-de",
     "tcg-one-data-hit",
     "tcg-idt-error-code",
+    "tcg-stack-gp",
     "tcg-own-watch-first",
     "tcg-idle-step",
     "kvm-reinjected-polarity",
@@ -155,6 +156,11 @@ TCG = (
         "QEMU TCG 7.2 counts IDT entries of 16 bytes in units of 8 there",
         "measured on QEMU 7.2.22; right in 10.0.2",
         (10,),
+    ),
+    _tcg(
+        "tcg-stack-gp",
+        "QEMU TCG raises #GP for a stack address that is not canonical",
+        "measured on QEMU 7.2.22",
     ),
     _tcg(
         "tcg-own-watch-first",

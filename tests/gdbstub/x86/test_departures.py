@@ -32,6 +32,7 @@ AGAIN = Frame(CODE, 8, TF)
 
 
 OUT: dict[str, Any] = {"dr7": 0x20000480, "dr": {3: 0x60}, "registers": RBX}
+FAR = {"rbx": 1 << 63, "rsp": 0, "rax": 0}
 DONE, MORE = {"rcx": 0, "rsi": 1, "rdi": 2}, {"rcx": 1, "rsi": 1, "rdi": 2}
 
 
@@ -45,6 +46,11 @@ class Case(NamedTuple):
 
 def without_btf(evidence: Evidence) -> Evidence:
     return replace(evidence, before=replace(evidence.before, debugctl=Known(0, "test")))
+
+
+def far_away(evidence: Evidence) -> Evidence:
+    """With a stack pointer that is not canonical."""
+    return replace(evidence, frame=Known(Frame(CODE + 2, 8, RF, 1 << 63, 0x10, 0), "test"))
 
 
 def swap(evidence: Evidence, on: Platform) -> Evidence:
@@ -130,6 +136,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0x12, rflags=RF, on=TCG),
         event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0xA, rflags=RF, on=TCG),
         "hardware gives 0xa",
+    ),
+    "tcg-stack-gp": Case(
+        far_away(event(0xFFFF0FF0, vector=13, rest="50", registers=FAR, on=TCG)),
+        far_away(event(0xFFFF0FF0, vector=13, rest="488903", registers=FAR, on=TCG)),
+        "which is not canonical, by SS",
     ),
     "tcg-own-watch-first": Case(
         stop(
