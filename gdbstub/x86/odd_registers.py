@@ -165,6 +165,12 @@ def step_beside_icebp(event: Event, found: list[Found]) -> Iterator[str]:
         yield f"DR6.BS is new at an INT1, which sets no bit.{known_quirk(event.scene, 'xen-false-step')}"
 
 
+def detect_left_on(event: Event, found: list[Found]) -> Iterator[str]:
+    """The CPU clears DR7.GD when it delivers a #DB, so that the handler may touch the debug registers."""
+    if event.vector == 1 and event.dr7 is not None and event.dr7.general_detect and _named(found, "general-detect"):
+        yield "DR7.GD is still 1 in the handler; hardware clears it, or the handler's own MOV DR would fault."
+
+
 def task_bit_missing(event: Event, found: list[Found]) -> Iterator[str]:
     if _named(found, "task-switch") and event.causes is not None and not event.causes & BT:
         quirk = known_quirk(event.scene, "xen-no-task-bit")
