@@ -6,7 +6,7 @@ import importlib
 import re
 from pathlib import Path
 
-from tests.gdbstub.x86.test_architecture_model import VECTORS
+from tests.gdbstub.x86.test_architecture_model import QUALIFICATIONS, VECTORS
 from tests.gdbstub.x86.vectors import ALL, CASES, NOT_EVIDENCE
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,9 @@ def test_each_vector_is_asked_or_has_its_reason() -> None:
     vectors = set(re.findall(r"\b([AKTX]\d\d)\b", PAGE))
     assert len(vectors) > 20
     assert vectors <= set(ALL)
-    assert vectors <= {name.partition("-")[0] for name in CASES} | set(VECTORS) | set(NOT_EVIDENCE)
+    assert vectors <= {name.partition("-")[0] for name in CASES} | set(VECTORS) | set(QUALIFICATIONS) | set(
+        NOT_EVIDENCE
+    )
 
 
 def test_each_statement_has_all_its_columns() -> None:
