@@ -26,10 +26,10 @@ from gdbstub.observer import Observer
 from gdbstub.protocol.stops import Stopped
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
-from gdbstub.sight import Sight, evidence_of, hits, leaked_tf, record_of
+from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, record_of
 from gdbstub.steps import StepRun
 from gdbstub.target import Backend, Capabilities
-from gdbstub.x86.evidence import ABSENT, Action, Known, Platform, SteppedOver
+from gdbstub.x86.evidence import ABSENT, Action, Known, Platform
 
 LEAKS_KEPT = 16
 """Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
@@ -82,7 +82,7 @@ class Debugger:
         self._sure = lidt_sure
         self._pace = pace
         self._listeners: list[Callable[[Notice], None]] = []
-        self._stepped: deque[SteppedOver] = deque(maxlen=LEAKS_KEPT)
+        self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
         self._platform = Platform()
         self._number = 0
         self._began = time.monotonic()
@@ -241,7 +241,8 @@ class Debugger:
             sight = await runner.run()
             if await self._wanted(sight):
                 asked = runner.interrupted and is_pause(sight.stop)
-                return self._keep(sight, Action.INTERRUPT if asked else Action.CONTINUE)
+                went = Action.STEP if runner.stuck else Action.CONTINUE
+                return self._keep(sight, Action.INTERRUPT if asked else went)
 
     async def interrupt(self) -> None:
         """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
@@ -266,13 +267,15 @@ class Debugger:
 
     def _keep(self, sight: Sight, action: Action) -> StopRecord:
         """Explain, number, remember and publish."""
-        evidence = evidence_of(sight, action, self._platform, tuple(self._stepped))
+        evidence = evidence_of(sight, action, self._platform, tuple(leak.stepped for leak in self._leaks))
         record = record_of(sight, self._number, action, evidence, time.monotonic() - self._began)
         self._number += 1
         self.ended = self.ended or record.ended
         self.records.append(record)
+        if self._leaks:
+            self._leaks = deque((leak for leak in self._leaks if may_leak(leak, sight)), maxlen=LEAKS_KEPT)
         if self._profile.steps_by_tf and action is Action.STEP and (leak := leaked_tf(sight)) is not None:
-            self._stepped.append(leak)
+            self._leaks.append(leak)
         self._publish(record)
         return record
 

@@ -32,6 +32,7 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     odd_registers.other_vector_named,
     odd_registers.fault_flag,
     odd_registers.step_beside_icebp,
+    odd_registers.fires_again,
     odd_registers.detect_left_on,
     odd_registers.task_bit_missing,
     odd_registers.hits_lost,

@@ -25,6 +25,7 @@ QuirkName = Literal[
     "tcg-idt-error-code",
     "tcg-stack-gp",
     "tcg-own-watch-first",
+    "tcg-breakpoints-meet",
     "tcg-idle-step",
     "kvm-reinjected-polarity",
     "kvm-reinjected-own-hits",
@@ -169,8 +170,15 @@ TCG = (
         "QEMU cpu_check_watchpoint; measured on QEMU 7.2.22",
     ),
     _tcg(
+        "tcg-breakpoints-meet",
+        "where a breakpoint of the debugger and an instruction breakpoint of the guest meet, QEMU TCG raises the "
+        "guest's #DB again after each return, RF or not, and never stops for the debugger",
+        "measured on QEMU 7.2.22 and 10.0.2",
+    ),
+    _tcg(
         "tcg-idle-step",
-        "QEMU TCG now and then reports a step that ran nothing, as it does after a step that hit a watchpoint",
+        "after a step in which a watchpoint or a data breakpoint was hit, QEMU TCG reports the next one without "
+        "running anything",
         "measured on QEMU 7.2.22 and 10.0.2",
     ),
 )

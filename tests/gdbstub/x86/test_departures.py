@@ -48,6 +48,11 @@ def without_btf(evidence: Evidence) -> Evidence:
     return replace(evidence, before=replace(evidence.before, debugctl=Known(0, "test")))
 
 
+def ours_too(evidence: Evidence) -> Evidence:
+    """With a breakpoint of the debugger at the saved RIP."""
+    return replace(evidence, breakpoints=Known((Armed("debugger", "software", CODE + 2, 1),), "test"))
+
+
 def far_away(evidence: Evidence) -> Evidence:
     """With a stack pointer that is not canonical."""
     return replace(evidence, frame=Known(Frame(CODE + 2, 8, RF, 1 << 63, 0x10, 0), "test"))
@@ -164,6 +169,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
             on=TCG,
         ),
         "The guest's own DR1 covers what",
+    ),
+    "tcg-breakpoints-meet": Case(
+        ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, last_frame=Frame(CODE + 2, 8, 2), on=TCG)),
+        ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, last_frame=Frame(CODE, 8, 2), on=TCG)),
+        "fired again at the same instruction",
     ),
     "tcg-idle-step": Case(stop(to=0, on=TCG), stop(on=TCG), "The step ran nothing"),
     "kvm-reinjected-polarity": Case(
@@ -438,6 +448,11 @@ class Hint(NamedTuple):
 
 
 HINTS: dict[str, Hint] = {
+    "a breakpoint of both under TCG": Hint(
+        ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=TCG)),
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=TCG),
+        "Delete the debugger's breakpoint",
+    ),
     "a lost step": Hint(stop("90", 99, on=KVM_AMD), stop("90", 99, on=TCG), "KVM lost the step"),
     "any B bit": Hint(stop(action=Action.CONTINUE, on=KVM_AMD), stop(action=Action.CONTINUE, on=TCG), "for each B bit"),
     "a breakpoint under Xen": Hint(

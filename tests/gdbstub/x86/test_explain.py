@@ -118,7 +118,7 @@ STOPS: dict[str, Row] = {
     "a breakpoint elsewhere": Row(stop(to=5, action=Action.CONTINUE, own=SOFT), ("spurious unknown possible",)),
     "two software breakpoints at one place": Row(
         stop(action=Action.CONTINUE, own=SOFT * 2),
-        ("software-breakpoint debugger certain", "software-breakpoint debugger certain"),
+        ("software-breakpoint debugger certain",),
     ),
     "a step with DR7 unknown": Row(stop(dr7=None, on=KVM_AMD), ("single-step debugger certain",)),
     "a step onto a breakpoint": Row(
