@@ -9,7 +9,7 @@ import pytest
 
 from gdbstub.x86.evidence import Action, Armed, Evidence, Frame, Known, Platform, SteppedOver
 from gdbstub.x86.explain import explain
-from gdbstub.x86.quirks import QUIRKS, QuirkName, applies
+from gdbstub.x86.quirks import QUIRKS, QuirkName, applies, brief
 from tests.gdbstub.x86.build import (
     CODE,
     KVM_AMD,
@@ -328,6 +328,11 @@ def test_the_quirk_is_not_named_on_another_platform(name: QuirkName) -> None:
 def test_every_quirk_is_shown_or_has_its_reason() -> None:
     assert set(QUIRK_CASES) | set(NEVER_SEEN) == set(QUIRKS)
     assert not set(QUIRK_CASES) & set(NEVER_SEEN)
+
+
+def test_a_line_in_a_list_has_no_more_than_the_quirks_name() -> None:
+    assert brief("RIP is odd. Known quirk tcg-rep-rf: QEMU: so (read).") == "RIP is odd. Known quirk tcg-rep-rf."
+    assert brief("RIP is odd.") == "RIP is odd."
 
 
 def test_versions_vendors_and_guests_narrow_a_quirk() -> None:
