@@ -85,7 +85,8 @@ def _instruction(instruction: Instruction, symbols: Names) -> str:
 
 
 def _frame(number: int, frame: Frame, symbols: Names) -> str:
-    text = f"frame: rip {frame.rip:#x}{symbols.text(frame.rip)} cs {frame.cs:#x} rflags {frame.rflags:#x}"
+    name = symbols.text((frame.cs_base or 0) + frame.rip)
+    text = f"frame: rip {frame.rip:#x}{name} cs {frame.cs:#x} rflags {frame.rflags:#x}"
     if frame.rsp is not None:
         text += f" rsp {frame.rsp:#x}"
     if frame.ss is not None:

@@ -18,6 +18,7 @@ from gdbstub.record import CaughtEvent, CpuState
 from gdbstub.x86.evidence import CodeBytes, Frame, Mode
 from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
 from gdbstub.x86.lidt import find_lidt
+from gdbstub.x86.registers import TF, VM
 
 CR0_PE = 1
 DEBUG, PAGE_FAULT = 1, 14
@@ -246,12 +247,39 @@ class Catcher:
         """The frame on the guest's stack at the handler's first instruction, the mode of the interrupted code, and
         the code around the saved RIP."""
         frame = await self._frame(number, state)
-        caught = CaughtEvent(number, state.pc, frame)
-        segment = None if frame is None else await self.code_segment(frame.cs, state)
+        segment = None if frame is None else await self._interrupted(frame, state)
         if frame is None or segment is None:
-            return caught, None, ()
+            return CaughtEvent(number, state.pc, frame), None, ()
         base, mode = segment
-        return caught, mode, await self.code_around(base + frame.rip)
+        if mode != 64:
+            frame = frame._replace(cs_base=base, ss_base=await self._stack_base(frame, state))
+        windows = await self.code_around(base + frame.rip)
+        if number == DEBUG and mode == 64 and not frame.cs & 3:
+            windows += await self._behind_syscall(state)
+        return CaughtEvent(number, state.pc, frame), mode, windows
+
+    async def _behind_syscall(self, state: CpuState) -> tuple[CodeBytes, ...]:
+        """The two bytes in front of RCX, if they may be a SYSCALL that ran with TF: R11 holds its RFLAGS."""
+        behind = state.registers.get("rcx", 0)
+        if behind < 2 or not state.registers.get("r11", 0) & TF:
+            return ()
+        try:
+            return (CodeBytes(behind - 2, await self._breakpoints.read_memory(behind - 2, 2)),)
+        except Refused:
+            return ()
+
+    async def _interrupted(self, frame: Frame, state: CpuState) -> tuple[int, Mode] | None:
+        """Base and mode of the code that the event interrupted."""
+        return (frame.cs << 4, 16) if frame.rflags & VM else await self.code_segment(frame.cs, state)
+
+    async def _stack_base(self, frame: Frame, state: CpuState) -> int | None:
+        """The base of the SS that was pushed; None where none was."""
+        if frame.ss is None:
+            return None
+        if frame.rflags & VM:
+            return frame.ss << 4
+        segment = await self.code_segment(frame.ss, state)
+        return None if segment is None else segment[0]
 
     async def _frame(self, number: int, state: CpuState) -> Frame | None:
         gate = self._gates.get(number)

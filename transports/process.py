@@ -134,8 +134,9 @@ def spawn(
 
 
 def first_complaint(output: bytes) -> str:
-    """The first line of a program's stderr that is not a mere warning, fit for a sentence on a terminal."""
-    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    """The first line of a program's stderr that is not a mere warning, fit for a sentence on a terminal. GLib puts a
+    line of asterisks in front of what it says."""
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip(" *")]
     chosen = next((line for line in lines if "warning:" not in line), lines[0] if lines else "")
     return "".join(c if c.isprintable() else "?" for c in chosen)[:300]
 

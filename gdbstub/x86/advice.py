@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86 import odd_registers, rules_debugger
+from gdbstub.x86.bitless import same_frame
 from gdbstub.x86.debug_registers import BD, BS, BT
 from gdbstub.x86.decode import shape
 from gdbstub.x86.event import Event
@@ -24,6 +25,19 @@ def stuck_on_guest_breakpoint(scene: Scene, event: Event | None, found: list[Fou
         yield (
             "Continue instead of stepping, or clear the guest's DR7 enable bit: each step here ends before the "
             "instruction, and the guest's handler never runs."
+        )
+
+
+def stuck_by_eip(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    if (
+        event is None
+        and scene.tcg
+        and scene.action is Action.CONTINUE
+        and _has(found, "instruction-breakpoint", "guest")
+    ):
+        yield (
+            "Step over this instruction: each continue stops here again, and the guest's handler never runs. "
+            "Without a debugger QEMU crashes here."
         )
 
 
@@ -136,6 +150,14 @@ def handler_watches_itself(scene: Scene, event: Event | None, found: list[Found]
         )
 
 
+def overwritten_frame(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    if event is not None and event.vector == 1 and same_frame(event):
+        yield (
+            "The handler's stack begins anew at each event (IST), so this frame lies over that of the first #DB: where "
+            "that came from is lost, and the handler returns to itself for ever."
+        )
+
+
 def shadow_moved_it(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     """A cause of MOV SS or POP SS, seen one instruction later."""
     row = found[0]
@@ -148,6 +170,7 @@ def shadow_moved_it(scene: Scene, event: Event | None, found: list[Found]) -> It
 
 ADVICE = (
     stuck_on_guest_breakpoint,
+    stuck_by_eip,
     stuck_on_own_breakpoint,
     do_not_trust_the_address,
     guest_trap_flag_lost,
@@ -163,6 +186,7 @@ ADVICE = (
     xen_side_channel,
     read_as_positive,
     handler_watches_itself,
+    overwritten_frame,
     shadow_moved_it,
 )
 

@@ -24,6 +24,8 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     odd_registers.icebp_again,
     odd_registers.disabled_hits,
     odd_registers.nested,
+    odd_registers.second_delivery,
+    odd_registers.unaligned,
     departures,
     odd_registers.resume_flag,
     odd_registers.io_without_de,
@@ -47,5 +49,6 @@ STOP_RULES: tuple[StopCheck, ...] = (
     misreported.past_the_gate,
     misreported.stays_on_icebp,
     misreported.taken_by_xen,
+    misreported.guest_breakpoint_stops,
     misreported.idle_step,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from gdbstub.x86.bitless import resumed
 from gdbstub.x86.debug_registers import B_MASK, BS
 from gdbstub.x86.debug_traps import SYSTEM
 from gdbstub.x86.decode import instruction, predecessors, shape
@@ -15,9 +16,8 @@ from gdbstub.x86.event import Event, Executed
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.explanation import Cause
 from gdbstub.x86.quirks import QuirkName, known_quirk
-from gdbstub.x86.reconstruct import CHANGES_FLAGS, Ran, judged
+from gdbstub.x86.reconstruct import Ran, judged
 from gdbstub.x86.registers import DEBUGCTL_BTF, TF
-from gdbstub.x86.rules_guest import resumed
 from gdbstub.x86.scene import Found, known
 from gdbstub.x86.shapes import Shape
 
@@ -199,8 +199,8 @@ def _stepped_from(event: Event) -> Iterator[int]:
     if last is not None and last.rflags & TF and event.tf and event.frame is not None and last.cs == event.frame.cs:
         start = event.linear(last.rip)
         first = shape(scene.code_at(start), event.mode)
-        if start is not None and first is not None and not first.traits & CHANGES_FLAGS:
-            yield start  # behind POPF it would be another matter: the handler may have cleared TF
+        if start is not None and first is not None and "sti" in first.traits:
+            yield start  # any other may have raised an exception, whose handler went on behind it
     behind = _sti_behind_popf(event)
     if behind is not None:
         yield behind

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gdbstub.x86.debug_registers import Slot, covered, decode_dr6, decode_dr7
 from gdbstub.x86.decode import LINEAR_MASKS, instruction, predecessors, shape, successors
 from gdbstub.x86.evidence import Action, Frame, Mode
+from gdbstub.x86.interrupted import interrupted
 from gdbstub.x86.operands import touches
 from gdbstub.x86.registers import TF, part
 from gdbstub.x86.scene import Scene, known
@@ -28,6 +29,11 @@ class Executed(NamedTuple):
 
 TRAPPING = frozenset(("icebp", "int3", "into", "int-n"))
 """Instructions whose own trap saves the RIP behind them."""
+
+
+SYSCALL = b"\x0f\x05"
+ALIGNED = 16
+"""Compilers and assemblers put functions and loops there, with long NOPs in front that nothing runs through."""
 
 
 class Event:
@@ -82,6 +88,8 @@ class Event:
         rip, cs = self.rip, None if self.frame is None else self.frame.cs
         if rip is None or self.mode == 64:
             return rip, self.scene.mode_known
+        if self.frame is not None and self.frame.cs_base is not None:
+            return self.frame.cs_base + rip & LINEAR_MASKS[32], True
         for moment in (self.scene.evidence.before, self.scene.evidence.after):
             base = known(moment.cs_base)
             if base is not None and cs is not None and known(moment.cs) == cs:
@@ -90,16 +98,11 @@ class Event:
         return base + rip & LINEAR_MASKS[32], False
 
     def _registers(self) -> Mapping[str, int]:
-        """The general registers as the interrupted code left them: delivery changes only RSP."""
-        registers = known(self.scene.evidence.after.registers)
-        if registers is None or self.frame is None:
+        """The general registers as the interrupted code left them: delivery changes only RSP, CS and SS."""
+        registers, frame = known(self.scene.evidence.after.registers), self.frame
+        if registers is None or frame is None:
             return {}
-        interrupted = {**registers, "rflags": self.frame.rflags}
-        if self.frame.rsp is not None:
-            interrupted["rsp"] = self.frame.rsp
-        else:
-            interrupted.pop("rsp", None)
-        return interrupted
+        return interrupted(registers, frame, self.mode, None if self.at is None else self.at - frame.rip)
 
     def _executed(self) -> tuple[Executed, ...]:
         """What ran just before the saved RIP, the likeliest first: as stepped, as the last handler returned to it,
@@ -114,18 +117,59 @@ class Event:
         returned = self._returned()
         if returned is not None:
             return (returned,)
+        began = self.handler_began()
+        if began is not None:
+            return (began,)
         if self.at == scene.pc:  # a #DB inside the delivery of another: nothing ran in between
             return ()
         found = (Executed(guess, self.at - len(guess.bytes), False) for guess in predecessors(self.front, self.mode))
-        return tuple(guess for guess in found if self._falls_through(guess))
+        guesses = tuple(guess for guess in found if self._falls_through(guess))
+        return (*self._system_call(guesses), *guesses)
+
+    def handler_began(self) -> Executed | None:
+        """The handler's own first instruction, if the guest was resumed in front of it and it leads here."""
+        scene = self.scene
+        code = known(scene.evidence.before.bytes)
+        if scene.action is not Action.CONTINUE or scene.start is None or scene.start != scene.pc or not code:
+            return None
+        what = shape(code, self.mode)
+        if what is None or scene.mode != self.mode or not self.follows(what, scene.start) or self.at == scene.start:
+            return None
+        return Executed(what, scene.start, False)
+
+    def _system_call(self, guesses: tuple[Executed, ...]) -> tuple[Executed, ...]:
+        """SYSCALL, where the bytes in front of the saved RIP do not run into it and RCX and R11 are as SYSCALL leaves
+        them: RIP behind itself, and RFLAGS, of which FMASK takes bits away (SDM vol. 2B)."""
+        behind, saved = self.registers.get("rcx"), self.registers.get("r11")
+        if self.frame is None or self.mode != 64 or self.cpl or behind is None or saved is None:
+            return ()
+        code = self.scene.code_before(behind)[-2:]
+        if self._runs_in(guesses) or code != SYSCALL or self.frame.rflags & ~(saved | 2):
+            return ()
+        what = shape(code, 64)
+        return () if what is None else (Executed(what, behind - 2, False),)
+
+    def _runs_in(self, guesses: tuple[Executed, ...]) -> bool:
+        """Whether the likeliest reading of the bytes in front of the saved RIP runs into it, and is no padding."""
+        likeliest = predecessors(self.front, self.mode)[:1]
+        if not likeliest or not guesses or guesses[0].shape is not likeliest[0]:
+            return False
+        padding = likeliest[0].mnemonic == "nop" and len(likeliest[0].bytes) > 1
+        return not (padding and self.at is not None and self.at % ALIGNED == 0)
 
     def came_straight(self) -> bool:
         """Whether the likeliest reading of the bytes in front of the saved RIP runs into it. Behind a jump, a return or
         a system call the code came from elsewhere, and other readings are worth nothing."""
+        first = self.last_instruction()
+        if self.exact is not None or first is None:
+            return first is not None
+        return "syscall" in first.shape.traits or first == self.handler_began() or self._runs_in(self.executed)
+
+    def likeliest(self) -> Shape | None:
+        """The instruction that ran last if that is known, else the likeliest reading of the bytes in front."""
         if self.exact is not None:
-            return True
-        guesses = predecessors(self.front, self.mode)[:1]
-        return bool(guesses and self.executed and guesses[0] is self.executed[0].shape)
+            return self.exact.shape
+        return next(iter(predecessors(self.front, self.mode)), None)
 
     def _falls_through(self, guess: Executed) -> bool:
         """Whether RIP can stand behind ``guess`` because it ran. INT n and its like save that RIP themselves."""
@@ -198,6 +242,10 @@ class Event:
             if "mov-ss" in before.traits:
                 return Executed(before, last.address - len(before.bytes), False)
         return None
+
+    def likeliest_that(self, agrees: Callable[[Executed], bool]) -> Executed | None:
+        """The first of `candidates` that ``agrees``."""
+        return next((candidate for candidate in self.candidates() if agrees(candidate)), None)
 
     def culprit(self, agrees: Callable[[Executed], bool]) -> Executed | None:
         """The likeliest instruction that ``agrees`` with a cause. Of readings backwards that all do the longest: a

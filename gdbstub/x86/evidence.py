@@ -79,7 +79,8 @@ class Frame(NamedTuple):
     """The exception frame that the CPU pushed, as read at the handler's first instruction.
 
     ``rsp``/``ss`` are pushed always in 64-bit mode and on a change of privilege otherwise; ``error_code`` only
-    for the vectors that have one. SDM vol. 3A 6.12-6.14.
+    for the vectors that have one. SDM vol. 3A 6.12-6.14. ``size`` is how many bytes were pushed; ``cs_base`` and
+    ``ss_base`` are those of the segments that the selectors name, for code outside of 64-bit mode.
     """
 
     rip: int
@@ -88,6 +89,9 @@ class Frame(NamedTuple):
     rsp: int | None = None
     ss: int | None = None
     error_code: int | None = None
+    size: int | None = None
+    cs_base: int | None = None
+    ss_base: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

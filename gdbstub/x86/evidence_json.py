@@ -174,7 +174,8 @@ MOMENT_NUMBERS = (
 SEGMENT_BASES = ("cs_base", "ss_base", "ds_base", "es_base", "fs_base", "gs_base")
 REGISTERS = tuple(dict.fromkeys((*GENERAL_64, "rip", "rflags", *SEGMENT_BASES, "ss", "ds", "es")))
 MOMENT_KEYS = dict.fromkeys((*MOMENT_NUMBERS, "bytes", *REGISTERS))
-FRAME_KEYS = dict.fromkeys(("rip", "cs", "rflags", "rsp", "ss", "error_code"))
+FRAME_OPTIONS = ("rsp", "ss", "error_code", "size", "cs_base", "ss_base")
+FRAME_KEYS = dict.fromkeys(("rip", "cs", "rflags", *FRAME_OPTIONS))
 CODE_KEYS = dict.fromkeys(("address", "bytes"))
 ARMED_KEYS = dict.fromkeys(("owner", "kind", "address", "length", "slot"))
 
@@ -198,9 +199,7 @@ def _frame(value: object, where: str) -> Frame:
         _needed(fields, "rip", _number, at),
         _needed(fields, "cs", _number, at),
         _needed(fields, "rflags", _number, at),
-        _optional(fields, "rsp", _number, at),
-        _optional(fields, "ss", _number, at),
-        _optional(fields, "error_code", _number, at),
+        *(_optional(fields, name, _number, at) for name in FRAME_OPTIONS),
     )
 
 

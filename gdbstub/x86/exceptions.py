@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from gdbstub.x86.evidence import Frame, Mode
-from gdbstub.x86.registers import IF
+from gdbstub.x86.registers import IF, VM
 
 ExceptionClass = Literal["fault", "trap", "abort", "interrupt", "either"]
 
@@ -97,7 +97,8 @@ def parse_frame(
 ) -> Frame | None:
     """The frame at the handler's first instruction from the bytes at SS:RSP, or None where they are too few.
 
-    ``privilege_change`` None means: decide by the saved CS and whether the bytes are enough (a CPL 3 selector: yes).
+    ``privilege_change`` None means: decide by the saved CS and whether the bytes are enough (a CPL 3 selector: yes, and
+    virtual-8086 mode, which pushes ES, DS, FS and GS as well: SDM vol. 3B 20.3.1).
     """
     width = mode // 8
     words = [int.from_bytes(stack[at : at + width], "little") for at in range(0, len(stack) - width + 1, width)]
@@ -106,14 +107,16 @@ def parse_frame(
         error_code, *words = words
     if len(words) < 3:
         return None
-    if privilege_change is None:
-        privilege_change = bool(words[1] & 3) and mode != 16
     rip, cs, rflags = words[0], words[1] & 0xFFFF, words[2]
+    virtual = mode == 32 and bool(rflags & VM)
+    if privilege_change is None:
+        privilege_change = virtual or (bool(cs & 3) and mode != 16)
+    size = frame_size(mode, has_error_code=has_error_code, privilege_change=privilege_change) + 4 * width * virtual
     if mode != 64 and not privilege_change:
-        return Frame(rip, cs, rflags, None, None, error_code)
+        return Frame(rip, cs, rflags, None, None, error_code, size)
     if len(words) < 5:
         return None
-    return Frame(rip, cs, rflags, words[3], words[4] & 0xFFFF, error_code)
+    return Frame(rip, cs, rflags, words[3], words[4] & 0xFFFF, error_code, size)
 
 
 class Gate(NamedTuple):

@@ -58,6 +58,19 @@ def taken_by_xen(scene: Scene, found: list[Found]) -> Iterator[str]:
         yield f"Hardware delivers this to the guest, which has not seen it.{known_quirk(scene, 'xen-takes-db')}"
 
 
+def guest_breakpoint_stops(scene: Scene, found: list[Found]) -> Iterator[str]:
+    """An execute breakpoint of the guest's own that TCG takes for the debugger's."""
+    if scene.tcg and scene.action is Action.CONTINUE and _guests_own(found[0]):
+        yield (
+            "Hardware delivers this #DB to the guest; the emulator stopped for the debugger instead."
+            f"{known_quirk(scene, 'tcg-breakpoint-by-eip')}"
+        )
+
+
+def _guests_own(row: Found) -> bool:
+    return row.cause.cause == "instruction-breakpoint" and row.cause.owner == "guest"
+
+
 def idle_step(scene: Scene, found: list[Found]) -> Iterator[str]:
     if scene.tcg and found[0].cause.cause == "spurious" and scene.action is Action.STEP:
         yield f"The step ran nothing.{known_quirk(scene, 'tcg-idle-step')}"

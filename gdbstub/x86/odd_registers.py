@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.x86 import rules_guest
+from gdbstub.x86 import bitless
 from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, cause_names
 from gdbstub.x86.event import Event
 from gdbstub.x86.exceptions import vector
@@ -81,13 +81,48 @@ def disabled_hits(event: Event, found: list[Found]) -> Iterator[str]:
 
 def nested(event: Event, found: list[Found]) -> Iterator[str]:
     """A #DB whose saved RIP is the handler's first instruction: it came while the first was delivered."""
-    if event.vector != 1 or event.at is None or event.at != event.scene.pc:
+    if event.vector != 1 or event.at is None or event.at != event.scene.pc or bitless.resumed(event):
         return
     yield (
         "The saved RIP is the first instruction of the #DB handler itself: this #DB came while another was being "
         f"delivered, which hardware does only for a data breakpoint on the handler's own stack or tables."
         f"{known_quirk(event.scene, 'tcg-nested-step-data')}"
     )
+
+
+PAGE = 0x1000
+
+
+def second_delivery(event: Event, found: list[Found]) -> Iterator[str]:
+    """A data breakpoint that hits again behind the handler's first instruction, which does not access its place."""
+    rsp = event.registers.get("rsp")
+    first = event.handler_began()
+    if first is None or rsp is None or event.vector != 1:
+        return
+    stack = rsp + (0 if event.mode == 64 else event.registers.get("ss_base", 0))
+    for row in found:
+        watched = row.cause.cause in ("data-write", "data-access") and row.cause.confidence != "certain"
+        if watched and row.place is not None and row.place // PAGE == stack // PAGE:
+            yield (
+                f"The handler was entered for B{row.cause.slot} already, and its first instruction does not access "
+                f"what DR{row.cause.slot} covers; hardware delivers this #DB once."
+                f"{known_quirk(event.scene, 'tcg-stack-in-page')}"
+            )
+
+
+def unaligned(event: Event, found: list[Found]) -> Iterator[str]:
+    """A data breakpoint whose address is no multiple of its length, and no access to the bytes that hardware takes."""
+    for row in found:
+        slot = None if event.dr7 is None or row.cause.slot is None else event.dr7.slots[row.cause.slot]
+        if slot is None or row.place is None or row.cause.confidence == "certain" or slot.type == "execute":
+            continue
+        if row.place % slot.length:
+            start = row.place // slot.length * slot.length
+            yield (
+                f"DR{slot.number} is {row.place:#x}, which is no multiple of its length {slot.length}; hardware covers "
+                f"the bytes from {start:#x} on, which no access is seen to."
+                f"{known_quirk(event.scene, 'tcg-unaligned-data')}"
+            )
 
 
 def resume_flag(event: Event, found: list[Found]) -> Iterator[str]:
@@ -198,7 +233,7 @@ def task_bit_missing(event: Event, found: list[Found]) -> Iterator[str]:
 
 def hits_lost(event: Event, found: list[Found]) -> Iterator[str]:
     """A breakpoint or a bus lock that is a cause although its bit of DR6 says no."""
-    if event.causes is None or rules_guest.resumed(event):
+    if event.causes is None or bitless.resumed(event):
         return
     for row in found:
         slot = row.cause.slot

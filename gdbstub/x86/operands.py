@@ -39,7 +39,23 @@ def touched(
         if operand.moves:
             address += operand.moves if registers.get("rflags", 0) & DF else -operand.moves
         address += operand.pushed
-    return _linear(operand.segment, address, registers, mode)
+    return _linear(operand.segment, address & _offset_mask(operand, address, mode), registers, mode)
+
+
+SHORT = frozenset(("bx", "bp", "si", "di", "sp"))
+
+
+def _offset_mask(operand: MemoryOperand, offset: int, mode: Mode) -> int:
+    """How wide the offset is: as the registers of the address, which a prefix can make other than the mode's. A stack
+    in 16-bit code can be a 32-bit one (SS.B), as it is where RSP does not fit into SP."""
+    names = (operand.base, operand.index_register)
+    if SHORT.intersection(names):
+        return 0xFFFF
+    if any(name.startswith("e") or (name[:1] == "r" and name[-1:] == "d") for name in names) or (
+        mode == 16 and offset > 0xFFFF
+    ):
+        return 0xFFFF_FFFF
+    return RIP_MASKS[mode]
 
 
 def _linear(segment: str, offset: int, registers: Mapping[str, int], mode: Mode) -> int | None:
@@ -53,7 +69,7 @@ def _linear(segment: str, offset: int, registers: Mapping[str, int], mode: Mode)
         base = None if selector is None else selector << 4  # real mode; protected 16-bit code gives *_base
     elif base is None:
         base = 0  # flat, as 32-bit kernels are; another base is given as *_base
-    return None if base is None else base + (offset & RIP_MASKS[mode]) & LINEAR_MASKS[32]
+    return None if base is None else base + offset & LINEAR_MASKS[32]
 
 
 def touches(

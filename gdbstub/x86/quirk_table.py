@@ -27,6 +27,9 @@ QuirkName = Literal[
     "tcg-own-watch-first",
     "tcg-breakpoints-meet",
     "tcg-idle-step",
+    "tcg-breakpoint-by-eip",
+    "tcg-stack-in-page",
+    "tcg-unaligned-data",
     "kvm-reinjected-polarity",
     "kvm-reinjected-own-hits",
     "kvm-icebp-reinjected",
@@ -180,6 +183,23 @@ TCG = (
         "after a step in which a watchpoint or a data breakpoint was hit, QEMU TCG reports the next one without "
         "running anything",
         "measured on QEMU 7.2.22 and 10.0.2",
+    ),
+    _tcg(
+        "tcg-breakpoint-by-eip",
+        "QEMU TCG stops at the linear address of an instruction breakpoint, but holds EIP against it, so in code whose "
+        "CS has a base the guest never gets its #DB",
+        "QEMU breakpoint_handler, check_hw_breakpoints; measured on QEMU 7.2.22",
+    ),
+    _tcg(
+        "tcg-stack-in-page",
+        "where the frame is pushed into the page of the watched place, QEMU TCG delivers the #DB of a data breakpoint "
+        "a second time behind the handler's first instruction",
+        "measured on QEMU 7.2.22",
+    ),
+    _tcg(
+        "tcg-unaligned-data",
+        "QEMU TCG takes the bytes from DRn on and does not mask its low bits",
+        "QEMU hw_breakpoint_insert; measured on QEMU 7.2.22",
     ),
 )
 

@@ -8,19 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.x86.bitless import (
+    icebp,
+    injected,
+    int_1,
+    owner,
+    resumed,
+    returned_to_itself,
+    same_frame,
+    vector_1_without_bits,
+)
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
 from gdbstub.x86.decode import shape
 from gdbstub.x86.event import Event, Executed
-from gdbstub.x86.evidence import Owner
+from gdbstub.x86.evidence import Action
 from gdbstub.x86.explanation import Cause, CauseName, Class, Confidence
-from gdbstub.x86.registers import DEBUGCTL_BTF
+from gdbstub.x86.registers import DEBUGCTL_BTF, TF
 from gdbstub.x86.scene import Found, known
 
 INSTRUCTION = ("SDM 3B 18.3.1.1",)
 DATA = ("SDM 3B 18.3.1.2",)
 SINGLE_STEP = ("SDM 3B 18.3.1.4",)
 DR6 = ("SDM 3B 18.2.3",)
-REINJECTED = ("QEMU kvm_handle_debug", "KVM kvm_deliver_exception_payload")
 
 SLOT_CAUSES: dict[str, tuple[CauseName, Class]] = {
     "execute": ("instruction-breakpoint", "fault"),
@@ -30,11 +39,6 @@ SLOT_CAUSES: dict[str, tuple[CauseName, Class]] = {
 }
 LEAKS = frozenset(("pushf", "gate"))
 TAKES_TF_AWAY = frozenset(("popf", "iret"))
-
-
-def owner(event: Event) -> Owner:
-    """A #DB in the guest's handler belongs to the guest; with nothing but DR6 it is not known whose it was."""
-    return "unknown" if event.frame is None and event.dr7 is None else "guest"
 
 
 def breakpoints(event: Event) -> Iterator[Found]:
@@ -95,9 +99,12 @@ def _data(event: Event, slot: Slot) -> Iterator[Found]:
     if slot.type == "io" and not event.de:
         because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")
         level = "likely" if culprit is not None else "possible"
-    shown = culprit or event.culprit(lambda candidate: _could(candidate, slot))
+    shown = culprit
+    if shown is None and event.came_straight():
+        shown = event.likeliest_that(lambda candidate: _could(candidate, slot))
+    guess = shown is not None and shown is not culprit and not shown.exact
     cause = Cause(name, owner(event), klass, level, tuple(because), DATA, n)
-    yield Found(cause, event.instruction(shown), address)
+    yield Found(cause, event.instruction(shown), address, guess)
 
 
 def accessor(event: Event, slot: Slot, address: int) -> Executed | None:
@@ -136,7 +143,7 @@ def single_step(event: Event) -> Iterator[Found]:
     new, tf = event.new(BS), event.tf
     last = _stepped(event)
     level = _step_level(event)
-    took_away = last is not None and last.shape.traits & TAKES_TF_AWAY
+    took_away = last is not None and bool(last.shape.traits & TAKES_TF_AWAY)
     if new is False and tf is False and not took_away and level == "possible":
         return
     because = ["DR6.BS is set"]
@@ -184,18 +191,33 @@ def _step_level(event: Event) -> Confidence:
         return "possible"
     if new:
         return "certain" if tf else "likely"
-    if event.causes is None or not event.front or event.front[-1] == 0xF1 or event.front[-2:] == b"\xcd\x01":
+    if event.causes is None or not event.front:
         return "possible"
+    rival = vector_1_without_bits(event)
+    if rival == "likely":
+        return "possible"
+    if not tf and event.causes == BS and _took_tf_away(event):
+        return "certain"
     if not tf:  # TF was taken away by what ran, or BS is old; but then nothing accounts for the #DB
         return "likely" if event.causes == BS else "possible"
-    return "likely" if event.causes & (B_MASK | BD) else "certain"
+    return "likely" if rival or event.causes & (B_MASK | BD) else "certain"
+
+
+def _took_tf_away(event: Event) -> bool:
+    """Whether a POPF or IRET is known to have run last, and TF to have been set in front of it."""
+    exact, last = event.exact, known(event.scene.evidence.last_frame)
+    if exact is None or not exact.shape.traits & TAKES_TF_AWAY:
+        return False
+    stepped = exact.address == event.scene.start and event.scene.action is Action.STEP
+    flags = known(event.scene.evidence.before.rflags) if stepped else None if last is None else last.rflags
+    return bool((flags or 0) & TF)
 
 
 def _stepped(event: Event) -> Executed | None:
     """The instruction that a single step was over. INT n and its like clear TF, so they are never it; a POPF that sets
     TF does not trap, so in front of a REP it was an iteration of that."""
     last = event.last_instruction() if event.came_straight() else None
-    if last is None or "gate" in last.shape.traits:
+    if last is None or ("gate" in last.shape.traits and "syscall" not in last.shape.traits):
         return None
     here = event.next_shape()
     if last.exact or here is None or event.at is None:
@@ -269,72 +291,9 @@ def transaction(event: Event) -> Iterator[Found]:
     yield Found(cause, event.next_instruction())
 
 
-def nothing_new(event: Event) -> bool:
-    """DR6 is known and this event added no bit to it."""
-    return event.causes is not None and (event.causes == 0 or event.causes == event.old)
-
-
-def icebp(event: Event) -> Iterator[Found]:
-    """INT1 (F1) sets no bit at all, so it is seen only in the code."""
-    because: tuple[str, ...]
-    if event.dr6 is not None and event.dr6.reinjected and event.behind_code[:1] == b"\xf1":
-        because = ("the instruction at the saved RIP is F1", "DR6 shows a #DB that was injected again")
-        sources = ("KVM handle_exception_nmi", *REINJECTED)
-        yield Found(Cause("icebp", owner(event), "trap", "likely", because, sources), event.next_instruction())
-        return
-    if event.front[-1:] != b"\xf1":
-        return
-    culprit = event.culprit(lambda candidate: "icebp" in candidate.shape.traits)
-    because = ("the byte in front of the saved RIP is F1",)
-    level: Confidence = "possible"
-    if event.causes is not None:
-        fresh = event.causes if event.old is None else event.causes & ~event.old
-        if event.causes == 0:
-            level, because = "certain", (*because, "DR6 has no bit for a cause")
-        elif nothing_new(event) or (event.scene.xen and fresh == BS):
-            level, because = "likely", (*because, "DR6 has no new bit of its own")
-        elif event.old is not None and fresh and (culprit is None or event.shadow(culprit) is None):
-            return
-    cause = Cause("icebp", owner(event), "trap", level, because, ("SDM 3B 18.2.3", "kvm-unit-tests debug.c"))
-    yield Found(cause, event.instruction(culprit))
-
-
-def int_1(event: Event) -> Iterator[Found]:
-    """INT 1 (CD 01) goes through vector 1 without being a #DB: DR6 stays as it was."""
-    if event.front[-2:] != b"\xcd\x01":
-        return
-    because: tuple[str, ...] = ("the bytes in front of the saved RIP are CD 01",)
-    level: Confidence = "possible"
-    if nothing_new(event):
-        level, because = "certain", (*because, "DR6 has no new bit")
-    elif event.old is not None and event.causes is not None:
-        return
-    culprit = event.culprit(lambda candidate: candidate.shape.interrupt == 1)
-    cause = Cause("software-interrupt", owner(event), "none", level, because, ("SDM 2A INT n",))
-    yield Found(cause, event.instruction(culprit))
-
-
-def injected(event: Event) -> Iterator[Found]:
-    """A #DB without any bit, and no INT1 to account for it: a hypervisor put it there without a payload."""
-    if event.causes != 0 or not event.front or event.front[-1] == 0xF1 or event.front[-2:] == b"\xcd\x01":
-        return
-    if event.behind_code[:1] == b"\xf1" or resumed(event):
-        return
-    because = ("DR6 has no bit for a cause", "neither INT1 nor INT 1 is in front of the saved RIP")
-    level: Confidence = "likely" if event.dr6 is not None and event.dr6.reinjected else "possible"
-    yield Found(Cause("injected", "hypervisor", "none", level, because, ("KVM KVM_GUESTDBG_INJECT_DB",)))
-
-
-def resumed(event: Event) -> bool:
-    """Whether the event before this one came at this handler's first instruction: its handler has returned here now,
-    and has read and cleared the DR6 of both."""
-    last = known(event.scene.evidence.last_frame)
-    return last is not None and last.rip == event.scene.rip and event.causes == 0 and event.frame is not None
-
-
 def interrupted_delivery(event: Event) -> Iterator[Found]:
     """The outer one of two nested #DBs, seen when the inner one's handler has returned: its DR6 is gone."""
-    if not resumed(event):
+    if not resumed(event) or same_frame(event):
         return
     because = ("the #DB before this one came inside this one's delivery", "its handler has cleared DR6 since")
     if event.tf:
@@ -363,5 +322,6 @@ RULES = (
     icebp,
     int_1,
     interrupted_delivery,
+    returned_to_itself,
 )
 LAST_RULES = (injected,)

@@ -12,7 +12,7 @@ from gdbstub.x86.architecture import predict
 from gdbstub.x86.debug_registers import BS, DR7_GD, Slot, covered
 from gdbstub.x86.decode import shape
 from gdbstub.x86.evidence import Action
-from gdbstub.x86.explanation import Cause, Confidence
+from gdbstub.x86.explanation import Cause, CauseName, Confidence
 from gdbstub.x86.reconstruct import in_front_of_the_step
 from gdbstub.x86.registers import TF
 from gdbstub.x86.rules_debugger import stayed
@@ -25,9 +25,11 @@ STUCK = "a step was asked for and RIP has not moved"
 TAKEN = "KVM gave this #DB to the debugger: the guest has not seen it"
 
 
-def _live_slots(scene: Scene) -> list[tuple[Slot, int]]:
+def _live_slots(scene: Scene, *, beside_ours: bool = False) -> list[tuple[Slot, int]]:
     """The guest's own breakpoints that were live: none while KVM runs with the debugger's registers."""
-    if any(armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ()):
+    if not beside_ours and any(
+        armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ()
+    ):
         return []
     return [(slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if at is not None]
 
@@ -53,6 +55,25 @@ def instruction_breakpoint(scene: Scene) -> Iterator[Found]:
                 ("SDM 3B 18.3.1.1", *KVM),
                 slot.number,
             )
+            yield Found(cause, scene.decoded(scene.pc), address)
+
+
+def compared_with_eip(scene: Scene) -> Iterator[Found]:
+    """The guest's own execute breakpoint in code whose CS has a base, under TCG: it stops at the linear address, but
+    `breakpoint_handler` holds EIP against it, so the stop goes to the debugger, and again at each resume."""
+    if not scene.tcg or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or scene.pc == scene.rip:
+        return
+    if scene.breakpoints is None or any(armed.address == scene.pc for armed in scene.breakpoints):
+        return
+    for slot, address in _live_slots(scene, beside_ours=True):
+        if slot.type == "execute" and address == scene.pc:
+            because = (
+                f"RIP stands on the guest's own DR{slot.number}, and no breakpoint of the debugger is there",
+                "CS has a base, and TCG compares the breakpoint's address with EIP",
+            )
+            name: CauseName = "instruction-breakpoint"
+            sources = ("SDM 3B 18.3.1.1", "QEMU breakpoint_handler")
+            cause = Cause(name, "guest", "fault", "certain", because, sources, slot.number)
             yield Found(cause, scene.decoded(scene.pc), address)
 
 
@@ -129,4 +150,4 @@ def xen_int3(scene: Scene) -> Iterator[Found]:
     yield Found(cause, scene.decoded(pc - 1), pc - 1)
 
 
-RULES = (instruction_breakpoint, data_breakpoint, guest_trap_flag, general_detect, icebp, xen_int3)
+RULES = (instruction_breakpoint, compared_with_eip, data_breakpoint, guest_trap_flag, general_detect, icebp, xen_int3)

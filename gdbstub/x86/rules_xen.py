@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gdbstub.x86 import rules_guest
+from gdbstub.x86 import bitless, rules_guest
 from gdbstub.x86.debug_registers import B_MASK, DR6_INIT
 from gdbstub.x86.decode import shape
 from gdbstub.x86.event import Event
@@ -71,7 +71,7 @@ RULES = (taken,)
 
 def wiped_hits(event: Event) -> Iterator[Found]:
     """A PV guest of the versions that lose the B bits of its own breakpoints: DR0-3 and the code are left to tell."""
-    if not event.scene.xen or event.causes is None or event.causes & B_MASK or rules_guest.resumed(event):
+    if not event.scene.xen or event.causes is None or event.causes & B_MASK or bitless.resumed(event):
         return
     if not applies("xen-hits-wiped", event.scene.evidence.platform) or event.scene.guest != "pv":
         return

@@ -31,7 +31,8 @@ def _behind(found: Found) -> str:
     where = "RIP is already behind it"
     if found.instruction.text.startswith("rep"):
         where = "after an iteration; RIP stays on it until the last one"
-    return f" by `{found.instruction.text}` at {found.instruction.address:#x} (trap: {where})"
+    probably = ", probably" if found.guess else ""
+    return f"{probably} by `{found.instruction.text}` at {found.instruction.address:#x} (trap: {where})"
 
 
 def _not_run(found: Found) -> str:

@@ -16,6 +16,7 @@ from gdbstub.x86.exceptions import (
     parse_gate,
     vector,
 )
+from gdbstub.x86.registers import VM
 
 
 @pytest.mark.parametrize(("which", "number"), [("db", 1), ("#PF", 14), ("14", 14), ("0xe", 14), (3, 3), (" gp ", 13)])
@@ -36,16 +37,47 @@ def test_vectors_are_told_apart_and_have_the_manuals_names() -> None:
 
 
 FRAMES: list[tuple[Mode, bytes, bool, bool | None, Frame | None]] = [
-    (64, struct.pack("<5Q", 0x1000, 0x8, 0x102, 0x8000, 0x10), False, None, Frame(0x1000, 8, 0x102, 0x8000, 0x10)),
-    (64, struct.pack("<6Q", 2, 0x1000, 0x8, 0x102, 0x8000, 0x10), True, None, Frame(0x1000, 8, 0x102, 0x8000, 0x10, 2)),
+    (
+        64,
+        struct.pack("<5Q", 0x1000, 0x8, 0x102, 0x8000, 0x10),
+        False,
+        None,
+        Frame(0x1000, 8, 0x102, 0x8000, 0x10, None, 40),
+    ),
+    (
+        64,
+        struct.pack("<6Q", 2, 0x1000, 0x8, 0x102, 0x8000, 0x10),
+        True,
+        None,
+        Frame(0x1000, 8, 0x102, 0x8000, 0x10, 2, 48),
+    ),
     (64, struct.pack("<4Q", 0x1000, 0x8, 0x102, 0x8000), False, None, None),
-    (32, struct.pack("<3I", 0x1000, 0x8, 0x102), False, None, Frame(0x1000, 8, 0x102)),
-    (32, struct.pack("<3I", 0x1000, 0xABCD0008, 0x102), False, None, Frame(0x1000, 8, 0x102)),
-    (32, struct.pack("<5I", 0x1000, 0x1B, 0x102, 0x8000, 0x23), False, None, Frame(0x1000, 0x1B, 0x102, 0x8000, 0x23)),
-    (32, struct.pack("<5I", 0x1000, 0x1B, 0x102, 0x8000, 0x23), False, False, Frame(0x1000, 0x1B, 0x102)),
-    (32, struct.pack("<4I", 7, 0x1000, 0x8, 0x102), True, None, Frame(0x1000, 8, 0x102, None, None, 7)),
-    (16, struct.pack("<3H", 0x1000, 0xF003, 0x102), False, None, Frame(0x1000, 0xF003, 0x102)),
-    (16, struct.pack("<5H", 0x1000, 0x1B, 0x102, 0x80, 0x23), False, True, Frame(0x1000, 0x1B, 0x102, 0x80, 0x23)),
+    (32, struct.pack("<3I", 0x1000, 0x8, 0x102), False, None, Frame(0x1000, 8, 0x102, size=12)),
+    (32, struct.pack("<3I", 0x1000, 0xABCD0008, 0x102), False, None, Frame(0x1000, 8, 0x102, size=12)),
+    (
+        32,
+        struct.pack("<5I", 0x1000, 0x1B, 0x102, 0x8000, 0x23),
+        False,
+        None,
+        Frame(0x1000, 0x1B, 0x102, 0x8000, 0x23, size=20),
+    ),
+    (32, struct.pack("<5I", 0x1000, 0x1B, 0x102, 0x8000, 0x23), False, False, Frame(0x1000, 0x1B, 0x102, size=12)),
+    (32, struct.pack("<4I", 7, 0x1000, 0x8, 0x102), True, None, Frame(0x1000, 8, 0x102, None, None, 7, 16)),
+    (16, struct.pack("<3H", 0x1000, 0xF003, 0x102), False, None, Frame(0x1000, 0xF003, 0x102, size=6)),
+    (
+        16,
+        struct.pack("<5H", 0x1000, 0x1B, 0x102, 0x80, 0x23),
+        False,
+        True,
+        Frame(0x1000, 0x1B, 0x102, 0x80, 0x23, size=10),
+    ),
+    (
+        32,  # from virtual-8086 mode
+        struct.pack("<9I", 0x10, 0x8000, 0x20202, 0x80, 0x7000, 1, 2, 3, 4),
+        False,
+        None,
+        Frame(0x10, 0x8000, 0x20202, 0x80, 0x7000, size=36),
+    ),
     (16, b"\0\0\0", False, None, None),
     (64, b"", True, None, None),
 ]
@@ -56,7 +88,7 @@ def test_a_frame_is_read_from_the_stack(
     mode: Mode, stack: bytes, error: bool, change: bool | None, frame: Frame | None
 ) -> None:
     assert parse_frame(stack, mode, has_error_code=error, privilege_change=change) == frame
-    if frame is not None and change is None:
+    if frame is not None and change is None and not frame.rflags & VM:
         changed = frame.rsp is not None
         assert frame_size(mode, has_error_code=error, privilege_change=changed) == len(stack)
 

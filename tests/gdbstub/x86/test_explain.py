@@ -319,7 +319,7 @@ EVENTS: dict[str, Row] = {
     "a store of unknown address": Row(
         event(0xFFFF0FF2, code=STORE, dr7=0xD0040A, dr={1: 0x5000}),
         ("data-write guest likely",),
-        ("DR1 write watch hit by `mov qword ptr [rbx], rax` at 0x1000 (trap: RIP is already behind it)",),
+        ("DR1 write watch hit, probably by `mov qword ptr [rbx], rax` at 0x1000 (trap: RIP is already behind it)",),
     ),
     "a data breakpoint without its address": Row(
         replace(
@@ -430,8 +430,11 @@ EVENTS: dict[str, Row] = {
         ("instruction-breakpoint guest certain", "single-step guest likely"),
     ),
     "BS with TF in front of INT1": Row(
-        event(0xFFFF4FF0, code="f1", rflags=TF, old=None, on=TCG),
+        event(0xFFFF4FF0, code="f1", rflags=TF, old=None, on=KVM_AMD),
         ("single-step guest possible", "icebp guest possible"),
+    ),
+    "BS with TF in front of F1, which TCG 7.2 does not take for INT1": Row(
+        event(0xFFFF4FF0, code="f1", rflags=TF, old=None, on=TCG), ("single-step guest certain",)
     ),
     "BS new without TF": Row(event(0xFFFF4FF0), ("single-step guest likely",)),
     "BS without a frame": Row(event(0xFFFF4FF0, frame=False), ("single-step unknown likely",)),

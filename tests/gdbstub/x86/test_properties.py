@@ -69,7 +69,8 @@ def facts(values: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     return st.one_of(st.builds(Known, values, st.just("test")), st.just(Unknown("not given")))
 
 
-FRAMES = st.builds(Frame, NEAR, st.integers(0, 0xFFFF), FLAGS, st.none() | WORDS, st.none() | WORDS, st.none() | WORDS)
+MAYBE = st.none() | WORDS
+FRAMES = st.builds(Frame, NEAR, st.integers(0, 0xFFFF), FLAGS, MAYBE, MAYBE, MAYBE, MAYBE, MAYBE, MAYBE)
 NUMBERS = ("rip", "rsp", "rcx", "cs", "cs_base", "tr", "cr2", "cr4", "dr0", "dr1", "dr2", "dr3")
 MOMENTS = st.builds(
     Moment,
