@@ -9,6 +9,7 @@ from frontend.commands.reference import markdown as commands
 from frontend.keys import KEYS, MOUSE, PROMPT_KEYS, Place
 from gdbstub.protocol import packet_table_markdown
 from gdbstub.protocol.states import state_diagram
+from tests.labs.platform_table import table as platform_table
 
 HERE = Path(__file__).parent
 
@@ -53,7 +54,21 @@ def packets() -> str:
     return f"{packet_table_markdown().rstrip()}\n{LINK}\n```mermaid\n{state_diagram().rstrip()}\n```\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "keys.md": keys, "packets.md": packets}
+BEGIN, END = "<!-- what the demo guest sees: made by `make docs` -->\n", "<!-- end -->\n"
+
+
+def backends() -> str:
+    """The page as it is, with the part between the two marks made anew."""
+    before, _, rest = (HERE / "backends.md").read_text(encoding="utf-8").partition(BEGIN)
+    return f"{before}{BEGIN}{platform_table()}{END}{rest.partition(END)[2]}"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "keys.md": keys,
+    "packets.md": packets,
+    "backends.md": backends,
+}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Exit code 0 where each lab showed what it has to show or was skipped, 1 where on
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -47,7 +48,7 @@ def _run(lab: Lab, record: bool) -> bool:
             lab.run(progress, record)
         except LabSkipped as reason:
             progress.say(f"skipped: {reason}")
-        except LabError as error:
+        except (LabError, OSError, subprocess.CalledProcessError) as error:
             progress.say(f"FAILED after {progress.seconds:.1f} s: {error}")
             return False
         else:

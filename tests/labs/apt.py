@@ -46,10 +46,9 @@ class Apt:
 
     def download_all(self, folder: Path, names: Iterable[str], release: Release) -> None:
         """The packages ``names`` and all that they depend on into ``folder``."""
-        archives = ("-o", f"Dir::Cache::archives={folder}")
         (folder / "partial").mkdir()
         options = ("-y", "--download-only", "--no-install-recommends", "-t", release)
-        self._run("apt-get", *archives, "install", *options, *names)
+        self._run("apt-get", "install", *options, "-o", f"Dir::Cache::archives={folder}", *names)
 
     def _run(self, program: str, *arguments: str, cwd: Path | None = None) -> str:
         root = self._root
@@ -61,6 +60,7 @@ class Apt:
             "Dir::Cache": root / "cache",
             "Acquire::Languages": "none",
             "APT::Architecture": "amd64",
+            "APT::Update::Error-Mode": "any",  # otherwise a server that can't be reached is a mere warning
             "APT::Sandbox::User": "root",  # as whoever we are: `_apt` can't write into a user's cache
         }
         words = [program, "-qq", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
@@ -68,7 +68,7 @@ class Apt:
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.startswith("E:")]
             why = said[0].removeprefix("E:").strip() if said else f"exit code {done.returncode}"
-            raise LabError(f"`{program} {arguments[0]}` failed, so the labs lack packages: {why}")
+            raise LabError(f"The labs lack packages, because `{program} {arguments[0]}` failed: {why}")
         return done.stdout
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from functools import cache
 from itertools import zip_longest
 from typing import NamedTuple
@@ -69,27 +70,26 @@ def wrong_debugged(rows: list[Row], key: Key) -> Iterator[str]:
         yield f"the trace did not end with the guest's shutdown: {end.get('reason', 'it was cut off')}"
     wanted = [(event, seen) for event in DEMO_EVENTS for seen in expected(event, *key)]
     caught = [row for row in rows if row["kind"] == "event"]
-    for pair, row in zip_longest(wanted, caught):
-        if pair is None or row is None:
-            where = "nothing more" if row is None else f"event {row['n']}: {row['summary']}"
-            yield f"expected {'nothing more' if pair is None else pair[0].name}, and dr6 caught {where}"
-            return
-        event, seen = pair
-        for fault in (*_wrong_frame(event, seen, row), *_wrong_causes(event, seen, row, key)):
-            yield f"{event.name} (event {row['n']} of the trace): {fault}"
+    places = [(seen.vector, symbols()[seen.rip]) for _, seen in wanted]
+    found = [(row["vector"], int((row["frame"] or {"rip": "-1"})["rip"], 16)) for row in caught]
+    for what, a, b, c, d in SequenceMatcher(None, places, found, autojunk=False).get_opcodes():
+        if what == "equal":
+            for (event, seen), row in zip(wanted[a:b], caught[c:d], strict=True):
+                for fault in (*_wrong_frame(event, seen, row), *_wrong_causes(event, seen, row, key)):
+                    yield f"{event.name} (event {row['n']} of the trace): {fault}"
+            continue
+        for event, seen in wanted[a:b]:
+            yield f"{event.name}: dr6 did not catch {_listed((seen,))}"
+        for row in caught[c:d]:
+            yield f"event {row['n']} of the trace is none that is known: {row['summary']}"
 
 
 def _wrong_frame(event: DemoEvent, seen: Seen, row: Row) -> Iterator[str]:
     frame = row["frame"]
-    if frame is None:
-        yield "the frame was not read"
-        return
-    flags, code = int(frame["rflags"], 16), int(frame.get("error_code") or "0", 16)
+    got = bool(int(frame["rflags"], 16) & RF), int(frame.get("error_code") or "0", 16)
+    if got != (seen.rf, seen.error_code):
+        yield f"RF and the error code are {got}, expected {(seen.rf, seen.error_code)}"
     dr6 = int(row["dr"]["dr6"], 16) ^ seen.dr6
-    got = (row["vector"], int(frame["rip"], 16), bool(flags & RF), code)
-    want = (seen.vector, symbols()[seen.rip], seen.rf, seen.error_code)
-    if got != want:
-        yield f"(vector, RIP, RF, error code) is {_hex(got)}, expected {_hex(want)}"
     if dr6 & ~event.raised[0].optional:
         yield f"DR6 is {row['dr']['dr6']}, expected {seen.dr6:#x}"
 
@@ -128,7 +128,3 @@ def _shown(seen: list[Delivered]) -> str:
 
 def _listed(wanted: tuple[Seen, ...]) -> str:
     return ", ".join(f"vector {s.vector} dr6={s.dr6:#x} rip={symbols()[s.rip]:#x}" for s in wanted) or "nothing"
-
-
-def _hex(values: tuple[object, ...]) -> str:
-    return ", ".join(f"{value:#x}" if type(value) is int else str(value) for value in values)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import trio
 
-from frontend.demo_guest import DEMO_EVENTS
-from tests.labs.check import Delivered, on_console, symbols, wrong_alone, wrong_debugged
+from frontend.demo_guest import DEMO_EVENTS, Seen
+from tests.labs.check import RF, Delivered, on_console, symbols, wrong_alone, wrong_debugged
 from tests.labs.errors import LabError
 from tests.labs.platforms import Platform
 from tests.labs.progress import Progress
@@ -68,14 +68,32 @@ def unexplained(story: Story, printed: str) -> list[str]:
 
 
 def _keep(platform: Platform, stories: Sequence[Story], folder: Path, console: str) -> None:
+    """The recordings, and `SEEN`: RF and the error code are not on the guest's console, and are those of the trace."""
     name = "-".join(platform.key)
     for story in stories:
         keep(folder / f"{story.name}.rec", name, story.name)
+    frames = [row["frame"] or {} for row in read_trace(folder / f"{DEMO.name}.jsonl") if row["kind"] == "event"]
     seen = on_console(console)
-    by_event = {event.name: [_named(delivered) for delivered in seen[event.id]] for event in DEMO_EVENTS}
+    by_event: dict[str, list[dict[str, object]]] = {event.name: [] for event in DEMO_EVENTS}
+    delivered = [(event, one) for event in DEMO_EVENTS for one in seen[event.id]]
+    for (event, one), frame in zip(delivered, frames, strict=False):
+        by_event[event.name].append(_named(one, frame))
     (GOLDEN / name / SEEN).write_text(json.dumps(by_event, indent=1) + "\n", encoding="utf-8")
 
 
-def _named(delivered: Delivered) -> dict[str, object]:
+def _named(one: Delivered, frame: dict[str, str]) -> dict[str, object]:
+    """As `Seen` has it."""
     names = {address: name for name, address in sorted(symbols().items(), key=lambda item: item[0].startswith("ev_"))}
-    return {"vector": delivered.vector, "dr6": hex(delivered.dr6), "rip": names.get(delivered.rip, hex(delivered.rip))}
+    return {
+        "vector": one.vector,
+        "rip": names.get(one.rip, hex(one.rip)),
+        "dr6": one.dr6,
+        "rf": bool(int(frame.get("rflags", "0"), 16) & RF),
+        "error_code": int(frame.get("error_code") or "0", 16),
+    }
+
+
+def seen_on(platform: str) -> dict[str, tuple[Seen, ...]]:
+    """What the guest saw when ``platform`` (NAME-RELEASE) was recorded: name of the event → its exceptions."""
+    read = json.loads((GOLDEN / platform / SEEN).read_text(encoding="utf-8"))
+    return {name: tuple(Seen(**one) for one in exceptions) for name, exceptions in read.items()}

@@ -81,12 +81,13 @@ def patched(program: bytes, code: Code) -> bytes:
     site, cave = sites[0], (code.end + 15) & ~15
     if not all(keep in program[site - REACH : site] for keep in KEEPS):
         raise _unknown("the registers at the place to change are not those that are known")
-    if (cave & 0xFFF) + len(CAVE) > 0x1000 or any(program[code.end : cave + len(CAVE)]):
+    end = cave + len(CAVE)
+    if end > (code.end - 1 | 0xFFF) + 1 or any(program[code.end : end]):  # the page of the code is mapped as a whole
         raise _unknown("there is no room behind its code")
     call = bytes([CALL]) + (cave - (site + 5)).to_bytes(4, "little", signed=True)
     changed = bytearray(program)
     changed[site : site + len(call)] = call
-    changed[cave : cave + len(CAVE)] = CAVE
+    changed[cave:end] = CAVE
     return bytes(changed)
 
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 
@@ -23,6 +24,7 @@ from frontend.cli import parse
 from frontend.commands import Quit, run_lines
 from frontend.replay_command import Again
 from frontend.text_record import describe
+from gdbstub.trace.rows import Row, row
 from tests.labs.errors import LabError
 from transports import ReplayStream, read_transcript
 
@@ -57,15 +59,27 @@ def keep(recording: Path, platform: str, story: str) -> Path:
     return packed
 
 
+class Replayed(NamedTuple):
+    """``text`` is what was printed: each command and its result, or each stop of a trace. ``rows`` are the stops as
+    rows of a trace."""
+
+    text: str
+    rows: list[Row]
+
+
 def text_of(packed: Path) -> str:
-    """What a replay prints: each command and its result, or each stop of a trace. Raises what diverges."""
+    return replayed(packed).text
+
+
+def replayed(packed: Path) -> Replayed:
+    """The session once more. Raises what diverges."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / packed.name.removesuffix(".xz")
         path.write_bytes(lzma.decompress(packed.read_bytes()))
         return trio.run(_replay, path)
 
 
-async def _replay(path: Path) -> str:
+async def _replay(path: Path) -> Replayed:
     transcript = read_transcript(path)
     recorded = parse(_with_symbols(transcript.header.command))
     again = Again(str(path), transcript, recorded)
@@ -75,13 +89,14 @@ async def _replay(path: Path) -> str:
         session.out = session.say = lines.append
         with contextlib.suppress(Quit):
             await run_lines(session, _told(transcript.notes("command"), lines), lines.append, strict=False)
+        records = list(session.debugger.records)
         if again.traced:
-            for record in session.debugger.records:
+            for record in records:
                 lines += [*describe(record, session.symbols), ""]
     assert isinstance(stream, ReplayStream)
     if stream.unsent:
         raise LabError(f"The replay ended, and {stream.unsent} more bytes were recorded as sent.")
-    return "\n".join(lines).rstrip() + "\n"
+    return Replayed("\n".join(lines).rstrip() + "\n", [row(record) for record in records])
 
 
 def _told(commands: list[str], lines: list[str]) -> Iterator[str]:
