@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from frontend.cause_pages import overview_rows
 from frontend.commands.reference import markdown as commands
 from frontend.keys import KEYS, MOUSE, PROMPT_KEYS, Place
 from gdbstub.protocol import packet_table_markdown
 from gdbstub.protocol.states import state_diagram
+from gdbstub.x86.cause_page import paragraphs
+from gdbstub.x86.causes import CAUSES, NAMES
+from gdbstub.x86.explanation import CauseName
 from tests.labs.platform_table import table as platform_table
 
 HERE = Path(__file__).parent
@@ -24,6 +28,18 @@ KEYS_HEAD = """\
 The keys of the screen; F1 shows them too.
 The prompt has the keys at first; Alt-Right gives them to a pane, Esc gives them back.
 This page is made from `frontend/keys.py`.
+"""
+CAUSES_HEAD = """\
+# Causes
+
+What each cause is that an answer can name: when it happens, what it leaves behind, what holds it back, who does what to it, and how sure dr6 can be of it.
+`dr6 explain --cause NAME` prints one of these sections.
+
+Marks: *measured* and *observed* are runs of the named version, *read* is its source, *cited* a document, *inferred* a conclusion of ours, *not checked* a manual that was not at hand.
+What has none is the word of a manual or of a commit, or a test of kvm-unit-tests, which pass on hardware.
+[backends.md](backends.md) says how it was measured; Xen means with its gdbsx.
+SDM and APM are the manuals of Intel and AMD, with the volume behind them.
+This page is made from the table in `gdbstub/x86/causes.py`.
 """
 LINK = """\
 
@@ -63,11 +79,24 @@ def backends() -> str:
     return f"{before}{BEGIN}{platform_table()}{END}{rest.partition(END)[2]}"
 
 
+def causes() -> str:
+    table = ["\n| cause | class | |", "|---|---|---|"]
+    table += [f"| [{name}](#{name}) | {klass} | {text} |" for name, klass, text in overview_rows()]
+    return CAUSES_HEAD + "\n".join([*table, ""]) + "".join(_cause(name) for name in NAMES)
+
+
+def _cause(name: CauseName) -> str:
+    page = CAUSES[name]
+    parts = [f"\n## {name}\n", page.definition, "", *(f"* **{title}.** {text}" for title, text in paragraphs(page))]
+    return "\n".join([*parts, f"* **Sources.** {'; '.join(page.sources)}.", ""])
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "backends.md": backends,
+    "causes.md": causes,
     "commands.md": commands,
     "keys.md": keys,
     "packets.md": packets,
-    "backends.md": backends,
 }
 
 

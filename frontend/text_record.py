@@ -6,8 +6,9 @@ from typing import Protocol
 
 from frontend.clean import clean
 from gdbstub.record import StopRecord
+from gdbstub.x86.error_codes import describe_error_code
 from gdbstub.x86.evidence import Frame
-from gdbstub.x86.exceptions import describe_error_code, vector
+from gdbstub.x86.exceptions import vector
 from gdbstub.x86.explanation import Cause, Explanation
 from gdbstub.x86.shapes import Instruction
 
@@ -89,5 +90,6 @@ def _frame(number: int, frame: Frame, symbols: Names) -> str:
     if frame.ss is not None:
         text += f" ss {frame.ss:#x}"
     if frame.error_code is not None:
-        text += f" error code {frame.error_code:#x} ({describe_error_code(number, frame.error_code)})"
+        said = describe_error_code(number, frame.error_code)
+        text += f" error code {frame.error_code:#x}" + (f" ({said})" if said else "")
     return text

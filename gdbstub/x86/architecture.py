@@ -9,13 +9,13 @@ MOV DR); once it has run, its traps are delivered together with an instruction b
 
 from __future__ import annotations
 
+from gdbstub.x86.debug_faults import general_detect, instruction_breakpoints
 from gdbstub.x86.debug_registers import B_MASK, BS, merge_dr6
+from gdbstub.x86.debug_traps import accesses, bus_lock, data, ports, single_step
 from gdbstub.x86.decode import shape
-from gdbstub.x86.faults import general_detect, instruction_breakpoints
 from gdbstub.x86.saved_rip import iterations_left, places_behind
 from gdbstub.x86.setting import Bits, Due, Prediction, Setting, join, slots
 from gdbstub.x86.shapes import Shape
-from gdbstub.x86.traps import accesses, bus_lock, data, ports, single_step
 
 
 def predict(setting: Setting) -> Prediction:

@@ -59,22 +59,24 @@ def predecessors(code: bytes, mode: Mode) -> tuple[Shape, ...]:
     Each is a guess: x86 can't be read backwards. The order is by how many ways of reading ``code`` forward run
     into it (reading x86 from a wrong start soon falls into step), the longer first among equals.
     """
-    return _predecessors(code[-LONGEST - 5 :], mode)
+    return predecessors_cached(code[-LONGEST - 5 :], mode)
 
 
 @lru_cache(maxsize=4096)
-def _predecessors(code: bytes, mode: Mode) -> tuple[Shape, ...]:
+def predecessors_cached(code: bytes, mode: Mode) -> tuple[Shape, ...]:
+    """`predecessors` of a window of code."""
+    from gdbstub.x86.disassembler import length  # capstone takes long to load, and a --help needs none
+
     end = len(code)
-    shapes = [shape(code[start:], mode) for start in range(end)]
     last: list[int | None] = [None] * (end + 1)
     votes: dict[int, int] = {}
     for start in range(end - 1, -1, -1):
-        known = shapes[start]
-        if known is None:
+        size = length(code[start : start + LONGEST], mode)
+        if not size:
             continue
-        behind = start + len(known.bytes)
+        behind = start + size
         final = last[start] = start if behind == end else last[behind]
         if final is not None:
             votes[final] = votes.get(final, 0) + 1
     order = sorted(votes, key=lambda start: (-votes[start], start))
-    return tuple(known for start in order if (known := shapes[start]) is not None)
+    return tuple(known for start in order if (known := shape(code[start:], mode)) is not None)

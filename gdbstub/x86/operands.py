@@ -19,6 +19,8 @@ def touched(
     ``behind`` is RIP after the instruction (for RIP-relative operands); ``executed`` says that ``registers`` were
     read after the instruction, so what it moved (RDI of a string instruction, RSP of a push) is taken back.
     """
+    if executed and operand.lost:
+        return None
     address = operand.displacement
     if operand.base in ("rip", "eip"):
         address += behind

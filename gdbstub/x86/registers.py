@@ -50,6 +50,11 @@ def _parts() -> dict[str, Part]:
 PARTS = _parts()
 
 
+def whole(name: str) -> str:
+    """The 64-bit register that ``name`` is a part of ("ebx" → "rbx"); a name that is none stays."""
+    return PARTS[name].whole if name in PARTS else name
+
+
 def part(name: str, registers: Mapping[str, int]) -> int | None:
     """The value of register ``name`` ("ebx", "dil", "r8d") out of the whole ones; None if that is not there."""
     known = PARTS.get(name)

@@ -120,7 +120,17 @@ def _readings(scene: Scene) -> list[tuple[Shape, int]]:
     here = shape(scene.code_at(scene.pc), scene.mode)
     if here is not None and "rep" in here.traits:
         found.append((here, scene.pc))
-    return found
+    return found + [(what, at - len(what.bytes)) for what, at in _shadows(scene, found[:1])]
+
+
+def _shadows(scene: Scene, last: list[tuple[Shape, int]]) -> list[tuple[Shape, int]]:
+    """A MOV SS or POP SS in front of the last instruction, with the address behind it: its trap comes one late."""
+    return [
+        (before, at)
+        for _, at in last
+        for before in predecessors(scene.code_before(at), scene.mode)
+        if "mov-ss" in before.traits
+    ]
 
 
 def hidden_by_step(scene: Scene) -> Iterator[Found]:

@@ -75,6 +75,7 @@ class Scene:
         "breakpoints",
         "came_from",
         "evidence",
+        "guest",
         "mode",
         "mode_known",
         "pc",
@@ -91,6 +92,7 @@ class Scene:
         platform = evidence.platform
         self.backend = known(platform.backend)
         self.vendor = known(platform.vendor)
+        self.guest = known(platform.guest)
         said = known(evidence.reply)
         self.reply_known = said is not None
         self.reply = NO_REPLY if said is None else parse_reply(said)

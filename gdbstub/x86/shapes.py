@@ -13,6 +13,7 @@ Trait = Literal[
     "rep",
     "mov-dr",
     "mov-ss",  # MOV SS or POP SS, not LSS
+    "descriptor",  # reads a descriptor table, which no operand names: loads of segment registers, LAR, LTR
     "sti",
     "popf",
     "pushf",
@@ -35,7 +36,8 @@ Trait = Literal[
 class MemoryOperand(NamedTuple):
     """A place in memory that an instruction reads or writes, before any register is known. An empty string is
     no such register. ``moves`` is how far a string instruction takes the register on (0: it stays), ``pushed``
-    by how much RSP is lower after the instruction than before."""
+    by how much RSP is lower after the instruction than before. ``lost`` says that the instruction changes a register
+    of the address otherwise, so that it can't be told from the registers behind it."""
 
     segment: str
     base: str
@@ -47,6 +49,7 @@ class MemoryOperand(NamedTuple):
     writes: bool
     moves: int = 0
     pushed: int = 0
+    lost: bool = False
 
 
 class Shape(NamedTuple):

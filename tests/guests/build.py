@@ -1,8 +1,8 @@
-"""Small guests for tests, assembled on demand: `build("loop")`, `build("modes")`, `build("smp")`.
+"""Small guests for tests, assembled on demand: `build("loop")`, `build("modes")`, `build("smp")`, `build("faults")`.
 
 All are ELFs for ``qemu-system-x86_64 -kernel``; their labels are symbols. ``loop`` runs for ever in 64-bit
 mode and does the same in each run; ``modes`` goes through 16-, 32- and 64-bit code and ends in HLT; ``smp``
-wants ``-smp 2``.
+wants ``-smp 2``; ``faults`` raises exceptions, one after the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-GuestName = Literal["loop", "modes", "smp"]
+GuestName = Literal["faults", "loop", "modes", "smp"]
 
 _SOURCE = Path(__file__).parent
 _AS = ("as", "--64", "--fatal-warnings", "-mx86-used-note=no", "-I", str(_SOURCE))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdbstub.x86.architecture import predict
@@ -289,6 +289,7 @@ def test_nothing_known_is_nothing_sure() -> None:
 WORDS = st.integers(0, (1 << 64) - 1)
 MODES: st.SearchStrategy[Mode] = st.sampled_from((64, 32, 16))
 PLACES = st.none() | st.integers(CODE - 4, CODE + 20) | WORDS
+THOROUGH = settings(max_examples=100, deadline=None)
 SETTINGS = st.builds(
     Setting,
     mode=MODES,
@@ -312,6 +313,7 @@ SETTINGS = st.builds(
 )
 
 
+@THOROUGH
 @given(SETTINGS)
 def test_any_setting_has_an_answer(setting: Setting) -> None:
     found = predict(setting).due
@@ -322,6 +324,7 @@ def test_any_setting_has_an_answer(setting: Setting) -> None:
             assert found.bits & ~decode_dr6(found.dr6).causes & (B_MASK | BS | BD) == 0
 
 
+@THOROUGH
 @given(SETTINGS)
 def test_knowing_less_never_makes_a_cause_sure(setting: Setting) -> None:
     full = predict(setting)

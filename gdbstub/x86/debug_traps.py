@@ -33,8 +33,8 @@ def _could_touch(what: Shape, slot: Slot) -> bool:
     return any(operand.writes or slot.type == "access" for operand in what.memory) or bool(SYSTEM & what.traits)
 
 
-SYSTEM = frozenset(("gate", "iret"))
-"""They touch a stack that their operands don't name."""
+SYSTEM = frozenset(("gate", "iret", "descriptor"))
+"""They touch a stack or a descriptor table that their operands don't name."""
 
 
 def accesses(setting: Setting, what: Shape, slot: Slot, place: int) -> bool | None:
