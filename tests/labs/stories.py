@@ -79,7 +79,8 @@ INTEL_STEPS = Story(
             *("tbreak ev_port_out", "continue", "stepi", "stepi"),  # an I/O breakpoint of the guest; OUT leaves for KVM
             *("thbreak ev_int_1", "continue", "stepi", "stepi"),  # the step gets lost in the gate
             *("thbreak ev_movss_int3", "continue", "stepi", "stepi"),
-            *("thbreak event_step_movss", "continue", "stepi 4", "stepi", "stepi"),  # PUSHF, OR, POPF first
+            *("thbreak event_step_movss", "continue", "stepi 2", "x/1gx $rsp"),  # PUSHF
+            *("stepi 2", "stepi", "stepi"),
             *("thbreak event_step_sti", "continue", "stepi 3", "stepi", "stepi"),
             *("thbreak ev_step_rep", "continue", "stepi", "stepi", "stepi"),
             *("thbreak event_step_popf", "continue", "stepi 4", "stepi", "stepi"),
