@@ -22,6 +22,9 @@ from gdbstub.x86.lidt import find_lidt
 CR0_PE = 1
 DEBUG, PAGE_FAULT = 1, 14
 TASK_GATE = 5
+PC_INTERRUPTS = frozenset((8, 9, 10, 11, 14, 15))
+"""In real mode a PC has IRQ 0-7 at vectors 8-15, and of those as exceptions real-mode code raises only 12 and 13 in
+practice: what comes at the others is the timer and its like."""
 LIDT_BYTES = 15
 STACK_BYTES = 6 * 8
 """The largest frame: SS, RSP, RFLAGS, CS, RIP and an error code, 8 bytes each."""
@@ -155,7 +158,7 @@ class Catcher:
             await self._watch(number, address, GATE_SIZES[table.kind])
             gate = await self._read_gate(address, table.kind)
             self._sharing[number] = await self._others(table, gate)
-            if table.kind == 16 and self._sharing[number]:
+            if table.kind == 16 and (self._sharing[number] or number in PC_INTERRUPTS):
                 gate = None  # a BIOS's default handler serves interrupts, too: it would be called this vector's
             self._gates[number] = gate
             await self._move(row, await self._handler(gate, state))

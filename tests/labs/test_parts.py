@@ -14,6 +14,7 @@ from tests.labs.cache import cached
 from tests.labs.errors import LabError
 from tests.labs.initrd import newc
 from tests.labs.progress import Progress
+from tests.labs.table import Lab
 
 
 @pytest.fixture(autouse=True)
@@ -157,3 +158,32 @@ def test_a_lab_that_is_none_is_a_usage_error(capsys: pytest.CaptureFixture[str])
         main(["nonsense"])
     assert end.value.code == 2
     assert "there is no lab nonsense" in capsys.readouterr().err
+
+
+def test_a_machine_without_kvm_skips_its_lab_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tests.labs.kvm_lab.DEVICE", tmp_path / "kvm")
+    assert main(["kvm"]) == 0
+    assert capsys.readouterr().err == f"kvm: skipped: this machine has no {tmp_path / 'kvm'}.\n"
+
+
+def _fails(progress: Progress, record: bool) -> None:
+    raise LabError("The moon is not made of cheese.")
+
+
+def _succeeds(progress: Progress, record: bool) -> None:
+    progress.say(f"recorded: {record}")
+
+
+def test_a_lab_that_fails_fails_the_run_and_the_others_run_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labs = (Lab("bad", "it fails", _fails), Lab("good", "it does not", _succeeds))
+    monkeypatch.setattr("tests.labs.__main__.LABS", labs)
+    assert main(["--record"]) == 1
+    said = capsys.readouterr().err
+    assert "bad: FAILED after 0.0 s: The moon is not made of cheese.\n" in said
+    assert "good: recorded: True\n" in said
+    assert "good: done in" in said
+    assert main(["good"]) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -31,6 +31,11 @@ AGAIN = Frame(CODE, 8, TF)
 """The last handler returned to `CODE` with TF set."""
 
 
+OUT: dict[str, Any] = {"dr7": 0x20000480, "dr": {3: 0x60}, "registers": RBX}
+FAR = {"rbx": 1 << 63, "rsp": 0, "rax": 0}
+DONE, MORE = {"rcx": 0, "rsi": 1, "rdi": 2}, {"rcx": 1, "rsi": 1, "rdi": 2}
+
+
 class Case(NamedTuple):
     """Evidence that has the quirk, and the same with the one thing else that makes it none."""
 
@@ -41,6 +46,11 @@ class Case(NamedTuple):
 
 def without_btf(evidence: Evidence) -> Evidence:
     return replace(evidence, before=replace(evidence.before, debugctl=Known(0, "test")))
+
+
+def far_away(evidence: Evidence) -> Evidence:
+    """With a stack pointer that is not canonical."""
+    return replace(evidence, frame=Known(Frame(CODE + 2, 8, RF, 1 << 63, 0x10, 0), "test"))
 
 
 def swap(evidence: Evidence, on: Platform) -> Evidence:
@@ -126,6 +136,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0x12, rflags=RF, on=TCG),
         event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0xA, rflags=RF, on=TCG),
         "hardware gives 0xa",
+    ),
+    "tcg-stack-gp": Case(
+        far_away(event(0xFFFF0FF0, vector=13, rest="50", registers=FAR, on=TCG)),
+        far_away(event(0xFFFF0FF0, vector=13, rest="488903", registers=FAR, on=TCG)),
+        "which is not canonical, by SS",
     ),
     "tcg-own-watch-first": Case(
         stop(
@@ -220,6 +235,26 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF4FF0, code="90", rflags=TF, dr7=0x401, dr={0: CODE + 1}, last_frame=AGAIN, on=KVM_INTEL),
         event(0xFFFF4FF1, code="90", rflags=TF, dr7=0x401, dr={0: CODE + 1}, last_frame=AGAIN, on=KVM_INTEL),
         "DR0 breaks on the next instruction",
+    ),
+    "kvm-no-io-hits": Case(
+        event(0xFFFF4FF0, rflags=TF, last_frame=AGAIN, on=KVM_INTEL, code="ee", **OUT),
+        event(0xFFFF4FF8, rflags=TF, last_frame=AGAIN, on=KVM_INTEL, code="ee", **OUT),
+        "uses a port that DR3 covers",
+    ),
+    "emulated-cpu-mov-ss-data": Case(
+        event(0xFFFF0FF2, code=MOV_SS_MEM, dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=KVM_AMD),
+        event(0xFFFF0FF2, code=MOV_SS_MEM + "90", dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=KVM_AMD),
+        "was delivered directly behind it",
+    ),
+    "emulated-cpu-rep-last": Case(
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF | RF, last_frame=AGAIN, registers=DONE, on=KVM_INTEL),
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF | RF, last_frame=AGAIN, registers=MORE, on=KVM_INTEL),
+        "the saved RIP is still on it",
+    ),
+    "emulated-cpu-one-data-hit": Case(
+        event(0xFFFF0FF1, code=STORE, dr7=0xDD040A | 1, dr={0: 0x5000, 1: 0x5004}, registers=RBX, on=KVM_AMD),
+        event(0xFFFF0FF1, code=STORE, dr7=0xDD040A | 1, dr={0: 0x5000, 1: 0x6004}, registers=RBX, on=KVM_AMD),
+        "hardware sets B1 too; it is clear",
     ),
     "xen-takes-db": Case(
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, rflags=TF, dr6=0xFFFF4FF0, on=XEN),
