@@ -23,7 +23,6 @@ from transports.drain import Drain
 from transports.process import Process, spawn
 
 MODEL = "corei7_haswell_4770"
-PACKAGES = ("bochs", "bochs-term", "vgabios")
 PROGRAM = "usr/bin/bochs-bin"
 INSTRUCTIONS_A_SECOND = 10_000_000
 """Of the guest's time, not of ours: the lower, the faster its serial lines (115,200 baud) beside its instructions."""
@@ -53,6 +52,11 @@ sound: waveoutdrv=dummy
 """
 DEBUGGER_COMMANDS = "continue\n"
 """Debian builds Bochs with its debugger, which asks what to do before the first instruction."""
+
+
+def fetched() -> Path:
+    """The tree of packages with Bochs in it."""
+    return unpacked("bochs", "bochs-term", "vgabios")
 
 
 class Machine(NamedTuple):
@@ -111,7 +115,7 @@ async def _started(machine: Machine, folder: Path) -> AsyncIterator[Bochs | None
 
 
 def _spawn(machine: Machine, folder: Path, ports: list[int]) -> tuple[Process, Drain]:
-    root = unpacked(*PACKAGES)
+    root = fetched()
     configuration, commands = folder / "bochsrc", folder / "debugger"
     configuration.write_text(_configuration(machine, root, folder / "bochs.log", ports))
     commands.write_text(DEBUGGER_COMMANDS)

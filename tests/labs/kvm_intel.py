@@ -9,6 +9,7 @@ from pathlib import Path
 
 import trio
 
+from tests.labs import bochs
 from tests.labs.bochs_linux import STUB, BochsLinux, boot, memory_image
 from tests.labs.demo_lab import show
 from tests.labs.packages import Kernel, kernel, unpacked
@@ -55,6 +56,7 @@ def memory(linux: Kernel, qemu: Qemu) -> Path:
 def kvm_intel(progress: Progress, record: bool) -> None:
     """kvm_intel of Linux on a VMX that Bochs emulates."""
     progress.step("Bochs, QEMU 7.2 and Linux are fetched, where they are not there yet")
+    bochs.fetched()
     qemu, linux = debian_qemu("bookworm"), kernel()
     image = memory(linux, qemu)
 
