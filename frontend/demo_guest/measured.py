@@ -3,7 +3,8 @@
 `MEASURED` is (backend profile, emulator or lab; release) → event name → `Deviation`. It has rows only for what was
 run, with no debugger attached; an event without a row did what the architecture says. `make labs` compares them with
 what the guest does. ``kvm-amd-on-tcg`` is kvm_amd of Linux 6.1 on the CPU that QEMU 10.0.2 emulates, under the QEMU of
-that release: the CPU below KVM adds departures of its own.
+that release: the CPU below KVM adds departures of its own. ``kvm-intel-on-bochs`` is kvm_intel of Linux 6.1, likewise,
+on the CPU that Bochs 2.7 emulates.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ _TCG: Mapping[str, Deviation] = {
     "bus_lock": _NO_BUS_LOCK,
 }
 
+_BOCHS: Mapping[str, Deviation] = {
+    "movss_int3": Deviation((Seen(3, "ev_movss_int3_after", 0xFFFF0FF0),), "INT3 drops the #DB that MOV SS held back"),
+    "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
+    "step_sysret": Deviation(
+        (Seen(1, "ev_step_sysret_next", 0xFFFF4FF0),), "the trap after SYSRET comes one instruction late"
+    ),
+}
+
 MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
     ("qemu-tcg", "7.2"): {
         **_TCG,
@@ -78,14 +87,21 @@ MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
         "branch_step": _NO_BTF,
         "bus_lock": _NO_BUS_LOCK,
     },
+    ("kvm-intel-on-bochs", "7.2"): {
+        **_BOCHS,
+        "task_switch": Deviation((), "KVM emulates the task switch, and the T flag of the TSS is ignored"),
+        "port_out": _INTERCEPTED_PORT,
+        "port_in": _INTERCEPTED_PORT,
+        "step_port": Deviation((Seen(1, "ev_step_port_next", 0xFFFF4FF0),), "KVM emulates the OUT, and B3 is missing"),
+        "user_step": Deviation(
+            (Seen(1, "ev_user_step", 0xFFFF4FF0),),
+            "Bochs keeps the step pending over the EPT violation of the fetch, and it traps before the instruction",
+        ),
+        "branch_step": Deviation((), "KVM drops DEBUGCTL.BTF, and Bochs has none"),
+        "bus_lock": _NO_BUS_LOCK,
+    },
     ("bochs", "2.7"): {
-        "movss_int3": Deviation(
-            (Seen(3, "ev_movss_int3_after", 0xFFFF0FF0),), "INT3 drops the #DB that MOV SS held back"
-        ),
-        "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
-        "step_sysret": Deviation(
-            (Seen(1, "ev_step_sysret_next", 0xFFFF4FF0),), "the trap after SYSRET comes one instruction late"
-        ),
+        **_BOCHS,
         "branch_step": _NO_BTF,
         "bus_lock": _NO_BUS_LOCK,
     },

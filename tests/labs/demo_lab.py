@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import trio
@@ -23,22 +24,23 @@ SEEN = "demo.json"
 """Beside the recordings: what the guest saw without a debugger. docs/backends.md is made from it."""
 
 
-async def show(platform: Platform, progress: Progress, record: bool) -> None:
-    """Run the demo guest on ``platform``, alone and with each story. Raises `LabError` where one is not as known."""
+async def show(platform: Platform, progress: Progress, record: bool, stories: Sequence[Story] = STORIES) -> None:
+    """Run the demo guest on ``platform``, alone and with each story, `DEMO` among them. Raises `LabError` where one is
+    not as known."""
     with tempfile.TemporaryDirectory(prefix="dr6-lab-") as name:
         folder = Path(name)
         prepare(folder)
         progress.step("the demo guest runs alone")
         console = await platform.alone()
         faults = list(wrong_alone(console, platform.key))
-        for story in STORIES:
+        for story in stories:
             progress.step(f"dr6 and the demo guest: {story.title}")
             faults += unexplained(story, await tell(platform, story, folder))
         rows = read_trace(folder / f"{DEMO.name}.jsonl")
         faults += wrong_debugged(rows, platform.key)
         if record:
             progress.step("the recordings are kept")
-            await trio.to_thread.run_sync(_keep, platform, folder, console)
+            await trio.to_thread.run_sync(_keep, platform, stories, folder, console)
     if faults:
         for fault in faults:
             progress.say(fault)
@@ -65,10 +67,10 @@ def unexplained(story: Story, printed: str) -> list[str]:
     return [f"{story.name}: unexplained: {stop.splitlines()[0]}" for stop in bare]
 
 
-def _keep(platform: Platform, folder: Path, console: str) -> None:
+def _keep(platform: Platform, stories: Sequence[Story], folder: Path, console: str) -> None:
     """The recordings, and `SEEN`: RF and the error code are not on the guest's console, and are those of the trace."""
     name = "-".join(platform.key)
-    for story in STORIES:
+    for story in stories:
         keep(folder / f"{story.name}.rec", name, story.name)
     frames = [row["frame"] or {} for row in read_trace(folder / f"{DEMO.name}.jsonl") if row["kind"] == "event"]
     seen = on_console(console)

@@ -15,14 +15,13 @@ from tests.labs.errors import LabError
 from tests.labs.initrd import Content, busybox, modules, newc
 from tests.labs.packages import Kernel
 from tests.labs.qemu import Qemu
+from tests.labs.shell import FAILED, Shell, printable
 from transports.process import Process, spawn
 
 INIT = Path(__file__).with_name("linux-init.sh")
 COMMAND_LINE = "console=ttyS0 quiet nokaslr mitigations=off panic=-1 rdinit=/init"
 ADDRESS = "10.0.2.15"
 BOOT_SECONDS = 120.0
-COMMAND_SECONDS = 60.0
-_END = "LAB-END"
 
 
 def root_filesystem(kernel: Kernel, packages: Path, wanted: Sequence[str], files: Mapping[str, Content]) -> bytes:
@@ -33,60 +32,34 @@ def root_filesystem(kernel: Kernel, packages: Path, wanted: Sequence[str], files
     return newc({**listed, **mounts, **busybox(packages), **modules(kernel, *names), **files})
 
 
-class Linux:
+class Linux(Shell):
     """One that runs. ``log`` is what its kernel says on its console."""
 
     def __init__(self, process: Process, control: trio.abc.Stream, qmp: Qmp, log: Path) -> None:
-        self._process = process
-        self._control = control
+        super().__init__(control.receive_some, control.send_all, process.last_words)
         self._qmp = qmp
         self._log = log
-        self._pending = b""
 
-    async def run(self, command: str, seconds: float = COMMAND_SECONDS) -> str:
-        """What a line of shell prints. One that fails is a `LabError`."""
-        await self._control.send_all(f"{{ {command}; }} 2>&1; echo {_END} $?\n".encode())
-        said, status = (await self._until(rf"{_END} (\d+)\r?\n", seconds, f"`{command}` does not end")).groups()
-        if status != "0":
-            raise LabError(f"In the lab's Linux `{command}` ended with status {status}: {_line(said)}")
-        return said
-
-    async def wait_ready(self) -> None:
-        await self._until(r"LAB-READY\n()", BOOT_SECONDS, "it does not come up")
-        if "LAB-FAILED" in self.log:
-            raise LabError(f"The lab's Linux could not load a module of KVM: {_line(self.log)}")
+    async def wait_ready(self, seconds: float = BOOT_SECONDS) -> None:
+        await super().wait_ready(seconds)
+        if FAILED in self.log:
+            raise LabError(f"The lab's Linux could not load a module of KVM: {self.said()}")
 
     async def forwarded(self, port: int) -> int:
         """The port of this machine's loopback that leads to ``port`` of the Linux."""
         text = str(await self._qmp.run("human-monitor-command", **{"command-line": "info usernet"}))
         found = re.search(rf"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+{re.escape(ADDRESS)}\s+{port}\b", text)
         if found is None:
-            raise LabError(f"QEMU does not forward port {port} of the lab's Linux: {_line(text)}")
+            raise LabError(f"QEMU does not forward port {port} of the lab's Linux: {printable(text)}")
         return int(found[1])
 
     @property
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    async def _until(self, pattern: str, seconds: float, otherwise: str) -> re.Match[str]:
-        """What came before ``pattern`` as group 1, and its own group as group 2."""
-        with trio.move_on_after(seconds):
-            while True:
-                text = self._pending.decode(errors="replace")
-                if (found := re.search(rf"(?s)^(.*?){pattern}", text)) is not None:
-                    self._pending = self._pending[len(found[0].encode()) :]
-                    return found
-                data = await self._control.receive_some()
-                if not data:
-                    raise LabError(f"The lab's Linux is gone: {await self._process.last_words() or _line(self.log)}")
-                self._pending += data
-        raise LabError(f"After {seconds:g} seconds with the lab's Linux {otherwise}: {_line(self.log)}")
-
-
-def _line(text: str) -> str:
-    """The last line, fit for a sentence."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return "".join(c if c.isprintable() else "?" for c in lines[-1])[:300] if lines else "it says nothing"
+    def said(self) -> str:
+        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        return printable(lines[-1])[:300] if lines else "nothing"
 
 
 @contextlib.asynccontextmanager

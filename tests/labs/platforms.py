@@ -16,7 +16,7 @@ import trio
 from frontend.demo_guest import DEMO_IMAGE
 from tests.labs.cache import cached
 from tests.labs.errors import LabError
-from tests.labs.initrd import program
+from tests.labs.initrd import Content, program
 from tests.labs.linux import Linux, root_filesystem
 from tests.labs.packages import Kernel
 from tests.labs.qemu import PROGRAM, Qemu
@@ -69,7 +69,7 @@ class Here:
         path = folder / "gdb.sock"
         path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(_short(path))
+            listener.bind(short_path(path))
             listener.listen()
             fd = listener.fileno()
             stub = ("-chardev", f"socket,id=stub,fd={fd},server=on,wait=off", "-gdb", "chardev:stub", "-S")
@@ -111,12 +111,16 @@ INNER = " ".join([f"/{PROGRAM}", "-accel", "kvm", "-cpu", "host", *machine("/lab
 def initrd(kernel: Kernel, packages: Path, qemu: Qemu, *wanted: str) -> Path:
     """A root file system for `Inside`: busybox of the tree ``packages``, the modules ``wanted``, ``qemu``, the demo
     guest."""
-    guest = {"lab/boot.rom": boot_rom(DEMO_IMAGE), "lab/demo.elf": DEMO_IMAGE}
-    data = "usr/share/qemu/kvmvapic.bin"
-    files = {**program(qemu.root, PROGRAM), data: qemu.root / data, **guest}
-    archive = root_filesystem(kernel, packages, wanted, files)
+    archive = root_filesystem(kernel, packages, wanted, inner_files(qemu))
     name = hashlib.sha256(archive).hexdigest()[:12]
     return cached(f"initrd/{name}", lambda folder: _write(folder / "initrd.cpio", archive)) / "initrd.cpio"
+
+
+def inner_files(qemu: Qemu) -> dict[str, Content]:
+    """What `INNER` needs: ``qemu`` of a tree of packages, and the demo guest."""
+    guest: dict[str, Content] = {"lab/boot.rom": boot_rom(DEMO_IMAGE), "lab/demo.elf": DEMO_IMAGE}
+    data = "usr/share/qemu/kvmvapic.bin"
+    return {**program(qemu.root, PROGRAM), data: qemu.root / data, **guest}
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -128,6 +132,6 @@ def release(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _short(path: Path) -> str:
+def short_path(path: Path) -> str:
     """A name of the socket that fits into its 108 bytes."""
     return os.path.relpath(path) if len(str(path)) > 100 else str(path)

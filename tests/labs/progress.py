@@ -10,6 +10,8 @@ from typing import TextIO
 
 LOOK = 0.5
 """Seconds between two looks at the clock, on a terminal."""
+DETAIL = 60
+"""Columns for what is told beside a step."""
 
 
 class Progress:
@@ -20,7 +22,7 @@ class Progress:
         self._out = sys.stderr if out is None else out
         self._tty = self._out.isatty()
         self._began = time.monotonic()
-        self._doing = ""
+        self._doing = self._detail = ""
         self._over = threading.Event()
         self._clock = threading.Thread(target=self._tick, daemon=True)
 
@@ -45,8 +47,14 @@ class Progress:
 
     def step(self, doing: str) -> None:
         """The lab now does this: a few words in the present tense."""
-        self._doing = doing
+        self._doing, self._detail = doing, ""
         self._show()
+
+    def detail(self, text: str) -> None:
+        """How far the step is, in its own words; shown on a terminal only."""
+        if self._tty:
+            self._detail = f": {text}"[:DETAIL]
+            self._show()
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -57,7 +65,7 @@ class Progress:
             self._show()
 
     def _show(self) -> None:
-        line = f"{self._name}: {self.seconds:6.1f} s  {self._doing}"
+        line = f"{self._name}: {self.seconds:6.1f} s  {self._doing}{self._detail}"
         self._out.write(f"\r{line}\x1b[K" if self._tty else f"{line}\n")
         self._out.flush()
 

@@ -64,3 +64,42 @@ SHARED = Story(
     ),
 )
 STORIES = (DEMO, STEPS, SHARED)
+
+INTEL_STEPS = Story(
+    "steps",
+    "steps and a watchpoint of dr6, where kvm_intel and Bochs have ways of their own",
+    "attach",
+    (
+        *COMMON,
+        "--batch",
+        *_commands(
+            *("tbreak require_long_mode", "continue", "stepi 2", "stepi", "stepi"),  # CPUID leaves for KVM
+            *("thbreak ev_write0", "continue", "stepi", "stepi"),  # the guest's DR0 is hit by a step
+            *("watch watched/8", "continue", "continue", "delete"),  # where the guest's DR1 and DR2 are
+            *("tbreak ev_port_out", "continue", "stepi", "stepi"),  # an I/O breakpoint of the guest; OUT leaves for KVM
+            *("thbreak ev_int_1", "continue", "stepi", "stepi"),  # the step gets lost in the gate
+            *("thbreak ev_movss_int3", "continue", "stepi", "stepi"),
+            *("thbreak event_step_movss", "continue", "stepi 2", "x/1gx $rsp"),  # PUSHF
+            *("stepi 2", "stepi", "stepi"),
+            *("thbreak event_step_sti", "continue", "stepi 3", "stepi", "stepi"),
+            *("thbreak ev_step_rep", "continue", "stepi", "stepi", "stepi"),
+            *("thbreak event_step_popf", "continue", "stepi 4", "stepi", "stepi"),
+            *("catch db", "continue", "events all"),
+        ),
+    ),
+)
+INTEL_INT1 = Story(
+    "int1",
+    "general detect and INT1 of the guest, while a hardware breakpoint of dr6 is armed and after it",
+    "attach",
+    (
+        *COMMON,
+        "--batch",
+        *_commands(
+            *("tbreak event_general_detect", "continue"),
+            *("hbreak ev_int_1", "catch db", "continue", "continue", "delete"),  # INT1 again and again
+            *("catch db", "continue", "continue", "events all"),
+        ),
+    ),
+)
+INTEL_STORIES = (DEMO, INTEL_STEPS, SHARED, INTEL_INT1)

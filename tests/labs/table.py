@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
 from tests.labs.progress import Progress
 
@@ -25,4 +26,5 @@ LABS: tuple[Lab, ...] = (
     Lab("tcg10", "QEMU's TCG, 7.2 as a baseline and 10.0", tcg10),
     Lab("kvm", "the KVM of this machine, whatever it is", kvm),
     Lab("kvm-amd", "kvm_amd of Linux 6.1 on an SVM that QEMU 10.0 emulates", kvm_amd),
+    Lab("kvm-intel", "kvm_intel of Linux 6.1 on a VMX that Bochs 2.7 emulates", kvm_intel),
 )
