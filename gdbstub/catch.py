@@ -18,7 +18,7 @@ from gdbstub.record import CaughtEvent, CpuState
 from gdbstub.x86.evidence import CodeBytes, Frame, Mode
 from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
 from gdbstub.x86.lidt import find_lidt
-from gdbstub.x86.registers import TF, VM
+from gdbstub.x86.registers import RFLAGS_BITS, RFLAGS_ONE, TF, VM
 
 CR0_PE = 1
 DEBUG, PAGE_FAULT = 1, 14
@@ -259,9 +259,10 @@ class Catcher:
         return CaughtEvent(number, state.pc, frame), mode, windows
 
     async def _behind_syscall(self, state: CpuState) -> tuple[CodeBytes, ...]:
-        """The two bytes in front of RCX, if they may be a SYSCALL that ran with TF: R11 holds its RFLAGS."""
-        behind = state.registers.get("rcx", 0)
-        if behind < 2 or not state.registers.get("r11", 0) & TF:
+        """The two bytes in front of RCX, if they may be a SYSCALL that ran with TF: R11 holds its RFLAGS. Anything else
+        in R11 is no reason to read where RCX happens to point."""
+        behind, saved = state.registers.get("rcx", 0), state.registers.get("r11", 0)
+        if behind < 2 or not saved & TF or saved & ~RFLAGS_BITS or not saved & RFLAGS_ONE:
             return ()
         try:
             return (CodeBytes(behind - 2, await self._breakpoints.read_memory(behind - 2, 2)),)

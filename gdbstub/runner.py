@@ -127,10 +127,13 @@ class Runner:
 
     async def run(self) -> Sight:
         """Continue to the next stop that is not dr6's own affair."""
+        stand = False
         while True:
-            stepped = await self._step_off()
+            stepped = None if stand else await self._step_off()
             sight, ours = stepped or await self._continue()
-            if ours and not self.interrupted and not hits(self._table, sight):
+            # a look of ours that found the guest in front of a breakpoint: a continue from there reports it
+            stand = ours and is_pause(sight.stop) and not self.interrupted and bool(hits(self._table, sight))
+            if stand or (ours and not self.interrupted and not hits(self._table, sight)):
                 continue
             if not stepped and self._is_echo(sight):
                 continue

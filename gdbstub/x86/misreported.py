@@ -72,5 +72,5 @@ def _guests_own(row: Found) -> bool:
 
 
 def idle_step(scene: Scene, found: list[Found]) -> Iterator[str]:
-    if scene.tcg and found[0].cause.cause == "spurious" and scene.action is Action.STEP:
-        yield f"The step ran nothing.{known_quirk(scene, 'tcg-idle-step')}"
+    if found[0].cause.cause == "spurious" and scene.action is Action.STEP:
+        yield f"The step ran nothing.{known_quirk(scene, 'tcg-idle-step', 'emulated-cpu-idle-step')}"

@@ -139,7 +139,7 @@ def resume_flag(event: Event, found: list[Found]) -> Iterator[str]:
     if iterating and not rf:
         yield (
             "RF is 0 in the frame although iterations of the REP instruction remain; hardware saves 1."
-            f"{known_quirk(event.scene, 'tcg-rep-rf')}"
+            f"{known_quirk(event.scene, 'tcg-rep-rf', 'emulated-cpu-rep-rf')}"
         )
     elif rf and not repeats and _named(found, "single-step", "data-write", "data-access", "io-breakpoint", "icebp"):
         yield "RF is 1 in the frame; hardware saves 0 for a trap outside REP, so somebody has set it since."

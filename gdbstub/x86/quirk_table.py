@@ -49,6 +49,8 @@ QuirkName = Literal[
     "emulated-cpu-mov-ss-data",
     "emulated-cpu-rep-last",
     "emulated-cpu-one-data-hit",
+    "emulated-cpu-rep-rf",
+    "emulated-cpu-idle-step",
     "xen-takes-db",
     "xen-false-step",
     "xen-no-task-bit",
@@ -297,6 +299,19 @@ KVM = (
         "emulated-cpu-one-data-hit",
         "not KVM's own: a CPU that QEMU TCG emulates below KVM reports one data breakpoint where two are hit",
         "measured on kvm_amd of Linux 6.1 in QEMU 10.0.2",
+    ),
+    _kvm(
+        "emulated-cpu-rep-rf",
+        "not KVM's own: a CPU that Bochs emulates below KVM pushes RF = 0 between the iterations of REP",
+        "measured on kvm_intel of Linux 6.1 in Bochs 2.7",
+        "intel",
+    ),
+    _kvm(
+        "emulated-cpu-idle-step",
+        "not KVM's own: behind CPUID, port accesses and EPT violations, a CPU that Bochs emulates below KVM reports "
+        "steps that ran nothing",
+        "Bochs 2.7 VMexitSaveGuestState; measured on kvm_intel of Linux 6.1",
+        "intel",
     ),
 )
 

@@ -109,6 +109,11 @@ OF = 1 << 11
 RF = 1 << 16
 VM = 1 << 17
 
+RFLAGS_ONE = 1 << 1
+"""It always reads 1."""
+RFLAGS_BITS = RFLAGS_ONE | sum(((1 << field.width) - 1) << field.bit for field in RFLAGS)
+"""All that RFLAGS can hold."""
+
 CR4_DE = 1 << 3
 DEBUGCTL_LBR = 1 << 0
 DEBUGCTL_BTF = 1 << 1

@@ -68,15 +68,10 @@ def _without(text: str, start: str) -> list[str]:
 
 
 PLATFORMS = sorted(path.parent.name for path in GOLDEN.glob(f"*/demo{PACKED}"))
-OPEN = {"kvm-intel-on-bochs-7.2": "RF = 0 between the iterations of REP is Bochs's, and no known quirk yet"}
-"""Why a platform's demo is not explained as it has to be; where it is, the row has to go (the marks are strict)."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "platform",
-    [pytest.param(name, marks=[pytest.mark.xfail(reason=OPEN[name])] if name in OPEN else []) for name in PLATFORMS],
-)
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_each_recorded_demo_is_explained_as_is_known_of_its_platform(platform: str) -> None:
     """What a lab checks, checked again whenever a rule changes."""
     name, _, release = platform.rpartition("-")
