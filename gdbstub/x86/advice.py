@@ -78,7 +78,7 @@ def fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iter
 
 
 def clear_dr6(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
-    if event is None or event.causes is None or event.old is None:
+    if event is None or event.causes is None or event.old is None or event.at == scene.pc:
         return
     claimed = {row.cause.cause for row in found}
     stale = sum(bit for bit, names in STICKY_CAUSES.items() if event.causes & event.old & bit and not claimed & names)

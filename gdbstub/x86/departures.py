@@ -30,7 +30,9 @@ def departures(event: Event, found: list[Found]) -> Iterator[str]:
         return
     yield from late_trap(event, found)
     ran = judged_instruction(event, found)
-    if ran is not None and not resumed(event):
+    if ran is None:
+        yield from merge_missing(event, found)
+    elif not resumed(event):
         for check in DEPARTURES:
             yield from check(event, found, ran)
 
@@ -76,15 +78,40 @@ def hits_missing(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
                 f"{known_quirk(event.scene, 'kvm-no-io-hits')}"
             )
         elif kind == "execute":
-            yield (
-                f"DR{n} breaks on the next instruction, so hardware sets B{n} in the same #DB; it is clear."
-                f"{known_quirk(event.scene, 'kvm-breakpoint-after-step')}"
-            )
+            yield _not_merged(event, n)
         else:
             yield (
                 f"{_text(event, ran)} also accesses what DR{n} covers, so hardware sets B{n} too; it is clear."
                 f"{known_quirk(event.scene, 'tcg-one-data-hit', 'emulated-cpu-one-data-hit')}"
             )
+
+
+def merge_missing(event: Event, found: list[Found]) -> Iterator[str]:
+    """A trap that was delivered in front of an instruction breakpoint whose bit is clear, whatever ran last. Iterations
+    of REP have RF set, and an IRET may have set it."""
+    here, last = event.next_shape(), event.last_instruction()
+    if event.dr7 is None or event.causes is None or not event.exact_address or here is None or "rep" in here.traits:
+        return
+    if last is None or "iret" in last.shape.traits or not any(_merges(row.cause) for row in found):
+        return
+    for slot in event.dr7.slots:
+        stands = slot.enabled and slot.type == "execute" and event.addresses[slot.number] == event.at
+        if stands and not event.causes >> slot.number & 1:
+            yield _not_merged(event, slot.number)
+
+
+def _merges(cause: Cause) -> bool:
+    return cause.confidence == "certain" and cause.klass == "trap" and cause.cause != "icebp"
+
+
+def _not_merged(event: Event, n: int) -> str:
+    names: tuple[QuirkName, ...] = ("kvm-breakpoint-after-step",)
+    if event.at != event.rip:
+        names = ("tcg-breakpoint-by-eip", *names)
+    return (
+        f"DR{n} breaks on the next instruction, so hardware sets B{n} in the same #DB; it is clear."
+        f"{known_quirk(event.scene, *names)}"
+    )
 
 
 def shadow_not_kept(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:

@@ -101,7 +101,7 @@ def _data(event: Event, slot: Slot) -> Iterator[Found]:
         level = "likely" if culprit is not None else "possible"
     shown = culprit
     if shown is None and event.came_straight():
-        shown = event.likeliest_that(lambda candidate: _could(candidate, slot))
+        shown = event.likeliest_that(lambda candidate: _could(event, candidate, slot, address))
     guess = shown is not None and shown is not culprit and not shown.exact
     cause = Cause(name, owner(event), klass, level, tuple(because), DATA, n)
     yield Found(cause, event.instruction(shown), address, guess)
@@ -113,10 +113,12 @@ def accessor(event: Event, slot: Slot, address: int) -> Executed | None:
     return event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
 
 
-def _could(candidate: Executed, slot: Slot) -> bool:
-    """Whether the instruction is of the kind that the breakpoint watches, its address aside."""
+def _could(event: Event, candidate: Executed, slot: Slot, address: int | None) -> bool:
+    """Whether the instruction is of the kind that the breakpoint watches, and is not known to access other places."""
     if slot.type == "io":
         return candidate.shape.port_size > 0
+    if address is not None and event.hits(candidate, slot, address) is False:
+        return False
     return any(operand.writes or slot.type == "access" for operand in candidate.shape.memory)
 
 

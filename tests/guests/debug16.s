@@ -185,6 +185,10 @@ label iret_sets_tf_next
     raise write_4, movl $1, spot - IN_DATA
     arm 3, spot + 3, WRITE, LEN1
     raise overlap, movw $1, spot + 2 - IN_DATA
+    movw %sp, %cx
+    movw $(stack_in_page - IN_DATA), %sp # the stack in the watched page: TCG delivers the #DB again in the handler
+    raise in_page, movb $1, spot + 3 - IN_DATA
+    movw %cx, %sp
     arm 0, spot, WRITE, LEN2
     movw $(spot - IN_DATA), %bx
     movw $2, %si
@@ -259,6 +263,9 @@ spot:
 selector:
     .word 0
     .balign 16
+    .skip 64
+label stack_in_page
+    .balign 4096
     .skip 256
 label stack_top_16
 
