@@ -42,6 +42,7 @@ ROOMS = (  # nothing looks down this list
     "gdbstub.runner",
     "gdbstub.steps",
     "gdbstub.debugger",
+    "gdbstub.doctor",
     "gdbstub.trace",
     "gdbstub",
     "frontend",
