@@ -37,6 +37,7 @@ from gdbstub.doctor import (
 )
 from gdbstub.errors import GdbError, Refused, TransportError
 from gdbstub.record import CpuState
+from transports import Unix, parse_target
 from transports.errors import TransportFailure
 
 PROBE_IMAGE = Path(__file__).parent / "data" / "probe.elf"
@@ -166,15 +167,21 @@ async def _foreign(options: argparse.Namespace, report: Report) -> None:
             waits = identity.waits
             report.identified(identity)
             if options.probe:
-                await _probe(vcpu, report)
+                await _probe(vcpu, report, _host(options.target, vcpu))
         finally:
             with trio.move_on_after(LEAVE_SECONDS, shield=True):
                 await _leave(vcpu, options.leave or ("stopped" if waits else "running"))
 
 
-async def _probe(vcpu: Vcpu, report: Report) -> None:
+def _host(target: str, vcpu: Vcpu) -> str | None:
+    """What is under KVM, where its QEMU is surely on this machine."""
+    local = isinstance(parse_target(target), Unix)
+    return PVM if local and vcpu.backend.name == "qemu-kvm" and PVM in kvm().modules else None
+
+
+async def _probe(vcpu: Vcpu, report: Report, host: str | None) -> None:
     ground, needs = await lay_ground(vcpu, _writable(vcpu))
-    examination = Examination(report.progress)
+    examination = Examination(report.progress, host)
     report.results, report.problems = examination.results, examination.problems
     try:
         await examination.guest(ground, needs)

@@ -9,11 +9,12 @@ from contextlib import AbstractAsyncContextManager
 
 import trio
 
-from gdbstub.doctor.exercise import Exercise
+from gdbstub.doctor import known
+from gdbstub.doctor.exercise import exercise
 from gdbstub.doctor.ground import Ground, OwnGuest, Writable
 from gdbstub.doctor.guest_probes import DR7_CLEAR, GUEST_EVENTS
-from gdbstub.doctor.judges import HUNG
-from gdbstub.doctor.point_probes import BREAKPOINTS, WATCHPOINTS
+from gdbstub.doctor.judges import HUNG, LOST
+from gdbstub.doctor.point_probes import HARDWARE, SOFTWARE, WATCHPOINTS
 from gdbstub.doctor.probe import Moment, Need, Probe, Seen
 from gdbstub.doctor.results import Platform, Result, judge, untested
 from gdbstub.doctor.step_probes import INTERRUPTS, LAST, STEPS
@@ -23,15 +24,24 @@ from gdbstub.errors import GdbError, Refused, TransportError
 from gdbstub.protocol.stops import Stopped
 from gdbstub.record import CpuState
 
-PROBES: tuple[Probe, ...] = (*STEPS, *INTERRUPTS, *BREAKPOINTS, *WATCHPOINTS, *GUEST_EVENTS, *LAST)
+PROBES: tuple[Probe, ...] = (*STEPS, *INTERRUPTS, *HARDWARE, *WATCHPOINTS, *SOFTWARE, *GUEST_EVENTS, *LAST)
+"""In this order: software breakpoints end the guest on a hypervisor that can't run INT3, so the others come first."""
 
-PROBE_SECONDS = 8.0
+PROBE_SECONDS = 12.0
 """The most that one probe may take, whatever hangs in it."""
 BOOT_SECONDS, BOOT_LOOK = 60.0, 0.1
 """How long our guest may take to be ready (KVM without VMX and SVM takes seconds), and how often it is looked at."""
 WAKE_SECONDS = 3.0
 TIDY_SECONDS = 5.0
 NOT_OURS = "needs handlers of dr6's own guest: dr6 doctor without TARGET"
+
+DEPENDS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], str], ...] = (
+    ("software", ("software-step-off", "caught-z0"), (HUNG,), "a software breakpoint ended the guest already"),
+    ("own-icebp", ("own-icebp-z1", "own-icebp-z0"), (HUNG,), "INT1 ended the guest already, with nothing armed"),
+    ("own-int3", ("own-int3-z1", "own-int3-z0"), (HUNG,), "INT3 ended the guest already, with nothing armed"),
+    ("watch-step", ("watch-step-after",), ("not named", LOST, HUNG), "the step before it did not name the watchpoint"),
+)
+"""Name of a probe, those that it makes pointless, by which outcomes, and why."""
 
 Tell = Callable[[Result], None]
 Start = Callable[[], AbstractAsyncContextManager[Vcpu]]
@@ -46,12 +56,11 @@ class Examination:
         """What could not be put back, a sentence each."""
         self._tell = tell
         self._host = host
-        self._ended: set[str] = set()
+        self._outcomes: dict[str, str | None] = {}
 
     def _keep(self, result: Result) -> None:
         self.results.append(result)
-        if result.outcome == HUNG:
-            self._ended.add(result.probe.name)
+        self._outcomes[result.probe.name] = result.outcome
         self._tell(result)
 
     async def own(self, start: Start, guest: OwnGuest, probes: Iterable[Probe] = PROBES) -> None:
@@ -66,34 +75,38 @@ class Examination:
                     if (reason := self._pointless(probe)) is not None:
                         self._keep(untested(probe, reason))
                         continue
-                    self._keep(judge(probe, await _exercise(ground, probe), Platform(vcpu.backend, self._host)))
+                    self._keep(await _tested(ground, probe, Platform(vcpu.backend, self._host), ours=True))
                     if not await _is_well(ground):
                         break
 
     def _pointless(self, probe: Probe) -> str | None:
-        """A probe of an event that ends the guest even with nothing armed would only show that again."""
-        cause = next((name for name in self._ended if probe.name.startswith(f"{name}-")), None)
-        if cause is None and probe.name == "caught-z0" and "software" in self._ended:
-            cause = "software"
-        return None if cause is None else f"{cause} ended the guest already"
+        """Why ``probe`` could only show again what another has shown; None where it is worth its while."""
+        for before, after, outcomes, why in DEPENDS:
+            if probe.name in after and self._outcomes.get(before, "") in outcomes:
+                return why
+        return None
 
     async def guest(self, ground: Ground, needs: dict[Need, str], probes: Iterable[Probe] = PROBES) -> None:
         """On a guest that is not ours. ``needs`` says why what is not there is not. All is put back at the end; what
         could not be is in `problems`."""
-        queue = deque(probes)
+        queue, platform = deque(probes), Platform(ground.vcpu.backend, self._host)
         await ground.borrow()
         try:
             while queue:
                 probe = queue.popleft()
                 reason = next((needs[need] for need in sorted(probe.needs) if need in needs), self._pointless(probe))
+                if reason is None and known.find(probe.name, HUNG, platform.backend, platform.host) is not None:
+                    reason = f"ends the guest on {platform.host or platform.backend.name}"
                 if reason is not None:
                     self._keep(untested(probe, reason))
                     continue
-                self._keep(judge(probe, await _exercise(ground, probe, lost_ends=False), Platform(ground.vcpu.backend)))
+                self._keep(await _tested(ground, probe, platform, ours=False))
                 if self.results[-1].outcome == HUNG:
+                    self.problems.append(f"The guest does not run any more: {HUNG} in the test of {probe.line}.")
                     break
+            ended = self.results[-1].probe.line if self.results else ""
             for probe in queue:
-                self._keep(untested(probe, f"{self.results[-1].probe.name} ended the guest"))
+                self._keep(untested(probe, f"the test before ended the guest: {ended}"))
         finally:
             await self._give_back(ground)
 
@@ -119,15 +132,26 @@ async def boot(vcpu: Vcpu, guest: OwnGuest) -> None:
     raise GdbError(f"The guest of dr6 doctor was not ready within {BOOT_SECONDS:g} seconds; does this QEMU run it?")
 
 
-async def _exercise(ground: Ground, probe: Probe, *, lost_ends: bool = True) -> Seen:
-    """Run it within its bound. ``lost_ends``: a stub that goes away is an end like any other, since we have another."""
+async def _tested(ground: Ground, probe: Probe, platform: Platform, *, ours: bool) -> Result:
+    """One probe; what nobody knows of the platform is tried again before it is believed."""
+    first = judge(probe, await _exercise(ground, probe, ours=ours), platform)
+    if first.status != "new" or first.outcome == HUNG:
+        return first
+    second = judge(probe, await _exercise(ground, probe, ours=ours), platform)
+    if second.outcome == first.outcome:
+        return second
+    return second._replace(why=f"The first of two tries was otherwise: {first.outcome}.")
+
+
+async def _exercise(ground: Ground, probe: Probe, *, ours: bool) -> Seen:
+    """Run it within its bound. On a guest of ours a stub that goes away is an end like any other: we have another."""
     try:
         with trio.move_on_after(PROBE_SECONDS):
-            return await Exercise(ground, probe).run()
+            return await exercise(ground, probe)
     except Hung:
         pass
     except TransportError:
-        if not lost_ends:
+        if not ours:
             raise
     return ENDED
 

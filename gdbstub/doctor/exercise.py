@@ -14,8 +14,9 @@ from gdbstub.doctor.vcpu import Hung, Moved
 from gdbstub.errors import Refused
 from gdbstub.protocol.stops import Stopped, Watch
 
-STEP_SECONDS = 0.5
-"""A step takes microseconds; one that takes longer was lost, or waits in HLT."""
+STEP_SECONDS = (0.5, 2.0)
+"""A step takes microseconds; one that takes longer was lost, or waits in HLT. Where the guest then stands in neither,
+the machine was busy, and everything is done again with more patience."""
 FIRST_RUN, ALL_RUNS = 0.05, 2.0
 """Seconds that a guest may run before it is looked at, doubled from look to look; and all of them together."""
 SIGABRT = 6
@@ -23,13 +24,26 @@ SIGABRT = 6
 _RECORD = struct.Struct("<8Q")
 
 
+class TooSlow(Exception):
+    """A step was interrupted in the middle of the code: nothing can be concluded from it."""
+
+
+async def exercise(ground: Ground, probe: Probe) -> Seen:
+    """Run ``probe`` once, or with more patience again. See `Exercise.run`."""
+    for patience in STEP_SECONDS:
+        with suppress(TooSlow):
+            return await Exercise(ground, probe, patience).run()
+    raise Hung(f"A step does not end within {STEP_SECONDS[-1]:g} seconds.")
+
+
 class Exercise:
     """One run of a probe."""
 
-    def __init__(self, ground: Ground, probe: Probe) -> None:
+    def __init__(self, ground: Ground, probe: Probe, patience: float) -> None:
         self._ground = ground
         self._vcpu = ground.vcpu
         self._probe = probe
+        self._patience = patience
         self._armed: list[tuple[int, int, int]] = []
         self._moments: list[Moment] = []
 
@@ -85,7 +99,11 @@ class Exercise:
                 return
 
     async def _step(self) -> Moment:
-        return await self._moment(await self._vcpu.move("s", STEP_SECONDS))
+        """One that was interrupted is lost where the guest spins, and waits where it is in HLT."""
+        moment = await self._moment(await self._vcpu.move("s", self._patience))
+        if moment.ending == "silence" and not self._rests(moment) and not (await self._vcpu.look()).halted:
+            raise TooSlow
+        return moment
 
     async def _continue(self) -> Moment:
         """To a stop, or to where the guest stays if nothing stops it."""

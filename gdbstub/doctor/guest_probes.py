@@ -61,6 +61,7 @@ EVENTS: tuple[Event, ...] = (
     Event("int3", "own INT3", "cc 90", "int3; nop", delivered(None, 1, vector=3), "SDM vol. 3A 6.15, interrupt 3"),
 )  # fmt: skip
 
+SHOWN = "shown as the handler reads it"
 LOSES = (("not delivered", "The guest's event is lost."), ("again and again", "The guest does not get past it."))
 
 
@@ -77,6 +78,7 @@ def _plain(event: Event, suffix: str, variant: str, points: tuple[Point, ...]) -
     return Probe(
         f"own-{event.name}{suffix}", OWN, event.title, event.code, event.assembly, "c", event.judge, by_profile,
         source, points=points, registers=event.registers, needs=OURS, follows=LOSES, variant=variant,
+        ideal="delivered",
     )  # fmt: skip
 
 
@@ -94,12 +96,12 @@ def _caught(means: str, points: tuple[Point, ...], expects: str | Callable[[Prof
     event = EVENTS[0]
     return Probe(
         f"caught-{means}", OWN, f"DR6 at the handler, by {means.upper()}", event.code, event.assembly, "cxc",
-        shown_dr6, expects, source, points=points, registers=event.registers, needs=OURS,
+        shown_dr6, expects, source, points=points, registers=event.registers, needs=OURS, ideal=SHOWN,
     )  # fmt: skip
 
 
 def _caught_by_hardware(profile: Profile) -> str:
-    return "not caught" if profile.capabilities.hardware_hides_guest else "shown as the handler reads it"
+    return "not caught" if profile.capabilities.hardware_hides_guest else SHOWN
 
 
 GUEST_EVENTS: tuple[Probe, ...] = (
@@ -108,5 +110,5 @@ GUEST_EVENTS: tuple[Probe, ...] = (
     *(_plain(event, "-z0", "Z0 armed", (Point(0, code(ELSEWHERE)),)) for event in EVENTS),
     *(_stepped(event) for event in EVENTS if event.steps),
     _caught("z1", (Point(1, handler(1)),), _caught_by_hardware, "profile: hardware_hides_guest"),
-    _caught("z0", (Point(0, handler(1)),), "shown as the handler reads it", "profile: catch_by"),
+    _caught("z0", (Point(0, handler(1)),), SHOWN, "profile: catch_by"),
 )

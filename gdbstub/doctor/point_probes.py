@@ -73,7 +73,7 @@ def _watch(length: int, offset: int, line: str) -> Probe:
     )  # fmt: skip
 
 
-BREAKPOINTS: tuple[Probe, ...] = (
+HARDWARE: tuple[Probe, ...] = (
     Probe("hardware", "breakpoints", "hardware breakpoint (Z1)", *NOPS, "c", stops_at(2), "stops at it", PACKETS,
           points=(Point(1, code(2)),)),
     Probe("hardware-slots", "breakpoints", "hardware slots", *NOPS, "", slots, _slots, "profile: hardware_slots",
@@ -82,6 +82,9 @@ BREAKPOINTS: tuple[Probe, ...] = (
           "profile: steps_off_breakpoints", points=(Point(1, code(0)),)),
     Probe("hardware-continue-off", "breakpoints", "continue from one (Z1)", "ffc0 ebfc", "1: inc eax; jmp 1b", "c",
           continues_off, "reports it again", "profile: steps_off_breakpoints", points=(Point(1, code(0)),)),
+)  # fmt: skip
+
+SOFTWARE: tuple[Probe, ...] = (
     Probe("software", "breakpoints", "software breakpoint (Z0)", *NOPS, "c", stops_at(2), "stops at it", PACKETS,
           points=(Point(0, code(2)),)),
     Probe("software-memory", "breakpoints", "the int3 of Z0", *NOPS, "", visible_int3, _patches,

@@ -126,6 +126,8 @@ class Probe(NamedTuple):
     needs: frozenset[Need] = frozenset()
     follows: tuple[tuple[str, str], ...] = ()
     variant: str = ""
+    ideal: str = ""
+    """What would be best, where a profile promises less."""
     measure: Callable[[Seen], str] | None = None
     """What is said beside the outcome."""
 

@@ -15,6 +15,9 @@ from gdbstub.target import Backend
 Status = Literal["ok", "known", "new", "untested"]
 
 
+ABSENT = frozenset(("refused", "not supported"))
+
+
 class Platform(NamedTuple):
     """Whom the outcomes are of. ``host`` is `known.PVM` where the guest runs on that."""
 
@@ -40,6 +43,16 @@ class Result(NamedTuple):
         if self.status in ("ok", "untested"):
             return ""
         return dict(self.probe.follows).get(self.outcome or "", "")
+
+    @property
+    def good(self) -> bool:
+        """As expected, or better than a profile promises."""
+        return self.status == "ok" or (bool(self.probe.ideal) and self.outcome == self.probe.ideal)
+
+    @property
+    def absent(self) -> bool:
+        """Does the stub not have it, and say so? That can be relied on, but is nothing to use."""
+        return self.outcome in ABSENT
 
     @property
     def contradicts(self) -> bool:
@@ -73,6 +86,14 @@ class Line(NamedTuple):
     results: tuple[Result, ...]
 
     @property
+    def good(self) -> bool | None:
+        """Whether all that was tested is good; None where nothing was, or the stub has none of it."""
+        tested = [result for result in self.results if result.status != "untested"]
+        if not all(result.good for result in tested):
+            return False
+        return True if any(not result.absent for result in tested) else None
+
+    @property
     def status(self) -> Status:
         """The worst of them; what was not tested counts only where nothing was."""
         found = {result.status for result in self.results}
@@ -103,10 +124,10 @@ def verdict(results: Sequence[Result]) -> Verdict:
     table = lines(results)
     trust, distrust = [], []
     for group in dict.fromkeys(line.group for line in table):
-        good = [line for line in table if line.group == group and line.status == "ok"]
-        bad = [line.title for line in table if line.group == group and line.status in ("known", "new")]
+        good = [line for line in table if line.group == group and line.good]
+        bad = [line.title for line in table if line.group == group and line.good is False]
         if good:
-            trust.append(f"{group} (with exceptions)" if bad else group)
+            trust.append(f"{group} ({len(good)} of {len(good) + len(bad)})" if bad else group)
         distrust += bad if good else [group] if bad else []
     missing: dict[str, dict[str, None]] = {}
     for line in table:

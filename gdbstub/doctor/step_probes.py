@@ -42,7 +42,7 @@ STEPS: tuple[Probe, ...] = (
     Probe(
         "step-rip-changed", "steps", "step after RIP was set", "90 90 90", "nop; nop; nop", "s", count_of_steps,
         ONE, "gdb manual, \"Packets\": s", registers=(("rip", code(1)),),
-        follows=(("the step is lost, the guest runs on", "After RIP was set, step twice is not one step."),),
+        follows=(("the step is lost, the guest runs on", "The step behind a change of RIP runs away."),),
     ),
     Probe(
         "step-cpuid", "steps", "step over CPUID", "0fa2 90", "cpuid; nop", "s", count_of_steps, ONE, BS,
@@ -64,7 +64,7 @@ STEPS: tuple[Probe, ...] = (
     ),
     Probe(
         "step-pushf", "steps", "TF in what PUSHF saves", "9c 90", "pushf; nop", "s", saved_tf, _tf,
-        "profile: steps_by_tf", needs=STACK,
+        "profile: steps_by_tf", needs=STACK, ideal="TF is hidden",
         follows=(("TF is in the saved flags", "The guest can see, and keep, the TF of a step."),),
     ),
     Probe(

@@ -21,7 +21,7 @@ from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.record import CpuState
 from gdbstub.target import Backend
 
-HANG_SECONDS = 2.0
+HANG_SECONDS = 3.0
 """How long a 0x03 may take before the guest counts as one that can't be stopped any more."""
 
 
