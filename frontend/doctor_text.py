@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -29,7 +30,7 @@ def installed_text(found: Installed) -> list[str]:
 def _program(program: Program) -> str:
     if program.path is None:
         return f"no {program.name}"
-    return f"{program.name} {program.version or '(says no version)'}"
+    return f"{os.path.basename(program.name)} {program.version or '(says no version)'}"
 
 
 def _kvm(found: Installed) -> str:
