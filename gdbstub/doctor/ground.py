@@ -11,6 +11,7 @@ changes, and RIP itself not.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from gdbstub.doctor.probe import SPIN, Place, Probe, Value
@@ -161,24 +162,24 @@ class Ground:
         if kept is None:
             return []
         problems: list[str] = []
+        read = self.vcpu.remote.read_memory
         for address, data in kept.memory:
             try:
-                await self._write(address, data)
+                if await read(address, len(data)) != data:
+                    await self.vcpu.remote.write_memory(address, data)
+                    if await read(address, len(data)) != data:
+                        problems.append(f"The {len(data)} bytes of memory at {address:#x} are not what they were.")
             except Refused as refusal:
-                problems.append(str(refusal))
-            except GdbError:
-                problems.append(f"The guest's memory at {address:#x} is not what it was ({len(data)} bytes).")
-        try:
-            return problems + await self._registers_back(kept)
-        except Refused as refusal:
-            return [*problems, f"The registers could not all be put back: {refusal}"]
+                problems.append(f"The {len(data)} bytes of memory at {address:#x} were not put back: {refusal}")
+        return problems + await self._registers_back(kept)
 
     async def _registers_back(self, kept: Borrowed) -> list[str]:
         vcpu = self.vcpu
         now = (await vcpu.look()).registers
         for name, value in kept.state.registers.items():
             if now.get(name) != value:
-                await vcpu.write(name, value)
+                with suppress(Refused):  # what is not as it was is named below
+                    await vcpu.write(name, value)
         after = await vcpu.look()
         problems = [
             f"{name.upper()} is {after.registers[name]:#x}, and was {value:#x}."

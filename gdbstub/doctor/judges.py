@@ -49,7 +49,8 @@ def count_of_steps(seen: Seen) -> str:
 def each_step(seen: Seen) -> str:
     """The same for all of them; the first that is odd is the outcome."""
     found = [_steps(seen, number) for number in range(len(seen.moments))]
-    return next((text for text in found if text != found[0]), f"{found[0]} each")
+    odd = next((text for text in found if text != found[0]), None)
+    return odd or (found[0] if found[0] == LOST else f"{found[0]} each")
 
 
 def _steps(seen: Seen, number: int) -> str:

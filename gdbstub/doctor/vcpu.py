@@ -11,6 +11,7 @@ import trio
 
 from gdbstub.backends import PROFILES, Profile, identify
 from gdbstub.client import RemoteTarget
+from gdbstub.conversation import Token
 from gdbstub.errors import GdbError, Refused
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
@@ -44,6 +45,7 @@ class Vcpu:
         self.backend = backend
         self.profile: Profile = PROFILES[backend.profile]
         self.cpu = cpu
+        self._moving = Token(0)
         self._reader = StateReader(remote, self.profile)
         self._names = {_wide(register.name): register.name for register in remote.layout.registers}
 
@@ -94,19 +96,27 @@ class Vcpu:
         thread = None if everybody else remote.thread(self.cpu)
         known = action in remote.actions
         payload = messages.resume_threads([(action, thread)]) if known else messages.resume(action)
-        token = remote.ask(payload, Expect.STOP)
+        self._moving = remote.ask(payload, Expect.STOP)
         with trio.move_on_after(patience):
-            return Moved(await remote.stop(token), None)
+            return Moved(await remote.stop(self._moving), None)
         began = trio.current_time()
-        await remote.interrupt()
-        with trio.move_on_after(HANG_SECONDS):
-            stop = await remote.stop(token)
-            return Moved(stop, trio.current_time() - began)
-        raise Hung(f"The guest does not stop any more: no answer to 0x03 within {HANG_SECONDS:g} seconds.")
+        stop = await self._break_in()
+        if stop is None:
+            raise Hung(f"The guest does not stop any more: no answer to 0x03 within {HANG_SECONDS:g} seconds.")
+        return Moved(stop, trio.current_time() - began)
 
     async def halt(self) -> bool:
         """After a move that was given up: stop the guest if it runs; whether the stub still answers."""
-        return not self.remote.running or await self.remote.resynchronise()
+        if not self.remote.running:
+            return True
+        return await self._break_in() is not None or await self.remote.resynchronise()
+
+    async def _break_in(self) -> Stop | None:
+        """0x03, and the stop that it brings; None where none comes."""
+        await self.remote.interrupt()
+        with trio.move_on_after(HANG_SECONDS):
+            return await self.remote.stop(self._moving)
+        return None
 
 
 def _wide(name: str) -> str:
