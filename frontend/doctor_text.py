@@ -29,7 +29,7 @@ def installed_text(found: Installed) -> list[str]:
 
 def _program(program: Program) -> str:
     if program.path is None:
-        return f"no {program.name}"
+        return f"no {clean(program.name)}"
     return f"{os.path.basename(program.name)} {program.version or '(says no version)'}"
 
 

@@ -178,18 +178,12 @@ def exact_watch(seen: Seen) -> str:
     return "misses a part of it" if len(hits) < 2 else "stops elsewhere"
 
 
-def accesses(*wanted: int) -> Judge:
-    """A load, then a store: behind which of the two (1, 2) the guest stops."""
-
-    def judged(seen: Seen) -> str:
-        hits = [seen.instructions(moment) for moment in seen.moments if moment.ending == "stop"]
-        if hits == list(wanted):
-            return _named(seen, "right")
-        names = {1: "loads", 2: "stores"}
-        met = " and ".join("elsewhere" if hit is None else names.get(hit, "elsewhere") for hit in hits)
-        return f"stops at {met}" if met else "never fires"
-
-    return judged
+def accesses(seen: Seen) -> str:
+    """A load, then a store: behind which of the two the guest stops."""
+    names = {1: "loads", 2: "stores"}
+    hits = [seen.instructions(moment) for moment in seen.moments if moment.ending == "stop"]
+    met = " and ".join("elsewhere" if hit is None else names.get(hit, "elsewhere") for hit in hits)
+    return _named(seen, f"stops at {met}") if met else "never fires"
 
 
 def step_names_watch(seen: Seen) -> str:
@@ -197,6 +191,12 @@ def step_names_watch(seen: Seen) -> str:
     if moment.ending == "silence":
         return LOST
     return "named" if moment.watch is not None else "not named"
+
+
+def after_watch(seen: Seen) -> str:
+    """The step behind one that hit a watchpoint."""
+    text = count_of_steps(seen)
+    return "stops once more, without progress" if text == "no progress" else text
 
 
 # -- interrupts, DR6 --------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from gdbstub.backends import Profile
 from gdbstub.doctor.judges import (
     accesses,
+    after_watch,
     continues_off,
-    count_of_steps,
     exact_watch,
     slots,
     step_names_watch,
@@ -40,11 +40,11 @@ def _patches(profile: Profile) -> str:
 
 
 def _reads(profile: Profile) -> str:
-    return "right" if profile.capabilities.read_watchpoints else "not supported"
+    return "stops at loads" if profile.capabilities.read_watchpoints else "not supported"
 
 
 def _echo(profile: Profile) -> str:
-    return "no progress" if profile.repeats_watches else "1 instruction"
+    return "stops once more, without progress" if profile.repeats_watches else "1 instruction"
 
 
 def _width(length: int, offset: int) -> Callable[[Profile], str]:
@@ -94,11 +94,11 @@ SOFTWARE: tuple[Probe, ...] = (
 )  # fmt: skip
 
 WATCHPOINTS: tuple[Probe, ...] = (
-    Probe("watch-write", "watchpoints", "write watchpoint (Z2)", *LOADS, "cc", accesses(2), "right", PACKETS,
+    Probe("watch-write", "watchpoints", "write watchpoint (Z2)", *LOADS, "cc", accesses, "stops at stores", PACKETS,
           points=(Point(2, data(0), 4),), registers=(("rdi", data(2)),), needs=STACK),
-    Probe("watch-read", "watchpoints", "read watchpoint (Z3)", *LOADS, "cc", accesses(1), _reads,
+    Probe("watch-read", "watchpoints", "read watchpoint (Z3)", *LOADS, "cc", accesses, _reads,
           "profile: read_watchpoints", points=(Point(3, data(0), 4),), registers=(("rdi", data(2)),), needs=STACK),
-    Probe("watch-access", "watchpoints", "access watchpoint (Z4)", *LOADS, "cc", accesses(1, 2), "right", PACKETS,
+    Probe("watch-access", "watchpoints", "access watchpoint (Z4)", *LOADS, "cc", accesses, "stops at loads and stores", PACKETS,
           points=(Point(4, data(0), 4),), registers=(("rdi", data(2)),), needs=STACK),
     *(_watch(length, 0, "watch, aligned") for length in (1, 2, 4, 8)),
     *(_watch(length, 1, "watch, unaligned") for length in (2, 4, 8)),
@@ -107,6 +107,6 @@ WATCHPOINTS: tuple[Probe, ...] = (
           step_names_watch, "named", PACKETS, points=(Point(2, data(0), 4),), registers=(("rdi", data(0)),),
           needs=STACK, follows=(("not named", "The stop looks like any step."),)),
     Probe("watch-step-after", "watchpoints", "the step behind that one", "8807 90 90", "mov [rdi], al; nop; nop", "ss",
-          count_of_steps, _echo, "profile: repeats_watches", points=(Point(2, data(0), 4),),
+          after_watch, _echo, "profile: repeats_watches", points=(Point(2, data(0), 4),),
           registers=(("rdi", data(0)),), needs=STACK),
 )  # fmt: skip

@@ -56,7 +56,7 @@ STEPS: tuple[Probe, ...] = (
         "step-mov-ss", "steps", "step over MOV SS", "8cd0 8ed0 90 90", "mov eax, ss; mov ss, eax; nop; nop", "ss",
         count_of_steps, "2 instructions", "SDM vol. 3A 6.8.3: a trap waits for the next instruction",
         needs=frozenset({"ss"}),
-        follows=((ONE, "It stops where a CPU can't: the guest sees the trap later."),),
+        follows=((ONE, "The stub stops where a CPU goes on to the next one."),),
     ),
     Probe(
         "step-popf", "steps", "step over POPF, TF clear", "51 9d 90 90", "push rcx; popf; nop; nop", "sss",

@@ -57,7 +57,7 @@ def judged(name: str, outcome: str, platform: Platform) -> Result:
         ("watch-3-at-0", "refused", tcg("7.2.22"), "new", None),
         ("watch-4-at-0", "refused", kvm(), "new", None),
         ("watch-step", "not named", kvm(), "known", None),
-        ("watch-step-after", "no progress", tcg("7.2.22"), "ok", None),
+        ("watch-step-after", "stops once more, without progress", tcg("7.2.22"), "ok", None),
         ("step-pushf", "TF is in the saved flags", kvm(), "ok", None),
         ("step-pushf", "TF is in the saved flags", tcg("7.2.22"), "new", None),
     ],
