@@ -126,7 +126,7 @@ async def boot(vcpu: Vcpu, guest: OwnGuest) -> None:
         while True:
             moved = await vcpu.move("c", BOOT_LOOK, everybody=True)
             if not isinstance(moved.stop, Stopped):
-                raise GdbError("The guest of dr6 doctor ended before its first test; does this QEMU boot PVH kernels?")
+                raise GdbError("The guest of dr6 doctor ended before its first test; it needs a CPU with 64-bit mode.")
             if (await vcpu.look()).rip == guest.arena:
                 return
     raise GdbError(f"The guest of dr6 doctor was not ready within {BOOT_SECONDS:g} seconds; does this QEMU run it?")

@@ -7,6 +7,7 @@ from gdbstub.doctor.probe import SIGINT, Judge, Logged, Moment, Place, Probe, Se
 
 HUNG = "the hypervisor gives up"
 LOST = "the step is lost, the guest runs on"
+SLOW = "the step does not end"
 TF = 1 << 8
 LOG_CAPACITY = 8
 """Of guests/probe/probe.s: what raises more is abandoned there."""
@@ -38,6 +39,11 @@ def where(moment: Moment) -> str:
     return f"at the {vector_name(place.offset)} handler" if place.base == "handler" else f"at +{place.offset}"
 
 
+def unended(seen: Seen, moment: Moment) -> str:
+    """A step that had to be interrupted: lost where the guest got to the end of the code."""
+    return LOST if seen.spins(moment) else SLOW
+
+
 # -- steps ------------------------------------------------------------------------------------------------------------
 
 
@@ -50,13 +56,13 @@ def each_step(seen: Seen) -> str:
     """The same for all of them; the first that is odd is the outcome."""
     found = [_steps(seen, number) for number in range(len(seen.moments))]
     odd = next((text for text in found if text != found[0]), None)
-    return odd or (found[0] if found[0] == LOST else f"{found[0]} each")
+    return odd or (found[0] if found[0] in (LOST, SLOW) else f"{found[0]} each")
 
 
 def _steps(seen: Seen, number: int) -> str:
     moment = seen.moments[number]
     if moment.ending == "silence":
-        return LOST
+        return unended(seen, moment)
     behind = seen.instructions(moment)
     before = seen.instructions(seen.moments[number - 1]) if number else seen.instructions(seen.start)
     if behind is None or before is None:
@@ -70,7 +76,7 @@ def arrives(offset: int) -> Judge:
     def judged(seen: Seen) -> str:
         moment = seen.moments[-1]
         if moment.ending == "silence":
-            return LOST
+            return unended(seen, moment)
         return "at its target" if moment.place == Place("code", offset) else f"stops {where(moment)}"
 
     return judged
@@ -78,8 +84,8 @@ def arrives(offset: int) -> Judge:
 
 def iterations(seen: Seen) -> str:
     """REP STOSB: how RCX goes down from step to step."""
-    if any(moment.ending == "silence" for moment in seen.moments):
-        return LOST
+    if seen.moments[-1].ending == "silence":
+        return unended(seen, seen.moments[-1])
     left = [moment.registers["rcx"] for moment in seen.moments]
     used = next((n for n, moment in enumerate(seen.moments, 1) if (seen.instructions(moment) or 0) > 0), None)
     if used == 1:
@@ -105,7 +111,7 @@ def reaches_handler(vector: int) -> Judge:
         moment = seen.moments[-1]
         ran = any(entry.vector == vector for entry in seen.log)
         if moment.ending == "silence":
-            return "runs on behind the handler" if ran else LOST
+            return "runs on behind the handler" if ran else unended(seen, moment)
         if moment.place == Place("handler", vector):
             return "stops at the handler"
         if seen.instructions(moment) is not None:
@@ -189,7 +195,7 @@ def accesses(seen: Seen) -> str:
 def step_names_watch(seen: Seen) -> str:
     moment = seen.moments[0]
     if moment.ending == "silence":
-        return LOST
+        return unended(seen, moment)
     return "named" if moment.watch is not None else "not named"
 
 
@@ -222,6 +228,8 @@ def shown_dr6(seen: Seen) -> str:
     at_handler = [moment for moment in seen.moments if moment.place == Place("handler", 1)]
     if not at_handler:
         return "not caught"
+    if at_handler[0].dr6 is None:
+        return "caught, DR6 not shown"
     if not seen.log:
         return "the handler does not run on"
     return "shown as the handler reads it" if at_handler[0].dr6 == seen.log[0].dr6 else "shown otherwise"

@@ -24,6 +24,7 @@ STORES = ("8806 8802 8803 8807", "mov [rsi], al; mov [rdx], al; mov [rbx], al; m
 STACK: frozenset[Need] = frozenset({"stack"})
 PACKETS = 'gdb manual, "Packets": Z0 to Z4'
 MOST_SLOTS = 16
+STEPPED_OFF, UNSEEN = "runs the instruction", "memory does not show it"
 
 
 def _slots(profile: Profile) -> str:
@@ -32,11 +33,11 @@ def _slots(profile: Profile) -> str:
 
 
 def _steps_off(profile: Profile) -> str:
-    return "runs the instruction" if profile.steps_off_breakpoints else "reports it again"
+    return STEPPED_OFF if profile.steps_off_breakpoints else "reports it again"
 
 
 def _patches(profile: Profile) -> str:
-    return "memory shows it" if profile.capabilities.software_patches_memory else "memory does not show it"
+    return "memory shows it" if profile.capabilities.software_patches_memory else UNSEEN
 
 
 def _reads(profile: Profile) -> str:
@@ -64,7 +65,7 @@ def _watch(length: int, offset: int, line: str) -> Probe:
             ("rsi", data(offset - 1)), ("rdx", data(offset + length)), ("rbx", data(offset)),
             ("rdi", data(offset + length - 1)),
         ),
-        variant=f"{length}" if offset % length == 0 else f"{length} at +{offset}",
+        ideal="exact", variant=f"{length}" if offset % length == 0 else f"{length} at +{offset}",
         follows=(
             ("fires outside of it", "A hit may be an access beside it."),
             ("misses a part of it", "An access can go unseen."),
@@ -77,9 +78,9 @@ HARDWARE: tuple[Probe, ...] = (
     Probe("hardware", "breakpoints", "hardware breakpoint (Z1)", *NOPS, "c", stops_at(2), "stops at it", PACKETS,
           points=(Point(1, code(2)),)),
     Probe("hardware-slots", "breakpoints", "hardware slots", *NOPS, "", slots, _slots, "profile: hardware_slots",
-          points=tuple(Point(1, code(n)) for n in range(MOST_SLOTS))),
+          points=tuple(Point(1, code(n)) for n in range(MOST_SLOTS)), ideal=f"{MOST_SLOTS} and more"),
     Probe("hardware-step-off", "breakpoints", "step from one (Z1)", *NOPS, "s", steps_off, _steps_off,
-          "profile: steps_off_breakpoints", points=(Point(1, code(0)),)),
+          "profile: steps_off_breakpoints", points=(Point(1, code(0)),), ideal=STEPPED_OFF),
     Probe("hardware-continue-off", "breakpoints", "continue from one (Z1)", "ffc0 ebfc", "1: inc eax; jmp 1b", "c",
           continues_off, "reports it again", "profile: steps_off_breakpoints", points=(Point(1, code(0)),)),
 )  # fmt: skip
@@ -88,18 +89,20 @@ SOFTWARE: tuple[Probe, ...] = (
     Probe("software", "breakpoints", "software breakpoint (Z0)", *NOPS, "c", stops_at(2), "stops at it", PACKETS,
           points=(Point(0, code(2)),)),
     Probe("software-memory", "breakpoints", "the int3 of Z0", *NOPS, "", visible_int3, _patches,
-          "profile: software_patches_memory", points=(Point(0, code(2)),)),
+          "profile: software_patches_memory", points=(Point(0, code(2)),), ideal=UNSEEN),
     Probe("software-step-off", "breakpoints", "step from one (Z0)", *NOPS, "s", steps_off, _steps_off,
-          "profile: steps_off_breakpoints", points=(Point(0, code(0)),)),
+          "profile: steps_off_breakpoints", points=(Point(0, code(0)),), ideal=STEPPED_OFF),
 )  # fmt: skip
 
 WATCHPOINTS: tuple[Probe, ...] = (
     Probe("watch-write", "watchpoints", "write watchpoint (Z2)", *LOADS, "cc", accesses, "stops at stores", PACKETS,
           points=(Point(2, data(0), 4),), registers=(("rdi", data(2)),), needs=STACK),
     Probe("watch-read", "watchpoints", "read watchpoint (Z3)", *LOADS, "cc", accesses, _reads,
-          "profile: read_watchpoints", points=(Point(3, data(0), 4),), registers=(("rdi", data(2)),), needs=STACK),
-    Probe("watch-access", "watchpoints", "access watchpoint (Z4)", *LOADS, "cc", accesses, "stops at loads and stores", PACKETS,
-          points=(Point(4, data(0), 4),), registers=(("rdi", data(2)),), needs=STACK),
+          "profile: read_watchpoints", points=(Point(3, data(0), 4),), registers=(("rdi", data(2)),), needs=STACK,
+          ideal="stops at loads"),
+    Probe("watch-access", "watchpoints", "access watchpoint (Z4)", *LOADS, "cc", accesses,
+          "stops at loads and stores", PACKETS, points=(Point(4, data(0), 4),), registers=(("rdi", data(2)),),
+          needs=STACK),
     *(_watch(length, 0, "watch, aligned") for length in (1, 2, 4, 8)),
     *(_watch(length, 1, "watch, unaligned") for length in (2, 4, 8)),
     *(_watch(length, 0, "watch, other lengths") for length in (3, 16)),
@@ -108,5 +111,5 @@ WATCHPOINTS: tuple[Probe, ...] = (
           needs=STACK, follows=(("not named", "The stop looks like any step."),)),
     Probe("watch-step-after", "watchpoints", "the step behind that one", "8807 90 90", "mov [rdi], al; nop; nop", "ss",
           after_watch, _echo, "profile: repeats_watches", points=(Point(2, data(0), 4),),
-          registers=(("rdi", data(0)),), needs=STACK),
+          registers=(("rdi", data(0)),), needs=STACK, ideal="1 instruction"),
 )  # fmt: skip

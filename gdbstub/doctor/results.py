@@ -56,9 +56,10 @@ class Result(NamedTuple):
 
     @property
     def contradicts(self) -> bool:
-        """Is this not what the profile, or the table of what is known of the platform, promises? What is known of a
-        host is not what the profile of its backend says."""
-        return self.status == "new" or (self.known is not None and self.known.platform == known.PVM)
+        """Is this less than the profile, and what is known of the platform, promise? What is known of a host is not
+        what the profile of its backend says."""
+        promised = self.status == "new" or (self.known is not None and self.known.platform == known.PVM)
+        return promised and not self.good
 
 
 def judge(probe: Probe, seen: Seen, platform: Platform) -> Result:

@@ -30,6 +30,10 @@ def _tf(profile: Profile) -> str:
     return "TF is in the saved flags" if profile.steps_by_tf else "TF is hidden"
 
 
+def _own_dr6(profile: Profile) -> str:
+    return "untouched" if profile.capabilities.debug_registers else "not shown"
+
+
 def _milliseconds(seen: Seen) -> str:
     seconds = seen.moments[-1].seconds if seen.moments else None
     return "" if seconds is None else f"{1000 * seconds:.1f} ms"
@@ -100,7 +104,7 @@ INTERRUPTS: tuple[Probe, ...] = (
           measure=_milliseconds),
     Probe(
         "own-dr6", "interrupts", "the guest's DR6 at our stops", "90 90 90", "nop; nop; nop", "cxs", own_dr6,
-        "untouched", NO_PROMISE, points=(Point(1, code(1)),),
+        _own_dr6, NO_PROMISE, points=(Point(1, code(1)),),
         follows=(("changed", "What a stop of ours leaves there is no event of the guest."),),
     ),
 )  # fmt: skip

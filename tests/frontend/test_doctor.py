@@ -181,4 +181,4 @@ async def test_what_is_installed_is_found_with_its_version(tmp_path: Path) -> No
     assert found.programs[0] == Program(str(odd), str(odd), None)
     missing = await installed.look_around(str(tmp_path / "none"))
     assert missing.programs[0].path is None
-    assert re.search(r"^found +no /", "\n".join(installed_text(missing)), re.MULTILINE)
+    assert re.search(r"^found\s+no\s+/", "\n".join(installed_text(missing)), re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gdbstub.doctor import judges
-from gdbstub.doctor.judges import HUNG, LOST, outcome
+from gdbstub.doctor.judges import HUNG, LOST, SLOW, outcome
 from gdbstub.doctor.probe import Judge, Logged, Moment, Place, Point, Probe, Seen, code, data, handler
 
 ENDS = (1, 3, 4, 6)
@@ -47,6 +47,9 @@ STEPS = [
     (judges.count_of_steps, seen(moment(handler(0x30))), "stops at the vector 0x30 handler"),
     (judges.count_of_steps, seen(moment(None)), "stops at 0x9000"),
     (judges.count_of_steps, seen(lost()), LOST),
+    (judges.count_of_steps, seen(moment(code(1), "silence")), SLOW),
+    (judges.each_step, seen(lost()), LOST),
+    (judges.each_step, seen(moment(code(1), "silence")), SLOW),
     (judges.count_of_steps, seen(moment(code(3)), start=moment(code(1), "start")), "1 instruction"),
     (judges.each_step, seen(moment(code(1)), moment(code(3))), "1 instruction each"),
     (judges.each_step, seen(moment(code(1)), moment(code(4))), "2 instructions"),
@@ -143,6 +146,7 @@ OTHERS = [
     ),
     (judges.shown_dr6, seen(moment(handler(1), dr6=0xFFFF0FF0)), "the handler does not run on"),
     (judges.shown_dr6, seen(lost(), log=(logged(code(3)),)), "not caught"),
+    (judges.shown_dr6, seen(moment(handler(1)), log=(logged(code(3)),)), "caught, DR6 not shown"),
 ]
 OWN = judges.delivered(0xFFFF4FF0, 3)
 DELIVERED = [

@@ -83,7 +83,8 @@ def test_what_the_profile_does_not_say_contradicts_it_also_where_the_host_is_kno
 
 
 def test_better_than_the_profile_promises_is_good() -> None:
-    assert judged("own-execute-z1", "delivered", kvm()).good
+    better = judged("own-execute-z1", "delivered", kvm())
+    assert (better.status, better.good, better.contradicts) == ("new", True, False)
     assert judged("step-pushf", "TF is hidden", kvm()).good
     assert not judged("own-write", "not delivered", kvm(PVM)).good
 
