@@ -21,7 +21,7 @@ def installed_text(found: Installed) -> list[str]:
     packages = ", ".join(f"{name} {number or 'missing'}" for name, number in found.packages)
     programs = ", ".join(_program(program) for program in found.programs)
     return [
-        *_paragraph("dr6", f"{found.dr6}; python {found.python}, {packages}"),
+        *_paragraph("tool", f"dr6 {found.dr6}, python {found.python}, {packages}"),
         *_paragraph("found", programs),
         *_paragraph("KVM", _kvm(found)),
     ]
@@ -118,7 +118,8 @@ def _outcome(result: Result) -> str:
         text += f" ({result.measure})"
     if result.status == "ok" or text.startswith(result.expected):
         return text
-    return f"{text}, should be: {result.expected}"
+    by = "should be" if isinstance(result.probe.expects, str) else "the profile says"
+    return f"{text}, {by}: {result.expected}"
 
 
 def _notes(result: Result) -> list[str]:
