@@ -73,6 +73,8 @@ def check(options: argparse.Namespace) -> None:
 
 async def run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     """Look, test and print; the exit code. Raises what `open_stub` raises."""
+    if options.target is not None:
+        parse_target(options.target)  # a word that is no target is said at once
     report = Report(options.json, await look_around(options.qemu))
     scope = trio.CancelScope()
 
@@ -147,10 +149,11 @@ async def _own(options: argparse.Namespace, report: Report) -> None:
                 report.identified(await identify_stub(vcpu, name, stop))
             yield vcpu
 
-    await examination.own(start, _own_guest())
+    await examination.own(start, own_guest())
 
 
-def _own_guest() -> OwnGuest:
+def own_guest() -> OwnGuest:
+    """Where everything is in the guest of dr6's own."""
     symbols = Symbols()
     symbols.add(str(PROBE_IMAGE))
     addresses = [symbols.lookup(name) for name in OwnGuest._fields]

@@ -51,13 +51,16 @@ class Installed(NamedTuple):
 async def look_around(qemu: str | None) -> Installed:
     """Ask. ``qemu`` is the program that ``--qemu`` names."""
     names = (qemu or QEMU, *PROGRAMS)
-    return Installed(
-        version(),
-        platform.python_version(),
-        tuple((name, _package(name)) for name in PACKAGES),
-        tuple([await _program(name) for name in names]),
-        kvm(),
-    )
+    programs: dict[str, Program] = {}
+
+    async def look(name: str) -> None:
+        programs[name] = await _program(name)
+
+    async with trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(look, name)
+    packages = tuple((name, _package(name)) for name in PACKAGES)
+    return Installed(version(), platform.python_version(), packages, tuple(programs[name] for name in names), kvm())
 
 
 def kvm() -> Kvm:

@@ -7,12 +7,18 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from gdbstub.doctor import PROBES
+from frontend.connect import Launch, open_stub
+from frontend.demo_guest import DEMO_IMAGE
+from frontend.doctor_command import PROBE_IMAGE, own_guest
+from frontend.installed import kvm
+from gdbstub.doctor import PROBES, PVM, Examination, Vcpu, greeted
+from gdbstub.doctor.judges import HUNG
 from gdbstub.x86.quirks import version_of
 from tests.guests.build import GuestName, build
 from tests.guests.image import read_image
@@ -207,6 +213,24 @@ def test_32_bit_and_64_bit_code_is_tested_alike(tmp_path: Path, symbol: str) -> 
         assert changed <= {tables["page_directory"]}, "what the CPU itself marks as accessed and dirty"
 
 
+def test_user_code_is_tested_but_for_what_only_a_kernel_may(tmp_path: Path) -> None:
+    with machine(tmp_path, DEMO_IMAGE) as qemu:
+        with Naive(qemu.path) as client:
+            client.greet()
+            client.run_to(read_image(DEMO_IMAGE).symbols["ev_user_step"])
+            before = client.row(), client.ask(b"g"), client.memory(0x200000, 0x400)
+        ran = dr6("doctor", qemu.target, "--probe", "--leave", "stopped", "--json")
+        assert ran.code == 0, ran.out
+        with Naive(qemu.path) as client:
+            client.greet()
+            assert (client.row(), client.ask(b"g"), client.memory(0x200000, 0x400)) == before
+    tests = report(ran)
+    assert json.loads(ran.out)["target"]["cpl"] == 3
+    assert tests["step-sti"]["why"] == "the guest is in user mode (CPL 3)"
+    assert tests["step-mov-ss"]["outcome"] == "1 instruction"
+    assert tests["watch-write"]["outcome"] == "stops at stores"
+
+
 def test_16_bit_code_is_not_tested_and_that_is_said(tmp_path: Path) -> None:
     with machine(tmp_path, LOOP) as qemu:
         before = everything(qemu)
@@ -273,6 +297,34 @@ def test_ctrl_c_in_the_self_test_ends_it_with_130_and_leaves_no_qemu_behind() ->
     assert finish(process).code == 130
     assert children
     assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+# -- KVM --------------------------------------------------------------------------------------------------------------
+
+KVM_PROBES = ("step", "software", "interrupt", "hardware", "watch-write", "own-execute")
+
+
+@pytest.mark.skipif(not kvm().usable, reason="/dev/kvm is not there, or not ours to use")
+async def test_what_kvm_does_is_known_and_a_guest_that_a_test_ended_is_started_again() -> None:
+    """On kvm_pvm a software breakpoint is the end of a guest."""
+    starts = 0
+
+    @asynccontextmanager
+    async def start() -> AsyncIterator[Vcpu]:
+        nonlocal starts
+        starts += 1
+        async with open_stub(Launch(str(PROBE_IMAGE), accel="kvm")) as (remote, name):
+            yield (await greeted(remote, name))[0]
+
+    host = PVM if PVM in kvm().modules else None
+    examination = Examination(host=host)
+    await examination.own(start, own_guest(), [probe for probe in PROBES if probe.name in KVM_PROBES])
+    outcomes = {result.probe.name: result.outcome for result in examination.results}
+    assert outcomes.keys() == set(KVM_PROBES)
+    assert {result.status for result in examination.results} <= {"ok", "known"}
+    assert outcomes["step"] == "1 instruction each"
+    assert outcomes["interrupt"] == "stops it"
+    assert (starts > 1) == (HUNG in outcomes.values()) == (host == PVM)
 
 
 # -- what goes wrong before -------------------------------------------------------------------------------------------
