@@ -211,6 +211,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--backend", metavar="NAME", help="do not ask who the stub is: qemu-tcg, qemu-kvm, generic")
+    parser.add_argument("--record", metavar="FILE", help="write the conversation with TARGET down, for dr6 replay")
     parser.add_argument(
         "--leave",
         choices=("running", "stopped"),
@@ -296,6 +297,7 @@ def run_doctor(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from frontend import doctor_command
     from frontend.guarded import run_headless
 
+    options.words = words
     doctor_command.check(options)
     return run_headless(lambda interrupts: doctor_command.run(options, interrupts))
 

@@ -104,14 +104,15 @@ async def open_session(
 
 
 @asynccontextmanager
-async def open_stub(target: str | Launch) -> AsyncIterator[tuple[RemoteTarget, str]]:
+async def open_stub(connection: Connection) -> AsyncIterator[tuple[RemoteTarget, str]]:
     """The bare stub, not yet greeted, and its name; for what tests stubs. Nothing is tidied at the end but our side and
     a QEMU that we launched. Raises what `open_session` raises."""
     async with AsyncExitStack() as stack:
-        endpoint, _ = await _endpoint(stack, Connection(target))
+        endpoint, _ = await _endpoint(stack, connection)
+        stream, recorder = _recorded(stack, connection, endpoint)
         remote = RemoteTarget(
-            endpoint.stream,
-            shortcut=_shortcut(endpoint),
+            stream,
+            shortcut=_shortcut(endpoint) if recorder is None else None,
             break_in=endpoint.interrupt,
             last_words=endpoint.last_words,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,12 +13,13 @@ from pathlib import Path
 import trio
 
 from frontend.clean import clean
-from frontend.connect import Launch, open_stub
+from frontend.connect import Connection, Launch, open_stub
 from frontend.doctor_text import as_json, identity_text, installed_text, results_text, verdict_text
 from frontend.failures import DONE, FAILED, INTERRUPTED, USAGE
 from frontend.installed import Installed, kvm, look_around
 from frontend.interrupts import Interrupts
-from frontend.page_walk import walk
+from frontend.page_walk import may_write, walk
+from frontend.physical import read_word
 from frontend.symbols import Symbols
 from frontend.version import tool
 from gdbstub.doctor import (
@@ -51,8 +51,6 @@ ONLY_WITHOUT: tuple[tuple[str, object], ...] = (
     ("qemu", None),
     ("qemu_args", []),
 )
-_WORD = re.compile(r":\s+0x([0-9a-fA-F]+)\s*$", re.MULTILINE)
-WRITABLE, USER, CR0_WP, CR0_PG = 1 << 1, 1 << 2, 1 << 16, 1 << 31
 
 
 def check(options: argparse.Namespace) -> None:
@@ -61,6 +59,8 @@ def check(options: argparse.Namespace) -> None:
     if options.target is None:
         if options.leave is not None:
             wrong = "--leave goes with TARGET: a QEMU of dr6's own ends with it"
+        elif options.record is not None:
+            wrong = "--record goes with TARGET: a QEMU of dr6's own may be started several times"
     else:
         taken = [name for name, default in ONLY_WITHOUT if getattr(options, name) != default]
         if taken:
@@ -85,6 +85,12 @@ async def run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     with scope:
         await (_own(options, report) if options.target is None else _foreign(options, report))
     return report.end(interrupted=bool(interrupts.seen))
+
+
+async def again(file: str, recorded: argparse.Namespace, interrupts: Interrupts) -> int:
+    """The same on the recorded conversation in ``file``; ``recorded`` are the options that made it."""
+    recorded.target, recorded.record, recorded.words = f"replay:{file}", None, ()
+    return await run(recorded, interrupts)
 
 
 class Report:
@@ -143,7 +149,7 @@ async def _own(options: argparse.Namespace, report: Report) -> None:
 
     @asynccontextmanager
     async def start() -> AsyncIterator[Vcpu]:
-        async with open_stub(launch) as (remote, name):
+        async with open_stub(Connection(launch)) as (remote, name):
             vcpu, stop = await greeted(remote, name, options.backend)
             if report.target is None:
                 report.identified(await identify_stub(vcpu, name, stop))
@@ -162,7 +168,8 @@ def own_guest() -> OwnGuest:
 
 async def _foreign(options: argparse.Namespace, report: Report) -> None:
     """On the user's stub: asked only, unless ``--probe``."""
-    async with open_stub(options.target) as (remote, name):
+    connection = Connection(options.target, record=options.record, command=options.words)
+    async with open_stub(connection) as (remote, name):
         vcpu, stop = await greeted(remote, name, options.backend)
         waits = False
         try:
@@ -203,31 +210,20 @@ async def _leave(vcpu: Vcpu, how: str) -> None:
 
 
 def _writable(vcpu: Vcpu) -> Writable:
-    """By the guest's page tables, read through QEMU's monitor. SDM vol. 3A 4.6.1."""
+    """By the guest's page tables, read through QEMU's monitor."""
 
     async def read(address: int, size: int) -> int:
-        text = await vcpu.remote.monitor(f"xp/1x{'w' if size == 4 else 'g'} {address:#x}")
-        found = _WORD.search(text)
-        if found is None:
-            raise Refused("xp", "", f"The monitor cannot read physical memory at {address:#x}.")
-        return int(found[1], 16)
+        return await read_word(vcpu.remote.monitor, address, size)
 
     async def writable(state: CpuState, address: int) -> bool | None:
         registers = state.registers
         if not {"cr0", "cr3", "cr4"} <= registers.keys() or not vcpu.profile.capabilities.monitor:
             return None
+        cr0, efer = registers["cr0"], registers.get("efer", 0)
         try:
-            found = await walk(
-                address, registers["cr0"], registers["cr3"], registers["cr4"], registers.get("efer", 0), read
-            )
+            found = await walk(address, cr0, registers["cr3"], registers["cr4"], efer, read)
         except Refused:
             return None
-        if found.physical is None:
-            return False
-        entries = [entry.value for entry in found.entries if not (found.mode == "PAE" and entry.level == "PDPTE")]
-        user = state.cpl == 3
-        if user and not all(value & USER for value in entries):
-            return False
-        return all(value & WRITABLE for value in entries) or not (user or registers["cr0"] & CR0_WP)
+        return may_write(found, cr0, user=state.cpl == 3)
 
     return writable

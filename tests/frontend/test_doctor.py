@@ -75,6 +75,7 @@ def everything() -> list[Result]:
         ((":1", "--accel", "kvm"), "--accel goes without TARGET"),
         ((":1", "--", "-m", "1G"), "QEMU ARGS goes without TARGET"),
         (("--leave", "running"), "--leave goes with TARGET"),
+        (("--record", "file"), "--record goes with TARGET"),
     ],
 )
 def test_options_of_one_way_are_usage_errors_of_the_other(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend.connect import Launch, open_stub
+from frontend.connect import Connection, Launch, open_stub
 from frontend.demo_guest import DEMO_IMAGE
 from frontend.doctor_command import PROBE_IMAGE, own_guest
 from frontend.installed import kvm
@@ -261,6 +261,17 @@ def test_other_vcpus_stand_still_while_one_is_tested(tmp_path: Path) -> None:
             assert (client.row(0), client.row(1)) == before
 
 
+def test_a_recorded_examination_replays_to_the_same_outcomes(loop: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "recording"
+    recorded = dr6("doctor", loop.target, "--probe", "--json", "--record", str(file))
+    assert recorded.code == 0
+    again = dr6("replay", "--batch", str(file))
+    assert (again.code, again.err) == (0, "")
+    one, other = report(recorded), report(again)
+    assert {name: test["outcome"] for name, test in one.items()} == {n: test["outcome"] for n, test in other.items()}
+    assert json.loads(again.out)["restored"] == {"complete": True, "problems": []}
+
+
 RESUME = b"vCont;s"
 
 
@@ -313,7 +324,7 @@ async def test_what_kvm_does_is_known_and_a_guest_that_a_test_ended_is_started_a
     async def start() -> AsyncIterator[Vcpu]:
         nonlocal starts
         starts += 1
-        async with open_stub(Launch(str(PROBE_IMAGE), accel="kvm")) as (remote, name):
+        async with open_stub(Connection(Launch(str(PROBE_IMAGE), accel="kvm"))) as (remote, name):
             yield (await greeted(remote, name))[0]
 
     host = PVM if PVM in kvm().modules else None
