@@ -193,10 +193,16 @@ async def _probe(vcpu: Vcpu, report: Report, host: str | None) -> None:
     ground, needs = await lay_ground(vcpu, _writable(vcpu))
     examination = Examination(report.progress, host)
     report.results, report.problems = examination.results, examination.problems
+    error: GdbError | None = None
     try:
         await examination.guest(ground, needs)
-    except TransportError as error:
-        raise TransportError(f"{error} What the tests had written into the guest was not put back.") from error
+    except GdbError as raised:
+        error = raised
+    lost = vcpu.remote.lost
+    if error is None and lost is None:
+        return
+    kind = GdbError if error is not None and lost is None and not isinstance(error, TransportError) else TransportError
+    raise kind(" ".join((str(error or lost), *examination.problems))) from error
 
 
 async def _leave(vcpu: Vcpu, how: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 import trio
 
@@ -112,7 +112,7 @@ class Examination:
 
     async def _give_back(self, ground: Ground) -> None:
         done = False
-        with trio.move_on_after(TIDY_SECONDS, shield=True):
+        with trio.move_on_after(TIDY_SECONDS, shield=True), suppress(TransportError):
             if ground.vcpu.remote.lost is None and await ground.vcpu.halt():
                 self.problems += await ground.give_back()
                 done = True

@@ -280,7 +280,7 @@ def test_a_qemu_that_is_killed_in_the_middle_is_one_sentence(loop: Machine, tmp_
     with relay(tmp_path, loop.path, RESUME, count, loop.process.kill) as target:
         ran = dr6("doctor", target, "--probe", "--json")
     assert (ran.code, ran.out) == (3, "")
-    assert re.fullmatch(r"dr6: .* What the tests had written into the guest was not put back\.\n", ran.err)
+    assert re.fullmatch(r"dr6: .* so the guest's memory and registers are not back\.\n", ran.err)
 
 
 @pytest.mark.parametrize("count", [1, 20])

@@ -17,7 +17,7 @@ from gdbstub.doctor.exercise import exercise
 from gdbstub.doctor.ground import Ground
 from gdbstub.doctor.judges import HUNG, LOST, outcome
 from gdbstub.doctor.probe import Probe
-from gdbstub.errors import GdbError, TransportError
+from gdbstub.errors import GdbError, NoReply, TransportError
 from gdbstub.protocol import Break
 from gdbstub.record import CpuState
 from tests.fakes.stub import CODE, DATA, FakeStub, connected
@@ -232,6 +232,19 @@ async def test_a_stub_that_goes_away_is_lost_and_the_wait_for_it_is_short(autoju
         await found.remote.aclose()
         with pytest.raises(TransportError):
             await Examination().guest(ground, needs, NOPS)
+
+
+async def test_a_request_without_an_answer_ends_the_tests_and_everything_is_put_back(autojump_clock: MockClock) -> None:
+    stub = FakeStub()
+    before = contents(stub)
+    stub.mute = {b"M1000,5:909090ebfe"}
+    examination = Examination()
+    async with vcpu(stub) as found:
+        ground, needs = await lay_ground(found, may_write)
+        with pytest.raises(NoReply):
+            await examination.guest(ground, needs, NOPS)
+    assert examination.problems == []
+    assert contents(stub) == before
 
 
 async def test_a_cancelled_examination_gives_everything_back(autojump_clock: MockClock) -> None:
