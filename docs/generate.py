@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from frontend.cause_pages import overview_rows
 from frontend.commands.reference import markdown as commands
 from frontend.keys import KEYS, MOUSE, PROMPT_KEYS, Place
 from gdbstub.protocol import packet_table_markdown
 from gdbstub.protocol.states import state_diagram
+from gdbstub.x86.cause_page import paragraphs
+from gdbstub.x86.causes import CAUSES, NAMES
+from gdbstub.x86.explanation import CauseName
+from gdbstub.x86.quirks import QUIRKS, Quirk
+from tests.labs.platform_table import table as platform_table
 
 HERE = Path(__file__).parent
 
@@ -23,6 +29,18 @@ KEYS_HEAD = """\
 The keys of the screen; F1 shows them too.
 The prompt has the keys at first; Alt-Right gives them to a pane, Esc gives them back.
 This page is made from `frontend/keys.py`.
+"""
+CAUSES_HEAD = """\
+# Causes
+
+What each cause is that an answer can name: when it happens, what it leaves behind, what holds it back, who does what to it, and how sure dr6 can be of it.
+`dr6 explain --cause NAME` prints one of these sections.
+
+Marks: *measured* and *observed* are runs of the named version, *read* is its source, *cited* a document, *inferred* a conclusion of ours, *not checked* a manual that was not at hand.
+What has none is the word of a manual or of a commit, or a test of kvm-unit-tests, which pass on hardware.
+[backends.md](backends.md) says how it was measured; Xen means with its gdbsx.
+SDM and APM are the manuals of Intel and AMD, with the volume behind them.
+This page is made from the table in `gdbstub/x86/causes.py`.
 """
 LINK = """\
 
@@ -53,7 +71,67 @@ def packets() -> str:
     return f"{packet_table_markdown().rstrip()}\n{LINK}\n```mermaid\n{state_diagram().rstrip()}\n```\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "keys.md": keys, "packets.md": packets}
+def causes() -> str:
+    table = ["\n| cause | class | |", "|---|---|---|"]
+    table += [f"| [{name}](#{name}) | {klass} | {text} |" for name, klass, text in overview_rows()]
+    return CAUSES_HEAD + "\n".join([*table, ""]) + "".join(_cause(name) for name in NAMES)
+
+
+def _cause(name: CauseName) -> str:
+    page = CAUSES[name]
+    parts = [f"\n## {name}\n", page.definition, "", *(f"* **{title}.** {text}" for title, text in paragraphs(page))]
+    return "\n".join([*parts, f"* **Sources.** {'; '.join(page.sources)}.", ""])
+
+
+BEGIN, END = "<!-- what the demo guest sees: made by `make docs` -->\n", "<!-- end -->\n"
+
+
+def backends() -> str:
+    """The page as it is, with the part between the two marks made anew."""
+    before, _, rest = (HERE / "backends.md").read_text(encoding="utf-8").partition(BEGIN)
+    return f"{before}{BEGIN}{platform_table()}{END}{rest.partition(END)[2]}"
+
+
+QUIRKS_HEAD = """\
+# Quirks
+
+Known departures of platforms from the architecture; an answer that meets one names it.
+Made from `gdbstub/x86/quirk_table.py` by `make docs`.
+Each one is shown by a case of its name in `tests/gdbstub/x86/test_departures.py`, which also holds what must not be called so; those that the bundled guest meets are in the recordings of `tests/golden/` as well.
+"""
+OWNERS = {"qemu-tcg": "QEMU TCG", "qemu-kvm": "QEMU with KVM", "gdbsx": "Xen", None: "Any platform"}
+
+
+def quirks() -> str:
+    parts = [QUIRKS_HEAD]
+    for backend, title in OWNERS.items():
+        parts += [f"\n## {title}\n\n| quirk | where | what | source |\n|---|---|---|---|\n"]
+        parts += [
+            f"| `{row.name}` | {_where(row)} | {row.sentence} | {row.source} |\n"
+            for row in QUIRKS.values()
+            if row.backend == backend
+        ]
+    return "".join(parts)
+
+
+def _where(row: Quirk) -> str:
+    narrowed = [text for text in (row.vendor and row.vendor.capitalize(), row.guest and row.guest.upper()) if text]
+    versions = [
+        f"{word} {'.'.join(map(str, numbers))}"
+        for word, numbers in (("from", row.since), ("before", row.below))
+        if numbers
+    ]
+    return ", ".join([*narrowed, " ".join(versions)] if versions else narrowed) or "all"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "backends.md": backends,
+    "causes.md": causes,
+    "commands.md": commands,
+    "keys.md": keys,
+    "packets.md": packets,
+    "quirks.md": quirks,
+}
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ class Connection:
     history: int = 10_000
     lidt: tuple[int, ...] | None = None
     """LIDT instructions, where a recording knows them; otherwise those of the symbols' files."""
+    lidt_sure: tuple[int, ...] | None = None
+    """Those of them that are proven to be some; as ``lidt``."""
     owned: bool = False
     """The guest ends with the session; always so for a `Launch`."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
@@ -79,14 +81,17 @@ async def open_session(
         stream, recorder = _recorded(stack, connection, endpoint)
         symbols = _symbols(connection)
         lidt = symbols.lidt_candidates() if connection.lidt is None else connection.lidt
+        sure = symbols.lidt_instructions() if connection.lidt_sure is None else connection.lidt_sure
         if recorder is not None:
             recorder.note("lidt", " ".join(map(hex, lidt)))
+            recorder.note("lidt-sure", " ".join(map(hex, sure)))
         debugger = Debugger(
             stream,
             endpoint.name,
             backend=connection.backend,
             history=connection.history,
             lidt_hints=lidt,
+            lidt_sure=frozenset(sure),
             break_in=endpoint.interrupt,
             pace=_noted(pace, recorder),
             last_words=endpoint.last_words,

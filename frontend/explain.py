@@ -1,4 +1,7 @@
-"""`dr6 explain`: why a guest stopped, from DR6 typed in or from a file of evidence. No target, no connection."""
+"""`dr6 explain`: why a guest stopped, from DR6 typed in or from a file of evidence, and what each cause is.
+
+No target, no connection.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gdbstub.x86.evidence import Evidence
+    from gdbstub.x86.evidence import Evidence, Fact, Frame
 
 DONE, FAILED, USAGE = 0, 1, 2
 LIMIT = 1 << 64
@@ -17,7 +20,8 @@ TYPED = "command line"
 
 EPILOG = (
     "With --dr6 alone the answer is what those bits can say, as a guest's #DB handler would read them. Each further "
-    "value makes it surer. --evidence takes a JSON object (docs/explaining.md)."
+    "value makes it surer. --evidence takes a JSON object (docs/explaining.md). --cause and --list-causes tell of the "
+    "causes themselves (docs/causes.md)."
 )
 
 
@@ -51,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--dr6", type=number, metavar="VALUE", help="DR6 as the guest's handler reads it")
     given.add_argument("--evidence", metavar="FILE", help="evidence as JSON; - is standard input")
+    given.add_argument("--cause", metavar="NAME", help="what a cause is, how it is told, and who does what to it")
+    given.add_argument("--list-causes", action="store_true", help="the names of all causes, a sentence each")
     registers = parser.add_argument_group("with --dr6")
     for name in ("dr7", "dr0", "dr1", "dr2", "dr3", "cr4"):
         registers.add_argument(f"--{name}", type=number, metavar="VALUE")
@@ -76,10 +82,11 @@ ONLY_WITH_DR6 = (
 
 def usage_error(args: argparse.Namespace) -> str | None:
     """What argparse can't say: which options need which."""
-    if args.evidence is not None:
+    if args.dr6 is None:
         wrong = next((name for name in ONLY_WITH_DR6 if getattr(args, name) is not None), None)
         if wrong is not None:
-            return f"--{wrong.replace('_', '-')} goes with --dr6; with --evidence, write it into the file"
+            elsewhere = "" if args.evidence is None else "; with --evidence, write it into the file"
+            return f"--{wrong.replace('_', '-')} goes with --dr6{elsewhere}"
     if args.rflags is not None and args.rip is None:
         return "--rflags needs --rip: both are of the exception frame"
     if args.cs is not None and args.rflags is None:
@@ -88,16 +95,26 @@ def usage_error(args: argparse.Namespace) -> str | None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the answer to stdout; 0 done, 1 the evidence can't be read, 2 usage."""
+    """Print the answer to stdout; 0 done, 1 the evidence can't be read, 2 usage, or no cause of that name."""
     wrong = usage_error(args)
     if wrong is not None:
         args.explain_parser.print_usage(sys.stderr)
         print(f"dr6 explain: {wrong}.", file=sys.stderr)
         return USAGE
+    if args.list_causes or args.cause is not None:
+        from frontend import cause_pages
+
+        return cause_pages.run(args.cause, as_json=args.json)
+    return _explain(args)
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from frontend.clean import clean_text
+    from frontend.columns import width
     from gdbstub.errors import GdbError
     from gdbstub.x86.evidence_json import explanation_to_json
     from gdbstub.x86.explain import explain
-    from gdbstub.x86.sentences import render_text
+    from gdbstub.x86.render import render_text
 
     try:
         evidence = typed(args) if args.evidence is None else read_evidence(args.evidence)
@@ -108,20 +125,17 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(explanation_to_json(answer), ensure_ascii=False, indent=2))
     else:
-        print(render_text(answer))
+        print("\n".join(clean_text(render_text(answer, evidence, width()))))
     return DONE
 
 
 def typed(args: argparse.Namespace) -> Evidence:
     """A #DB at the guest's handler, with what the command line gives of it."""
-    from gdbstub.x86.evidence import CodeBytes, Evidence, Fact, Frame, Known, Moment, Platform, Unknown
+    from gdbstub.x86.evidence import CodeBytes, Evidence, Known, Moment, Platform, Unknown
 
     def fact(value: int | None) -> Fact[int]:
         return Unknown("not given") if value is None else Known(value, TYPED)
 
-    frame: Fact[Frame] = Unknown("not given")
-    if args.rflags is not None:
-        frame = Known(Frame(args.rip, args.cs or 0, args.rflags), TYPED)
     return Evidence(
         platform=Platform(
             backend=Known(args.backend, TYPED) if args.backend else Unknown("not given"),
@@ -140,10 +154,22 @@ def typed(args: argparse.Namespace) -> Evidence:
         ),
         vector=Known(1, "assumed"),
         at_handler=Known(True, "assumed"),
-        frame=frame,
+        frame=_frame(args),
         saved_rip=fact(args.rip),
         code=() if args.code is None else (CodeBytes(*args.code),),
     )
+
+
+def _frame(args: argparse.Namespace) -> Fact[Frame]:
+    """Without --cs the CS is 0, and not shown. Only a bus lock depends on CPL, so there it is not made up."""
+    from gdbstub.x86.debug_registers import BLD, decode_dr6
+    from gdbstub.x86.evidence import Frame, Known, Unknown
+
+    if args.rflags is None:
+        return Unknown("not given")
+    if args.cs is None and decode_dr6(args.dr6).causes & BLD:
+        return Unknown("not whole without --cs, which tells the privilege level")
+    return Known(Frame(args.rip, args.cs or 0, args.rflags), TYPED)
 
 
 def read_evidence(name: str) -> Evidence:

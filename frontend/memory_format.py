@@ -15,9 +15,10 @@ from frontend.clean import clean
 from frontend.values import Value
 from gdbstub.errors import BadExpression
 from gdbstub.x86.decode import LONGEST as LONGEST_INSTRUCTION
-from gdbstub.x86.decode import Instruction, decode
+from gdbstub.x86.decode import decode
 from gdbstub.x86.evidence import Mode
 from gdbstub.x86.registers import flag_names
+from gdbstub.x86.shapes import Instruction
 
 FORMATS = "xduotacfszi"
 UNITS = {"b": 1, "h": 2, "w": 4, "g": 8}

@@ -85,7 +85,8 @@ class Again:
             getattr(recorded, "backend", None),
             _files(recorded),
             leave=getattr(recorded, "leave", "running"),
-            lidt=tuple(int(word, 16) for note in self._transcript.notes("lidt") for word in note.split()),
+            lidt=self._addresses("lidt"),
+            lidt_sure=self._addresses("lidt-sure"),
             owned=owned,
         )
         async with open_session(connection, pace=self._wait_look) as session:
@@ -95,6 +96,9 @@ class Again:
             if self.traced and recorded is not None:
                 await trace_command.again(recorded, session)
             yield session
+
+    def _addresses(self, kind: str) -> tuple[int, ...]:
+        return tuple(int(word, 16) for note in self._transcript.notes(kind) for word in note.split())
 
     async def batch(self, lines: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
         async with self.session() as session:

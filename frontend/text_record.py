@@ -6,10 +6,12 @@ from typing import Protocol
 
 from frontend.clean import clean
 from gdbstub.record import StopRecord
-from gdbstub.x86.decode import Instruction
+from gdbstub.x86.error_codes import describe_error_code
 from gdbstub.x86.evidence import Frame
-from gdbstub.x86.exceptions import describe_error_code, vector
+from gdbstub.x86.exceptions import vector
 from gdbstub.x86.explanation import Cause, Explanation
+from gdbstub.x86.quirks import brief
+from gdbstub.x86.shapes import Instruction
 
 
 class Names(Protocol):
@@ -61,7 +63,7 @@ def one_line(record: StopRecord, symbols: Names) -> str:
     executed = explanation.instruction
     text = f"  {executed.bytes.hex():<16} {clean(executed.text)}" if executed is not None else ""
     causes = ", ".join(f"{cause.cause}/{cause.owner}" for cause in explanation.causes)
-    odd = "".join(f"  ! {clean(text)}" for text in explanation.contradictions)
+    odd = "".join(f"  ! {clean(brief(text))}" for text in explanation.contradictions)
     return f"{_where(record, symbols)}{text}  [{causes}]{odd}"
 
 
@@ -89,5 +91,6 @@ def _frame(number: int, frame: Frame, symbols: Names) -> str:
     if frame.ss is not None:
         text += f" ss {frame.ss:#x}"
     if frame.error_code is not None:
-        text += f" error code {frame.error_code:#x} ({describe_error_code(number, frame.error_code)})"
+        said = describe_error_code(number, frame.error_code)
+        text += f" error code {frame.error_code:#x}" + (f" ({said})" if said else "")
     return text

@@ -14,8 +14,9 @@ from typing import NamedTuple, Protocol
 from gdbstub.breakpoints import Breakpoint
 from gdbstub.errors import Refused
 from gdbstub.record import CpuState, StopRecord
-from gdbstub.x86.decode import Instruction, decode
+from gdbstub.x86.decode import decode
 from gdbstub.x86.evidence import Mode
+from gdbstub.x86.shapes import Instruction
 
 CODE_BEFORE = 64
 CODE_AFTER = 256

@@ -10,7 +10,8 @@ from frontend.session import Session
 from gdbstub.errors import Refused
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.x86.decode import LINEAR_MASKS as LINEAR
-from gdbstub.x86.decode import LONGEST, Shape, shape
+from gdbstub.x86.decode import LONGEST, shape
+from gdbstub.x86.shapes import Shape
 
 STEPPED_OVER = frozenset(("rep", "int-n", "int3", "into", "icebp", "syscall"))
 PAGE = 4096

@@ -7,6 +7,7 @@ from gdbstub.doctor.probe import SIGINT, Judge, Logged, Moment, Place, Probe, Se
 
 HUNG = "the hypervisor gives up"
 LOST = "the step is lost, the guest runs on"
+REP_AGAIN = "one step each, and one without progress"
 SLOW = "the step does not end"
 TF = 1 << 8
 LOG_CAPACITY = 8
@@ -92,7 +93,7 @@ def iterations(seen: Seen) -> str:
         return "one step for all"
     if used is None or left != sorted(left, reverse=True) or 0 not in left:
         return "RCX is odd"
-    return "one step each" if left.index(0) == used - 1 else "one step each, and one without progress"
+    return "one step each" if left.index(0) == used - 1 else REP_AGAIN
 
 
 def saved_tf(seen: Seen) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdbstub.doctor.judges import HUNG, LOST
+from gdbstub.debugger import platform_of
+from gdbstub.doctor.judges import HUNG, LOST, REP_AGAIN
 from gdbstub.target import Backend
 from gdbstub.x86.quirks import QUIRKS, QuirkName, applies
 
@@ -36,8 +37,6 @@ def _pvm(sentence: str, probes: tuple[str, ...], *outcomes: str) -> Known:
     return Known(PVM, probes, outcomes, f"kvm_pvm {sentence}", "measured with QEMU 7.2.22")
 
 
-_KVM = "docs/backends.md"
-
 KNOWN: tuple[Known, ...] = (
     _pvm("can't run INT3, INT n and INT1 in the guest's kernel",
          ("step-int3", "step-int-n", "software*", "own-icebp*", "own-int3*", "caught-z0"), HUNG),
@@ -45,32 +44,29 @@ KNOWN: tuple[Known, ...] = (
     _pvm("has no data breakpoints", ("own-write*",), "not delivered"),
     _pvm("leaves the guest's debug registers on", ("own-execute-z1",), "delivered"),
     _pvm("leaves the guest's debug registers on", ("caught-z1",), "shown as the handler reads it"),
-    _pvm("has no shadow of MOV SS", ("step-mov-ss",), "1 instruction"),
-    _pvm("has no shadow of MOV SS", ("own-tf-mov-ss*",), "delivered 1 instruction early"),
     _pvm("takes the TF of a step out of what PUSHF saves", ("step-pushf",), "TF is hidden"),
-    _pvm("stops once more at a REP that is done", ("step-rep",), "one step each, and one without progress"),
+    _pvm("stops once more at a REP that is done", ("step-rep",), REP_AGAIN),
     _pvm("stops behind OUT one instruction late", ("step-out",), "2 instructions"),
     _pvm("steps over HLT", ("step-hlt",), "ends at once"),
     _quirk("tcg-sti-hides-step", ("own-tf-sti*",), "delivered 1 instruction late"),
     _quirk("tcg-icebp-ud", ("own-icebp*",), "#UD instead"),
     _quirk("tcg-no-general-detect", ("own-gd*",), "not delivered"),
+    _quirk("tcg-rep-last", ("step-rep",), REP_AGAIN),
     Known("qemu-tcg", ("step-mov-ss",), ("1 instruction",), "QEMU TCG steps without the shadow of MOV SS",
           "measured on QEMU 7.2.22 and 10.0.2"),
-    Known("qemu-tcg", ("step-rep",), ("one step each, and one without progress",),
-          "QEMU TCG stops once more at a REP that is done", "measured on QEMU 10.0.2, not on 7.2.22"),
     Known("qemu-kvm", ("step-rip-changed",), (LOST,), "KVM arms a step for the RIP that it had before the change",
-          f"{_KVM}; KVM kvm_arch_vcpu_ioctl_set_guest_debug"),
-    Known("qemu-kvm", ("step-int3", "step-int-n"), ("stops inside the handler", "stops behind it, the handler has run"),
-          "KVM steps by TF, which the way into a handler clears", _KVM),
-    Known("qemu-kvm", ("watch-step",), ("not named",), "QEMU looks at B0-B3 only where BS is clear",
-          "QEMU kvm_handle_debug"),
-    Known("qemu-kvm", ("own-execute-stepped", "own-write-stepped", "own-tf-stepped"), ("not delivered",),
-          "KVM gives QEMU the whole exit, and the guest's own #DB with it", _KVM),
+          "docs/backends.md; KVM kvm_arch_vcpu_ioctl_set_guest_debug"),
+    _quirk("kvm-emulated-shadow", ("step-mov-ss",), "1 instruction"),
+    _quirk("kvm-emulated-shadow", ("own-tf-mov-ss*",), "delivered 1 instruction early"),
+    _quirk("emulated-cpu-rep-last", ("step-rep",), REP_AGAIN),
+    _quirk("kvm-step-past-gate", ("step-int3", "step-int-n"), "stops inside the handler",
+           "stops behind it, the handler has run"),
+    _quirk("kvm-step-hides-watch", ("watch-step",), "not named"),
+    _quirk("kvm-step-takes-db", ("own-execute-stepped", "own-write-stepped", "own-tf-stepped"), "not delivered"),
     _quirk("kvm-reinjected-polarity", ("own-tf-*",), "delivered with DR6 00004000"),
     _quirk("kvm-reinjected-polarity", ("own-icebp-*",), "delivered with DR6 00000000"),
     _quirk("kvm-icebp-reinjected", ("own-icebp-*",), "again and again"),
-    Known("qemu-kvm", ("own-gd-z1", "own-gd-z0"), ("not delivered",), "KVM on Intel ignores DR7.GD under a debugger",
-          _KVM),
+    _quirk("kvm-hides-general-detect", ("own-gd-z1",), "not delivered"),
 )  # fmt: skip
 
 
@@ -92,5 +88,5 @@ def _names(row: Known, probe: str) -> bool:
 
 def _fits(row: Known, backend: Backend, host: str | None) -> bool:
     if row.quirk is not None:
-        return applies(row.quirk, backend.name, backend.version)
+        return applies(row.quirk, platform_of(backend))
     return row.platform in (backend.name, host)

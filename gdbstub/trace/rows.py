@@ -16,9 +16,9 @@ from typing import Any
 
 from gdbstub.record import DebugState, StopRecord
 from gdbstub.target import Backend
-from gdbstub.x86.decode import Instruction
 from gdbstub.x86.evidence import Frame
 from gdbstub.x86.explanation import Cause
+from gdbstub.x86.shapes import Instruction
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; added keys do not raise it."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.x86 import odd_registers, rules_debugger
 from gdbstub.x86.debug_registers import BD, BS, BT
+from gdbstub.x86.decode import shape
+from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.registers import TF
-from gdbstub.x86.scene import Event, Found, Scene, known
+from gdbstub.x86.scene import Found, Scene, known
 
 STICKY_CAUSES = {BD: {"general-detect"}, BS: {"single-step", "branch-step"}, BT: {"task-switch"}}
 
@@ -52,7 +55,11 @@ def hidden_guest_breakpoints(scene: Scene, event: Event | None, found: list[Foun
 
 
 def fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
-    if event is not None and _has(found, "instruction-breakpoint", "guest"):
+    if event is None or not _has(found, "instruction-breakpoint", "guest"):
+        return
+    if scene.tcg and odd_registers.ours_at(event):
+        yield "Delete the debugger's breakpoint at this address: where both meet, QEMU TCG never gets past the guest's."
+    else:
         yield "The handler has to set RF in the saved RFLAGS (or clear the breakpoint), or it fires again on return."
 
 
@@ -78,6 +85,67 @@ def endless_icebp(scene: Scene, event: Event | None, found: list[Found]) -> Iter
             yield "Take the debugger's hardware breakpoints out and don't step, or move RIP past the F1: it repeats."
 
 
+def lost_step(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    """KVM arms a step for the RIP that it has at KVM_SET_GUEST_DEBUG; QEMU writes registers behind that."""
+    if event is None and scene.kvm and any(row.cause is rules_debugger.ELSEWHERE for row in found):
+        yield "If RIP was written before this step, KVM lost the step and the guest ran on: step once after writing it."
+
+
+def any_bit_stops(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    if event is None and scene.kvm and found[0].cause.cause == "spurious" and scene.action is Action.CONTINUE:
+        yield (
+            "QEMU stops for each B bit whose R/W field says instruction, enabled or not, the guest's registers "
+            "included: look at what the guest has in DR0-DR3 for this RIP."
+        )
+
+
+def xen_fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    if scene.xen and event is None and _has(found, "instruction-breakpoint", "guest"):
+        yield "Set RF (0x10000) in the vCPU's RFLAGS before it goes on, or the same breakpoint stops it again."
+
+
+def xen_icebp_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    first = found[0].instruction
+    if (
+        scene.xen
+        and event is None
+        and first is not None
+        and _has(found, "icebp", "guest")
+        and first.address == scene.pc
+    ):
+        yield "Move RIP past the F1 before the vCPU goes on, or it stops here again."
+
+
+def xen_side_channel(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    if scene.xen and event is None and found[0].cause.cause == "unknown" and known(scene.evidence.after.dr6) is None:
+        yield "gdbsx has no debug registers: `xenctx -a DOMID VCPU` in dom0 shows DR6 and DR7 of each vCPU."
+
+
+def read_as_positive(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    if event is not None and event.dr6 is not None and event.dr6.reinjected and event.causes:
+        yield (
+            "The guest's handler reads this DR6 as it is, and may see a bus lock and RTM in it; without hardware "
+            "breakpoints of the debugger it would not."
+        )
+
+
+def handler_watches_itself(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    if event is not None and event.vector == 1 and event.at is not None and event.at == scene.pc and not scene.tcg:
+        yield (
+            "Keep data breakpoints off the #DB handler's stack, and off the GDT, IDT and TSS: each delivery hits them."
+        )
+
+
+def shadow_moved_it(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    """A cause of MOV SS or POP SS, seen one instruction later."""
+    row = found[0]
+    if event is None or row.instruction is None or event.at is None or row.cause.klass != "trap":
+        return
+    what = shape(row.instruction.bytes, event.mode)
+    if what is not None and "mov-ss" in what.traits and event.at != row.instruction.address + len(what.bytes):
+        yield "MOV SS and POP SS put their debug traps off: look one instruction further back than RIP says."
+
+
 ADVICE = (
     stuck_on_guest_breakpoint,
     stuck_on_own_breakpoint,
@@ -88,9 +156,38 @@ ADVICE = (
     clear_dr6,
     leaked_trap_flag,
     endless_icebp,
+    lost_step,
+    any_bit_stops,
+    xen_fault_repeats,
+    xen_icebp_repeats,
+    xen_side_channel,
+    read_as_positive,
+    handler_watches_itself,
+    shadow_moved_it,
 )
 
 
 def advise(scene: Scene, event: Event | None, found: list[Found]) -> tuple[str, ...]:
     """All hints that hold; ``event`` is None at a stop that is no guest event. ``found`` is not empty."""
-    return tuple(hint for rule in ADVICE for hint in rule(scene, event, found))
+    return tuple(hint for rule in (*ADVICE, *VECTOR_ADVICE) for hint in rule(scene, event, found))
+
+
+FORCED = {
+    2: "an intercept of vector 2 is undefined on SVM",
+    8: "SVM tells no error code for #DF, so KVM would inject it again with 0, which is what hardware pushes",
+    9: "an intercept of vector 9 is undefined on SVM",
+    10: "KVM could not inject #TS again; it would drop that intercept and let the instruction raise #TS once more",
+}
+
+
+def forced_interception(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    """What a KVM with that patch would do to these vectors; for the others it changes the timing only."""
+    what = None if event is None else FORCED.get(event.vector or 0)
+    if what is not None and scene.kvm and scene.vendor == "amd":
+        yield (
+            "Proposed patch, not in mainline: if this KVM has force_intercept_exceptions_mask (LKML 2021-09-02) with "
+            f"this vector in it, {what}."
+        )
+
+
+VECTOR_ADVICE = (forced_interception,)

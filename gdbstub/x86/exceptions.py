@@ -1,4 +1,4 @@
-"""Vectors, exception frames, error codes and IDT gates. SDM vol. 3A 6.3-6.15; APM vol. 2 chapter 8."""
+"""Vectors, exception frames and IDT gates. SDM vol. 3A 6.3-6.15; APM vol. 2 chapter 8."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from gdbstub.x86.evidence import Frame, Mode
+from gdbstub.x86.registers import IF
 
 ExceptionClass = Literal["fault", "trap", "abort", "interrupt", "either"]
 
@@ -52,6 +53,8 @@ VECTORS = (
     Vector(29, "vc", "VMM communication exception", "fault", True),
     Vector(30, "sx", "security exception", "fault", True),
 )
+BIOS_IRQS = range(8, 16)
+"""Vectors of the first interrupt controller as a BIOS programs it (IBM PC); real-mode code mostly keeps that."""
 _BY_NUMBER = {row.number: row for row in VECTORS}
 _BY_NAME = {row.mnemonic: row for row in VECTORS if row.mnemonic}
 
@@ -71,6 +74,14 @@ def vector(which: int | str) -> Vector:
     if not 0 <= number <= 255:
         raise ValueError(f"Vector {number} does not exist; they go from 0 to 255.")
     return _BY_NUMBER.get(number) or Vector(number, "", "interrupt", "interrupt", False)
+
+
+def bios_irq(number: int, mode: Mode, frame: Frame | None) -> int | None:
+    """The IRQ that may have come through vector ``number`` of real mode; None where it can't: elsewhere, or with IF
+    clear in the interrupted RFLAGS."""
+    if mode != 16 or number not in BIOS_IRQS or (frame is not None and not frame.rflags & IF):
+        return None
+    return number - BIOS_IRQS[0]
 
 
 def frame_size(mode: Mode, *, has_error_code: bool, privilege_change: bool = False) -> int:
@@ -103,37 +114,6 @@ def parse_frame(
     if len(words) < 5:
         return None
     return Frame(rip, cs, rflags, words[3], words[4] & 0xFFFF, error_code)
-
-
-PAGE_FAULT_BITS = (
-    (0, "protection violation", "page not present"),
-    (1, "write", "read"),
-    (2, "user mode", "supervisor mode"),
-    (3, "reserved bit set in a paging entry", ""),
-    (4, "instruction fetch", ""),
-    (5, "protection key", ""),
-    (6, "shadow stack access", ""),
-    (15, "SGX", ""),
-    (31, "RMP violation", ""),
-)
-"""SDM vol. 3A 4.7; bit 31: APM vol. 2 8.4.2."""
-
-TABLES = ("GDT", "IDT", "LDT", "IDT")
-
-
-def describe_error_code(number: int, error_code: int) -> str:
-    """What the error code of vector ``number`` says: #PF by its bits, the others as a selector."""
-    if number == 14:
-        said = [on if error_code >> bit & 1 else off for bit, on, off in PAGE_FAULT_BITS]
-        return ", ".join(text for text in said if text)
-    if number in (8, 17, 30) or error_code == 0:
-        return f"{error_code:#x}"
-    if number in (10, 11, 12, 13):
-        table = TABLES[error_code >> 1 & 3]
-        index = error_code >> 3 & 0x1FFF
-        entry = f"vector {index}" if table == "IDT" else f"selector {error_code & 0xFFF8:#x}"
-        return f"{table} {entry}" + (", while another event was delivered" if error_code & 1 else "")
-    return f"{error_code:#x}"
 
 
 class Gate(NamedTuple):

@@ -21,10 +21,12 @@ from gdbstub.x86 import (
     rules_xen,
 )
 from gdbstub.x86.advice import advise
+from gdbstub.x86.agreement import agreed
 from gdbstub.x86.debug_registers import BS, DR6_INIT, Dr6, cause_names, decode_dr6
+from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Evidence, Unknown
 from gdbstub.x86.explanation import Cause, Confidence, ExitDr6, Explanation, GuestDr6
-from gdbstub.x86.scene import Event, Found, Scene
+from gdbstub.x86.scene import Found, Scene
 from gdbstub.x86.sentences import summarize
 from gdbstub.x86.unknowns import missing
 
@@ -43,7 +45,9 @@ LAST_PHASE: tuple[SceneRule, ...] = rules_debugger.LAST_RULES
 EVENT_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
     ("other vectors", rules_vectors.RULES),
     ("#DB", rules_guest.RULES),
+    ("#DB under Xen", rules_xen.EVENT_RULES),
 )
+DEBUG_RULES: tuple[EventRule, ...] = (*rules_guest.RULES, *rules_xen.EVENT_RULES)
 STOP_RULES = tuple(rule for _, rules in STOP_PHASES for rule in rules)
 
 RANK: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
@@ -62,11 +66,27 @@ def _rank(found: Found) -> int:
     return RANK[found.cause.confidence]
 
 
+def _merged(found: list[Found]) -> list[Found]:
+    """One row for each cause, owner and slot: the surest, with the reasons of all."""
+    rows: dict[tuple[object, ...], Found] = {}
+    for row in found:
+        cause = row.cause
+        key = (cause.cause, cause.owner, cause.klass, cause.slot, row.place)
+        if key not in rows:
+            rows[key] = row
+            continue
+        first, second = sorted((rows[key], row), key=_rank)
+        because = tuple(dict.fromkeys((*first.cause.because, *second.cause.because)))
+        rows[key] = first._replace(cause=first.cause._replace(because=because))
+    return list(rows.values())
+
+
 def _stop(scene: Scene) -> Explanation:
     found = [row for rule in STOP_RULES for row in rule(scene)]
     if not found:
         found = [row for rule in LAST_PHASE for row in rule(scene)] or [NOTHING]
     if len(found) > 1:
+        found = _merged(found)
         found.sort(key=_rank)
     evidence = scene.evidence
     main = found[0]
@@ -77,7 +97,7 @@ def _stop(scene: Scene) -> Explanation:
         summarize(found, evidence),
         tuple([row.cause for row in found]),
         dr6,
-        STEP_EXIT if plain else _exit_dr6(found),
+        STEP_EXIT if plain and not scene.xen else _exit_dr6(scene, found),
         main.instruction,
         against,
         () if plain else missing(scene, None, main.cause),
@@ -121,8 +141,11 @@ def _unchanged(value: int) -> GuestDr6:
     return GuestDr6(value, (), decoded.names, decoded.reserved_wrong)
 
 
-def _exit_dr6(found: list[Found]) -> ExitDr6:
-    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes."""
+def _exit_dr6(scene: Scene, found: list[Found]) -> ExitDr6:
+    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes. Xen steps an
+    HVM guest on Intel by MTF, which is no #DB at all (`hvm_debug_op`)."""
+    if scene.xen and scene.vendor == "intel" and scene.guest != "pv":
+        return NO_EXIT
     value = 0
     for row in found:
         cause = row.cause
@@ -139,8 +162,12 @@ def _exit_dr6(found: list[Found]) -> ExitDr6:
 
 def _event(scene: Scene) -> Explanation:
     event = Event(scene)
-    rules = rules_guest.RULES if event.vector in (1, None) else rules_vectors.RULES
-    found = [row for rule in rules for row in rule(event)] or [_no_cause(event)]
+    rules = DEBUG_RULES if event.vector in (1, None) else rules_vectors.RULES
+    found = [row for rule in rules for row in rule(event)]
+    if not found:
+        last = rules_guest.LAST_RULES if rules is DEBUG_RULES else ()
+        found = [row for rule in last for row in rule(event)] or [_no_cause(event)]
+    found = agreed(event, found)
     found.sort(key=_rank)
     borne_out = {row.instruction for row in found if not row.guess}
     found = [row._replace(guess=row.guess and row.instruction not in borne_out) for row in found]

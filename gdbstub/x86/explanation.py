@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from gdbstub.x86.decode import Instruction
 from gdbstub.x86.evidence import Owner
+from gdbstub.x86.shapes import Instruction
 
 CauseName = Literal[
     "instruction-breakpoint",

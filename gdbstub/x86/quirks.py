@@ -1,108 +1,21 @@
-"""Known departures of platforms from the architecture, as data. A contradiction that is one of them names it.
+"""Known departures of platforms from the architecture: which platforms have one, and how an answer names it.
 
-Each row: which backend (a profile name) and which versions it was seen on (None: all that are known), and where
-the knowledge comes from: a source function, a commit, or a run of ours on that version.
+The rows are in `quirk_table.py`.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-QuirkName = Literal[
-    "tcg-icebp-ud",
-    "tcg-no-general-detect",
-    "tcg-sti-hides-step",
-    "tcg-mov-ss-data",
-    "tcg-nested-step-data",
-    "tcg-io-without-step",
-    "tcg-rep-rf",
-    "tcg-stale-hits",
-    "tcg-io-without-de",
-    "tcg-one-data-hit",
-    "tcg-idt-error-code",
-    "kvm-reinjected-polarity",
-    "kvm-icebp-reinjected",
-    "kvm-no-btf",
-    "disabled-hits",
-]
+from gdbstub.x86.evidence import Fact, Platform, Unknown
+from gdbstub.x86.quirk_table import ROWS, Quirk, QuirkName
+from gdbstub.x86.scene import Scene
 
+__all__ = ["QUIRKS", "Quirk", "QuirkName", "applies", "brief", "explained", "known_quirk", "version_of"]
 
-class Quirk(NamedTuple):
-    """``below`` is the first version without it, None where none is known to be free of it."""
-
-    backend: str | None
-    below: tuple[int, ...] | None
-    sentence: str
-    source: str
-
-
-QUIRKS: dict[QuirkName, Quirk] = {
-    "tcg-icebp-ud": Quirk(
-        "qemu-tcg",
-        (9, 1),
-        "QEMU TCG before 9.1 has no INT1 and raises #UD for it",
-        "QEMU 7.2 translate.c WANT_ICEBP; QEMU commit 73fb7b3c49",
-    ),
-    "tcg-no-general-detect": Quirk(
-        "qemu-tcg", (9, 1), "QEMU TCG of that age ignores DR7.GD", "QEMU 7.2 helper_get_dr, helper_set_dr"
-    ),
-    "tcg-sti-hides-step": Quirk(
-        "qemu-tcg",
-        (9, 1),
-        "QEMU TCG 7.2 puts the trap after STI off by one instruction",
-        "QEMU 7.2.12, fixed by commit 1e94ddc685",
-    ),
-    "tcg-mov-ss-data": Quirk(
-        "qemu-tcg", None, "QEMU TCG does not defer data breakpoints of MOV SS", "measured on QEMU 7.2.22"
-    ),
-    "tcg-nested-step-data": Quirk(
-        "qemu-tcg",
-        None,
-        "QEMU TCG delivers a second #DB inside the first when TF and a data breakpoint meet",
-        "measured on QEMU 7.2.22 and 10.0.2",
-    ),
-    "tcg-io-without-step": Quirk(
-        "qemu-tcg", None, "QEMU TCG leaves BS out when an I/O breakpoint meets TF", "measured on QEMU 7.2.22"
-    ),
-    "tcg-rep-rf": Quirk(
-        "qemu-tcg", None, "QEMU TCG pushes RF = 0 between the iterations of REP", "measured on QEMU 7.2.22"
-    ),
-    "tcg-stale-hits": Quirk(
-        "qemu-tcg",
-        None,
-        "QEMU TCG can leave old B bits in DR6",
-        "measured on QEMU 10.0.2; QEMU check_hw_breakpoints",
-    ),
-    "tcg-io-without-de": Quirk(
-        "qemu-tcg", None, "QEMU TCG takes this type for I/O whatever CR4.DE says", "QEMU 7.2 helper_bpt_io"
-    ),
-    "tcg-one-data-hit": Quirk(
-        "qemu-tcg", None, "QEMU TCG reports one data breakpoint where two are hit", "measured on QEMU 7.2.22"
-    ),
-    "tcg-idt-error-code": Quirk(
-        "qemu-tcg", None, "QEMU TCG counts IDT entries of 16 bytes in units of 8 there", "measured on QEMU 7.2.22"
-    ),
-    "kvm-reinjected-polarity": Quirk(
-        "qemu-kvm",
-        None,
-        "QEMU injects a #DB that is not the debugger's again, and hands KVM the DR6 of the exit as a payload, "
-        "whose bits KVM flips",
-        "QEMU kvm_handle_debug; KVM kvm_deliver_exception_payload",
-    ),
-    "kvm-icebp-reinjected": Quirk(
-        "qemu-kvm",
-        None,
-        "KVM on Intel does not step over INT1 while a debugger is on, so the guest returns to it again and again",
-        "KVM handle_exception_nmi; QEMU kvm_handle_debug",
-    ),
-    "kvm-no-btf": Quirk("qemu-kvm", None, "KVM on Intel drops the guest's DEBUGCTL.BTF", "KVM vmx_set_msr, Linux 6.1"),
-    "disabled-hits": Quirk(
-        None,
-        None,
-        "Intel allows B bits of breakpoints that DR7 does not enable; they are no cause",
-        "SDM 3B 18.2.3",
-    ),
-}
+KNOWN = " Known quirk "
+QUIRKS: Mapping[QuirkName, Quirk] = {row.name: row for row in ROWS}
 
 
 def version_of(text: str | None) -> tuple[int, ...]:
@@ -115,18 +28,41 @@ def version_of(text: str | None) -> tuple[int, ...]:
     return tuple(parts)
 
 
-def applies(name: QuirkName, backend: str | None, version: str | None) -> bool:
-    """Whether this platform is known to have the quirk; an unknown version counts as one that may have it."""
+def _is(fact: Fact[Any], wanted: str | None) -> bool:
+    """Whether a fact of the platform allows a row that wants ``wanted``; what is unknown allows it."""
+    return wanted is None or isinstance(fact, Unknown) or fact.value == wanted
+
+
+def applies(name: QuirkName, platform: Platform) -> bool:
+    """Whether this platform is known to have the quirk; an unknown version, vendor or kind of guest may have it, an
+    unknown backend has it only where every CPU may."""
     quirk = QUIRKS[name]
-    if quirk.backend is not None and quirk.backend != backend:
+    backend = None if isinstance(platform.backend, Unknown) else platform.backend.value
+    if quirk.backend not in (None, backend):
         return False
-    numbers = version_of(version)
-    return quirk.below is None or not numbers or numbers < quirk.below
+    if not (_is(platform.vendor, quirk.vendor) and _is(platform.guest, quirk.guest)):
+        return False
+    numbers = version_of(None if isinstance(platform.version, Unknown) else platform.version.value)
+    if not numbers:
+        return True
+    return (quirk.since is None or numbers >= quirk.since) and (quirk.below is None or numbers < quirk.below)
 
 
-def explained(name: QuirkName, backend: str | None, version: str | None) -> str:
-    """ " (tcg-icebp-ud: …; source)" where the quirk applies, else nothing."""
-    if not applies(name, backend, version):
-        return ""
-    quirk = QUIRKS[name]
-    return f" Known quirk {name}: {quirk.sentence} ({quirk.source})."
+def explained(platform: Platform, *names: QuirkName) -> str:
+    """ " Known quirk tcg-icebp-ud: …" for the first that the platform is known to have, else nothing."""
+    for name in names:
+        if applies(name, platform):
+            quirk = QUIRKS[name]
+            return f"{KNOWN}{name}: {quirk.sentence} ({quirk.source})."
+    return ""
+
+
+def brief(contradiction: str) -> str:
+    """The sentence with no more than the name of its quirk, for a line in a list."""
+    sentence, known, quirk = contradiction.partition(KNOWN)
+    return f"{sentence}{known}{quirk.partition(':')[0]}." if known else sentence
+
+
+def known_quirk(scene: Scene, *names: QuirkName) -> str:
+    """The same for the platform of a stop."""
+    return explained(scene.evidence.platform, *names)

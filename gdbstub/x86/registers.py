@@ -50,6 +50,16 @@ def _parts() -> dict[str, Part]:
 PARTS = _parts()
 
 
+def whole(name: str) -> str:
+    """The 64-bit register that ``name`` is a part of ("ebx" → "rbx"); a name that is none stays."""
+    return PARTS[name].whole if name in PARTS else name
+
+
+def part_mask(name: str) -> int:
+    """The bits that a register name stands for; all 64 of a name that is none."""
+    return PARTS[name].mask if name in PARTS else MASK_64
+
+
 def part(name: str, registers: Mapping[str, int]) -> int | None:
     """The value of register ``name`` ("ebx", "dil", "r8d") out of the whole ones; None if that is not there."""
     known = PARTS.get(name)
@@ -95,6 +105,7 @@ RFLAGS = (
 TF = 1 << 8
 IF = 1 << 9
 DF = 1 << 10
+OF = 1 << 11
 RF = 1 << 16
 VM = 1 << 17
 

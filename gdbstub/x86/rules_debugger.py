@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.x86.decode import Shape, shape, successors
+from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.evidence import Action
 from gdbstub.x86.explanation import Cause, Confidence
 from gdbstub.x86.scene import Found, Scene, known
+from gdbstub.x86.shapes import Shape
 
 SINGLE_STEP = ("SDM 3B 18.3.1.4",)
 INSTRUCTION = ("SDM 3B 18.3.1.1",)

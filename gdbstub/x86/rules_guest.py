@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
 from gdbstub.x86.decode import shape
+from gdbstub.x86.event import Event, Executed
 from gdbstub.x86.evidence import Owner
 from gdbstub.x86.explanation import Cause, CauseName, Class, Confidence
 from gdbstub.x86.registers import DEBUGCTL_BTF
-from gdbstub.x86.scene import Event, Executed, Found, known
+from gdbstub.x86.scene import Found, known
 
 INSTRUCTION = ("SDM 3B 18.3.1.1",)
 DATA = ("SDM 3B 18.3.1.2",)
@@ -87,7 +88,7 @@ def _data(event: Event, slot: Slot) -> Iterator[Found]:
     address = event.addresses[n]
     name, klass = SLOT_CAUSES[slot.type]
     because = [f"DR6.B{n} is set", f"DR7 enables DR{n} for {'I/O' if slot.type == 'io' else 'data'}"]
-    culprit = None if address is None else _accessor(event, slot, address)
+    culprit = None if address is None else accessor(event, slot, address)
     if culprit is not None:
         because.append("the instruction before the saved RIP accesses what it covers")
     level: Confidence = "certain" if culprit is not None else "likely"
@@ -99,7 +100,7 @@ def _data(event: Event, slot: Slot) -> Iterator[Found]:
     yield Found(cause, event.instruction(shown), address)
 
 
-def _accessor(event: Event, slot: Slot, address: int) -> Executed | None:
+def accessor(event: Event, slot: Slot, address: int) -> Executed | None:
     """The instruction whose operand or port is known to lie in what the breakpoint covers."""
     agrees = event.uses_port if slot.type == "io" else event.hits
     return event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
@@ -160,8 +161,20 @@ def single_step(event: Event) -> Iterator[Found]:
         because.append("the debugger stepped over an instruction that saves TF in the guest's memory")
     elif tf is None and event.dr7 is not None:
         whose = "unknown"
+    elif _by_kvm(event):
+        whose, level = "hypervisor", "possible"
+        because.append("nobody had set TF, and KVM on AMD steps by itself to find the end of an NMI's shadow")
     guess = last is not None and not last.exact
     yield Found(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last), None, guess)
+
+
+def _by_kvm(event: Event) -> bool:
+    """A step that KVM on AMD makes for itself, and that QEMU injects while it has hardware breakpoints of the debugger
+    (`svm_enable_nmi_window`)."""
+    scene, exact = event.scene, event.exact
+    armed = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
+    plain = exact is not None and not exact.shape.traits & (TAKES_TF_AWAY | {"gate", "sysret"})
+    return bool(scene.kvm and scene.vendor == "amd" and armed and event.tf is False and event.new(BS) and plain)
 
 
 def _step_level(event: Event) -> Confidence:
@@ -305,7 +318,7 @@ def injected(event: Event) -> Iterator[Found]:
     """A #DB without any bit, and no INT1 to account for it: a hypervisor put it there without a payload."""
     if event.causes != 0 or not event.front or event.front[-1] == 0xF1 or event.front[-2:] == b"\xcd\x01":
         return
-    if event.behind_code[:1] == b"\xf1" or resumed(event) or any(True for _ in task_switch(event)):
+    if event.behind_code[:1] == b"\xf1" or resumed(event):
         return
     because = ("DR6 has no bit for a cause", "neither INT1 nor INT 1 is in front of the saved RIP")
     level: Confidence = "likely" if event.dr6 is not None and event.dr6.reinjected else "possible"
@@ -332,7 +345,7 @@ def interrupted_delivery(event: Event) -> Iterator[Found]:
         address = event.addresses[slot.number]
         if not slot.enabled or slot.type not in ("write", "access") or address is None:
             continue
-        culprit = _accessor(event, slot, address)
+        culprit = accessor(event, slot, address)
         if culprit is not None:
             reason = f"the instruction before the saved RIP accesses what DR{slot.number} covers"
             name, klass = SLOT_CAUSES[slot.type]
@@ -350,5 +363,5 @@ RULES = (
     icebp,
     int_1,
     interrupted_delivery,
-    injected,
 )
+LAST_RULES = (injected,)

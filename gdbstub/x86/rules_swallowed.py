@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.x86.debug_registers import DR7_GD, Slot, covered
+from gdbstub.x86.architecture import predict
+from gdbstub.x86.debug_registers import BS, DR7_GD, Slot, covered
 from gdbstub.x86.decode import shape
 from gdbstub.x86.evidence import Action
-from gdbstub.x86.explanation import Cause
+from gdbstub.x86.explanation import Cause, Confidence
+from gdbstub.x86.reconstruct import in_front_of_the_step
 from gdbstub.x86.registers import TF
 from gdbstub.x86.rules_debugger import stayed
 from gdbstub.x86.rules_watch import accessed, slot_cause
@@ -30,6 +32,11 @@ def _live_slots(scene: Scene) -> list[tuple[Slot, int]]:
     return [(slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if at is not None]
 
 
+def _level(scene: Scene) -> Confidence:
+    """A breakpoint of the debugger that is not known of could have hidden the guest's."""
+    return "possible" if scene.breakpoints is None else "likely"
+
+
 def instruction_breakpoint(scene: Scene) -> Iterator[Found]:
     """A step that stays where it is because the guest's own execute breakpoint faults before the instruction."""
     if not scene.kvm or not stayed(scene):
@@ -41,7 +48,7 @@ def instruction_breakpoint(scene: Scene) -> Iterator[Found]:
                 "instruction-breakpoint",
                 "guest",
                 "fault",
-                "likely",
+                _level(scene),
                 because,
                 ("SDM 3B 18.3.1.1", *KVM),
                 slot.number,
@@ -61,20 +68,24 @@ def data_breakpoint(scene: Scene) -> Iterator[Found]:
             because = (f"the stepped instruction accesses what the guest's own DR{slot.number} covers", TAKEN)
             name = slot_cause(slot)
             sources = ("SDM 3B 18.3.1.2", *KVM)
-            yield Found(Cause(name, "guest", "trap", "likely", because, sources, slot.number), culprit, address)
+            yield Found(Cause(name, "guest", "trap", _level(scene), because, sources, slot.number), culprit, address)
 
 
 def guest_trap_flag(scene: Scene) -> Iterator[Found]:
     """The guest had set TF itself when the debugger stepped."""
-    rflags = known(scene.evidence.before.rflags)
-    if scene.kvm and scene.action is Action.STEP and rflags is not None and rflags & TF and not stayed(scene):
+    if not scene.kvm or scene.action is not Action.STEP or not (known(scene.evidence.before.rflags) or 0) & TF:
+        return
+    setting = in_front_of_the_step(scene)
+    due = None if setting is None else predict(setting).due
+    if due is not None and (due.bits | due.maybe) & BS and not stayed(scene):
+        level: Confidence = "likely" if due.bits & BS else "possible"
         because = (
             "the guest itself had TF set before the step",
             TAKEN,
             "KVM clears the guest's TF when stepping ends",
         )
         sources = ("SDM 3B 18.3.1.4", "KVM kvm_arch_vcpu_ioctl_set_guest_debug", "KVM kvm_get_rflags")
-        yield Found(Cause("single-step", "guest", "trap", "possible", because, sources), scene.stepped_instruction())
+        yield Found(Cause("single-step", "guest", "trap", level, because, sources), scene.stepped_instruction())
 
 
 def general_detect(scene: Scene) -> Iterator[Found]:

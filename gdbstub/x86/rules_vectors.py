@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.x86.exceptions import Vector, describe_error_code, vector
+from gdbstub.x86.error_codes import SELECTORS, error_code_text
+from gdbstub.x86.event import Event, Executed
+from gdbstub.x86.exceptions import Vector, bios_irq, vector
 from gdbstub.x86.explanation import Cause, Class, Confidence
-from gdbstub.x86.scene import Event, Executed, Found, known
+from gdbstub.x86.faults import reasons
+from gdbstub.x86.page_faults import PAGE_FAULT
+from gdbstub.x86.scene import Found, known
 
-FETCH = 1 << 4
-"""I/D of a #PF's error code: SDM vol. 3A 4.7."""
 CLASSES: dict[str, Class] = {"fault": "fault", "trap": "trap"}
+SOURCE = ("SDM 3A chapter 6",)
+SOURCES = {
+    8: ("SDM 3A 6.15 (#DF)",),
+    PAGE_FAULT: ("SDM 3A 4.7", "SDM 3A 6.15 (#PF)"),
+    **dict.fromkeys(SELECTORS, ("SDM 3A 6.13", "SDM 3A 6.15")),
+    21: ("SDM 3A 6.15 (#CP)",),
+    29: ("APM 2 15.36 (not checked)", "Linux uapi/asm/svm.h"),
+    30: ("APM 2 8.2 (not checked)",),
+}
 
 
 def breakpoint_instruction(event: Event) -> Iterator[Found]:
@@ -39,31 +50,38 @@ def other_vector(event: Event) -> Iterator[Found]:
         return
     row = vector(event.vector)
     because = [f"the guest stands at its handler of vector {row.number} ({row.title})"]
-    if event.frame is not None and event.frame.error_code is not None:
-        because.append(f"error code {describe_error_code(row.number, event.frame.error_code)}")
-    cr2 = known(event.scene.evidence.after.cr2)
-    if row.number == 14 and cr2 is not None:
-        because.append(f"CR2 is {cr2:#x}")
-        if cr2 == event.at and not ((event.frame and event.frame.error_code) or 0) & FETCH:
-            because.append(
-                "that is the saved RIP: an instruction fetch, which the error code tells only where NX is on"
-            )
+    if row.kind == "abort":
+        because.append("an abort: the saved RIP need not be that of the instruction to blame")
+    code = None if event.frame is None else event.frame.error_code
+    if code is not None:
+        because.append(f"error code {error_code_text(row.number, code)}")
+    because += reasons(event)
     called = _called(event, row)
     if called is not None:
         because.append(f"INT {row.number:#x} is in front of the saved RIP")
+    level: Confidence = "certain"
+    irq = bios_irq(row.number, event.scene.mode, event.frame)
+    if irq is not None:
+        level = "possible"
+        because.append(f"IRQ {irq} comes through this vector as well, where the BIOS's layout is kept")
     klass = CLASSES.get(row.kind, "none")
     if called is not None or klass == "trap":
         found = event.instruction(called or event.last_instruction())
     else:
         found = event.next_instruction() if klass == "fault" else None
-    cause = Cause("exception", "guest", klass, "certain", tuple(because), ("SDM 3A chapter 6",))
-    yield Found(cause, found, cr2 if row.number == 14 else None)
+    cause = Cause("exception", "guest", klass, level, tuple(because), SOURCES.get(row.number, SOURCE))
+    yield Found(cause, found, known(event.scene.evidence.after.cr2) if row.number == PAGE_FAULT else None)
 
 
 def _called(event: Event, row: Vector) -> Executed | None:
-    if event.front[-2:] != bytes((0xCD, row.number)):
+    """The INT n in front of the saved RIP. Such an INT pushes no error code; and where a fault's own RIP is saved, what
+    stands in front of it is behind the matter unless it is known to have run."""
+    if event.front[-2:] != bytes((0xCD, row.number)) or (
+        event.frame is not None and event.frame.error_code is not None
+    ):
         return None
-    return event.culprit(lambda candidate: candidate.shape.interrupt == row.number)
+    culprit = event.culprit(lambda candidate: candidate.shape.interrupt == row.number)
+    return None if culprit is None or (row.kind == "fault" and not culprit.exact) else culprit
 
 
 RULES = (breakpoint_instruction, other_vector)

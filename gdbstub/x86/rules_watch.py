@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.debug_registers import Range, Slot, covered
-from gdbstub.x86.decode import Instruction, Shape, instruction, predecessors, shape
+from gdbstub.x86.decode import instruction, predecessors, shape
 from gdbstub.x86.evidence import Action, Armed, Owner
 from gdbstub.x86.explanation import Cause, CauseName, Confidence
-from gdbstub.x86.scene import Found, Scene, known, touches
+from gdbstub.x86.operands import touches
+from gdbstub.x86.scene import Found, Scene, known
+from gdbstub.x86.shapes import Instruction, Shape
 
 DATA = ("SDM 3B 18.3.1.2",)
 KVM_DEBUG = (*DATA, "QEMU kvm_handle_debug")
@@ -118,7 +120,17 @@ def _readings(scene: Scene) -> list[tuple[Shape, int]]:
     here = shape(scene.code_at(scene.pc), scene.mode)
     if here is not None and "rep" in here.traits:
         found.append((here, scene.pc))
-    return found
+    return found + [(what, at - len(what.bytes)) for what, at in _shadows(scene, found[:1])]
+
+
+def _shadows(scene: Scene, last: list[tuple[Shape, int]]) -> list[tuple[Shape, int]]:
+    """A MOV SS or POP SS in front of the last instruction, with the address behind it: its trap comes one late."""
+    return [
+        (before, at)
+        for _, at in last
+        for before in predecessors(scene.code_before(at), scene.mode)
+        if "mov-ss" in before.traits
+    ]
 
 
 def hidden_by_step(scene: Scene) -> Iterator[Found]:

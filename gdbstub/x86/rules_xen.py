@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gdbstub.x86 import rules_guest
+from gdbstub.x86.debug_registers import B_MASK, DR6_INIT
 from gdbstub.x86.decode import shape
+from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Frame, Known, Unknown
-from gdbstub.x86.explanation import Cause
+from gdbstub.x86.explanation import Cause, Confidence
+from gdbstub.x86.quirks import applies
 from gdbstub.x86.rules_stop import SIGINT
-from gdbstub.x86.scene import Event, Found, Scene
+from gdbstub.x86.scene import Found, Scene, known
 
 SOURCES = ("Xen domain_pause_for_debugger", "gdbsx process_c_request")
 TAKEN = "Xen paused the domain instead of delivering the #DB: the guest has not seen it"
@@ -55,10 +58,48 @@ def _causes(scene: Scene) -> Iterator[Found]:
     selector = 0 if isinstance(after.cs, Unknown) else after.cs.value
     frame = Frame(after.rip.value, selector, after.rflags.value)
     evidence = replace(scene.evidence, vector=Known(1, "derived"), frame=Known(frame, "registers"))
+    if scene.vendor == "intel" and scene.guest == "hvm":  # Xen overwrites DR6 with the exit qualification
+        before = replace(evidence.before, dr6=Known(DR6_INIT, "Xen vmx_vmexit_handler"))
+        evidence = replace(evidence, before=before)
     event = Event(Scene(evidence))
     for rule in rules_guest.RULES:
-        if rule is not rules_guest.injected:
-            yield from rule(event)
+        yield from rule(event)
 
 
 RULES = (taken,)
+
+
+def wiped_hits(event: Event) -> Iterator[Found]:
+    """A PV guest of the versions that lose the B bits of its own breakpoints: DR0-3 and the code are left to tell."""
+    if not event.scene.xen or event.causes is None or event.causes & B_MASK or rules_guest.resumed(event):
+        return
+    if not applies("xen-hits-wiped", event.scene.evidence.platform) or event.scene.guest != "pv":
+        return
+    for slot in event.dr7.slots if event.dr7 is not None else ():
+        address = event.addresses[slot.number]
+        if not slot.enabled or address is None:
+            continue
+        name, klass = rules_guest.SLOT_CAUSES[slot.type]
+        because = (f"DR7 enables DR{slot.number}, whose condition is met here", "this Xen loses the B bits of DR6")
+        level: Confidence = "likely" if known(event.scene.evidence.platform.version) else "possible"
+        cause = Cause(name, "guest", klass, level, because, ("Xen pv_inject_event",), slot.number)
+        if slot.type == "execute":
+            if address == event.at:
+                yield Found(cause, event.next_instruction(), address)
+        elif (culprit := rules_guest.accessor(event, slot, address)) is not None:
+            yield Found(cause, event.instruction(culprit), address)
+
+
+def lost_bus_lock(event: Event) -> Iterator[Found]:
+    """Xen on Intel takes the exit qualification for DR6 without turning BLD over, so the bit is lost
+    (`vmx_vmexit_handler`)."""
+    intel_hvm = event.scene.xen and event.scene.vendor == "intel" and event.scene.guest == "hvm"
+    last = event.last_instruction()
+    if not intel_hvm or event.causes != 0 or event.cpl in (0, None) or last is None or "lock" not in last.shape.traits:
+        return
+    because = ("DR6 has no bit for a cause", "the instruction before the saved RIP locks the bus at CPL above 0")
+    sources = ("Xen vmx_vmexit_handler", "Linux buslock.rst")
+    yield Found(Cause("bus-lock", "guest", "trap", "possible", because, sources), event.instruction(last))
+
+
+EVENT_RULES = (wiped_hits, lost_bus_lock)

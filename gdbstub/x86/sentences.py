@@ -1,21 +1,17 @@
-"""The words: one sentence for each cause, the summary of a stop, and the whole answer as text for people."""
+"""The words: one sentence for each cause, and the summary of a stop. The whole answer as text is in `render`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gdbstub.x86.error_codes import error_code_text
 from gdbstub.x86.evidence import Evidence
-from gdbstub.x86.exceptions import describe_error_code, vector
-from gdbstub.x86.explanation import CauseName, Explanation
+from gdbstub.x86.exceptions import bios_irq, vector
+from gdbstub.x86.explanation import CauseName
+from gdbstub.x86.render import render_text
 from gdbstub.x86.scene import Found, known
 
-WHOSE = {
-    "debugger": "of the debugger",
-    "debugger-leak": "leaked by the debugger",
-    "guest": "of the guest",
-    "hypervisor": "of the hypervisor",
-    "unknown": "",
-}
+__all__ = ["PHRASES", "render_text", "summarize"]
 
 
 def _over(found: Found, word: str) -> str:
@@ -181,7 +177,7 @@ def _caught(found: Found, evidence: Evidence) -> str:
     frame = known(evidence.frame)
     error = ""
     if frame is not None and frame.error_code is not None:
-        error = f", error code {describe_error_code(number, frame.error_code)}"
+        error = f", error code {error_code_text(number, frame.error_code)}"
     address = "" if found.place is None else f", CR2 {found.place:#x}"
     where = ""
     if found.instruction is not None:
@@ -189,43 +185,6 @@ def _caught(found: Found, evidence: Evidence) -> str:
     elif frame is not None:
         where = f" at {frame.rip:#x}"
     kind = f" ({row.kind})" if row.kind in ("fault", "trap", "abort") else ""
-    return f"{row.name} {row.title}{where}{kind}{error}{address}"
-
-
-def render_text(explanation: Explanation) -> str:
-    """For people: the sentence, the causes with their evidence, what the guest saw, caveats, advice, sources."""
-    lines = [explanation.summary, ""]
-    for cause in explanation.causes:
-        owner = f", {WHOSE[cause.owner]}" if WHOSE[cause.owner] else ", owner unknown"
-        klass = "" if cause.klass == "none" else f", {cause.klass}"
-        slot = "" if cause.slot is None else f" (DR{cause.slot})"
-        lines.append(f"{cause.cause}{slot}{owner}{klass}, {cause.confidence}")
-        lines.extend(f"  because {reason}" for reason in cause.because)
-    lines += _registers(explanation)
-    for title, rows in (
-        ("Contradictions", explanation.contradictions),
-        ("Not known", explanation.unknowns),
-        ("Advice", explanation.advice),
-    ):
-        if rows:
-            lines += ["", f"{title}:", *(f"  {row}" for row in rows)]
-    sources = dict.fromkeys(source for cause in explanation.causes for source in cause.sources)
-    if sources:
-        lines += ["", "Sources: " + "; ".join(sources)]
-    return "\n".join(lines)
-
-
-def _registers(explanation: Explanation) -> list[str]:
-    lines = []
-    guest, exit_dr6 = explanation.guest_dr6, explanation.exit_dr6
-    if guest is not None:
-        said = f"DR6 of the guest: {guest.value:#x}"
-        sure = not any(text.startswith("DR6 before") for text in explanation.unknowns)
-        new = "set by this event" if sure else "set by this event or before it"
-        for name, bits in ((new, guest.set), ("from before, or no cause", guest.stale)):
-            if bits:
-                said += f"; {name}: {', '.join(bits)}"
-        lines.append(said)
-    if exit_dr6.value is not None:
-        lines.append(f"DR6 of the exit, {exit_dr6.provenance}: {exit_dr6.value:#x}")
-    return ["", *lines] if lines else []
+    irq = bios_irq(number, known(evidence.mode) or 64, frame)
+    other = "" if irq is None else f", or IRQ {irq},"
+    return f"{row.name} {row.title}{other}{where}{kind}{error}{address}"

@@ -16,6 +16,7 @@ from tests.bench.contenders import BARE, CONTENDERS, DR6_TRACE, GDB, GDB_PACKETS
 from tests.guests.machine import qemu_version
 
 TIMES_GDB, OF_BARE, HELP_SECONDS, MEGABYTES = 1.7, 0.8, 0.3, 150.0
+EXPLAIN_MILLISECONDS = 1.0
 BUSY = 0.7
 
 
@@ -91,6 +92,9 @@ def _costs(million: bool, output: Path) -> None:
     _judge("peak memory, a million rows", memory.at_a_million / 1e6, MEGABYTES, unit=unit, least=False)
     _judge("dr6 --help", costs.help_seconds(11), HELP_SECONDS, unit=" s", least=False)
     _tell("explain()", f"{costs.explain_seconds(2_000, 7) * 1e6:.1f} µs a call, 2000 real stops")
+    anything = costs.explain_anything(10_000)
+    _tell("explain(), anything", f"{anything.median * 1e6:.0f} µs in the median, {anything.calls} random evidences")
+    _judge("explain(), the slowest", anything.slowest * 1e3, EXPLAIN_MILLISECONDS, unit=" ms", least=False)
 
 
 def _judge(name: str, value: float, target: float, *, unit: str = "", least: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 import timeit
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +12,11 @@ import trio
 
 from gdbstub.debugger import Debugger
 from gdbstub.record import StopRecord
+from gdbstub.x86.decode import predecessors_cached, shape
 from gdbstub.x86.explain import explain
 from tests.bench.contenders import DR6, dr6, run
 from tests.bench.guest import stopped_guest
+from tests.bench.random_evidence import evidences
 
 MILLION = 1_000_000
 
@@ -53,6 +56,29 @@ def explain_seconds(steps: int, rounds: int) -> float:
             explain(evidence)
 
     return min(timeit.repeat(explain_all, number=1, repeat=rounds)) / steps
+
+
+class Explained(NamedTuple):
+    """Seconds of one call of `explain`, over evidence of all kinds; each call the best of three, decoding anew."""
+
+    calls: int
+    median: float
+    slowest: float
+
+
+def explain_anything(count: int) -> Explained:
+    """`explain` on random evidence; no call may raise."""
+    rows = list(evidences(count))
+    explain(rows[0])  # capstone is loaded by the first
+    best = [float("inf")] * count
+    for _ in range(3):
+        shape.cache_clear()
+        predecessors_cached.cache_clear()
+        for n, evidence in enumerate(rows):
+            began = time.perf_counter()
+            explain(evidence)
+            best[n] = min(best[n], time.perf_counter() - began)
+    return Explained(count, statistics.median(best), max(best))
 
 
 async def _step(path: Path, steps: int, records: list[StopRecord]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
-from gdbstub.x86.decode import Instruction
 from gdbstub.x86.evidence import Action, Evidence, Frame
 from gdbstub.x86.explanation import Cause, ExitDr6, Explanation, GuestDr6
+from gdbstub.x86.shapes import Instruction
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 OTHERS = ("rip", "rflags", "cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base", "k_gs_base")

@@ -11,9 +11,10 @@ from frontend.worker import place
 from gdbstub.notices import Said
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
 from gdbstub.target import Backend
-from gdbstub.x86.decode import Instruction, decode
+from gdbstub.x86.decode import decode
 from gdbstub.x86.evidence import Action, Evidence, Frame
 from gdbstub.x86.explanation import Cause, ExitDr6, Explanation, GuestDr6
+from gdbstub.x86.shapes import Instruction
 
 CODE = (
     bytes.fromhex(

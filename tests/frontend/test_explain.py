@@ -63,7 +63,7 @@ def test_a_32_bit_guest_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "one of the arguments --dr6 --evidence is required"),
+        ((), "one of the arguments --dr6 --evidence --cause --list-causes is required"),
         (("--dr6", "zz"), "'zz' is not a number like 0xffff4ff0"),
         (("--dr6", "-1"), "is not in the range of 64 bits"),
         (("--dr6", "0x10000000000000000"), "is not in the range of 64 bits"),
@@ -100,6 +100,37 @@ def test_evidence_comes_from_standard_input(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(EVIDENCE.encode())))
     assert run("--evidence", "-", "--json") == 0
     assert json.loads(capsys.readouterr().out)["causes"][0]["confidence"] == "certain"
+
+
+def test_the_text_keeps_to_80_columns_and_tells_what_the_guest_saw(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = "--dr6 0xffff4ff6 --dr7 0xd0040a --dr1 0x5000 --rip 0x1003 --rflags 0x102 --code 0x1000:488903"
+    assert run(*arguments.split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "Frame of the guest: RIP 0x1003, RFLAGS 0x102 (TF 1, RF 0)" in lines
+
+
+def test_without_cs_no_privilege_level_is_made_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bus lock at CPL 0 would be a contradiction."""
+    registers = "--dr6 0xffff07f0 --before-dr6 0xffff0ff0 --rip 0x1004 --rflags 2"
+    lock = (*registers.split(), "--code", "0x1000:f00fc103")
+    assert run(*lock) == 0
+    said = capsys.readouterr().out
+    assert "Contradictions" not in said
+    assert "exception frame: not whole without --cs" in said
+    assert run(*lock, "--cs", "0x33") == 0
+    assert "bus-lock, of the guest, trap, certain" in capsys.readouterr().out
+    assert run(*lock, "--cs", "8") == 0
+    assert "Contradictions" in capsys.readouterr().out
+
+
+def test_control_characters_of_the_evidence_never_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "stop.json"
+    file.write_text('{"action": "step", "reply": "W\\u001b["}')
+    assert run("--evidence", str(file)) == 0
+    assert "because the stub said W\\x1b[" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

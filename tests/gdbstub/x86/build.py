@@ -32,9 +32,12 @@ def know(value: T | None) -> Fact[T]:
 
 
 def platform(
-    backend: str | None = None, version: str | None = None, vendor: Literal["intel", "amd"] | None = None
+    backend: str | None = None,
+    version: str | None = None,
+    vendor: Literal["intel", "amd"] | None = None,
+    guest: Literal["hvm", "pv"] | None = None,
 ) -> Platform:
-    return Platform(know(backend), know(version), know(vendor), Unknown("not given"))
+    return Platform(know(backend), know(version), know(vendor), know(guest))
 
 
 def with_drs(moment: Moment, values: Mapping[int, int] | None) -> Moment:
@@ -180,3 +183,6 @@ TCG_10 = platform("qemu-tcg", "10.0.2", "amd")
 KVM_INTEL = platform("qemu-kvm", "7.2.22", "intel")
 KVM_AMD = platform("qemu-kvm", "7.2.22", "amd")
 XEN = platform("gdbsx", "4.17", "amd")
+XEN_INTEL = platform("gdbsx", "4.17", "intel", "hvm")
+XEN_PV = platform("gdbsx", "4.17", "amd", "pv")
+XEN_PV_418 = platform("gdbsx", "4.18", "amd", "pv")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.x86.decode import Trait, decode, predecessors, shape, successors, touched
+from gdbstub.x86.decode import decode, predecessors, shape, successors
 from gdbstub.x86.evidence import Mode
+from gdbstub.x86.operands import touched
 from gdbstub.x86.registers import RFLAGS, flag_names, part
+from gdbstub.x86.shapes import Trait
 
 
 @pytest.mark.parametrize(
@@ -38,9 +40,11 @@ def test_half_an_instruction_is_none(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "traits"),
     [
-        ("8ed0", {"mov-ss"}),
-        ("17", {"mov-ss"}),
-        ("0fb223", set()),
+        ("8ed0", {"mov-ss", "descriptor"}),
+        ("17", {"mov-ss", "descriptor"}),
+        ("0fb223", {"descriptor"}),
+        ("1f", {"descriptor"}),
+        ("cb", {"descriptor", "branch", "indirect"}),
         ("0f21f0", {"mov-dr"}),
         ("fb", {"sti"}),
         ("9d", {"popf"}),
@@ -107,6 +111,15 @@ def test_rip_wraps_at_its_width() -> None:
         ("8903", 32, {"rbx": 0x5000, "ds_base": 0x100}, True, 0x5100),
         ("8907", 16, {"rbx": 0x10, "ds": 0x100}, True, 0x1010),
         ("8907", 16, {"rbx": 0x10}, True, None),
+        ("488b1b", 64, {"rbx": 0x5000}, False, 0x5000),
+        ("488b1b", 64, {"rbx": 0x5000}, True, None),
+        ("c20800", 64, {"rsp": 0x8000}, False, 0x8000),
+        ("c20800", 64, {"rsp": 0x8000}, True, None),
+        ("c9", 64, {"rbp": 0x8000}, False, 0x8000),
+        ("d7", 64, {"rbx": 0x5000, "rax": 0x111}, False, 0x5011),
+        ("0fab0b", 64, {"rbx": 0x5000, "rcx": 0}, False, None),
+        ("0fae23", 64, {"rbx": 0x5000}, False, None),
+        ("67488943f0", 64, {"rbx": 8}, False, 0xFFFFFFF8),
         ("6c", 64, {"rdi": 0x5000}, False, 0x5000),
         ("6e", 64, {"rsi": 0x5000}, False, 0x5000),
     ],
@@ -118,6 +131,40 @@ def test_what_an_instruction_touches(
     assert found is not None
     behind = 0x1000 + len(found.bytes)
     assert touched(found.memory[0], registers, behind, mode, executed=executed) == address
+
+
+@pytest.mark.parametrize(
+    ("code", "mode", "size", "reads", "writes"),
+    [
+        ("0fb10b", 64, 4, True, True),  # cmpxchg [rbx], ecx
+        ("dd1b", 64, 8, False, True),  # fstp qword [rbx]
+        ("0fae1b", 64, 4, False, True),  # stmxcsr [rbx]
+        ("0fae03", 64, 512, False, True),  # fxsave [rbx]
+        ("0fc30b", 64, 4, False, True),  # movnti [rbx], ecx
+        ("c5fe7f03", 64, 32, False, True),  # vmovdqu [rbx], ymm0
+        ("c5fe6f03", 64, 32, True, False),  # vmovdqu ymm0, [rbx]
+        ("c4e27d2c0b", 64, 1, True, True),  # vmaskmovps ymm1, ymm0, [rbx]: what the mask says
+        ("8503", 64, 4, True, False),  # test [rbx], eax
+        ("60", 32, 32, False, True),  # pushad
+        ("6a05", 64, 8, False, True),
+        ("666a05", 64, 2, False, True),
+        ("666a05", 16, 4, False, True),
+        ("cb", 64, 8, True, False),
+        ("48cb", 64, 16, True, False),
+    ],
+)
+def test_how_an_instruction_touches_memory(code: str, mode: Mode, size: int, reads: bool, writes: bool) -> None:
+    found = shape(bytes.fromhex(code), mode)
+    assert found is not None
+    assert [(one.size, one.reads, one.writes) for one in found.memory] == [(size, reads, writes)]
+
+
+@pytest.mark.parametrize("code", ["0f1803", "0f0138"])
+def test_hints_touch_nothing(code: str) -> None:
+    """PREFETCHNTA and INVLPG."""
+    found = shape(bytes.fromhex(code), 64)
+    assert found is not None
+    assert found.memory == ()
 
 
 def test_lea_and_nop_touch_nothing() -> None:

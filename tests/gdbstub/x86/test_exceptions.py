@@ -10,7 +10,6 @@ from gdbstub.x86.evidence import Frame, Mode
 from gdbstub.x86.exceptions import (
     VECTORS,
     Gate,
-    describe_error_code,
     frame_size,
     names,
     parse_frame,
@@ -60,25 +59,6 @@ def test_a_frame_is_read_from_the_stack(
     if frame is not None and change is None:
         changed = frame.rsp is not None
         assert frame_size(mode, has_error_code=error, privilege_change=changed) == len(stack)
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "said"),
-    [
-        (14, 0x2, "page not present, write, supervisor mode"),
-        (14, 0x15, "protection violation, read, user mode, instruction fetch"),
-        (14, 0x8B, "protection violation, write, supervisor mode, reserved bit set in a paging entry"),
-        (13, 0, "0x0"),
-        (13, 0x33, "IDT vector 6, while another event was delivered"),
-        (13, 0x30, "GDT selector 0x30"),
-        (13, 0x34, "LDT selector 0x30"),
-        (11, 0x103, "IDT vector 32, while another event was delivered"),
-        (8, 0, "0x0"),
-        (21, 3, "0x3"),
-    ],
-)
-def test_an_error_code_is_taken_apart(number: int, code: int, said: str) -> None:
-    assert describe_error_code(number, code) == said
 
 
 GATES: list[tuple[Mode, str, Gate | None]] = [

@@ -118,7 +118,7 @@ STOPS: dict[str, Row] = {
     "a breakpoint elsewhere": Row(stop(to=5, action=Action.CONTINUE, own=SOFT), ("spurious unknown possible",)),
     "two software breakpoints at one place": Row(
         stop(action=Action.CONTINUE, own=SOFT * 2),
-        ("software-breakpoint debugger certain", "software-breakpoint debugger certain"),
+        ("software-breakpoint debugger certain",),
     ),
     "a step with DR7 unknown": Row(stop(dr7=None, on=KVM_AMD), ("single-step debugger certain",)),
     "a step onto a breakpoint": Row(
@@ -406,6 +406,9 @@ EVENTS: dict[str, Row] = {
         ("data-access guest likely",),
     ),
     "BD on something else": Row(event(0xFFFF2FF0), ("unknown unknown possible",), ("do not bear out",)),
+    "BD with GD still set": Row(
+        event(0xFFFF2FF0, rest="0f21c0", dr7=0x2400), ("general-detect guest certain",), ("DR7.GD is still 1",)
+    ),
     "BD on unknown code": Row(event(0xFFFF2FF0, with_code=False), ("general-detect guest possible",)),
     "BD that was there before": Row(event(0xFFFF2FF0, rest="0f21c0", old=0xFFFF2FF0), ("general-detect guest likely",)),
     "BS alone, which was there before": Row(
@@ -570,6 +573,7 @@ EVENTS: dict[str, Row] = {
         event(0xFFFF0FF1, code="cd01", old=None), ("software-interrupt guest possible",)
     ),
     "nothing in DR6": Row(event(0xFFFF0FF0), ("injected hypervisor possible",), ("put there by the hypervisor",)),
+    "nothing in DR6 in front of INT1": Row(event(0xFFFF0FF0, rest="f190"), ("unknown unknown possible",)),
     "nothing in a DR6 that was injected again": Row(event(0, on=KVM_AMD), ("injected hypervisor likely",)),
     "nothing in DR6 and no code": Row(
         event(0xFFFF0FF0, with_code=False), ("unknown unknown possible",), ("shows no cause",)
@@ -702,6 +706,14 @@ def test_a_known_vector_means_that_the_guest_stands_at_its_handler() -> None:
     assert explain(replace(evidence, at_handler=Known(False, "test"))).causes[0].cause != "icebp"
 
 
+def test_a_dr6_that_the_guest_wrote_is_no_event() -> None:
+    written = stop("0f23f0", on=TCG)
+    written = replace(written, after=replace(written.after, dr6=Known(0xFFFF4FF0, "test")))
+    assert explain(written).advice == ()
+    nop = stop("90", on=TCG)
+    assert explain(replace(nop, after=written.after)).advice != ()
+
+
 def test_a_stop_without_dr6_has_no_guest_dr6() -> None:
     assert explain(stop(dr6=None)).guest_dr6 is None
     assert explain(event(None)).guest_dr6 is None
@@ -721,11 +733,16 @@ def test_the_handler_of_a_32_bit_guest_pushes_no_stack_pointer() -> None:
 
 
 def test_quirks_know_their_versions() -> None:
-    assert applies("tcg-icebp-ud", "qemu-tcg", "7.2.22")
-    assert applies("tcg-icebp-ud", "qemu-tcg", None)
-    assert not applies("tcg-icebp-ud", "qemu-tcg", "10.0.2")
-    assert not applies("tcg-icebp-ud", "qemu-kvm", "7.2.22")
-    assert applies("disabled-hits", None, None)
+    assert applies("tcg-icebp-ud", TCG)
+    assert applies("tcg-icebp-ud", platform("qemu-tcg"))
+    assert not applies("tcg-icebp-ud", TCG_10)
+    assert not applies("tcg-icebp-ud", KVM_AMD)
+    assert not applies("tcg-icebp-ud", platform())
+    assert not applies("tcg-rep-last", TCG)
+    assert applies("tcg-rep-last", TCG_10)
+    assert applies("kvm-no-btf", KVM_INTEL)
+    assert not applies("kvm-no-btf", KVM_AMD)
+    assert applies("disabled-hits", platform())
     assert version_of("7.2.22 (Debian)") == (7, 2)
     assert version_of("?") == ()
 

@@ -10,7 +10,18 @@ from typing import NamedTuple
 
 from gdbstub.x86.evidence import Action, Armed, Evidence, Frame, Owner, SteppedOver
 from gdbstub.x86.explanation import CauseName, Class
-from tests.gdbstub.x86.build import CODE, KVM_AMD, KVM_INTEL, TCG, XEN, event, stop
+from tests.gdbstub.x86.build import (
+    CODE,
+    KVM_AMD,
+    KVM_INTEL,
+    TCG,
+    XEN,
+    XEN_INTEL,
+    XEN_PV,
+    XEN_PV_418,
+    event,
+    stop,
+)
 
 Row = tuple[CauseName, Owner, Class]
 
@@ -71,7 +82,9 @@ CASES: dict[str, Case] = {
     "A17": Case(event(0xFFFF0FF2, code="cd01", dr7=0xF0040A, old=0xFFFF0FF2), (ACCESS, INT_1)),
     "A18": Case(event(0xFFFF0FF2, code="90", dr7=0xF0040A, dr={1: 0x5000}, registers=RBX), (ACCESS,), instruction=None),
     "A20": Case(event(0xFFFF0FF1, code="8ed0", dr7=0x401, dr={0: CODE + 2}, on=KVM_AMD), (EXEC,)),
-    "A22": Case(event(0xFFFF0FF0, vector=6, code="90", rest="0f21e0"), (("exception", "guest", "fault"),)),
+    "A22": Case(
+        event(0xFFFF0FF0, vector=6, code="90", rest="0f21e0", rflags=0x10002), (("exception", "guest", "fault"),)
+    ),
     "A23": Case(event(0xFFFF0FF0, vector=3, code="cc"), (BP,), instruction="int3"),
     "A25": Case(event(0xFFFF4FF0, rflags=TF, cs=0x33, last_frame=Frame(0x9000, 0x8, TF)), (STEP,)),
     "A26": Case(event(0xFFFF4FF0, rflags=TF), (STEP,)),
@@ -128,12 +141,13 @@ CASES: dict[str, Case] = {
     ),
     "K09": Case(event(0xFFFF0FF4, dr7=0x420, dr={2: CODE + 2}), (EXEC,)),
     "K10": Case(event(0xFFFF0FF0), (("injected", "hypervisor", "none"),), possible=("injected",)),
-    "K11": Case(stop("90", 0, dr7=0x401, dr={0: CODE}, on=KVM_AMD), (EXEC,)),
+    "K11": Case(stop("90", 0, dr7=0x401, dr={0: CODE}, on=KVM_AMD), (EXEC,), against=("kvm-step-takes-db",)),
     "K12": Case(stop(rflags=TF, on=KVM_AMD), (OWN_STEP, STEP), possible=("single-step",), exit_dr6=0xFFFF4FF0),
     "K14": Case(stop("9c", on=KVM_AMD), (OWN_STEP,), exit_dr6=0xFFFF4FF0),
     "K15": Case(
         event(0xFFFF4FF0, rflags=TF, on=KVM_AMD, stepped=(SteppedOver(0x900, b"\xcd\x20"),)),
         (("single-step", "debugger-leak", "trap"),),
+        against=("kvm-leaks-tf",),
     ),
     "K17": Case(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=KVM_AMD), (EXEC,)),
     "K18": Case(event(0xFFFF2FF0, rest="0f21c3", on=KVM_AMD), (DETECT,), instruction="mov rbx, dr0"),
@@ -147,6 +161,7 @@ CASES: dict[str, Case] = {
     "K22": Case(
         stop(STORE, own=OWN_WRITE, registers=RBX, on=KVM_AMD),
         (OWN_STEP, ("data-write", "debugger", "trap")),
+        against=("kvm-step-hides-watch",),
         exit_dr6=0xFFFF4FF1,
     ),
     "T01": Case(
@@ -226,46 +241,59 @@ CASES: dict[str, Case] = {
             on=XEN,
         ),
         (EXEC,),
+        against=("xen-takes-db",),
     ),
-    "X02": Case(stop("cc", reply="T05thread:0;", action=Action.CONTINUE, on=XEN), (BP,), instruction="int3"),
+    "X02": Case(
+        stop("cc", reply="T05thread:0;", action=Action.CONTINUE, on=XEN), (BP,), ("xen-takes-db",), instruction="int3"
+    ),
     "X03": Case(stop(on=XEN, reply="T05thread:0;"), (OWN_STEP,), exit_dr6=0xFFFF4FF0),
     "X04": Case(stop(on=XEN, reply="T05thread:0;", dr6=0xFFFF4FF0), (OWN_STEP,), exit_dr6=0xFFFF4FF0, stale=("BS",)),
-    "X05": Case(event(0xFFFF4FF0, code="f1", rflags=TF, on=XEN), (ICEBP, STEP), possible=("single-step",)),
-    "X06": Case(event(0xFFFF0FF0, tr=(0x28, 0x30), on=XEN), (("task-switch", "guest", "trap"),)),
+    "X05": Case(event(0xFFFF4FF0, code="f1", rflags=TF, on=XEN), (ICEBP, STEP), ("xen-false-step",), ("single-step",)),
+    "X06": Case(event(0xFFFF0FF0, tr=(0x28, 0x30), on=XEN), (("task-switch", "guest", "trap"),), ("xen-no-task-bit",)),
     "X08": Case(
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, rflags=TF, dr6=0xFFFF4FF0, on=XEN),
         (STEP,),
+        against=("xen-takes-db",),
     ),
     "X09": Case(event(0xFFFF4FF0, rflags=TF, cs=0xE033, on=XEN), (STEP,)),
     "X10": Case(
         event(0xFFFF4FF8, code="ee", rflags=TF, dr7=0x20000480, dr={3: 0x60}, registers=RBX, on=XEN), (STEP, IO)
     ),
     "X11": Case(
-        event(0xFFFF0FF3, old=0xFFFF0FF2, dr7=0x401, dr={0: CODE + 2}, on=XEN),
+        event(0xFFFF0FF3, old=0xFFFF0FF2, dr7=0x401, dr={0: CODE + 2}, on=XEN_PV),
         (EXEC,),
-        against=("B1 is left from before",),
+        against=("xen-hits-accumulate",),
         stale=("B1",),
     ),
-    "X13": Case(stop("f1", 0, reply="T02thread:0;", action=Action.CONTINUE, on=XEN), (ICEBP,)),
+    "X07": Case(
+        event(0xFFFF0FF0, code="f00fc103", cs=0x33, on=XEN_INTEL),
+        (("bus-lock", "guest", "trap"),),
+        against=("xen-loses-bus-lock",),
+        possible=("bus-lock",),
+    ),
+    "X12": Case(event(0xFFFF0FF0, dr7=0x401, dr={0: CODE + 2}, on=XEN_PV_418), (EXEC,), against=("xen-hits-wiped",)),
+    "X13": Case(
+        stop("f1", 0, reply="T02thread:0;", action=Action.CONTINUE, on=XEN),
+        (ICEBP,),
+        against=("xen-icebp-at-f1", "xen-takes-db"),
+    ),
 }
 
 NOT_EVIDENCE = {
-    "A19": "no #DB comes, so nothing stops",
-    "A21": "no #DB comes, so nothing stops",
-    "A24": "no #DB comes, so nothing stops",
-    "A29": "the state of a VM exit; neither a handler nor a stub sees it",
-    "A30": "the state of a VM exit; neither a handler nor a stub sees it",
+    "A19": "no #DB comes, so nothing stops; the architecture model has it",
+    "A21": "no #DB comes, so nothing stops; the architecture model has it",
+    "A24": "no #DB comes, so nothing stops; the architecture model has it",
+    "A29": "the state of a VM exit, which no stub shows; the architecture model has its bits",
+    "A30": "the state of a VM exit, which no stub shows; the architecture model has its bits",
     "A32": "the order of two VM exits",
     "A33": "the order of two VM exits",
-    "A34": "the order of two VM exits",
+    "A34": "the order of two VM exits; the architecture model has the bits of the first",
     "A41": "the order of two deliveries",
     "K05": "the debugger never sets GD, and QEMU injects such an exit into the guest again",
     "K13": "no #DB comes, so nothing stops",
     "K16": "the guest runs on, so nothing stops",
     "K23": "the exit of an old kernel, which QEMU does not pass on",
     "K24": "no #DB comes, so nothing stops",
-    "X07": "the bit is lost before the guest sees it, so nothing tells it from an injected #DB",
-    "X12": "the bits are wiped before the guest sees them; only the enabled DR0 hints at them",
 }
 
 ALL = (

@@ -1,0 +1,247 @@
+"""What a vector's handler found, made ready for rules: DR6 taken apart, and the instructions that may have caused it.
+
+Made only where the guest stands at a handler. Like `Scene` it only rearranges what is in the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from gdbstub.x86.debug_registers import Slot, covered, decode_dr6, decode_dr7
+from gdbstub.x86.decode import LINEAR_MASKS, instruction, predecessors, shape, successors
+from gdbstub.x86.evidence import Action, Frame, Mode
+from gdbstub.x86.operands import touches
+from gdbstub.x86.registers import TF, part
+from gdbstub.x86.scene import Scene, known
+from gdbstub.x86.shapes import Instruction, Shape
+
+
+class Executed(NamedTuple):
+    """An instruction that ran before the event. ``exact`` says that it is known to be the last one; otherwise it
+    was read backwards from the bytes in front of RIP."""
+
+    shape: Shape
+    address: int
+    exact: bool
+
+
+TRAPPING = frozenset(("icebp", "int3", "into", "int-n"))
+"""Instructions whose own trap saves the RIP behind them."""
+
+
+class Event:
+    """What the guest's handler of ``vector`` found. ``causes`` are DR6's in positive polarity, None if unknown;
+    ``old`` the same of the DR6 before. ``at`` is the saved RIP, linear."""
+
+    __slots__ = (
+        "addresses",
+        "at",
+        "before",
+        "behind_code",
+        "causes",
+        "de",
+        "dr6",
+        "dr7",
+        "exact_address",
+        "executed",
+        "frame",
+        "front",
+        "mode",
+        "old",
+        "registers",
+        "rip",
+        "scene",
+        "vector",
+    )
+
+    def __init__(self, scene: Scene) -> None:
+        evidence = scene.evidence
+        after, before = evidence.after, evidence.before
+        self.scene = scene
+        self.vector = known(evidence.vector)
+        self.frame: Frame | None = known(evidence.frame)
+        self.mode: Mode = known(evidence.frame_mode) or scene.mode
+        dr6, old, dr7 = known(after.dr6), known(before.dr6), known(after.dr7)
+        self.dr6 = None if dr6 is None else decode_dr6(dr6)
+        self.causes = None if self.dr6 is None else self.dr6.causes
+        self.old = None if old is None else decode_dr6(old).causes
+        self.dr7 = None if dr7 is None else decode_dr7(dr7)
+        self.addresses = tuple(known(fact) for fact in (after.dr0, after.dr1, after.dr2, after.dr3))
+        cr4 = known(after.cr4)
+        self.de = None if cr4 is None else bool(cr4 & 8)
+        self.rip = known(evidence.saved_rip) if self.frame is None else self.frame.rip
+        self.at, self.exact_address = self._saved_address()
+        self.front = scene.code_before(self.at)
+        self.behind_code = scene.code_at(self.at)
+        self.registers = self._registers()
+        self.executed = self._executed()
+
+    def _saved_address(self) -> tuple[int | None, bool]:
+        """Linear, and whether the base of the interrupted CS is known."""
+        rip, cs = self.rip, None if self.frame is None else self.frame.cs
+        if rip is None or self.mode == 64:
+            return rip, self.scene.mode_known
+        for moment in (self.scene.evidence.before, self.scene.evidence.after):
+            base = known(moment.cs_base)
+            if base is not None and cs is not None and known(moment.cs) == cs:
+                return base + rip & LINEAR_MASKS[32], True
+        base = cs << 4 if self.mode == 16 and cs is not None else 0
+        return base + rip & LINEAR_MASKS[32], False
+
+    def _registers(self) -> Mapping[str, int]:
+        """The general registers as the interrupted code left them: delivery changes only RSP."""
+        registers = known(self.scene.evidence.after.registers)
+        if registers is None or self.frame is None:
+            return {}
+        interrupted = {**registers, "rflags": self.frame.rflags}
+        if self.frame.rsp is not None:
+            interrupted["rsp"] = self.frame.rsp
+        else:
+            interrupted.pop("rsp", None)
+        return interrupted
+
+    def _executed(self) -> tuple[Executed, ...]:
+        """What ran just before the saved RIP, the likeliest first: as stepped, as the last handler returned to it,
+        else every reading of the bytes in front."""
+        scene = self.scene
+        if self.at is None:
+            return ()
+        stepped = scene.stepped_shape
+        start = scene.start if scene.action is Action.STEP else None
+        if start is not None and stepped is not None and self._leads_here(stepped, start):
+            return (Executed(stepped, start, True),)
+        returned = self._returned()
+        if returned is not None:
+            return (returned,)
+        if self.at == scene.pc:  # a #DB inside the delivery of another: nothing ran in between
+            return ()
+        found = (Executed(guess, self.at - len(guess.bytes), False) for guess in predecessors(self.front, self.mode))
+        return tuple(guess for guess in found if self._falls_through(guess))
+
+    def came_straight(self) -> bool:
+        """Whether the likeliest reading of the bytes in front of the saved RIP runs into it. Behind a jump, a return or
+        a system call the code came from elsewhere, and other readings are worth nothing."""
+        if self.exact is not None:
+            return True
+        guesses = predecessors(self.front, self.mode)[:1]
+        return bool(guesses and self.executed and guesses[0] is self.executed[0].shape)
+
+    def _falls_through(self, guess: Executed) -> bool:
+        """Whether RIP can stand behind ``guess`` because it ran. INT n and its like save that RIP themselves."""
+        return bool(guess.shape.traits & TRAPPING) or self.follows(*guess[:2])
+
+    def linear(self, rip: int) -> int | None:
+        """An offset in the interrupted CS, linear."""
+        at, saved = self.at, self.rip
+        return None if at is None or saved is None else at - saved + rip & LINEAR_MASKS[self.mode]
+
+    def _returned(self) -> Executed | None:
+        """The instruction that the last handler returned to, if it leads here."""
+        last = known(self.scene.evidence.last_frame)
+        if last is None or self.frame is None or last.cs != self.frame.cs:
+            return None
+        start = self.linear(last.rip)
+        what = shape(self.scene.code_at(start), self.mode)
+        if what is None or start is None:
+            return None
+        return Executed(what, start, True) if self.follows(what, start) else None
+
+    def _leads_here(self, what: Shape, start: int) -> bool:
+        """Whether ``what`` at ``start`` can have led to the saved RIP (any indirect branch can)."""
+        return "indirect" in what.traits or self.follows(what, start)
+
+    def follows(self, what: Shape, start: int) -> bool:
+        """Whether the saved RIP is one of the places that ``what`` at linear ``start`` leads to by itself."""
+        at, rip = self.at, self.rip
+        return at is not None and rip is not None and rip in successors(what, start - at + rip, self.mode)
+
+    def new(self, bit: int) -> bool | None:
+        """Whether a sticky bit was set by this event: False if DR6 had it before or has it not, None if unknown."""
+        if self.causes is None:
+            return None
+        if not self.causes & bit:
+            return False
+        return None if self.old is None else not self.old & bit
+
+    @property
+    def tf(self) -> bool | None:
+        """TF in the frame."""
+        return None if self.frame is None else bool(self.frame.rflags & TF)
+
+    @property
+    def cpl(self) -> int | None:
+        """The privilege level of the interrupted code."""
+        return None if self.frame is None else self.frame.cs & 3
+
+    @property
+    def exact(self) -> Executed | None:
+        """The instruction that ran last, if that is known."""
+        return self.executed[0] if self.executed and self.executed[0].exact else None
+
+    def candidates(self) -> list[Executed]:
+        """What may have caused a trap here: `executed`, then a REP string instruction that RIP still stands on, then
+        a MOV SS or POP SS before the last instruction, which defers its traps by one."""
+        found = list(self.executed)
+        here = self.next_shape()
+        if self.exact is None and here is not None and self.at is not None and "rep" in here.traits:
+            found.append(Executed(here, self.at, False))
+        for last in self.executed[:1]:
+            shadow = self.shadow(last)
+            if shadow is not None:
+                found.append(shadow)
+        return found
+
+    def shadow(self, last: Executed) -> Executed | None:
+        """The MOV SS or POP SS directly before ``last``, if the bytes there read so."""
+        for before in predecessors(self.scene.code_before(last.address), self.mode):
+            if "mov-ss" in before.traits:
+                return Executed(before, last.address - len(before.bytes), False)
+        return None
+
+    def culprit(self, agrees: Callable[[Executed], bool]) -> Executed | None:
+        """The likeliest instruction that ``agrees`` with a cause. Of readings backwards that all do the longest: a
+        shorter one begins inside of it, behind a prefix or an opcode's first byte."""
+        fitting = [candidate for candidate in self.candidates() if agrees(candidate)]
+        if not fitting or fitting[0].exact:
+            return fitting[0] if fitting else None
+        ends = fitting[0].address + len(fitting[0].shape.bytes)
+        same = [one for one in fitting if one.address + len(one.shape.bytes) == ends]
+        return max(same, key=lambda one: len(one.shape.bytes))
+
+    def instruction(self, executed: Executed | None) -> Instruction | None:
+        return None if executed is None else instruction(executed.shape, executed.address, self.mode)
+
+    def last_instruction(self) -> Executed | None:
+        """The likeliest instruction to have run last."""
+        return self.executed[0] if self.executed else None
+
+    def next_instruction(self) -> Instruction | None:
+        """The instruction at the saved RIP, which has not run."""
+        standing = shape(self.behind_code, self.mode)
+        return None if standing is None or self.at is None else instruction(standing, self.at, self.mode)
+
+    def next_shape(self) -> Shape | None:
+        return shape(self.behind_code, self.mode)
+
+    def hits(self, candidate: Executed, slot: Slot, address: int) -> bool | None:
+        """Whether ``candidate`` accessed what a data breakpoint covers; None where that can't be told."""
+        place = covered(address, slot.length)
+        return touches(
+            candidate.shape,
+            candidate.address,
+            place,
+            slot.type == "write",
+            self.registers,
+            self.mode,
+            executed=True,
+        )
+
+    def uses_port(self, candidate: Executed, slot: Slot, address: int) -> bool | None:
+        """Whether ``candidate`` is an IN or OUT on a port that an I/O breakpoint covers; None: port not known."""
+        if not candidate.shape.port_size:
+            return False
+        port = candidate.shape.port
+        if port is None:
+            port = part("dx", self.registers)
+        return None if port is None else covered(address, slot.length).meets(port, candidate.shape.port_size)
