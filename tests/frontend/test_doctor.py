@@ -183,3 +183,16 @@ async def test_what_is_installed_is_found_with_its_version(tmp_path: Path) -> No
     missing = await installed.look_around(str(tmp_path / "none"))
     assert missing.programs[0].path is None
     assert re.search(r"^found\s+no\s+/", "\n".join(installed_text(missing)), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("tty", "term", "shown"), [(True, "xterm", True), (True, "dumb", False), (False, "xterm", False)]
+)
+def test_how_far_it_is_is_shown_on_a_terminal_only(
+    tty: bool, term: str, shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: tty)
+    monkeypatch.setenv("TERM", term)
+    report = doctor_command.Report(True, FOUND)
+    report.progress(everything()[0])
+    assert capsys.readouterr().err == (f"\r1/{len(PROBES)} step over NOP\x1b[K" if shown else "")
