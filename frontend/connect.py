@@ -16,6 +16,7 @@ from trio.abc import ReceiveStream, Stream
 from frontend.session import Session
 from frontend.symbols import SymbolError, Symbols
 from frontend.version import tool
+from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Shortcut
 from gdbstub.debugger import Debugger
 from gdbstub.errors import GdbError
@@ -105,6 +106,23 @@ async def open_session(
         if recorder is not None:
             session.note = recorder.note
         yield session
+
+
+@asynccontextmanager
+async def open_stub(connection: Connection) -> AsyncIterator[tuple[RemoteTarget, str]]:
+    """The bare stub, not yet greeted, and its name; for what tests stubs. Nothing is tidied at the end but our side and
+    a QEMU that we launched. Raises what `open_session` raises."""
+    async with AsyncExitStack() as stack:
+        endpoint, _ = await _endpoint(stack, connection)
+        stream, recorder = _recorded(stack, connection, endpoint)
+        remote = RemoteTarget(
+            stream,
+            shortcut=_shortcut(endpoint) if recorder is None else None,
+            break_in=endpoint.interrupt,
+            last_words=endpoint.last_words,
+        )
+        stack.push_async_callback(remote.aclose)
+        yield remote, endpoint.name
 
 
 async def _endpoint(stack: AsyncExitStack, connection: Connection) -> tuple[Endpoint, ReceiveStream | None]:

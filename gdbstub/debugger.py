@@ -171,7 +171,7 @@ class Debugger:
         name = self._forced
         self.backend = found if name is None else replace(found, name=name, profile=name)
         self._settle(PROFILES[self.backend.profile])
-        self._platform = _platform(self.backend)
+        self._platform = platform_of(self.backend)
         self._began = time.monotonic()
         return self._keep(await self._observer.see(stop), Action.ATTACH)
 
@@ -357,7 +357,8 @@ class Debugger:
         await self._catcher.hint(hints, self._sure)
 
 
-def _platform(backend: Backend) -> Platform:
+def platform_of(backend: Backend) -> Platform:
+    """A stub's backend as evidence."""
     if backend.name == "generic":
         return Platform(backend=Known("generic", "its monitor is none that we know"))
     return Platform(

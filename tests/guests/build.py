@@ -7,14 +7,20 @@ wants ``-smp 2``; ``faults`` raises exceptions, one after the other.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import pytest
+
 GuestName = Literal["faults", "loop", "modes", "smp"]
 
+INSTALLED_BY = "2.40"
+"""The binutils that made the installed images; others may lay out the files differently."""
+_BUNDLED = Path(__file__).parents[2] / "guests"
 _SOURCE = Path(__file__).parent
 _AS = ("as", "--64", "--fatal-warnings", "-mx86-used-note=no", "-I", str(_SOURCE))
 _LD = (
@@ -49,3 +55,14 @@ def build(name: GuestName) -> Path:
         check=True,
     )
     return image
+
+
+def make(name: Literal["demo", "probe"], directory: Path) -> Path:
+    """The bundled guest ``name``, made in a copy of its source under ``directory``. Skips the test without binutils."""
+    missing = [tool for tool in ("as", "ld", "make") if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    copy = directory / "guests" / name
+    shutil.copytree(_BUNDLED / name, copy, ignore=shutil.ignore_patterns("build"))
+    subprocess.run(["make", "-s", "-C", str(copy), f"build/{name}.elf"], check=True)
+    return copy / "build" / f"{name}.elf"
