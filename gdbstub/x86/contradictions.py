@@ -47,6 +47,7 @@ STOP_RULES: tuple[StopCheck, ...] = (
     misreported.stray_address,
     misreported.hidden_hit,
     misreported.past_the_gate,
+    misreported.shadow_stepped,
     misreported.stays_on_icebp,
     misreported.taken_by_xen,
     misreported.guest_breakpoint_stops,

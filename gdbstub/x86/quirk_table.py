@@ -24,6 +24,7 @@ QuirkName = Literal[
     "tcg-one-data-hit",
     "tcg-idt-error-code",
     "tcg-stack-gp",
+    "tcg-step-mov-ss",
     "tcg-own-watch-first",
     "tcg-breakpoints-meet",
     "tcg-idle-step",
@@ -167,6 +168,11 @@ TCG = (
         "tcg-stack-gp",
         "QEMU TCG raises #GP for a stack address that is not canonical",
         "measured on QEMU 7.2.22",
+    ),
+    _tcg(
+        "tcg-step-mov-ss",
+        "a step of QEMU TCG knows no shadow of MOV SS",
+        "measured on QEMU 7.2.22 and 10.0.2",
     ),
     _tcg(
         "tcg-own-watch-first",

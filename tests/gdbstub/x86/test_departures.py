@@ -147,6 +147,9 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         far_away(event(0xFFFF0FF0, vector=13, rest="488903", registers=FAR, on=TCG)),
         "which is not canonical, by SS",
     ),
+    "tcg-step-mov-ss": Case(
+        stop("8ed0", on=TCG), stop("8ed090", 3, on=TCG), "The step ended directly behind `mov ss, eax`"
+    ),
     "tcg-own-watch-first": Case(
         stop(
             STORE,
@@ -266,6 +269,12 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF0FF1, code=STORE, dr7=0xDD040A | 1, dr={0: 0x5000, 1: 0x6004}, registers=RBX, on=KVM_AMD),
         "hardware sets B1 too; it is clear",
     ),
+    "emulated-cpu-rep-rf": Case(
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF, last_frame=AGAIN, on=KVM_INTEL),
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF | RF, last_frame=AGAIN, on=KVM_INTEL),
+        "RF is 0 in the frame although iterations",
+    ),
+    "emulated-cpu-idle-step": Case(stop(to=0, on=KVM_INTEL), stop(on=KVM_INTEL), "The step ran nothing"),
     "xen-takes-db": Case(
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, rflags=TF, dr6=0xFFFF4FF0, on=XEN),
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, on=XEN),
