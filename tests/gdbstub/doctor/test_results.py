@@ -33,7 +33,7 @@ def judged(name: str, outcome: str, platform: Platform) -> Result:
     [
         ("step-sti", "1 instruction", tcg("7.2.22"), "ok", None),
         ("step-sti", "2 instructions", tcg("7.2.22"), "new", None),
-        ("step-mov-ss", "1 instruction", tcg("10.0.2"), "known", None),
+        ("step-mov-ss", "1 instruction", tcg("10.0.2"), "known", "tcg-step-mov-ss"),
         ("step-mov-ss", "1 instruction", kvm(), "known", "kvm-emulated-shadow"),
         ("step-rep", "one step each, and one without progress", tcg("10.0.2"), "known", "tcg-rep-last"),
         ("step-rep", "one step each, and one without progress", tcg("7.2.22"), "new", None),
