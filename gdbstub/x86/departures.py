@@ -32,6 +32,7 @@ def departures(event: Event, found: list[Found]) -> Iterator[str]:
     ran = judged_instruction(event, found)
     if ran is None:
         yield from merge_missing(event, found)
+        yield from probably_untouched(event, found)
     elif not resumed(event):
         for check in DEPARTURES:
             yield from check(event, found, ran)
@@ -154,6 +155,19 @@ def untouched(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
         if row.cause.cause in ("data-write", "data-access") and row.cause.confidence == "likely":
             yield (
                 f"DR6.B{row.cause.slot} is set, but {_text(event, ran)}, which ran last, touches no memory."
+                f"{known_quirk(event.scene, 'tcg-stale-hits')}"
+            )
+
+
+def probably_untouched(event: Event, found: list[Found]) -> Iterator[str]:
+    """The same beside a certain step, by the likeliest reading of the code in front of the saved RIP."""
+    last = event.last_instruction() if event.came_straight() and _step(found) is not None else None
+    if last is None or last.shape.memory or last.shape.traits & UNNAMED or event.shadow(last) is not None:
+        return
+    for row in found:
+        if row.cause.cause in ("data-write", "data-access") and row.cause.confidence != "certain":
+            yield (
+                f"DR6.B{row.cause.slot} is set, but `{last.shape.text}`, which probably ran last, touches no memory."
                 f"{known_quirk(event.scene, 'tcg-stale-hits')}"
             )
 

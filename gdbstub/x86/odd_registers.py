@@ -133,8 +133,8 @@ def resume_flag(event: Event, found: list[Found]) -> Iterator[str]:
     here = event.next_shape()
     repeats = here is not None and "rep" in here.traits
     exact = event.exact
-    step = _named(found, "single-step")
-    over = step is not None and step.instruction is not None and step.instruction.address == event.at
+    traps = (row for row in found if row.cause.klass == "trap" and row.cause.confidence != "possible")
+    over = any(row.instruction is not None and row.instruction.address == event.at for row in traps)
     iterating = repeats and (over or (exact is not None and exact.address == event.at))
     if iterating and not rf:
         yield (

@@ -31,6 +31,7 @@ QuirkName = Literal[
     "tcg-breakpoint-by-eip",
     "tcg-stack-in-page",
     "tcg-unaligned-data",
+    "tcg-step-over-breakpoint",
     "kvm-reinjected-polarity",
     "kvm-reinjected-own-hits",
     "kvm-icebp-reinjected",
@@ -208,6 +209,11 @@ TCG = (
         "tcg-unaligned-data",
         "QEMU TCG takes the bytes from DRn on and does not mask its low bits",
         "QEMU hw_breakpoint_insert; measured on QEMU 7.2.22",
+    ),
+    _tcg(
+        "tcg-step-over-breakpoint",
+        "QEMU TCG takes no breakpoint, the guest's own neither, at the instruction from which the debugger steps",
+        "QEMU check_for_breakpoints_slow; measured on QEMU 7.2.22",
     ),
 )
 

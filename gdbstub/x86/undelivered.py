@@ -75,7 +75,17 @@ def _why(scene: Scene, stepped: Shape, due: Due) -> str:
         return known_quirk(scene, "xen-takes-db")
     if "sti" in stepped.traits and due.bits == BS:
         return known_quirk(scene, "tcg-sti-hides-step")
+    if due.klass == "fault" and due.bits & B_MASK:
+        return known_quirk(scene, "tcg-step-over-breakpoint")
+    if _unaligned(scene, due.bits):
+        return known_quirk(scene, "tcg-unaligned-data")
     return ""
+
+
+def _unaligned(scene: Scene, bits: int) -> bool:
+    """Whether one of these data breakpoints has an address that is no multiple of its length."""
+    rows = scene.guest_slots(scene.evidence.after)
+    return any(bits >> slot.number & 1 and place is not None and place % slot.length for slot, place in rows)
 
 
 def _own_hardware(scene: Scene) -> bool:

@@ -1,6 +1,6 @@
 # #DBs in real mode. The handlers are in the segment 0800h and the code that raises them runs with CS = 0700h and
 # DS = 0750h, so no offset is a linear address. A frame of real mode has no room for RF: the handler takes an
-# instruction breakpoint out of DR7 instead. Listed in tests/live/guest_debug16.py, in this order.
+# instruction breakpoint out of DR7 instead. Listed in tests/live/guest_events.py, in this order.
 #
 # The handler does what BP says: KEEP_DR6, KEEP_TF, CLEAR_DR7.
 .include "common.inc"
@@ -241,8 +241,6 @@ label execute_rep
     raise port, outb %al, $0x80
     disarm
     arm 1, selector, ACCESS, LEN2
-    movw $DATA, selector - IN_DATA
-    nop
 label mov_ss
     movw selector - IN_DATA, %ss
 label mov_ss_next
@@ -258,10 +256,11 @@ label finished
     jmp finished
 
     .balign 16
+    .skip 64                        # for frames below `spot`
 spot:
     .skip 16
 selector:
-    .word 0
+    .word DATA
     .balign 16
     .skip 64
 label stack_in_page

@@ -1,5 +1,5 @@
 # #DBs in 32-bit protected mode: code whose segment has a base, 16-bit code, CPL 3 and virtual-8086 mode; the handlers
-# are in a segment with a base of its own. Listed in tests/live/guest_debug32.py, in this order.
+# are in a segment with a base of its own. Listed in tests/live/guest_events.py, in this order.
 #
 # The handler does what EBP says: KEEP_DR6, KEEP_TF, SET_RF.
 .include "common.inc"

@@ -1,5 +1,5 @@
 # #DBs in 64-bit code, CPL 0 and 3, with the #DB handler on IST 1. Each is raised by the instruction at its own label
-# NAME; NAME_next is behind it. What each is to be called is listed in tests/live/guest_debug64.py, in this order.
+# NAME; NAME_next is behind it. What each is to be called is listed in tests/live/guest_events.py, in this order.
 #
 # The handler does what R15 says, so that handlers of every kind are met: KEEP_DR6, KEEP_TF, SET_RF, NEW_DR7 (to R14).
 .include "common.inc"

@@ -1,6 +1,6 @@
 # Every vCPU raises #DBs of its own, for ever, in 64-bit mode: its debug registers, its stacks and its TSS are its own, the
 # IDT and the handler are shared. Run it with -smp 4. CPU n has in DRn a write breakpoint on cell n (8 bytes apart), and
-# steps over one NOP with TF; CPU 0 has an instruction breakpoint as well. Listed in tests/live/test_debug_smp.py.
+# steps over one NOP with TF; CPU 0 has an instruction breakpoint as well. Listed in tests/live/test_debug_guests.py.
 .include "common.inc"
 
 .set APIC_SPURIOUS, 0xfee000f0

@@ -62,7 +62,36 @@ def swap(evidence: Evidence, on: Platform) -> Evidence:
     return replace(evidence, platform=on)
 
 
+def based_stop(*, dr: dict[int, int], dr7: int) -> Evidence:
+    """A stop at linear 9000h in 16-bit code whose CS has the base 8000h, after the guest ran."""
+    moved = stop("90", 0, action=Action.CONTINUE, mode=16, dr=dr, dr7=dr7, on=TCG)
+    return replace(moved, after=replace(moved.after, cs_base=Known(0x8000, "test")))
+
+
+def began(watched: int) -> Evidence:
+    """A #DB behind the handler's first instruction, PUSH RAX, with the stack at 5800h. DR1 has hit again."""
+    found = event(
+        0xFFFF0FF2, code="50", dr7=0xD0040A, dr={1: watched}, registers={"rsp": 0x5800}, handler=CODE, before_rip=CODE,
+        before_bytes="50", on=TCG,
+    )  # fmt: skip
+    return replace(found, frame=Known(Frame(CODE + 1, 8, 2, 0x5800, 0x10), "test"))
+
+
 QUIRK_CASES: dict[QuirkName, Case] = {
+    "tcg-breakpoint-by-eip": Case(
+        based_stop(dr={1: 0x9000}, dr7=0x404), based_stop(dr={1: 0x9000}, dr7=0x400), "stopped for the debugger instead"
+    ),
+    "tcg-stack-in-page": Case(began(0x5000), began(0x6000), "hardware delivers this #DB once"),
+    "tcg-unaligned-data": Case(
+        event(0xFFFF0FF2, code=STORE, dr7=0xD0040A, dr={1: 0x5009}, registers={"rbx": 0x500C, "rax": 0}, on=TCG),
+        event(0xFFFF0FF2, code=STORE, dr7=0xD0040A, dr={1: 0x5009}, registers={"rbx": 0x5008, "rax": 0}, on=TCG),
+        "is 0x5009, which is no multiple of its length 4; hardware covers the bytes from 0x5008 on",
+    ),
+    "tcg-step-over-breakpoint": Case(
+        stop("90", dr7=0x401, dr={0: CODE}, on=TCG),
+        stop("90", dr7=0x401, dr={0: CODE + 2}, on=TCG),
+        "ran although the guest's own breakpoint stands on it (B0)",
+    ),
     "tcg-icebp-ud": Case(
         event(0xFFFF0FF0, vector=6, rest="f190", rflags=RF, on=TCG),
         event(0xFFFF0FF0, vector=6, rest="0f0b", rflags=RF, on=TCG),

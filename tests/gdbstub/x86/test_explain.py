@@ -30,6 +30,12 @@ from tests.gdbstub.x86.vectors import CASES, MOV_SS_MEM, OWN_EXEC, OWN_WRITE, RB
 TF = 0x102
 
 
+def ist_again(rsp: int) -> Evidence:
+    """The handler once more, with a frame that leads to it; the frame's RSP is 8000h, the handler's ``rsp``."""
+    found = event(0xFFFF0FF0, code="90", handler=CODE + 1, last_frame=Frame(CODE + 1, 8, 2, 0x8000, 0x10), on=TCG)
+    return replace(found, after=replace(found.after, rsp=know(rsp)))
+
+
 class Row(NamedTuple):
     """``causes`` as "cause owner confidence", in order; ``words`` that stand in the summary, contradictions,
     unknowns or advice."""
@@ -436,6 +442,49 @@ EVENTS: dict[str, Row] = {
     "BS with TF in front of F1, which TCG 7.2 does not take for INT1": Row(
         event(0xFFFF4FF0, code="f1", rflags=TF, old=None, on=TCG), ("single-step guest certain",)
     ),
+    "a step over an instruction that ends in F1": Row(
+        event(0xFFFF4FF0, code="90900f21f1", rflags=TF, old=0xFFFF4FF0, on=KVM_AMD),
+        ("single-step guest likely", "icebp guest possible"),
+        ("single-step by the guest, probably over `mov rcx, dr6`",),
+    ),
+    "INT1 with a BS that is old": Row(
+        event(0xFFFF4FF0, code="9090f1", rflags=TF, old=0xFFFF4FF0, on=KVM_AMD),
+        ("icebp guest likely", "single-step guest possible"),
+    ),
+    "INT1 on a QEMU TCG whose version is not known": Row(
+        event(0xFFFF0FF0, code="9090f1", on=platform("qemu-tcg")), ("icebp guest likely",)
+    ),
+    "a step over an instruction that ends in CD 01": Row(
+        event(0xFFFF4FF0, code="909066b9cd01", rflags=TF, old=0xFFFF4FF0, on=TCG),
+        ("single-step guest likely", "software-interrupt guest possible"),
+        ("single-step by the guest, probably over `mov cx, 0x1cd`",),
+    ),
+    "INT 1 beside an old bit that can be no cause": Row(
+        event(0xFFFF4FF0, code="9090cd01", old=0xFFFF4FF0, on=TCG), ("software-interrupt guest certain",)
+    ),
+    "INT 1 beside an old bit that can be a cause": Row(
+        event(0xFFFF4FF0, code="9090cd01", rflags=TF, old=0xFFFF4FF0, on=TCG),
+        ("software-interrupt guest likely", "single-step guest possible"),
+    ),
+    "no bit, under TCG, which injects nothing": Row(
+        event(0xFFFF0FF0, code="9090", on=TCG), ("unknown guest possible",), ("by a jump, a call or a return",)
+    ),
+    "POPF that takes TF away, known to have run last": Row(
+        event(0xFFFF4FF0, code="9d", old=0xFFFF4FF0, last_frame=Frame(CODE, 8, TF), on=TCG),
+        ("single-step guest certain",),
+    ),
+    "POPF that takes TF away, by the look of it": Row(
+        event(0xFFFF4FF0, code="9d", old=0xFFFF4FF0, on=TCG), ("single-step guest likely",)
+    ),
+    "long NOPs in front of a place where functions begin": Row(
+        event(0xFFFF4FF0, code="90" * 7 + "662e0f1f840000000000", after=None, rflags=TF, rest="90", on=TCG),
+        ("single-step guest certain",),
+        ("single-step by the guest, probably over",),
+    ),
+    "the handler's return to itself by the frame of a nested #DB on an IST stack": Row(
+        ist_again(0x8000), ("unknown guest possible",), ("the handler returned to its own first instruction",)
+    ),
+    "the same on another stack": Row(ist_again(0x7000), ("unknown unknown possible",)),
     "BS new without TF": Row(event(0xFFFF4FF0), ("single-step guest likely",)),
     "BS without a frame": Row(event(0xFFFF4FF0, frame=False), ("single-step unknown likely",)),
     "BS with BTF unknown": Row(
