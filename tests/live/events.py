@@ -1,8 +1,8 @@
 """What a guest does, as a list in text, and what dr6 said of it in the same form.
 
-A line is one stop: where the saved RIP stands (a label of the guest, or RIP at a stop that is no event), the vector, and
-the causes with the number of their debug register and their confidence. The owner is the guest, always. Behind a bar are
-the known departures of QEMU TCG 7.2 at that stop; without them the line is what the architecture has.
+A line is one stop: where the saved RIP stands (a label of the guest, or RIP at a stop that is no event), the vector,
+and the causes with the number of their debug register and their confidence. The owner is the guest, always. Behind a
+bar are the known departures of QEMU TCG 7.2 at that stop; without them the line is what the architecture has.
 """
 
 from __future__ import annotations
