@@ -3,12 +3,14 @@
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help demo test bench docs format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 docs format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
 	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
+	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2'
+	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10)'
 	@echo 'make docs    write the pages that are made from tables'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
@@ -27,6 +29,14 @@ test:
 bench:
 	@scripts/setup qemu-system-x86_64 gdb as ld
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+labs:
+	@scripts/setup as ld
+	@$(BIN)/python -m tests.labs $(LABS)
+
+lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10:
+	@scripts/setup as ld
+	@$(BIN)/python -m tests.labs $(@:lab-%=%) $(LABS)
 
 docs:
 	@scripts/setup

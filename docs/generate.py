@@ -13,6 +13,8 @@ from gdbstub.protocol.states import state_diagram
 from gdbstub.x86.cause_page import paragraphs
 from gdbstub.x86.causes import CAUSES, NAMES
 from gdbstub.x86.explanation import CauseName
+from gdbstub.x86.quirks import QUIRKS, Quirk
+from tests.labs.platform_table import table as platform_table
 
 HERE = Path(__file__).parent
 
@@ -81,11 +83,54 @@ def _cause(name: CauseName) -> str:
     return "\n".join([*parts, f"* **Sources.** {'; '.join(page.sources)}.", ""])
 
 
+BEGIN, END = "<!-- what the demo guest sees: made by `make docs` -->\n", "<!-- end -->\n"
+
+
+def backends() -> str:
+    """The page as it is, with the part between the two marks made anew."""
+    before, _, rest = (HERE / "backends.md").read_text(encoding="utf-8").partition(BEGIN)
+    return f"{before}{BEGIN}{platform_table()}{END}{rest.partition(END)[2]}"
+
+
+QUIRKS_HEAD = """\
+# Quirks
+
+Known departures of platforms from the architecture; an answer that meets one names it.
+Made from `gdbstub/x86/quirk_table.py` by `make docs`.
+Each one is shown by a case of its name in `tests/gdbstub/x86/test_departures.py`, which also holds what must not be called so; those that the bundled guest meets are in the recordings of `tests/golden/` as well.
+"""
+OWNERS = {"qemu-tcg": "QEMU TCG", "qemu-kvm": "QEMU with KVM", "gdbsx": "Xen", None: "Any platform"}
+
+
+def quirks() -> str:
+    parts = [QUIRKS_HEAD]
+    for backend, title in OWNERS.items():
+        parts += [f"\n## {title}\n\n| quirk | where | what | source |\n|---|---|---|---|\n"]
+        parts += [
+            f"| `{row.name}` | {_where(row)} | {row.sentence} | {row.source} |\n"
+            for row in QUIRKS.values()
+            if row.backend == backend
+        ]
+    return "".join(parts)
+
+
+def _where(row: Quirk) -> str:
+    narrowed = [text for text in (row.vendor and row.vendor.capitalize(), row.guest and row.guest.upper()) if text]
+    versions = [
+        f"{word} {'.'.join(map(str, numbers))}"
+        for word, numbers in (("from", row.since), ("before", row.below))
+        if numbers
+    ]
+    return ", ".join([*narrowed, " ".join(versions)] if versions else narrowed) or "all"
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "backends.md": backends,
     "causes.md": causes,
     "commands.md": commands,
     "keys.md": keys,
     "packets.md": packets,
+    "quirks.md": quirks,
 }
 
 

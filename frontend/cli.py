@@ -200,6 +200,27 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     _leave(parser)
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target", metavar="TARGET", nargs="?", help="where a stub is; without it, dr6 tests a QEMU of its own"
+    )
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="run the tests on the guest behind TARGET; its memory and registers are put back",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--backend", metavar="NAME", help="do not ask who the stub is: qemu-tcg, qemu-kvm, generic")
+    parser.add_argument("--record", metavar="FILE", help="write the conversation with TARGET down, for dr6 replay")
+    parser.add_argument(
+        "--leave",
+        choices=("running", "stopped"),
+        help="how the guest behind TARGET is left (default: running, but stopped if it waits to be started)",
+    )
+    _qemu(parser)
+    parser.epilog = TARGETS
+
+
 def _explain(parser: argparse.ArgumentParser) -> None:
     from frontend.explain import add_arguments
 
@@ -272,6 +293,15 @@ def run_trace(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     return run_headless(lambda interrupts: trace_command.run(options, connection, interrupts))
 
 
+def run_doctor(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from frontend import doctor_command
+    from frontend.guarded import run_headless
+
+    options.words = words
+    doctor_command.check(options)
+    return run_headless(lambda interrupts: doctor_command.run(options, interrupts))
+
+
 def run_explain(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from frontend.explain import run
 
@@ -292,6 +322,7 @@ COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
     ("launch", "Start QEMU with an image, paused, and debug it. QEMU ends with dr6.", _launch, run_attach),
     ("demo", "Launch the bundled guest, which raises every kind of #DB.", _demo, run_demo),
     ("trace", "Trace a guest without a screen: every step, or every event.", _trace, run_trace),
+    ("doctor", "What the stub is, and tests of what can be trusted on it.", _doctor, run_doctor),
     ("explain", "Why a #DB fired, from DR6 or from a file of evidence.", _explain, run_explain),
     ("replay", "Go through a recorded session again, without a guest.", _replay, run_replay),
 )

@@ -16,6 +16,7 @@ from trio.abc import ReceiveStream, Stream
 from frontend.session import Session
 from frontend.symbols import SymbolError, Symbols
 from frontend.version import tool
+from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Shortcut
 from gdbstub.debugger import Debugger
 from gdbstub.errors import GdbError
@@ -62,6 +63,8 @@ class Connection:
     history: int = 10_000
     lidt: tuple[int, ...] | None = None
     """LIDT instructions, where a recording knows them; otherwise those of the symbols' files."""
+    lidt_sure: tuple[int, ...] | None = None
+    """Those of them that are proven to be some; as ``lidt``."""
     owned: bool = False
     """The guest ends with the session; always so for a `Launch`."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
@@ -78,14 +81,17 @@ async def open_session(
         stream, recorder = _recorded(stack, connection, endpoint)
         symbols = _symbols(connection)
         lidt = symbols.lidt_candidates() if connection.lidt is None else connection.lidt
+        sure = symbols.lidt_instructions() if connection.lidt_sure is None else connection.lidt_sure
         if recorder is not None:
             recorder.note("lidt", " ".join(map(hex, lidt)))
+            recorder.note("lidt-sure", " ".join(map(hex, sure)))
         debugger = Debugger(
             stream,
             endpoint.name,
             backend=connection.backend,
             history=connection.history,
             lidt_hints=lidt,
+            lidt_sure=frozenset(sure),
             break_in=endpoint.interrupt,
             pace=_noted(pace, recorder),
             last_words=endpoint.last_words,
@@ -100,6 +106,23 @@ async def open_session(
         if recorder is not None:
             session.note = recorder.note
         yield session
+
+
+@asynccontextmanager
+async def open_stub(connection: Connection) -> AsyncIterator[tuple[RemoteTarget, str]]:
+    """The bare stub, not yet greeted, and its name; for what tests stubs. Nothing is tidied at the end but our side and
+    a QEMU that we launched. Raises what `open_session` raises."""
+    async with AsyncExitStack() as stack:
+        endpoint, _ = await _endpoint(stack, connection)
+        stream, recorder = _recorded(stack, connection, endpoint)
+        remote = RemoteTarget(
+            stream,
+            shortcut=_shortcut(endpoint) if recorder is None else None,
+            break_in=endpoint.interrupt,
+            last_words=endpoint.last_words,
+        )
+        stack.push_async_callback(remote.aclose)
+        yield remote, endpoint.name
 
 
 async def _endpoint(stack: AsyncExitStack, connection: Connection) -> tuple[Endpoint, ReceiveStream | None]:

@@ -10,6 +10,7 @@ from frontend.failures import DONE, INTERRUPTED
 from frontend.interrupts import Interrupts
 from frontend.session import Session
 from gdbstub.x86.exceptions import vector
+from gdbstub.x86.quirks import explained
 
 STARTUP = ("catch db,bp,ud,gp,pf,df", "continue")
 """The commands before the first stop; the last one again and again."""
@@ -61,4 +62,5 @@ def _why(session: Session, event: DemoEvent) -> str:
     due = vector(event.raised[0].vector).name
     if known is None:
         return f"hardware raises {due}. contradiction: this platform does not, and it is no quirk that we know."
-    return f"hardware raises {due}. contradiction: {backend.name} {backend.version} does not; {known.why}."
+    quirk = explained(session.debugger.platform, *known.quirks)
+    return f"hardware raises {due}. contradiction: {backend.name} {backend.version} does not; {known.why}.{quirk}"

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+CR0_WP = 1 << 16
 CR0_PG = 1 << 31
 CR4_PSE = 1 << 4
 CR4_PAE = 1 << 5
@@ -18,6 +19,8 @@ EFER_LMA = 1 << 10
 EFER_NXE = 1 << 11
 
 PRESENT = 1
+WRITABLE = 1 << 1
+USER = 1 << 2
 LARGE = 1 << 7
 NO_EXECUTE = 1 << 63
 ADDRESS = 0x000F_FFFF_FFFF_F000
@@ -127,6 +130,16 @@ def _page_base(level: Level, value: int, mode: PagingMode) -> int:
             return value & 0xFFC0_0000 | (value >> 13 & 0xFF) << 32
         return value & ADDRESS_32
     return value & ADDRESS & -(1 << level.shift)
+
+
+def may_write(found: Walk, cr0: int, *, user: bool) -> bool:
+    """May code write there, as far as the tables say? SDM vol. 3A 4.6.1; protection keys are not looked at."""
+    if found.physical is None:
+        return False
+    entries = [entry.value for entry in found.entries if found.mode != "PAE" or entry.level != "PDPTE"]
+    if user and not all(value & USER for value in entries):
+        return False
+    return all(value & WRITABLE for value in entries) or not (user or cr0 & CR0_WP)
 
 
 def entry_text(entry: Entry, *, wide: bool) -> str:

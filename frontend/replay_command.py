@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from frontend import trace_command
+from frontend import doctor_command, trace_command
 from frontend.attach_command import run_script, script, show
 from frontend.connect import Connection, open_session
 from frontend.demo_guest import DEMO_IMAGE
@@ -35,6 +35,8 @@ def replay(options: argparse.Namespace, parse: Parse) -> int:
 def _replay(options: argparse.Namespace, parse: Parse) -> int:
     transcript = _read(options.file)
     recorded = parse(transcript.header.command) if transcript.header.command else None
+    if recorded is not None and recorded.command == "doctor":
+        return run_headless(lambda interrupts: doctor_command.again(options.file, recorded, interrupts))
     again = Again(options.file, transcript, recorded)
     lines = (*transcript.notes("command"), *script(options))
     if options.batch:
@@ -83,7 +85,8 @@ class Again:
             getattr(recorded, "backend", None),
             _files(recorded),
             leave=getattr(recorded, "leave", "running"),
-            lidt=tuple(int(word, 16) for note in self._transcript.notes("lidt") for word in note.split()),
+            lidt=self._addresses("lidt"),
+            lidt_sure=self._addresses("lidt-sure"),
             owned=owned,
         )
         async with open_session(connection, pace=self._wait_look) as session:
@@ -93,6 +96,9 @@ class Again:
             if self.traced and recorded is not None:
                 await trace_command.again(recorded, session)
             yield session
+
+    def _addresses(self, kind: str) -> tuple[int, ...]:
+        return tuple(int(word, 16) for note in self._transcript.notes(kind) for word in note.split())
 
     async def batch(self, lines: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
         async with self.session() as session:

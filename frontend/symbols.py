@@ -15,11 +15,14 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from frontend.clean import clean
 from gdbstub.errors import GdbError
+from gdbstub.x86.decode import LONGEST, decode, shape
+from gdbstub.x86.evidence import Mode
 from gdbstub.x86.lidt import find_lidt
 
 MASK = (1 << 64) - 1
 FARTHEST = 0x1_0000
 """A symbol without a size names addresses up to this far behind it, within its segment."""
+CODE_MODES: tuple[Mode, ...] = (32, 64)
 
 Kind = Literal["function", "object", "label"]
 
@@ -128,6 +131,31 @@ class Symbols:
         """Where an LIDT may stand in the executable segments of all files, by linear and by physical address."""
         places = {(start, segment.data) for segment in self.code for start in (segment.address, segment.physical)}
         return tuple(sorted({address for start, data in places for address in find_lidt(data, start)}))
+
+    def lidt_instructions(self) -> tuple[int, ...]:
+        """Those of the candidates at which an LIDT begins for sure: the code read from the symbol in front of it comes
+        by there, as 32-bit and as 64-bit code."""
+        found = set()
+        for segment in self.code:
+            for address in find_lidt(segment.data, segment.address):
+                symbol = self.symbol_at(address)
+                if symbol is not None and _leads_to_lidt(segment, symbol.address, address):
+                    found |= {address, address - segment.address + segment.physical}
+        return tuple(sorted(found))
+
+
+def _leads_to_lidt(segment: CodeSegment, start: int, address: int) -> bool:
+    """Is there an LIDT at ``address`` when the code from ``start`` on is read, whatever its mode?"""
+    if start < segment.address:
+        return False
+    for mode in CODE_MODES:
+        at = start
+        while at < address and (known := shape(segment.data[at - segment.address :][:LONGEST], mode)) is not None:
+            at += len(known.bytes)
+        last = decode(segment.data[address - segment.address :][:LONGEST], address, mode)
+        if at != address or last is None or last.mnemonic != "lidt":
+            return False
+    return True
 
 
 def _rank(symbol: Symbol) -> tuple[int, int, int]:

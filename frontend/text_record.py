@@ -10,6 +10,7 @@ from gdbstub.x86.error_codes import describe_error_code
 from gdbstub.x86.evidence import Frame
 from gdbstub.x86.exceptions import vector
 from gdbstub.x86.explanation import Cause, Explanation
+from gdbstub.x86.quirks import brief
 from gdbstub.x86.shapes import Instruction
 
 
@@ -62,7 +63,7 @@ def one_line(record: StopRecord, symbols: Names) -> str:
     executed = explanation.instruction
     text = f"  {executed.bytes.hex():<16} {clean(executed.text)}" if executed is not None else ""
     causes = ", ".join(f"{cause.cause}/{cause.owner}" for cause in explanation.causes)
-    odd = "".join(f"  ! {clean(text)}" for text in explanation.contradictions)
+    odd = "".join(f"  ! {clean(brief(text))}" for text in explanation.contradictions)
     return f"{_where(record, symbols)}{text}  [{causes}]{odd}"
 
 

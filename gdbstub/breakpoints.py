@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -72,6 +73,7 @@ class BreakpointTable:
         self._placed: Counter[Placed] = Counter()
         self._originals: dict[int, int] = {}
         self._slots: list[Placed] = []
+        self._out: tuple[Placed, ...] = ()
         self._next = 1
         self._next_hidden = -1
         self._armed: tuple[Armed, ...] | None = ()
@@ -90,10 +92,12 @@ class BreakpointTable:
 
     @property
     def armed(self) -> tuple[Armed, ...]:
-        """What is in the target, as evidence."""
+        """What was in the target when the guest went last, as evidence: without what was lifted for a step."""
         if self._armed is None:
             self._armed = tuple(
-                Armed("debugger", _ARMED_KINDS[p.type], p.address, p.length, self._slot(p)) for p in self._placed
+                Armed("debugger", _ARMED_KINDS[p.type], p.address, p.length, self._slot(p))
+                for p in self._placed
+                if p not in self._out
             )
         return self._armed
 
@@ -129,19 +133,26 @@ class BreakpointTable:
         hidden = bool(more.get("hidden"))
         number = self._next_hidden if hidden else self._next
         row = replace(Breakpoint(number, kind, address, length), **more)  # type: ignore[arg-type]  # names are the fields'
+        self._rows[number] = row  # before it is armed: a task that is cancelled meanwhile leaves it to `clear`
         try:
-            await self._arm(row)
+            await self._arm_somehow(row)
         except Refused:
-            if row.means != "auto" or kind != "execute":
-                raise
-            row.means = "hw"  # an int3 can't be written where no memory is (yet); a debug register doesn't mind
-            await self._arm(row)
-        self._rows[number] = row
+            del self._rows[number]
+            raise
         if hidden:
             self._next_hidden -= 1
         else:
             self._next += 1
         return row
+
+    async def _arm_somehow(self, row: Breakpoint) -> None:
+        try:
+            await self._arm(row)
+        except Refused:
+            if row.means != "auto" or row.kind != "execute":
+                raise
+            row.means = "hw"  # an int3 can't be written where no memory is (yet); a debug register doesn't mind
+            await self._arm(row)
 
     async def remove(self, number: int) -> None:
         row = self._rows.pop(number, None)
@@ -165,17 +176,30 @@ class BreakpointTable:
         await self._arm(row)
 
     async def clear(self) -> None:
-        """Take every packet out of the target; the rows stay, unarmed."""
+        """Take every packet out of the target; the rows stay, unarmed. One whose arming was given up half-way may not
+        be in the target at all."""
         for row in self._rows.values():
-            await self._disarm(row)
+            with suppress(Refused):
+                await self._disarm(row)
 
     async def lift(self, address: int) -> tuple[Placed, ...]:
         """Take the execution breakpoints at ``address`` out for a step; `put_back` returns them."""
         lifted = tuple(p for p in self._placed if p.type < 2 and p.address == address)
+        self._out, self._armed = lifted, None
         for placed in lifted:
             await self._target.remove(*placed)
             self._free_slot(placed)
         return lifted
+
+    @property
+    def lifted(self) -> bool:
+        """Was anything out of the target when the guest went last?"""
+        return bool(self._out)
+
+    def all_in(self) -> None:
+        """The guest goes with everything in the target."""
+        if self._out:
+            self._out, self._armed = (), None
 
     async def put_back(self, lifted: tuple[Placed, ...]) -> None:
         for placed in lifted:
@@ -235,12 +259,27 @@ class BreakpointTable:
                     "",
                     f"All {slots} debug registers are in use; delete a hardware breakpoint or a watchpoint first.",
                 )
-        if not self._placed[placed]:
+        first = not self._placed[placed]
+        if first:
             await self._remember(placed)
-            await self._target.insert(*placed)
-            self._take_slot(placed)
         self._placed[placed] += 1
         row.placed, row.armed_as = placed, f"Z{placed.type}"
+        self._armed = self._marks = None
+        if first:
+            await self._insert(row, placed)
+
+    async def _insert(self, row: Breakpoint, placed: Placed) -> None:
+        try:
+            await self._target.insert(*placed)
+        except Refused:
+            self._forget(placed)
+            row.placed, row.armed_as = None, None
+            raise
+        self._take_slot(placed)
+
+    def _forget(self, placed: Placed) -> None:
+        del self._placed[placed]
+        self._originals.pop(placed.address, None)
         self._armed = self._marks = None
 
     async def _disarm(self, row: Breakpoint) -> None:
@@ -249,8 +288,7 @@ class BreakpointTable:
             return
         self._placed[placed] -= 1
         if not self._placed[placed]:
-            del self._placed[placed]
-            self._originals.pop(placed.address, None)
+            self._forget(placed)
             self._free_slot(placed)
             await self._target.remove(*placed)
         self._armed = self._marks = None

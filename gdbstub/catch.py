@@ -2,7 +2,8 @@
 
 The IDT is looked at again at every stop at which IDTR, CR0.PE or EFER.LMA is new. Where hardware watchpoints cost the
 guest nothing (TCG), a hidden one lies on each caught gate, so a gate written after LIDT is noticed as well; and
-hidden breakpoints lie on the LIDT instructions that are known (from the image, or found in its memory).
+hidden breakpoints lie on the LIDT instructions that are known (from the image, or found in its memory; on KVM int3s,
+on those that the image's symbols prove).
 Elsewhere a running guest's IDT is only seen at the stops that there are.
 """
 
@@ -11,17 +12,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gdbstub.backends.hmp import EFER_LMA, code_mode
-from gdbstub.breakpoints import Breakpoint, BreakpointTable
+from gdbstub.breakpoints import Breakpoint, BreakpointTable, Means
 from gdbstub.errors import GdbError, Refused
 from gdbstub.record import CaughtEvent, CpuState
 from gdbstub.x86.decode import LINEAR_MASKS
 from gdbstub.x86.evidence import CodeBytes, Frame, Mode
 from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
-from gdbstub.x86.registers import TF, VM
+from gdbstub.x86.lidt import find_lidt
+from gdbstub.x86.registers import RFLAGS_BITS, RFLAGS_ONE, TF, VM
 
 CR0_PE = 1
 DEBUG, PAGE_FAULT = 1, 14
 TASK_GATE = 5
+PC_INTERRUPTS = frozenset((8, 9, 10, 11, 14, 15))
+"""In real mode a PC has IRQ 0-7 at vectors 8-15, and of those as exceptions real-mode code raises only 12 and 13 in
+practice: what comes at the others is the timer and its like."""
+LIDT_BYTES = 15
 STACK_BYTES = 6 * 8
 """The largest frame: SS, RSP, RFLAGS, CS, RIP and an error code, 8 bytes each."""
 CODE_BEFORE, CODE_AFTER = 32, 15
@@ -115,13 +121,27 @@ class Catcher:
             for row in self._gate_watches.values()
         )
 
-    async def hint(self, addresses: tuple[int, ...]) -> None:
-        """Stop, unseen, at these LIDT instructions."""
+    async def hint(self, addresses: tuple[int, ...], sure: frozenset[int]) -> None:
+        """Stop, unseen, at these LIDT instructions. Those in ``sure`` are known to be some; the others may be a part
+        of something else.
+
+        Where a hardware breakpoint takes the guest's own away, only an int3 will do. It changes memory, so it is put
+        where an LIDT surely is, and is loaded already.
+        """
         for address in addresses:
+            if not self._watch_gates and not (address in sure and await self._is_loaded(address)):
+                continue
+            means: Means = "hw" if self._watch_gates else "sw"
             try:
-                self._hints.append(await self._breakpoints.add("execute", address, means="hw", hidden=True))
+                self._hints.append(await self._breakpoints.add("execute", address, means=means, hidden=True))
             except Refused:
                 return
+
+    async def _is_loaded(self, address: int) -> bool:
+        try:
+            return address in find_lidt(await self._breakpoints.read_memory(address, LIDT_BYTES), address)
+        except Refused:
+            return False
 
     def is_hint(self, address: int) -> bool:
         return any(row.address == address for row in self._hints)
@@ -143,12 +163,20 @@ class Catcher:
             await self._watch(number, address, GATE_SIZES[table.kind])
             gate = await self._read_gate(address, table.kind)
             self._sharing[number] = await self._others(table, gate)
-            if table.kind == 16 and self._sharing[number]:
+            if table.kind == 16 and (self._sharing[number] or number in PC_INTERRUPTS):
                 gate = None  # a BIOS's default handler serves interrupts, too: it would be called this vector's
             self._gates[number] = gate
-            await self._breakpoints.move(row, await self._handler(gate, state, table))
+            await self._move(row, await self._handler(gate, state, table))
         for number in set(self._gate_watches) - {row.vector for row in caught}:
             await self._breakpoints.remove(self._gate_watches.pop(number).number)
+
+    async def _move(self, row: Breakpoint, handler: int | None) -> None:
+        """A handler that is not mapped has no breakpoint: between two modes IDTR still shows the table of the first,
+        which says nothing in the second."""
+        try:
+            await self._breakpoints.move(row, handler)
+        except Refused:
+            await self._breakpoints.move(row, None)
 
     async def _is_behind(self, table: InterruptTable, state: CpuState) -> bool:
         """Is this a vCPU that has no handlers yet, beside one that has? Others run into theirs while it starts up, so
@@ -156,8 +184,9 @@ class Catcher:
         if state.cpu == self._cpu or not any(row.address is not None for row in self._caught):
             return False
         for row in self._caught:
-            gate = await self._read_gate(table.gate_address(row.vector or 0), table.kind)
-            shared = table.kind == 16 and await self._others(table, gate) > 0
+            number = row.vector or 0
+            gate = await self._read_gate(table.gate_address(number), table.kind)
+            shared = table.kind == 16 and (await self._others(table, gate) > 0 or number in PC_INTERRUPTS)
             if not shared and await self._handler(gate, state, table) is not None:
                 return False
         return True
@@ -247,9 +276,10 @@ class Catcher:
         return CaughtEvent(number, state.pc, frame), mode, windows
 
     async def _behind_syscall(self, state: CpuState) -> tuple[CodeBytes, ...]:
-        """The two bytes in front of RCX, if they may be a SYSCALL that ran with TF: R11 holds its RFLAGS."""
-        behind = state.registers.get("rcx", 0)
-        if behind < 2 or not state.registers.get("r11", 0) & TF:
+        """The two bytes in front of RCX, if they may be a SYSCALL that ran with TF: R11 holds its RFLAGS. Anything else
+        in R11 is no reason to read where RCX happens to point."""
+        behind, saved = state.registers.get("rcx", 0), state.registers.get("r11", 0)
+        if behind < 2 or not saved & TF or saved & ~RFLAGS_BITS or not saved & RFLAGS_ONE:
             return ()
         try:
             return (CodeBytes(behind - 2, await self._breakpoints.read_memory(behind - 2, 2)),)

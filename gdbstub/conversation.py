@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple, NewType, TypedDict
 
 import trio
@@ -287,18 +288,23 @@ class Conversation:
                 pass
         del self.strays[:-100]
 
+    async def resynchronise(self) -> bool:
+        """Give up every unanswered request, a resume too, and ask whether the stub still answers (``qC``)."""
+        token = None
+        with trio.move_on_after(self._deadline, shield=True):
+            if self._link.running:
+                with suppress(LocalProtocolError):  # a 0x03 is on its way already
+                    self._link.interrupt()
+            token = Token(self._link.resynchronise())
+            await self.flush()
+            await self._read_until(token)
+        return token is not None and self._answers.pop(token, None) is not None
+
     async def _recover(self, name: str, seconds: float) -> None:
         """The deadline passed: stop the guest if it runs, get back in step, and say so. Always raises."""
         if not self.greeted:
             await self._fail(f"It did not answer {name} within {seconds:g} seconds.")
-        token = None
-        with trio.move_on_after(self._deadline, shield=True):
-            if self._link.running:
-                self._link.interrupt()
-            token = Token(self._link.resynchronise())
-            await self.flush()
-            await self._read_until(token)
-        if token is None or self._answers.pop(token, None) is None:
+        if not await self.resynchronise():
             await self._fail(f"The stub does not answer any more (last asked: {name}).")
         raise NoReply(f"The stub did not answer {name} within {seconds:g} seconds; breakpoints stay as they are.")
 

@@ -26,10 +26,10 @@ from gdbstub.observer import Observer
 from gdbstub.protocol.stops import Stopped
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
-from gdbstub.sight import Sight, evidence_of, hits, leaked_tf, record_of
+from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, record_of
 from gdbstub.steps import StepRun
 from gdbstub.target import Backend, Capabilities
-from gdbstub.x86.evidence import ABSENT, Action, Known, Platform, SteppedOver
+from gdbstub.x86.evidence import ABSENT, Action, Known, Platform
 
 LEAKS_KEPT = 16
 """Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
@@ -53,14 +53,16 @@ class Debugger:
         backend: str | None = None,
         history: int = 10_000,
         lidt_hints: tuple[int, ...] = (),
+        lidt_sure: frozenset[int] = frozenset(),
         break_in: Callable[[], Awaitable[None]] | None = None,
         pace: Pace = trio.sleep,
         last_words: Callable[[], Awaitable[str]] | None = None,
         shortcut: Shortcut | None = None,
     ) -> None:
         """``target`` is the name for people. ``lidt_hints``: linear addresses of LIDT instructions in the guest's
-        image. ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a
-        replay knows better). ``last_words`` and ``shortcut`` are for the `Conversation`."""
+        image, ``lidt_sure`` those of them that are proven to be some. ``pace`` waits until a running guest's IDT is to
+        be looked at again, given how long that should be (a replay knows better). ``last_words`` and ``shortcut`` are
+        for the `Conversation`."""
         self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
@@ -77,9 +79,10 @@ class Debugger:
         )
         self._forced = backend
         self._hints: tuple[int, ...] | None = lidt_hints
+        self._sure = lidt_sure
         self._pace = pace
         self._listeners: list[Callable[[Notice], None]] = []
-        self._stepped: deque[SteppedOver] = deque(maxlen=LEAKS_KEPT)
+        self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
         self._platform = Platform()
         self._number = 0
         self._began = time.monotonic()
@@ -129,6 +132,11 @@ class Debugger:
     def profile(self) -> Profile:
         return self._profile
 
+    @property
+    def platform(self) -> Platform:
+        """Who runs the guest, as evidence has it."""
+        return self._platform
+
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` synchronously for every notice, in order."""
         self._listeners.append(listener)
@@ -163,7 +171,7 @@ class Debugger:
         name = self._forced
         self.backend = found if name is None else replace(found, name=name, profile=name)
         self._settle(PROFILES[self.backend.profile])
-        self._platform = _platform(self.backend)
+        self._platform = platform_of(self.backend)
         self._began = time.monotonic()
         return self._keep(await self._observer.see(stop), Action.ATTACH)
 
@@ -233,7 +241,8 @@ class Debugger:
             sight = await runner.run()
             if await self._wanted(sight):
                 asked = runner.interrupted and is_pause(sight.stop)
-                return self._keep(sight, Action.INTERRUPT if asked else Action.CONTINUE)
+                went = Action.STEP if runner.stuck else Action.CONTINUE
+                return self._keep(sight, Action.INTERRUPT if asked else went)
 
     async def interrupt(self) -> None:
         """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
@@ -258,13 +267,15 @@ class Debugger:
 
     def _keep(self, sight: Sight, action: Action) -> StopRecord:
         """Explain, number, remember and publish."""
-        evidence = evidence_of(sight, action, self._platform, tuple(self._stepped))
+        evidence = evidence_of(sight, action, self._platform, tuple(leak.stepped for leak in self._leaks))
         record = record_of(sight, self._number, action, evidence, time.monotonic() - self._began)
         self._number += 1
         self.ended = self.ended or record.ended
         self.records.append(record)
+        if self._leaks:
+            self._leaks = deque((leak for leak in self._leaks if may_leak(leak, sight)), maxlen=LEAKS_KEPT)
         if self._profile.steps_by_tf and action is Action.STEP and (leak := leaked_tf(sight)) is not None:
-            self._stepped.append(leak)
+            self._leaks.append(leak)
         self._publish(record)
         return record
 
@@ -343,10 +354,11 @@ class Debugger:
             return
         if not hints and self.capabilities.monitor:
             hints = await find_loaded_lidt(self._remote.monitor, self.read_memory)
-        await self._catcher.hint(hints)
+        await self._catcher.hint(hints, self._sure)
 
 
-def _platform(backend: Backend) -> Platform:
+def platform_of(backend: Backend) -> Platform:
+    """A stub's backend as evidence."""
     if backend.name == "generic":
         return Platform(backend=Known("generic", "its monitor is none that we know"))
     return Platform(

@@ -30,7 +30,7 @@ STEP_SECONDS = 3.0
 """A step that takes longer waits for an interrupt in HLT: the guest is stopped, and the run of steps ends."""
 FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
-MOST_IDLE_STEPS = 4
+MOST_IDLE_STEPS = 6
 """Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
 SIGINT = 2
 
@@ -62,10 +62,12 @@ class Runner:
         self._echo: dict[str, int] | None = None
         self.interrupted = False
         """Was the last run asked to stop?"""
+        self.stuck = False
+        """Did the last continue end at its own first step, which ran nothing?"""
 
     def begin(self, *, stepping: bool) -> None:
         """A new run of the user's."""
-        self.interrupted = False
+        self.interrupted = self.stuck = False
         self._stepping = stepping
 
     def look_soon(self) -> None:
@@ -108,6 +110,7 @@ class Runner:
     def went_ahead(self, token: Token) -> None:
         """The observer has sent the next step already; `await_step` waits for it."""
         self._resuming = token
+        self._table.all_in()
 
     async def await_step(self) -> Stop:
         """The stop behind the step that is under way; one that hangs is broken off."""
@@ -124,10 +127,13 @@ class Runner:
 
     async def run(self) -> Sight:
         """Continue to the next stop that is not dr6's own affair."""
+        stand = False
         while True:
-            stepped = await self._step_off()
+            stepped = None if stand else await self._step_off()
             sight, ours = stepped or await self._continue()
-            if ours and not self.interrupted and not hits(self._table, sight):
+            # a look of ours that found the guest in front of a breakpoint: a continue from there reports it
+            stand = ours and is_pause(sight.stop) and not self.interrupted and bool(hits(self._table, sight))
+            if stand or (ours and not self.interrupted and not hits(self._table, sight)):
                 continue
             if not stepped and self._is_echo(sight):
                 continue
@@ -159,10 +165,18 @@ class Runner:
                 self._echo = sight.state.registers
             if sight.stop.reasons or (sight.state.pc in self._table.marks and not _is_same(sight, seen)):
                 return sight, ours
-        return None
+        if self._profile.steps_off_breakpoints or not self._table.lifted:
+            return None
+        self._say(
+            f"The continue could not leave {sight.state.pc:#x}: with the breakpoint there out of the way, a step runs "
+            "nothing. Delete it to let the guest go on."
+        )
+        self.stuck = True  # something else faults here, and a continue would only hit ours again
+        return sight, False
 
     async def _continue(self) -> tuple[Sight, bool]:
         """Continue; the stop, and whether it was for a purpose of ours."""
+        self._table.all_in()
         await self._resume(None)
         if self.interrupted:  # asked for while the guest stood still for an affair of ours
             await self._remote.interrupt()

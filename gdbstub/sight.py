@@ -26,6 +26,7 @@ from gdbstub.x86.evidence import (
 )
 from gdbstub.x86.explain import explain
 from gdbstub.x86.explanation import Explanation
+from gdbstub.x86.registers import TF
 
 _ACTIONS: dict[Action, Fact[Action]] = {action: Known(action, "our own request") for action in Action}
 _AT_HANDLER: tuple[Fact[bool], Fact[bool]] = (
@@ -146,7 +147,14 @@ SAVES_RFLAGS = frozenset(("pushf", "gate"))
 """Traits of instructions that store RFLAGS, with the TF of a debugger's step in it."""
 
 
-def leaked_tf(sight: Sight) -> SteppedOver | None:
+class Leak(NamedTuple):
+    """An instruction that may have saved a step's TF, and RSP in front of it (None: not known)."""
+
+    stepped: SteppedOver
+    rsp: int | None
+
+
+def leaked_tf(sight: Sight) -> Leak | None:
     """What this step ran, if it may have saved the step's own TF in guest memory."""
     before = sight.before
     if before is None or isinstance(before.bytes, Unknown) or isinstance(before.rip, Unknown):
@@ -155,4 +163,21 @@ def leaked_tf(sight: Sight) -> SteppedOver | None:
     if what is None or SAVES_RFLAGS.isdisjoint(what.traits):
         return None
     base = 0 if isinstance(before.cs_base, Unknown) else before.cs_base.value
-    return SteppedOver(base + before.rip.value, what.bytes)
+    rsp = None if isinstance(before.rsp, Unknown) else before.rsp.value
+    return Leak(SteppedOver(base + before.rip.value, what.bytes), rsp)
+
+
+ONE_STACK = 0x10000
+"""Bytes within which two stack pointers are taken to be of one stack."""
+
+
+def may_leak(leak: Leak, sight: Sight) -> bool:
+    """Whether the RFLAGS that were saved can still bring TF back. Where the guest's code stands with TF clear and
+    RSP is back above what was pushed, they are gone."""
+    rsp, rflags = sight.state.registers.get("rsp"), sight.state.registers.get("rflags")
+    if sight.event is not None:
+        frame = sight.event.frame
+        rsp, rflags = (None, None) if frame is None else (frame.rsp, frame.rflags)
+    if leak.rsp is None or rsp is None or rflags is None or rflags & TF:
+        return True
+    return not 0 <= rsp - leak.rsp < ONE_STACK

@@ -42,6 +42,7 @@ ROOMS = (  # nothing looks down this list
     "gdbstub.runner",
     "gdbstub.steps",
     "gdbstub.debugger",
+    "gdbstub.doctor",
     "gdbstub.trace",
     "gdbstub",
     "frontend",
@@ -342,7 +343,7 @@ def test_what_needs_no_guest_loads_no_loop_and_no_screen(arguments: tuple[str, .
     assert modules.isdisjoint({*HEAVY, "trio"}), "an import of trio takes longer than the answer"
 
 
-@pytest.mark.parametrize("command", [("trace",), ("attach", "--batch")])
+@pytest.mark.parametrize("command", [("trace",), ("attach", "--batch"), ("doctor",)])
 def test_a_headless_command_loads_no_screen(command: tuple[str, ...], tmp_path: Path) -> None:
     code, modules = loads(*command, f"unix:{tmp_path / 'nobody'}")
     assert code == 3

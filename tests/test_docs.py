@@ -30,13 +30,16 @@ def generated() -> dict[str, Callable[[], str]]:
     return cast("dict[str, Callable[[], str]]", runpy.run_path(str(DOCS / "generate.py"))["PAGES"])
 
 
-@pytest.mark.parametrize("name", ["causes.md", "commands.md", "keys.md", "packets.md"])
+GENERATED = ("backends.md", "causes.md", "commands.md", "keys.md", "packets.md", "quirks.md")
+
+
+@pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_page_is_what_its_table_gives(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == generated()[name](), "run `make docs`"
 
 
 def test_every_generated_page_is_compared() -> None:
-    assert set(generated()) == {"causes.md", "commands.md", "keys.md", "packets.md"}
+    assert set(generated()) == set(GENERATED)
 
 
 def prose(page: Path) -> str:

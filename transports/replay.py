@@ -43,6 +43,12 @@ class ReplayStream(trio.abc.Stream):
         self._skip_to_sent()
         self._skip_to_received()
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes were recorded as sent and have not been sent again."""
+        sent = (len(entry.data) for entry in self._entries[self._out :] if isinstance(entry, Sent))
+        return sum(sent) - self._out_at
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await trio.lowlevel.checkpoint()
         self._check_usable()

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import re
 
-from frontend.clean import clean
 from frontend.commands.table import Arguments, Command, CommandError
 from frontend.page_walk import Walk, entry_text, walk
+from frontend.physical import read_word
 from frontend.session import Session
 from gdbstub.errors import Refused
 
-_WORD = re.compile(r"^\s*[0-9a-fA-F]+:\s+0x([0-9a-fA-F]+)\s*$", re.MULTILINE)
 _GPA = re.compile(r"gpa:\s*(?:0x)?([0-9a-fA-F]+)")
 NEEDED = ("cr0", "cr3", "cr4")
-
-
-async def read_physical(session: Session, address: int, size: int) -> int:
-    """One word of physical memory, by QEMU's ``xp``."""
-    text = await session.debugger.monitor(f"xp/1x{'w' if size == 4 else 'g'} {address:#x}")
-    match = _WORD.search(text)
-    if match is None:
-        raise CommandError(f"The monitor cannot read physical memory at {address:#x}: {clean(text.strip())}.")
-    return int(match[1], 16)
 
 
 async def translate(session: Session, arguments: Arguments) -> None:
@@ -34,7 +24,7 @@ async def translate(session: Session, arguments: Arguments) -> None:
         raise CommandError(f"This stub does not show {', '.join(missing)}, so the page tables cannot be found.")
 
     async def read(where: int, size: int) -> int:
-        return await read_physical(session, where, size)
+        return await read_word(session.debugger.monitor, where, size)
 
     cr0, cr3, cr4 = (registers[name] for name in NEEDED)
     found = await walk(address, cr0, cr3, cr4, registers.get("efer", 0), read)

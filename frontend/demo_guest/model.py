@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from gdbstub.x86.explanation import CauseName, Class
+    from gdbstub.x86.quirks import QuirkName
 
 _DR6_CLEAR = 0xFFFF0FF0
 B0, B1, B2, B3 = 1, 2, 4, 8
@@ -78,10 +79,12 @@ class Seen(NamedTuple):
 
 
 class Deviation(NamedTuple):
-    """What a platform does instead of `DemoEvent.raised`, and why in one clause."""
+    """What a platform does instead of `DemoEvent.raised`, and why in one clause. ``quirks`` name it where no stop can,
+    since nothing is delivered: the first that the platform has."""
 
     seen: tuple[Seen, ...]
     why: str
+    quirks: tuple[QuirkName, ...] = ()
 
 
 class LogRecord(NamedTuple):

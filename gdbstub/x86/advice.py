@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.x86 import rules_debugger
+from gdbstub.x86 import odd_registers, rules_debugger
 from gdbstub.x86.bitless import same_frame
 from gdbstub.x86.debug_registers import BD, BS, BT
 from gdbstub.x86.decode import shape
@@ -69,7 +69,11 @@ def hidden_guest_breakpoints(scene: Scene, event: Event | None, found: list[Foun
 
 
 def fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
-    if event is not None and _has(found, "instruction-breakpoint", "guest"):
+    if event is None or not _has(found, "instruction-breakpoint", "guest"):
+        return
+    if scene.tcg and odd_registers.ours_at(event):
+        yield "Delete the debugger's breakpoint at this address: where both meet, QEMU TCG never gets past the guest's."
+    else:
         yield "The handler has to set RF in the saved RFLAGS (or clear the breakpoint), or it fires again on return."
 
 

@@ -9,6 +9,7 @@ from gdbstub.x86.event import Event
 from gdbstub.x86.exceptions import vector
 from gdbstub.x86.faults import not_canonical
 from gdbstub.x86.page_faults import judge
+from gdbstub.x86.quirks import known_quirk
 from gdbstub.x86.scene import Found
 
 PROTECTION = 13
@@ -35,7 +36,7 @@ def stack_segment(event: Event, found: list[Found]) -> Iterator[str]:
     if beyond and all(one.operand.pushed for one in beyond):
         yield (
             f"`{what.text}` {beyond[0].does} {beyond[0].address:#x}, which is not canonical, by SS; hardware raises "
-            "#SS with error code 0, not #GP."
+            f"#SS with error code 0, not #GP.{known_quirk(event.scene, 'tcg-stack-gp')}"
         )
 
 

@@ -72,12 +72,18 @@ def hits_missing(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
     for n in range(4):
         if not due.bits & ~causes & B_MASK & 1 << n or event.dr7 is None:
             continue
-        if event.dr7.slots[n].type == "execute":
+        kind = event.dr7.slots[n].type
+        if kind == "io":
+            yield (
+                f"{_text(event, ran)} uses a port that DR{n} covers, so hardware sets B{n} too; it is clear."
+                f"{known_quirk(event.scene, 'kvm-no-io-hits')}"
+            )
+        elif kind == "execute":
             yield _not_merged(event, n)
         else:
             yield (
                 f"{_text(event, ran)} also accesses what DR{n} covers, so hardware sets B{n} too; it is clear."
-                f"{known_quirk(event.scene, 'tcg-one-data-hit')}"
+                f"{known_quirk(event.scene, 'tcg-one-data-hit', 'emulated-cpu-one-data-hit')}"
             )
 
 
@@ -117,7 +123,7 @@ def shadow_not_kept(event: Event, found: list[Found], ran: Ran) -> Iterator[str]
     if ran.prediction.held & causes & B_MASK:
         yield (
             f"The data breakpoint of {_text(event, ran)} was delivered directly behind it; hardware puts it off until "
-            f"after the next instruction.{known_quirk(event.scene, 'tcg-mov-ss-data')}"
+            f"after the next instruction.{known_quirk(event.scene, 'tcg-mov-ss-data', 'emulated-cpu-mov-ss-data')}"
         )
     elif ran.prediction.held & causes & BS:
         yield (
@@ -132,7 +138,7 @@ def last_iteration(event: Event, found: list[Found], ran: Ran) -> Iterator[str]:
     if "rep" in ran.shape.traits and due is not None and event.at == ran.address and due.places and due.rf is False:
         yield (
             "The last iteration of the REP instruction is done, and the saved RIP is still on it; hardware saves the "
-            f"address behind it.{known_quirk(event.scene, 'tcg-rep-last')}"
+            f"address behind it.{known_quirk(event.scene, 'tcg-rep-last', 'emulated-cpu-rep-last')}"
         )
 
 

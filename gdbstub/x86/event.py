@@ -122,7 +122,8 @@ class Event:
             return (began,)
         if self.at == scene.pc:  # a #DB inside the delivery of another: nothing ran in between
             return ()
-        found = (Executed(guess, self.at - len(guess.bytes), False) for guess in predecessors(self.front, self.mode))
+        readings = [what for what in predecessors(self.front, self.mode) if any(what.bytes)]  # zeros are padding
+        found = (Executed(what, self.at - len(what.bytes), False) for what in readings)
         guesses = tuple(guess for guess in found if self._falls_through(guess))
         return (*self._system_call(guesses), *guesses)
 

@@ -66,11 +66,27 @@ def _rank(found: Found) -> int:
     return RANK[found.cause.confidence]
 
 
+def _merged(found: list[Found]) -> list[Found]:
+    """One row for each cause, owner and slot: the surest, with the reasons of all."""
+    rows: dict[tuple[object, ...], Found] = {}
+    for row in found:
+        cause = row.cause
+        key = (cause.cause, cause.owner, cause.klass, cause.slot, row.place)
+        if key not in rows:
+            rows[key] = row
+            continue
+        first, second = sorted((rows[key], row), key=_rank)
+        because = tuple(dict.fromkeys((*first.cause.because, *second.cause.because)))
+        rows[key] = first._replace(cause=first.cause._replace(because=because))
+    return list(rows.values())
+
+
 def _stop(scene: Scene) -> Explanation:
     found = [row for rule in STOP_RULES for row in rule(scene)]
     if not found:
         found = [row for rule in LAST_PHASE for row in rule(scene)] or [NOTHING]
     if len(found) > 1:
+        found = _merged(found)
         found.sort(key=_rank)
     evidence = scene.evidence
     main = found[0]

@@ -42,6 +42,17 @@ def past_the_gate(scene: Scene, found: list[Found]) -> Iterator[str]:
         )
 
 
+def shadow_stepped(scene: Scene, found: list[Found]) -> Iterator[str]:
+    """A step over MOV SS or POP SS that ended directly behind it, as no step by TF does."""
+    stepped = scene.stepped_shape
+    plain = found[0].cause is rules_debugger.STEPPED and scene.reply.watch is None
+    if plain and stepped is not None and "mov-ss" in stepped.traits:
+        yield (
+            f"The step ended directly behind `{stepped.text}`; hardware traps behind the instruction after it."
+            f"{known_quirk(scene, 'tcg-step-mov-ss', 'kvm-emulated-shadow')}"
+        )
+
+
 def stays_on_icebp(scene: Scene, found: list[Found]) -> Iterator[str]:
     """INT1 is a trap: RIP is behind it when its #DB comes."""
     places = [row.instruction.address for row in found if row.cause.cause == "icebp" and row.instruction is not None]
@@ -72,5 +83,5 @@ def _guests_own(row: Found) -> bool:
 
 
 def idle_step(scene: Scene, found: list[Found]) -> Iterator[str]:
-    if scene.tcg and found[0].cause.cause == "spurious" and scene.action is Action.STEP:
-        yield f"The step ran nothing.{known_quirk(scene, 'tcg-idle-step')}"
+    if found[0].cause.cause == "spurious" and scene.action is Action.STEP:
+        yield f"The step ran nothing.{known_quirk(scene, 'tcg-idle-step', 'emulated-cpu-idle-step')}"

@@ -10,7 +10,7 @@ from gdbstub.x86.event import Event
 from gdbstub.x86.exceptions import vector
 from gdbstub.x86.quirks import known_quirk
 from gdbstub.x86.registers import RF, VM
-from gdbstub.x86.scene import Found, Scene
+from gdbstub.x86.scene import Found, Scene, known
 
 
 def _named(found: list[Found], *names: str) -> Found | None:
@@ -139,7 +139,7 @@ def resume_flag(event: Event, found: list[Found]) -> Iterator[str]:
     if iterating and not rf:
         yield (
             "RF is 0 in the frame although iterations of the REP instruction remain; hardware saves 1."
-            f"{known_quirk(event.scene, 'tcg-rep-rf')}"
+            f"{known_quirk(event.scene, 'tcg-rep-rf', 'emulated-cpu-rep-rf')}"
         )
     elif rf and not repeats and _named(found, "single-step", "data-write", "data-access", "io-breakpoint", "icebp"):
         yield "RF is 1 in the frame; hardware saves 0 for a trap outside REP, so somebody has set it since."
@@ -198,6 +198,31 @@ def step_beside_icebp(event: Event, found: list[Found]) -> Iterator[str]:
     """INT1 sets no bit, TF or not (kvm-unit-tests debug.c)."""
     if _named(found, "icebp") and event.tf and event.new(BS):
         yield f"DR6.BS is new at an INT1, which sets no bit.{known_quirk(event.scene, 'xen-false-step')}"
+
+
+def fires_again(event: Event, found: list[Found]) -> Iterator[str]:
+    """An instruction breakpoint that the last #DB was for too, with a breakpoint of the debugger's on it."""
+    last = known(event.scene.evidence.last_frame)
+    again = last is not None and event.frame is not None and (last.rip, last.cs) == (event.frame.rip, event.frame.cs)
+    if again and _named(found, "instruction-breakpoint") and ours_at(event):
+        yield (
+            "The guest's breakpoint fired again at the same instruction, where the debugger has one too; hardware lets "
+            f"the guest go on once its handler has set RF.{known_quirk(event.scene, 'tcg-breakpoints-meet')}"
+        )
+
+
+def ours_at(event: Event) -> bool:
+    """Whether a breakpoint of the debugger stands at the saved RIP."""
+    rows = event.scene.breakpoints or ()
+    return any(
+        row.owner == "debugger" and row.kind in ("execute", "software") and row.address == event.at for row in rows
+    )
+
+
+def detect_left_on(event: Event, found: list[Found]) -> Iterator[str]:
+    """The CPU clears DR7.GD when it delivers a #DB, so that the handler may touch the debug registers."""
+    if event.vector == 1 and event.dr7 is not None and event.dr7.general_detect and _named(found, "general-detect"):
+        yield "DR7.GD is still 1 in the handler; hardware clears it, or the handler's own MOV DR would fault."
 
 
 def task_bit_missing(event: Event, found: list[Found]) -> Iterator[str]:

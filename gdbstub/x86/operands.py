@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gdbstub.x86.debug_registers import Range
 from gdbstub.x86.decode import LINEAR_MASKS, RIP_MASKS
 from gdbstub.x86.evidence import Mode
-from gdbstub.x86.registers import DF, part
+from gdbstub.x86.registers import DF, part, part_mask
 from gdbstub.x86.shapes import MemoryOperand, Shape
 
 
@@ -34,6 +34,7 @@ def touched(
         if index is None:
             return None
         address += index * operand.scale
+    address &= part_mask(operand.base or operand.index_register)  # an address-size prefix narrows it
     if executed:
         if operand.moves:
             address += operand.moves if registers.get("rflags", 0) & DF else -operand.moves

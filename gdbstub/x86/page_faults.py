@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gdbstub.x86.decode import LONGEST
+from gdbstub.x86.decode import LONGEST, RIP_MASKS
 from gdbstub.x86.error_codes import FETCH, KEY, PRESENT, RESERVED, SGX, SHADOW_STACK, USER, WRITE
 from gdbstub.x86.event import Event
 from gdbstub.x86.operands import touched
-from gdbstub.x86.registers import SEGMENTS, VM
+from gdbstub.x86.registers import PARTS, SEGMENTS, VM
 from gdbstub.x86.scene import known
 from gdbstub.x86.shapes import MemoryOperand, Shape
 
@@ -65,7 +65,8 @@ def judge(event: Event) -> Verdict:
     against = tuple(_impossible(event, code))
     if cr2 is None:
         return Verdict((), against)
-    rule = _fetch if code & FETCH or cr2 == event.at else _data
+    fetched = code & FETCH or (cr2 == event.at and not code & WRITE)
+    rule = _fetch if fetched else _data
     said = rule(event, code, cr2)
     return Verdict(said.because, against + said.against)
 
@@ -134,9 +135,10 @@ def _agrees(what: Shape, code: int, cr2: int, meeting: list[Access]) -> Verdict:
 
 
 def is_plain(what: Shape) -> bool:
-    """Whether `decode` lists all that the instruction touches. Loading a segment register reads a descriptor."""
-    operands = what.text.split()[1:2]
-    return what.mnemonic in PLAIN and not any(name.rstrip(",") in SEGMENTS for name in operands)
+    """Whether `decode` lists all that the instruction touches. Loading a segment register reads a descriptor, and a
+    REP may be ahead of its registers."""
+    loads = any(name.rstrip(",") in SEGMENTS for name in what.text.split()[1:2])
+    return what.mnemonic in PLAIN and not loads and "rep" not in what.traits
 
 
 def _does(what: Shape, operand: MemoryOperand) -> str:
@@ -147,13 +149,24 @@ def _does(what: Shape, operand: MemoryOperand) -> str:
     return "reads and writes" if operand.reads else "writes"
 
 
+def _same_stack(event: Event, operand: MemoryOperand) -> bool:
+    """Outside of 64-bit mode the base of SS may have changed with the delivery."""
+    return event.mode == 64 or operand.segment != "ss"
+
+
+def _full_width(event: Event, operand: MemoryOperand) -> bool:
+    """Whether the address is as wide as the mode: with a prefix 67 it wraps at another width."""
+    registers = (PARTS.get(name) for name in (operand.base, operand.index_register))
+    return all(one is None or one.mask == RIP_MASKS[event.mode] for one in registers)
+
+
 def accesses(event: Event, what: Shape) -> tuple[list[Access], bool]:
     """The places that the instruction at the saved RIP was about to touch, and whether these are all."""
     found, whole = [], True
     behind = (event.at or 0) + len(what.bytes)
     for operand in what.memory:
-        other_stack = operand.segment == "ss" and event.mode != 64  # its base may have changed with the delivery
-        address = None if other_stack else touched(operand, event.registers, behind, event.mode, executed=False)
+        told = _same_stack(event, operand) and _full_width(event, operand)
+        address = touched(operand, event.registers, behind, event.mode, executed=False) if told else None
         if address is None or operand.size == 0:
             whole = False
         else:

@@ -23,7 +23,10 @@ QuirkName = Literal[
     "tcg-io-without-de",
     "tcg-one-data-hit",
     "tcg-idt-error-code",
+    "tcg-stack-gp",
+    "tcg-step-mov-ss",
     "tcg-own-watch-first",
+    "tcg-breakpoints-meet",
     "tcg-idle-step",
     "tcg-breakpoint-by-eip",
     "tcg-stack-in-page",
@@ -44,6 +47,12 @@ QuirkName = Literal[
     "kvm-emulated-shadow",
     "kvm-breakpoint-after-step",
     "kvm-no-task-trap",
+    "kvm-no-io-hits",
+    "emulated-cpu-mov-ss-data",
+    "emulated-cpu-rep-last",
+    "emulated-cpu-one-data-hit",
+    "emulated-cpu-rep-rf",
+    "emulated-cpu-idle-step",
     "xen-takes-db",
     "xen-false-step",
     "xen-no-task-bit",
@@ -157,14 +166,31 @@ TCG = (
         (10,),
     ),
     _tcg(
+        "tcg-stack-gp",
+        "QEMU TCG raises #GP for a stack address that is not canonical",
+        "measured on QEMU 7.2.22",
+    ),
+    _tcg(
+        "tcg-step-mov-ss",
+        "a step of QEMU TCG knows no shadow of MOV SS",
+        "measured on QEMU 7.2.22 and 10.0.2",
+    ),
+    _tcg(
         "tcg-own-watch-first",
         "where a watchpoint of the debugger and a data breakpoint of the guest meet, QEMU TCG reports the debugger's "
         "alone",
         "QEMU cpu_check_watchpoint; measured on QEMU 7.2.22",
     ),
     _tcg(
+        "tcg-breakpoints-meet",
+        "where a breakpoint of the debugger and an instruction breakpoint of the guest meet, QEMU TCG raises the "
+        "guest's #DB again after each return, RF or not, and never stops for the debugger",
+        "measured on QEMU 7.2.22 and 10.0.2",
+    ),
+    _tcg(
         "tcg-idle-step",
-        "QEMU TCG now and then reports a step that ran nothing, as it does after a step that hit a watchpoint",
+        "after a step in which a watchpoint or a data breakpoint was hit, QEMU TCG reports the next one without "
+        "running anything",
         "measured on QEMU 7.2.22 and 10.0.2",
     ),
     _tcg(
@@ -265,6 +291,40 @@ KVM = (
         "KVM kvm_vcpu_check_code_breakpoint, Linux 6.1",
     ),
     _kvm("kvm-no-task-trap", "KVM does not raise the trap of a TSS's T flag", "KVM handle_task_switch, Linux 6.1"),
+    _kvm(
+        "kvm-no-io-hits",
+        "KVM emulates IN and OUT on ports that it intercepts, and looks for no I/O breakpoints there",
+        "measured on Linux 6.1 (kvm_amd, kvm_intel); LKML 2025, debug exceptions during instruction emulation",
+    ),
+    _kvm(
+        "emulated-cpu-mov-ss-data",
+        "not KVM's own: a CPU that QEMU TCG emulates below KVM does not defer data breakpoints of MOV SS",
+        "measured on kvm_amd of Linux 6.1 in QEMU 10.0.2",
+    ),
+    _kvm(
+        "emulated-cpu-rep-last",
+        "not KVM's own: a CPU that QEMU TCG 10.0 emulates below KVM leaves RIP on the REP instruction after its last "
+        "iteration",
+        "measured on kvm_amd of Linux 6.1 in QEMU 10.0.2",
+    ),
+    _kvm(
+        "emulated-cpu-one-data-hit",
+        "not KVM's own: a CPU that QEMU TCG emulates below KVM reports one data breakpoint where two are hit",
+        "measured on kvm_amd of Linux 6.1 in QEMU 10.0.2",
+    ),
+    _kvm(
+        "emulated-cpu-rep-rf",
+        "not KVM's own: a CPU that Bochs emulates below KVM pushes RF = 0 between the iterations of REP",
+        "measured on kvm_intel of Linux 6.1 in Bochs 2.7",
+        "intel",
+    ),
+    _kvm(
+        "emulated-cpu-idle-step",
+        "not KVM's own: behind CPUID, port accesses and EPT violations, a CPU that Bochs emulates below KVM reports "
+        "steps that ran nothing",
+        "Bochs 2.7 VMexitSaveGuestState; measured on kvm_intel of Linux 6.1",
+        "intel",
+    ),
 )
 
 XEN = (

@@ -12,8 +12,9 @@ from gdbstub.x86.evidence import Fact, Platform, Unknown
 from gdbstub.x86.quirk_table import ROWS, Quirk, QuirkName
 from gdbstub.x86.scene import Scene
 
-__all__ = ["QUIRKS", "Quirk", "QuirkName", "applies", "explained", "known_quirk", "version_of"]
+__all__ = ["QUIRKS", "Quirk", "QuirkName", "applies", "brief", "explained", "known_quirk", "version_of"]
 
+KNOWN = " Known quirk "
 QUIRKS: Mapping[QuirkName, Quirk] = {row.name: row for row in ROWS}
 
 
@@ -52,8 +53,14 @@ def explained(platform: Platform, *names: QuirkName) -> str:
     for name in names:
         if applies(name, platform):
             quirk = QUIRKS[name]
-            return f" Known quirk {name}: {quirk.sentence} ({quirk.source})."
+            return f"{KNOWN}{name}: {quirk.sentence} ({quirk.source})."
     return ""
+
+
+def brief(contradiction: str) -> str:
+    """The sentence with no more than the name of its quirk, for a line in a list."""
+    sentence, known, quirk = contradiction.partition(KNOWN)
+    return f"{sentence}{known}{quirk.partition(':')[0]}." if known else sentence
 
 
 def known_quirk(scene: Scene, *names: QuirkName) -> str:

@@ -55,6 +55,11 @@ def whole(name: str) -> str:
     return PARTS[name].whole if name in PARTS else name
 
 
+def part_mask(name: str) -> int:
+    """The bits that a register name stands for; all 64 of a name that is none."""
+    return PARTS[name].mask if name in PARTS else MASK_64
+
+
 def part(name: str, registers: Mapping[str, int]) -> int | None:
     """The value of register ``name`` ("ebx", "dil", "r8d") out of the whole ones; None if that is not there."""
     known = PARTS.get(name)
@@ -103,6 +108,11 @@ DF = 1 << 10
 OF = 1 << 11
 RF = 1 << 16
 VM = 1 << 17
+
+RFLAGS_ONE = 1 << 1
+"""It always reads 1."""
+RFLAGS_BITS = RFLAGS_ONE | sum(((1 << field.width) - 1) << field.bit for field in RFLAGS)
+"""All that RFLAGS can hold."""
 
 CR4_DE = 1 << 3
 DEBUGCTL_LBR = 1 << 0

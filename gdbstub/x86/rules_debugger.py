@@ -50,8 +50,9 @@ LEADS_HERE = _step("possible", "RIP is where the instruction before leads")
 
 
 def single_step(scene: Scene) -> Iterator[Found]:
-    """The step that the debugger asked for has ended."""
-    if not scene.trap_reply() or scene.action not in (Action.STEP, None):
+    """The step that the debugger asked for has ended. On KVM a watch packet says that BS was clear, so something else
+    stopped the guest (`kvm_handle_debug` looks at BS first)."""
+    if not scene.trap_reply() or scene.action not in (Action.STEP, None) or (scene.kvm and scene.reply.watch):
         return
     cause = _step_cause(scene)
     if cause is not None:
@@ -101,7 +102,18 @@ def _stayed(scene: Scene, stepped: Shape, may_stay: bool) -> Cause | None:
         return None
     if may_stay:  # a jump to itself; under KVM it may also be a #DB of the guest that comes before it
         return JUMPED if scene.tcg else STAYED
-    return ASKED_ONLY if "indirect" in stepped.traits else None
+    return ASKED_ONLY if "indirect" in stepped.traits and not _still_pushed(scene, stepped) else None
+
+
+def _still_pushed(scene: Scene, stepped: Shape) -> bool:
+    """Whether an instruction that moves RSP has left it where it was: then it has not run."""
+    before, after = known(scene.evidence.before.rsp), known(scene.evidence.after.rsp)
+    return before is not None and before == after and any(operand.pushed for operand in stepped.memory)
+
+
+def completed(scene: Scene) -> bool:
+    """Whether the step is known to have ended where its instruction leads."""
+    return scene.action is Action.STEP and _step_cause(scene) in (STEPPED, ITERATED, JUMPED, SHADOWED)
 
 
 def stayed(scene: Scene) -> bool:

@@ -15,7 +15,7 @@ from gdbstub.x86.evidence import Action
 from gdbstub.x86.explanation import Cause, CauseName, Confidence
 from gdbstub.x86.reconstruct import in_front_of_the_step
 from gdbstub.x86.registers import TF
-from gdbstub.x86.rules_debugger import stayed
+from gdbstub.x86.rules_debugger import completed, stayed
 from gdbstub.x86.rules_watch import accessed, slot_cause
 from gdbstub.x86.scene import Found, Scene, known
 
@@ -79,7 +79,7 @@ def compared_with_eip(scene: Scene) -> Iterator[Found]:
 
 def data_breakpoint(scene: Scene) -> Iterator[Found]:
     """The stepped instruction accessed what a data breakpoint of the guest covers."""
-    if not scene.kvm or scene.action is not Action.STEP or stayed(scene):
+    if not scene.kvm or not completed(scene):
         return
     for slot, address in _live_slots(scene):
         if slot.type not in ("write", "access"):

@@ -92,9 +92,11 @@ def slot_cause(slot: Slot) -> CauseName:
 
 def accessed(scene: Scene, place: Range, writes_only: bool) -> tuple[Instruction | None, bool]:
     """The instruction that accessed ``place``, and whether its operand says so. After a step it is the one
-    stepped over; otherwise the likeliest in front of RIP (or the REP string instruction at RIP)."""
-    if scene.action is Action.STEP:
-        stepped = scene.stepped_shape
+    stepped over; otherwise, and where a step was lost in a handler, the likeliest in front of RIP (or the REP string
+    instruction at RIP)."""
+    stepped = scene.stepped_shape
+    lost = scene.kvm and stepped is not None and "gate" in stepped.traits
+    if scene.action is Action.STEP and not lost:
         registers = known(scene.evidence.before.registers)
         if stepped is None or scene.start is None:
             return None, False

@@ -14,10 +14,10 @@ from gdbstub.x86.debug_registers import B_MASK, DR6_INIT
 from gdbstub.x86.decode import shape
 from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Frame, Known, Unknown
-from gdbstub.x86.explanation import Cause
+from gdbstub.x86.explanation import Cause, Confidence
 from gdbstub.x86.quirks import applies
 from gdbstub.x86.rules_stop import SIGINT
-from gdbstub.x86.scene import Found, Scene
+from gdbstub.x86.scene import Found, Scene, known
 
 SOURCES = ("Xen domain_pause_for_debugger", "gdbsx process_c_request")
 TAKEN = "Xen paused the domain instead of delivering the #DB: the guest has not seen it"
@@ -81,7 +81,8 @@ def wiped_hits(event: Event) -> Iterator[Found]:
             continue
         name, klass = rules_guest.SLOT_CAUSES[slot.type]
         because = (f"DR7 enables DR{slot.number}, whose condition is met here", "this Xen loses the B bits of DR6")
-        cause = Cause(name, "guest", klass, "likely", because, ("Xen pv_inject_event",), slot.number)
+        level: Confidence = "likely" if known(event.scene.evidence.platform.version) else "possible"
+        cause = Cause(name, "guest", klass, level, because, ("Xen pv_inject_event",), slot.number)
         if slot.type == "execute":
             if address == event.at:
                 yield Found(cause, event.next_instruction(), address)

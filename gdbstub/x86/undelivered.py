@@ -66,6 +66,8 @@ def _sentence(scene: Scene, stepped: Shape, due: Due) -> str:
 
 def _why(scene: Scene, stepped: Shape, due: Due) -> str:
     """The known reason: on KVM that the debugger steps; on TCG by the instruction."""
+    if scene.kvm and stepped.port_size and not due.bits & ~B_MASK:
+        return known_quirk(scene, "kvm-no-io-hits")
     if scene.kvm:
         hidden = due.bits & B_MASK and not due.bits & BS and _own_hardware(scene)
         return known_quirk(scene, "kvm-hides-guest-breakpoints" if hidden else "kvm-step-takes-db")

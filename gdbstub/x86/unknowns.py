@@ -67,7 +67,8 @@ def _of_event(scene: Scene, event: Event, main: Cause) -> Iterator[str]:
             yield from _say("CR4", after.cr4)
     if event.causes & ~B_MASK:
         yield from _say("DR6 before the event", evidence.before.dr6)
-    if event.causes & BS and event.new(BS) is False and main.confidence == "likely":
+    stale = event.causes & BS and event.new(BS) is False and not (event.tf and event.causes == BS)
+    if stale and main.confidence == "likely":
         yield "whether DR6.BS was cleared since the last stop, where it was set too"
     intel_kvm = scene.kvm and scene.vendor == "intel"
     if event.causes & BS and not scene.tcg and not intel_kvm and event.exact is None:

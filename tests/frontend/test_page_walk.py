@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from frontend.page_walk import Walk, entry_text, paging_mode, walk
+from frontend.page_walk import Walk, entry_text, may_write, paging_mode, walk
 
 PG, PAE, PSE, LA57, LMA = 0x80000001, 1 << 5, 1 << 4, 1 << 12, 1 << 10
 
@@ -120,3 +120,39 @@ async def test_thirty_two_bit_paging_has_large_pages_only_with_pse() -> None:
 async def test_outside_long_mode_addresses_have_32_bits() -> None:
     assert (await walked(1 << 32, {}, 0)).why == "linear addresses have 32 bits outside long mode"
     assert (await walked(0x1234, {}, 0, cr0=1)).physical == 0x1234
+
+
+WP = 1 << 16
+READ_ONLY, SUPERVISOR = {0x3000 + 8 * 3: 0x4025}, {0x2000 + 8 * 2: 0x3003}
+USER_PAGE = {0x1000 + 8 * 1: 0x2007, 0x2000 + 8 * 2: 0x3007, 0x3000 + 8 * 3: 0x4027, 0x4000 + 8 * 4: 0x5067}
+
+
+@pytest.mark.parametrize(
+    ("changed", "cr0", "user", "may"),
+    [
+        ({}, PG | WP, False, True),
+        ({}, PG | WP, True, True),
+        (READ_ONLY, PG | WP, False, False),
+        (READ_ONLY, PG, False, True),
+        (READ_ONLY, PG, True, False),
+        (SUPERVISOR, PG | WP, True, False),
+        (SUPERVISOR, PG | WP, False, True),
+        ({0x4000 + 8 * 4: 0}, PG, False, False),
+    ],
+)
+async def test_a_write_needs_the_flag_of_every_level_but_for_a_kernel_without_wp(
+    changed: dict[int, int], cr0: int, user: bool, may: bool
+) -> None:
+    linear = 1 << 39 | 2 << 30 | 3 << 21 | 4 << 12
+    found = await walked(linear, USER_PAGE | changed, PAE, LMA, cr0)
+    assert may_write(found, cr0, user=user) is may
+
+
+async def test_the_first_level_of_pae_has_no_such_flags() -> None:
+    found = await walked(0, {0x1000: 0x2001, 0x2000: 0xE7}, PAE, 0)
+    assert found.mode == "PAE"
+    assert may_write(found, PG | WP, user=True)
+
+
+async def test_without_paging_everything_may_be_written() -> None:
+    assert may_write(await walked(0x1234, {}, 0, cr0=1), 1, user=False)

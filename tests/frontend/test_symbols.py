@@ -120,3 +120,27 @@ def test_lidt_is_found_at_its_linear_and_its_physical_address(tmp_path: Path) ->
     assert symbols.lidt_candidates() == tuple(
         sorted(base + at for base in (0x100000, 0xFFFF_8000_0000_0000) for at in offsets)
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "offsets", "why"),
+    [
+        ("90 0f0118 c3", (1,), "the code from the symbol on comes by"),
+        ("b8 00 0f0118 00 c3", (), "it is a part of an immediate"),
+        ("48 0f0118 c3", (), "with REX in 64-bit code, behind DEC in 32-bit code"),
+        ("0f01d8 c3", (), "VMRUN"),
+    ],
+)
+def test_an_lidt_is_sure_where_the_code_from_its_symbol_on_comes_by_in_both_modes(
+    code: str, offsets: tuple[int, ...], why: str, tmp_path: Path
+) -> None:
+    symbols, base, physical = Symbols(), 0xFFFF_8000_0000_0000, 0x100000
+    symbols.add(write_elf(tmp_path / "guest", [Entry(b"f", base, 0, 2)], bytes.fromhex(code), base, physical))
+    assert symbols.lidt_instructions() == tuple(start + at for start in (physical, base) for at in offsets), why
+
+
+def test_without_a_symbol_no_lidt_is_sure(tmp_path: Path) -> None:
+    symbols = Symbols()
+    symbols.add(write_elf(tmp_path / "guest", [], bytes.fromhex("0f0118")))
+    assert symbols.lidt_candidates() == (0x100000,)
+    assert symbols.lidt_instructions() == ()

@@ -295,3 +295,58 @@ async def test_of_vectors_with_one_handler_what_changed_tells_which_it_was() -> 
         assert caught.vector_at(replace(at, registers=at.registers | {"cr2": 0x4000}), before) == 14
         assert caught.vector_at(replace(at, debug=DebugState(dr6=0xFFFF4FF0)), before) == 1
         assert caught.vector_at(before, before) is None
+
+
+LIDT = bytes.fromhex("0f0118")
+
+
+@asynccontextmanager
+async def kvm_catcher(stub: FakeStub, *vectors: int) -> AsyncIterator[Catcher]:
+    """As on KVM: software breakpoints, and no hardware one that nobody asked for."""
+    stub.patches = True
+    stub.place(IDT, bytes(0x1000))
+    async with connected(stub) as stream:
+        remote = RemoteTarget(stream)
+        await greet(remote, "stub")
+        rows = BreakpointTable(remote, PROFILES["qemu-kvm"].capabilities)
+        for number in vectors:
+            await rows.add("catch", None, vector=number, means="sw")
+        yield Catcher(rows, watch_gates=False)
+
+
+async def test_where_hardware_breakpoints_take_the_guests_own_away_only_a_proven_lidt_is_marked_by_an_int3() -> None:
+    stub = FakeStub()
+    places = {"proven": CODE, "a guess": CODE + 0x10, "proven, not loaded": CODE + 0x20}
+    stub.place(CODE, LIDT)
+    stub.place(CODE + 0x10, LIDT)
+    stub.place(CODE + 0x20, bytes(3))
+    async with kvm_catcher(stub) as caught:
+        sure = frozenset({places["proven"], places["proven, not loaded"], 0x7777_0000_0000})
+        await caught.hint((*places.values(), 0x7777_0000_0000), sure)
+        assert stub.points == [(0, CODE, 1)]
+        assert [caught.is_hint(address) for address in places.values()] == [True, False, False]
+
+
+async def test_where_hardware_breakpoints_cost_nothing_every_lidt_is_marked_by_one() -> None:
+    stub = FakeStub()
+    async with catcher(stub, watch=True) as (caught, _):
+        await caught.hint((CODE, CODE + 0x10), frozenset())
+        assert stub.points == [(1, CODE, 1), (1, CODE + 0x10, 1)]
+
+
+async def test_a_handler_that_is_not_mapped_has_no_breakpoint_until_it_is() -> None:
+    """Between two modes: IDTR still names the 32-bit table, whose gates read as 64-bit ones lead nowhere."""
+    stub = FakeStub()
+    async with kvm_catcher(stub, 1) as caught:
+        stub.place(CODE, bytes(16))
+        stub.place(IDT + 8, gate(0x10_01F4, 0x40, INTERRUPT, wide=False) * 2)
+        stub.place(
+            IDT + 16, gate(0x10_01FA, 0x40, INTERRUPT, wide=False) + gate(0x10_0200, 0x40, INTERRUPT, wide=False)
+        )
+        await caught.refresh(state(64))
+        assert caught.handlers == {}
+        assert stub.points == []
+        stub.place(0x6000 + 16, gate(CODE, 8, INTERRUPT, wide=True))
+        await caught.refresh(state(64, idt=(0x6000, 0xFF)))
+        assert caught.handlers == {CODE: 1}
+        assert stub.points == [(0, CODE, 1)]

@@ -8,14 +8,20 @@ of every kind, ``debug_smp`` does so on each vCPU of ``-smp 4``.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import pytest
+
 GuestName = Literal["debug16", "debug32", "debug64", "debug_smp", "faults", "loop", "modes", "smp"]
 
+INSTALLED_BY = "2.40"
+"""The binutils that made the installed images; others may lay out the files differently."""
+_BUNDLED = Path(__file__).parents[2] / "guests"
 _SOURCE = Path(__file__).parent
 _AS = ("as", "--64", "--fatal-warnings", "-mx86-used-note=no", "-I", str(_SOURCE))
 _LD = (
@@ -50,3 +56,14 @@ def build(name: GuestName) -> Path:
         check=True,
     )
     return image
+
+
+def make(name: Literal["demo", "probe"], directory: Path) -> Path:
+    """The bundled guest ``name``, made in a copy of its source under ``directory``. Skips the test without binutils."""
+    missing = [tool for tool in ("as", "ld", "make") if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    copy = directory / "guests" / name
+    shutil.copytree(_BUNDLED / name, copy, ignore=shutil.ignore_patterns("build"))
+    subprocess.run(["make", "-s", "-C", str(copy), f"build/{name}.elf"], check=True)
+    return copy / "build" / f"{name}.elf"

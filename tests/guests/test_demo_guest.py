@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,32 +17,21 @@ from frontend.demo_guest import (
     expected,
     parse_log,
 )
+from tests.guests.build import INSTALLED_BY, make
 from tests.guests.image import read_image
 from tests.guests.machine import gdb, memory_at_end, qemu_version, run_to_end
 
 SOURCE = Path(__file__).parents[2] / "guests" / "demo"
 RF = 1 << 16
 VECTOR_NAMES = {"db": 1, "bp": 3, "ud": 6, "gp": 13}
-INSTALLED_BY = "2.40"  # the binutils that made the installed image; others may lay out the file differently
-
-
-def built_image(directory: Path) -> Path:
-    """`make` in a copy of the source."""
-    missing = [tool for tool in ("as", "ld", "make") if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    copy = directory / "guests" / "demo"
-    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("build"))
-    subprocess.run(["make", "-s", "-C", str(copy), "build/demo.elf"], check=True)
-    return copy / "build" / "demo.elf"
 
 
 def test_the_installed_image_loads_what_the_source_builds(tmp_path: Path) -> None:
-    assert read_image(DEMO_IMAGE) == read_image(built_image(tmp_path))
+    assert read_image(DEMO_IMAGE) == read_image(make("demo", tmp_path))
 
 
 def test_the_installed_image_is_the_built_one_byte_for_byte(tmp_path: Path) -> None:
-    built = built_image(tmp_path)
+    built = make("demo", tmp_path)
     version = subprocess.run(["ld", "--version"], capture_output=True, text=True, check=True).stdout
     if INSTALLED_BY not in version.splitlines()[0]:
         pytest.skip(f"binutils is not {INSTALLED_BY}")

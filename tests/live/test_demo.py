@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from frontend.demo_guest import DEMO_EVENTS, DEMO_IMAGE, MEASURED, DemoEvent, Seen, expected
+from gdbstub.x86.quirks import QUIRKS
 from tests.guests.image import read_image
 from tests.guests.machine import qemu_version
 from tests.live.machine import Ran, dr6
@@ -158,6 +159,15 @@ def test_an_event_like_any_other_has_no_contradiction() -> None:
     odd = {event.name for event in DEMO_EVENTS if event.name in MEASURED[_release()]}
     for event, _, said in numbered():
         assert event.name in odd or "contradiction: " not in said.text, said.text
+
+
+def test_every_contradiction_names_a_quirk_of_the_table() -> None:
+    lines = [line for line in demo().out.splitlines() if "contradiction: " in line]
+    assert len(lines) > 10
+    for line in lines:
+        name = re.search(r"Known quirk ([a-z0-9-]+): ", line)
+        assert name is not None, line
+        assert name[1] in QUIRKS
 
 
 def _release() -> tuple[str, str]:

@@ -94,6 +94,20 @@ def test_the_vector_is_predicted(name: str) -> None:
     assert found.rf is vector.rf
 
 
+QUALIFICATIONS: dict[str, tuple[Setting, int]] = {
+    "A29": (at("90", rflags=TF, dr6=0xFFFF4FFA), 0x4000),
+    "A30": (at("90", rflags=TF, shadow=True, held=BS | 1), 0x4001),
+    "A34": (at("90", shadow=True, held=2), 0x2),
+}
+"""A VM exit by #DB on Intel: its exit qualification has the bits of this event alone, in positive polarity."""
+
+
+@pytest.mark.parametrize("name", QUALIFICATIONS)
+def test_the_bits_that_are_due_are_those_of_the_exit_qualification(name: str) -> None:
+    setting, qualification = QUALIFICATIONS[name]
+    assert due(setting).bits == qualification
+
+
 NONE_DUE: dict[str, Setting] = {
     "nothing is armed": at("90"),
     "A19: MOV SS suppresses the instruction breakpoint behind it on Intel": at(

@@ -119,6 +119,7 @@ def test_rip_wraps_at_its_width() -> None:
         ("d7", 64, {"rbx": 0x5000, "rax": 0x111}, False, 0x5011),
         ("0fab0b", 64, {"rbx": 0x5000, "rcx": 0}, False, None),
         ("0fae23", 64, {"rbx": 0x5000}, False, None),
+        ("67488943f0", 64, {"rbx": 8}, False, 0xFFFFFFF8),
         ("6c", 64, {"rdi": 0x5000}, False, 0x5000),
         ("6e", 64, {"rsi": 0x5000}, False, 0x5000),
     ],

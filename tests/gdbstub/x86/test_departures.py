@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from gdbstub.x86.evidence import Action, Armed, Evidence, Frame, Known, Platform, SteppedOver
 from gdbstub.x86.explain import explain
-from gdbstub.x86.quirks import QUIRKS, QuirkName, applies
+from gdbstub.x86.quirks import QUIRKS, QuirkName, applies, brief
 from tests.gdbstub.x86.build import (
     CODE,
     KVM_AMD,
@@ -31,6 +31,11 @@ AGAIN = Frame(CODE, 8, TF)
 """The last handler returned to `CODE` with TF set."""
 
 
+OUT: dict[str, Any] = {"dr7": 0x20000480, "dr": {3: 0x60}, "registers": RBX}
+FAR = {"rbx": 1 << 63, "rsp": 0, "rax": 0}
+DONE, MORE = {"rcx": 0, "rsi": 1, "rdi": 2}, {"rcx": 1, "rsi": 1, "rdi": 2}
+
+
 class Case(NamedTuple):
     """Evidence that has the quirk, and the same with the one thing else that makes it none."""
 
@@ -41,6 +46,16 @@ class Case(NamedTuple):
 
 def without_btf(evidence: Evidence) -> Evidence:
     return replace(evidence, before=replace(evidence.before, debugctl=Known(0, "test")))
+
+
+def ours_too(evidence: Evidence) -> Evidence:
+    """With a breakpoint of the debugger at the saved RIP."""
+    return replace(evidence, breakpoints=Known((Armed("debugger", "software", CODE + 2, 1),), "test"))
+
+
+def far_away(evidence: Evidence) -> Evidence:
+    """With a stack pointer that is not canonical."""
+    return replace(evidence, frame=Known(Frame(CODE + 2, 8, RF, 1 << 63, 0x10, 0), "test"))
 
 
 def swap(evidence: Evidence, on: Platform) -> Evidence:
@@ -156,6 +171,14 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0xA, rflags=RF, on=TCG),
         "hardware gives 0xa",
     ),
+    "tcg-stack-gp": Case(
+        far_away(event(0xFFFF0FF0, vector=13, rest="50", registers=FAR, on=TCG)),
+        far_away(event(0xFFFF0FF0, vector=13, rest="488903", registers=FAR, on=TCG)),
+        "which is not canonical, by SS",
+    ),
+    "tcg-step-mov-ss": Case(
+        stop("8ed0", on=TCG), stop("8ed090", 3, on=TCG), "The step ended directly behind `mov ss, eax`"
+    ),
     "tcg-own-watch-first": Case(
         stop(
             STORE,
@@ -178,6 +201,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
             on=TCG,
         ),
         "The guest's own DR1 covers what",
+    ),
+    "tcg-breakpoints-meet": Case(
+        ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, last_frame=Frame(CODE + 2, 8, 2), on=TCG)),
+        ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, last_frame=Frame(CODE, 8, 2), on=TCG)),
+        "fired again at the same instruction",
     ),
     "tcg-idle-step": Case(stop(to=0, on=TCG), stop(on=TCG), "The step ran nothing"),
     "kvm-reinjected-polarity": Case(
@@ -250,6 +278,32 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF4FF1, code="90", rflags=TF, dr7=0x401, dr={0: CODE + 1}, last_frame=AGAIN, on=KVM_INTEL),
         "DR0 breaks on the next instruction",
     ),
+    "kvm-no-io-hits": Case(
+        event(0xFFFF4FF0, rflags=TF, last_frame=AGAIN, on=KVM_INTEL, code="ee", **OUT),
+        event(0xFFFF4FF8, rflags=TF, last_frame=AGAIN, on=KVM_INTEL, code="ee", **OUT),
+        "uses a port that DR3 covers",
+    ),
+    "emulated-cpu-mov-ss-data": Case(
+        event(0xFFFF0FF2, code=MOV_SS_MEM, dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=KVM_AMD),
+        event(0xFFFF0FF2, code=MOV_SS_MEM + "90", dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=KVM_AMD),
+        "was delivered directly behind it",
+    ),
+    "emulated-cpu-rep-last": Case(
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF | RF, last_frame=AGAIN, registers=DONE, on=KVM_INTEL),
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF | RF, last_frame=AGAIN, registers=MORE, on=KVM_INTEL),
+        "the saved RIP is still on it",
+    ),
+    "emulated-cpu-one-data-hit": Case(
+        event(0xFFFF0FF1, code=STORE, dr7=0xDD040A | 1, dr={0: 0x5000, 1: 0x5004}, registers=RBX, on=KVM_AMD),
+        event(0xFFFF0FF1, code=STORE, dr7=0xDD040A | 1, dr={0: 0x5000, 1: 0x6004}, registers=RBX, on=KVM_AMD),
+        "hardware sets B1 too; it is clear",
+    ),
+    "emulated-cpu-rep-rf": Case(
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF, last_frame=AGAIN, on=KVM_INTEL),
+        event(0xFFFF4FF0, code="", rest="f3a4", rflags=TF | RF, last_frame=AGAIN, on=KVM_INTEL),
+        "RF is 0 in the frame although iterations",
+    ),
+    "emulated-cpu-idle-step": Case(stop(to=0, on=KVM_INTEL), stop(on=KVM_INTEL), "The step ran nothing"),
     "xen-takes-db": Case(
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, rflags=TF, dr6=0xFFFF4FF0, on=XEN),
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, on=XEN),
@@ -312,6 +366,11 @@ def test_the_quirk_is_not_named_on_another_platform(name: QuirkName) -> None:
 def test_every_quirk_is_shown_or_has_its_reason() -> None:
     assert set(QUIRK_CASES) | set(NEVER_SEEN) == set(QUIRKS)
     assert not set(QUIRK_CASES) & set(NEVER_SEEN)
+
+
+def test_a_line_in_a_list_has_no_more_than_the_quirks_name() -> None:
+    assert brief("RIP is odd. Known quirk tcg-rep-rf: QEMU: so (read).") == "RIP is odd. Known quirk tcg-rep-rf."
+    assert brief("RIP is odd.") == "RIP is odd."
 
 
 def test_versions_vendors_and_guests_narrow_a_quirk() -> None:
@@ -432,6 +491,11 @@ class Hint(NamedTuple):
 
 
 HINTS: dict[str, Hint] = {
+    "a breakpoint of both under TCG": Hint(
+        ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=TCG)),
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=TCG),
+        "Delete the debugger's breakpoint",
+    ),
     "a lost step": Hint(stop("90", 99, on=KVM_AMD), stop("90", 99, on=TCG), "KVM lost the step"),
     "any B bit": Hint(stop(action=Action.CONTINUE, on=KVM_AMD), stop(action=Action.CONTINUE, on=TCG), "for each B bit"),
     "a breakpoint under Xen": Hint(

@@ -124,7 +124,7 @@ STOPS: dict[str, Row] = {
     "a breakpoint elsewhere": Row(stop(to=5, action=Action.CONTINUE, own=SOFT), ("spurious unknown possible",)),
     "two software breakpoints at one place": Row(
         stop(action=Action.CONTINUE, own=SOFT * 2),
-        ("software-breakpoint debugger certain", "software-breakpoint debugger certain"),
+        ("software-breakpoint debugger certain",),
     ),
     "a step with DR7 unknown": Row(stop(dr7=None, on=KVM_AMD), ("single-step debugger certain",)),
     "a step onto a breakpoint": Row(
@@ -412,6 +412,9 @@ EVENTS: dict[str, Row] = {
         ("data-access guest likely",),
     ),
     "BD on something else": Row(event(0xFFFF2FF0), ("unknown unknown possible",), ("do not bear out",)),
+    "BD with GD still set": Row(
+        event(0xFFFF2FF0, rest="0f21c0", dr7=0x2400), ("general-detect guest certain",), ("DR7.GD is still 1",)
+    ),
     "BD on unknown code": Row(event(0xFFFF2FF0, with_code=False), ("general-detect guest possible",)),
     "BD that was there before": Row(event(0xFFFF2FF0, rest="0f21c0", old=0xFFFF2FF0), ("general-detect guest likely",)),
     "BS alone, which was there before": Row(

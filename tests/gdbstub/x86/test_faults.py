@@ -98,6 +98,13 @@ PAGE_FAULTS = {
         page_fault("64488903", 6, 0x17000, {**RBX, "fs_base": 0x10000}, cs=USER_CS), ("the 8 bytes at 0x17000",)
     ),
     "an instruction with accesses of its own": Row(page_fault("48cf", 6, 0x6000, cs=USER_CS), (), None, ("operand",)),
+    "a REP that may be ahead": Row(
+        page_fault("f3a4", 6, 0x7100, {**RBX, "rsi": 0x7000, "rdi": 0x6000}, cs=USER_CS), (), None, ("operand",)
+    ),
+    "a REP": Row(page_fault("f348ab", 6, 0x6004, {**RBX, "rdi": 0x6000}, cs=USER_CS), ("`rep stosq",)),
+    "an address with a prefix 67": Row(
+        page_fault("67488903", 6, 0x6000, {**RBX, "rbx": 0x1_0000_6000}, cs=USER_CS), (), None, ("operand", "writes")
+    ),
     "a segment register that is loaded": Row(page_fault("8ed8", 4, 0x6000, cs=USER_CS), (), None, ("operand",)),
     "the code not known": Row(page_fault(STORE, 6, 0x6000, cs=USER_CS, with_code=False), (), None, ("operand",)),
     "CR2 not known": Row(page_fault(STORE, 6, None, cs=USER_CS), (), None, ("CR2", "operand")),
@@ -109,6 +116,9 @@ PAGE_FAULTS = {
         page_fault(STORE, 0x10, 0x6000),
         (),
         "an instruction fetch, but CR2 (0x6000) is not in the instruction at 0x1001",
+    ),
+    "a write to the instruction itself": Row(
+        page_fault("488905f9ffffff", 3, AT), ("writes, the 8 bytes at 0x1001",), None, ("fetch",)
     ),
     "a shadow stack access": Row(page_fault(STORE, 0x46, 0x6000, cs=USER_CS), (), None, ("operand",)),
     "a reserved bit of a page that is not there": Row(
@@ -147,6 +157,12 @@ def test_a_fetch_may_go_on_in_the_next_page() -> None:
     assert "the instruction at the saved RIP goes on in the page that begins there: its fetch" in because(evidence)
     assert against(evidence) == []
     assert against(raised(14, cr2=0x3000, **far))
+
+
+def test_what_does_not_fit_is_among_the_contradictions_of_the_answer() -> None:
+    answer = explain(page_fault(STORE, 0, 0x7000))
+    assert set(answer.contradictions) >= set(against(page_fault(STORE, 0, 0x7000)))
+    assert answer.causes[0].confidence == "certain"
 
 
 FAULTS = {
@@ -369,7 +385,7 @@ def test_the_decoder_tells_the_direction_of_a_plain_instruction(
     assert [(one.reads, one.writes) for one in what.memory] == [(reads, writes)]
 
 
-@pytest.mark.parametrize("code", ["8ed8", "8e1b", "48cf", "0fb10b", "c9", "cd80", "0fae03", "d7"])
+@pytest.mark.parametrize("code", ["8ed8", "8e1b", "f3a4", "48cf", "0fb10b", "c9", "cd80", "0fae03", "d7"])
 def test_an_instruction_with_other_accesses_is_not_plain(code: str) -> None:
     what = shape(bytes.fromhex(code), 64)
     assert what is not None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from gdbstub.x86.evidence_json import evidence_from_json
 from gdbstub.x86.explain import explain
+from tests.gdbstub.x86.vector_files import FOLDER, text
 from tests.gdbstub.x86.vectors import ALL, CASES, NOT_EVIDENCE
 
 
@@ -28,6 +32,18 @@ def test_the_vector_is_explained(name: str) -> None:
     if case.instruction is not None:
         known = answer.instruction.text if answer.instruction is not None else ""
         assert known == case.instruction or f"probably over `{case.instruction}`" in answer.summary
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_vector_is_explained_from_its_file(name: str) -> None:
+    """`dr6 explain --evidence tests/vectors/NAME.json`: the same evidence, and so the same answer."""
+    path = FOLDER / f"{name}.json"
+    assert path.read_text(encoding="utf-8") == text(name), "python -m tests.gdbstub.x86.vector_files"
+    assert explain(evidence_from_json(json.loads(path.read_text()))) == explain(CASES[name].evidence)
+
+
+def test_there_are_no_other_files() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(CASES)
 
 
 def test_every_vector_is_asked_or_has_its_reason() -> None:

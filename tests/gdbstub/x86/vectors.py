@@ -280,14 +280,14 @@ CASES: dict[str, Case] = {
 }
 
 NOT_EVIDENCE = {
-    "A19": "no #DB comes, so nothing stops",
-    "A21": "no #DB comes, so nothing stops",
-    "A24": "no #DB comes, so nothing stops",
-    "A29": "the state of a VM exit; neither a handler nor a stub sees it",
-    "A30": "the state of a VM exit; neither a handler nor a stub sees it",
+    "A19": "no #DB comes, so nothing stops; the architecture model has it",
+    "A21": "no #DB comes, so nothing stops; the architecture model has it",
+    "A24": "no #DB comes, so nothing stops; the architecture model has it",
+    "A29": "the state of a VM exit, which no stub shows; the architecture model has its bits",
+    "A30": "the state of a VM exit, which no stub shows; the architecture model has its bits",
     "A32": "the order of two VM exits",
     "A33": "the order of two VM exits",
-    "A34": "the order of two VM exits",
+    "A34": "the order of two VM exits; the architecture model has the bits of the first",
     "A41": "the order of two deliveries",
     "K05": "the debugger never sets GD, and QEMU injects such an exit into the guest again",
     "K13": "no #DB comes, so nothing stops",

@@ -1,0 +1,94 @@
+"""What dr6 finds on this machine: its own parts, the programs that it runs, and KVM."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import trio
+
+from frontend.version import version
+from transports.qemu import KVM, QEMU
+
+PACKAGES = ("trio", "capstone", "prompt_toolkit", "pygments", "pyelftools", "defusedxml")
+PROGRAMS = ("gdb", "tmux")
+SECONDS = 10.0
+MODULES = ("kvm_intel", "kvm_amd", "kvm_pvm")
+_VERSION = re.compile(r"\d+(?:\.\d+)+[a-z]?")
+
+
+class Program(NamedTuple):
+    """``path`` is None where it is not installed, ``version`` where it does not say."""
+
+    name: str
+    path: str | None
+    version: str | None
+
+
+class Kvm(NamedTuple):
+    """Of this machine. ``modules`` are those that run guests."""
+
+    present: bool
+    usable: bool
+    modules: tuple[str, ...]
+
+
+class Installed(NamedTuple):
+    """``packages`` holds name and version, None for one that is missing."""
+
+    dr6: str
+    python: str
+    packages: tuple[tuple[str, str | None], ...]
+    programs: tuple[Program, ...]
+    kvm: Kvm
+
+
+async def look_around(qemu: str | None) -> Installed:
+    """Ask. ``qemu`` is the program that ``--qemu`` names."""
+    names = (qemu or QEMU, *PROGRAMS)
+    programs: dict[str, Program] = {}
+
+    async def look(name: str) -> None:
+        programs[name] = await _program(name)
+
+    async with trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(look, name)
+    packages = tuple((name, _package(name)) for name in PACKAGES)
+    return Installed(version(), platform.python_version(), packages, tuple(programs[name] for name in names), kvm())
+
+
+def kvm() -> Kvm:
+    return Kvm(
+        os.path.exists(KVM),
+        os.access(KVM, os.R_OK | os.W_OK),
+        tuple(name for name in MODULES if Path("/sys/module", name).is_dir()),
+    )
+
+
+def _package(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+async def _program(name: str) -> Program:
+    path = shutil.which(name)
+    if path is None:
+        return Program(name, None, None)
+    asked = "-V" if name == "tmux" else "--version"
+    text = ""
+    with trio.move_on_after(SECONDS):
+        try:
+            done = await trio.run_process([path, asked], capture_stdout=True, capture_stderr=True, check=False)
+            text = done.stdout.decode("utf-8", "replace")
+        except OSError:
+            text = ""
+    found = _VERSION.search(text)
+    return Program(name, path, found[0] if found else None)

@@ -1,0 +1,30 @@
+"""The labs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.labs.kvm_intel import kvm_intel
+from tests.labs.labs import kvm, kvm_amd, tcg10
+from tests.labs.progress import Progress
+
+
+class Lab(NamedTuple):
+    """``run(progress, record)`` returns where the lab showed what it has to show.
+
+    It raises `LabError` where it did not, and `LabSkipped` where it can't be tried on this machine. With ``record``
+    it also writes its recordings into ``tests/golden``.
+    """
+
+    name: str
+    sentence: str
+    run: Callable[[Progress, bool], None]
+
+
+LABS: tuple[Lab, ...] = (
+    Lab("tcg10", "QEMU's TCG, 7.2 as a baseline and 10.0", tcg10),
+    Lab("kvm", "the KVM of this machine, whatever it is", kvm),
+    Lab("kvm-amd", "kvm_amd of Linux 6.1 on an SVM that QEMU 10.0 emulates", kvm_amd),
+    Lab("kvm-intel", "kvm_intel of Linux 6.1 on a VMX that Bochs 2.7 emulates", kvm_intel),
+)
