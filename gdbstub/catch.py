@@ -15,6 +15,7 @@ from gdbstub.backends.hmp import EFER_LMA, code_mode
 from gdbstub.breakpoints import Breakpoint, BreakpointTable, Means
 from gdbstub.errors import GdbError, Refused
 from gdbstub.record import CaughtEvent, CpuState
+from gdbstub.x86.decode import LINEAR_MASKS
 from gdbstub.x86.evidence import CodeBytes, Frame, Mode
 from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
 from gdbstub.x86.lidt import find_lidt
@@ -63,6 +64,7 @@ class Catcher:
         self._breakpoints = breakpoints
         self._watch_gates = watch_gates
         self._table: InterruptTable | None = None
+        self._cpu: int | None = None
         self._gates: dict[int, Gate | None] = {}
         self._sharing: dict[int, int] = {}
         self._gate_watches: dict[int, Breakpoint] = {}
@@ -146,9 +148,11 @@ class Catcher:
 
     async def refresh(self, state: CpuState) -> None:
         """Read the gates of all caught vectors and move the breakpoints to the handlers that they name."""
+        table, caught = InterruptTable.of(state), self._caught
+        if table is not None and await self._is_behind(table, state):
+            return
         self._handlers = None
-        table = self._table = InterruptTable.of(state)
-        caught = self._caught
+        self._table, self._cpu = table, state.cpu
         if table is None:
             if caught:
                 raise GdbError("This stub does not show IDTR, so the handlers of vectors can't be found.")
@@ -162,7 +166,7 @@ class Catcher:
             if table.kind == 16 and (self._sharing[number] or number in PC_INTERRUPTS):
                 gate = None  # a BIOS's default handler serves interrupts, too: it would be called this vector's
             self._gates[number] = gate
-            await self._move(row, await self._handler(gate, state))
+            await self._move(row, await self._handler(gate, state, table))
         for number in set(self._gate_watches) - {row.vector for row in caught}:
             await self._breakpoints.remove(self._gate_watches.pop(number).number)
 
@@ -173,6 +177,19 @@ class Catcher:
             await self._breakpoints.move(row, handler)
         except Refused:
             await self._breakpoints.move(row, None)
+
+    async def _is_behind(self, table: InterruptTable, state: CpuState) -> bool:
+        """Is this a vCPU that has no handlers yet, beside one that has? Others run into theirs while it starts up, so
+        their breakpoints stay."""
+        if state.cpu == self._cpu or not any(row.address is not None for row in self._caught):
+            return False
+        for row in self._caught:
+            number = row.vector or 0
+            gate = await self._read_gate(table.gate_address(number), table.kind)
+            shared = table.kind == 16 and (await self._others(table, gate) > 0 or number in PC_INTERRUPTS)
+            if not shared and await self._handler(gate, state, table) is not None:
+                return False
+        return True
 
     async def _watch(self, number: int, address: int | None, size: int) -> None:
         if not self._watch_gates:
@@ -217,10 +234,10 @@ class Catcher:
             return None
         return None if kind == 16 and gate.offset == gate.selector == 0 else gate  # an empty vector table
 
-    async def _handler(self, gate: Gate | None, state: CpuState) -> int | None:
-        if gate is None or (gate.type is not None and gate.selector & ~3 == 0):
+    async def _handler(self, gate: Gate | None, state: CpuState, table: InterruptTable | None) -> int | None:
+        if gate is None or (gate.type is not None and not _is_usable(gate, state)):
             return None
-        if self._table is not None and self._table.kind == 64:
+        if table is not None and table.kind == 64:
             return gate.offset
         segment = await self.code_segment(gate.selector, state)
         return None if segment is None else (segment[0] + gate.offset) & 0xFFFF_FFFF
@@ -310,3 +327,11 @@ class Catcher:
                 except Refused:
                     continue
         return ()
+
+
+def _is_usable(gate: Gate, state: CpuState) -> bool:
+    """Can the CPU go through this gate? Not where its selector is null or beyond the GDT, nor with an offset that no
+    mode of paging has: IDTR then points at something else, as at the BIOS's vectors before the kernel's LIDT."""
+    limit = None if state.tables is None else state.tables.gdt[1]
+    outside = limit is not None and not gate.selector & 4 and gate.selector | 7 > limit
+    return bool(gate.selector & ~3) and not outside and gate.offset + (1 << 56) & LINEAR_MASKS[64] < 1 << 57

@@ -73,6 +73,22 @@ async def catcher(stub: FakeStub, *vectors: int, watch: bool = False) -> AsyncIt
         yield Catcher(rows, watch_gates=watch), rows
 
 
+async def test_a_vcpu_that_starts_up_takes_no_handler_from_those_that_run() -> None:
+    stub = FakeStub()
+    async with catcher(stub, 1) as (caught, _):
+        stub.place(IDT + 16, gate(0x1234, 8, INTERRUPT, wide=True))
+        running = state(64)
+        await caught.refresh(running)
+        assert caught.handlers == {0x1234: 1}
+        starting = replace(state(64, idt=(IDT + 0x800, 0x3FF)), cpu=1)
+        stub.place(IDT + 0x810, bytes.fromhex("53ff00f0") * 4)  # as the BIOS leaves its vectors: no gate of this mode
+        await caught.refresh(starting)
+        assert caught.handlers == {0x1234: 1}
+        stub.place(IDT + 0x810, gate(0x5678, 8, INTERRUPT, wide=True))
+        await caught.refresh(starting)
+        assert caught.handlers == {0x5678: 1}
+
+
 async def test_in_real_mode_the_vector_table_names_segment_and_offset() -> None:
     stub = FakeStub()
     async with catcher(stub, 1) as (caught, _):

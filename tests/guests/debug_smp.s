@@ -132,6 +132,8 @@ label cpu3
 
 function handler
     pushq %rax
+    leaq counts(%rip), %rax         # how often CPU n was here
+    incq (%rax,%rdi,8)
     movl $0xffff0ff0, %eax
     movq %rax, %dr6
     andl $~TF, 24(%rsp)
@@ -182,6 +184,8 @@ object tss
     .skip 128 * CPUS
     .balign 4096
 object cells
+    .skip 4096
+object counts
     .skip 4096
 object stacks
     .skip 2 * STACK * CPUS
