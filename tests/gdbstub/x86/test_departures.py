@@ -58,6 +58,10 @@ def far_away(evidence: Evidence) -> Evidence:
     return replace(evidence, frame=Known(Frame(CODE + 2, 8, RF, 1 << 63, 0x10, 0), "test"))
 
 
+def with_de(evidence: Evidence) -> Evidence:
+    return replace(evidence, before=replace(evidence.before, cr4=Known(8, "test")))
+
+
 def swap(evidence: Evidence, on: Platform) -> Evidence:
     return replace(evidence, platform=on)
 
@@ -398,6 +402,15 @@ ROWS: dict[str, Row] = {
     "a step under Xen over the guest's TF": Row(stop(rflags=TF, reply="T05thread:0;", on=XEN)),
     "a step under Xen over the guest's TF, BTF being off": Row(
         without_btf(stop(rflags=TF, reply="T05thread:0;", on=XEN)), "xen-takes-db"
+    ),
+    "a step of KVM over OUT with an I/O breakpoint of the guest": Row(
+        with_de(stop("e680", dr7=0x20000480, dr={3: 0x80}, on=KVM_INTEL)), "Known quirk kvm-no-io-hits"
+    ),
+    "a step of TCG over an access that no quirk explains": Row(
+        stop(STORE, dr7=0xD0040A, dr={1: 0x5000}, registers=RBX, on=TCG), "Hardware delivers a #DB of the guest's own"
+    ),
+    "an instruction breakpoint behind an IRET that is only probable": Row(
+        event(0xFFFF4FF0, code="48cf", rflags=TF, dr7=0x401, dr={0: CODE + 2}, on=KVM_INTEL)
     ),
     "a step over TF from unknown code": Row(stop(rflags=TF, known_code=False, on=TCG)),
     "a watch of ours over an instruction that is not known": Row(

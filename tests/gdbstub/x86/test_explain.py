@@ -48,6 +48,15 @@ class Row(NamedTuple):
 SOFT = (Armed("debugger", "software", CODE + 1, 1),)
 NO_RIP = Moment()
 
+
+def with_base(evidence: Evidence) -> Evidence:
+    """The same where CS has a base."""
+    return replace(evidence, after=replace(evidence.after, cs_base=Known(0x100, "test")))
+
+
+BASED = (Armed("debugger", "software", CODE + 0x101, 1),)
+
+
 STOPS: dict[str, Row] = {
     "W is the end": Row(stop(reply="W00"), ("shutdown guest certain",), ("shutdown: the stub said W00",)),
     "the end of the connection is the end": Row(stop(reply=""), ("shutdown guest certain",)),
@@ -282,6 +291,14 @@ STOPS: dict[str, Row] = {
     ),
     "GD heeded where the CPL is not 0": Row(
         stop("0f21f0", dr7=0x2400, cpl=3, on=TCG), ("single-step debugger certain",)
+    ),
+    "a breakpoint of the guest's own elsewhere where CS has a base": Row(
+        with_base(stop("90", action=Action.CONTINUE, mode=32, dr7=0xF0403, dr={0: 0x1}, on=TCG)),
+        ("spurious unknown possible",),
+    ),
+    "a stop of TCG at a breakpoint of its own where CS has a base": Row(
+        with_base(stop("90", action=Action.CONTINUE, mode=32, own=BASED, on=TCG)),
+        ("software-breakpoint debugger certain",),
     ),
     "a reply that is none": Row(stop(reply="OK", action=Action.CONTINUE), ("unknown unknown possible",)),
     "a signal that is no number": Row(stop(reply="Tzzthread:1;"), ("unknown unknown possible",)),
@@ -625,6 +642,17 @@ EVENTS: dict[str, Row] = {
         event(0xFFFF0FF1, code="cd01", old=None), ("software-interrupt guest possible",)
     ),
     "nothing in DR6": Row(event(0xFFFF0FF0), ("injected hypervisor possible",), ("put there by the hypervisor",)),
+    "F1 in front of another instruction that is known to have run": Row(
+        event(0xFFFF0FF0, code="b0f1", last_frame=Frame(CODE, 8, 2)), ("injected hypervisor possible",)
+    ),
+    "a stop beside an unaligned write": Row(
+        event(0xFFFF4FF2, code="90", rflags=TF, dr7=0x10040A, dr={1: 0x5000}, on=TCG),
+        ("single-step guest certain", "data-write guest likely"),
+    ),
+    "a single step behind INT1 that is no step": Row(
+        event(0xFFFF0FF2, code=STORE, dr7=0xD0040B, dr={0: CODE + 3, 1: 0x5000}, registers=RBX, rest="f3a4"),
+        ("data-write guest certain",),
+    ),
     "nothing in DR6 in front of INT1": Row(event(0xFFFF0FF0, rest="f190"), ("unknown unknown possible",)),
     "nothing in a DR6 that was injected again": Row(event(0, on=KVM_AMD), ("injected hypervisor likely",)),
     "nothing in DR6 and no code": Row(
