@@ -77,9 +77,10 @@ def event(
     handler: int = HANDLER,
     cs_base: int | None = None,
     stepped: tuple[SteppedOver, ...] = (),
+    windows: int = 0,
 ) -> Evidence:
     """A guest at its handler: ``code`` ran and begins at `CODE`, ``rest`` has not; the saved RIP is behind ``code``
-    unless ``after`` says how many bytes of it ran."""
+    unless ``after`` says how many bytes of it ran. ``windows`` is how far the code's linear address is beyond it."""
     ran = bytes.fromhex(code)
     rip = CODE + (len(ran) if after is None else after)
     return Evidence(
@@ -115,7 +116,7 @@ def event(
         handler=know(handler),
         frame=know(Frame(rip, cs, rflags, 0x8000, 0x10, error_code) if frame else None),
         last_frame=know(last_frame),
-        code=(CodeBytes(CODE, ran + bytes.fromhex(rest)),) if with_code else (),
+        code=(CodeBytes(CODE + windows, ran + bytes.fromhex(rest)),) if with_code else (),
         breakpoints=know(()),
         stepped=stepped,
     )

@@ -12,6 +12,7 @@ from gdbstub.x86.explain import explain
 from gdbstub.x86.quirks import QUIRKS, QuirkName, applies, brief
 from tests.gdbstub.x86.build import (
     CODE,
+    HANDLER,
     KVM_AMD,
     KVM_INTEL,
     TCG,
@@ -411,6 +412,40 @@ ROWS: dict[str, Row] = {
     ),
     "an instruction breakpoint behind an IRET that is only probable": Row(
         event(0xFFFF4FF0, code="48cf", rflags=TF, dr7=0x401, dr={0: CODE + 2}, on=KVM_INTEL)
+    ),
+    "a step in front of an instruction breakpoint whose bit is clear": Row(
+        event(0xFFFF4FF0, code="90", rflags=TF, dr7=0x401, dr={0: CODE + 1}, on=TCG),
+        "DR0 breaks on the next instruction",
+    ),
+    "the same in code whose CS has a base": Row(
+        event(
+            *(0xFFFF4FF0,),
+            code="90",
+            rflags=TF,
+            mode=32,
+            dr7=0x401,
+            dr={0: CODE + 0x101},
+            cs_base=0x100,
+            on=TCG,
+            windows=0x100,
+        ),
+        "Known quirk tcg-breakpoint-by-eip",
+    ),
+    "a step whose #DB came inside another": Row(
+        event(
+            *(0xFFFF0FF0,),
+            code="90",
+            rflags=TF,
+            action=Action.STEP,
+            before_rip=CODE,
+            before_bytes="90",
+            before_rflags=TF,
+            last_frame=Frame(HANDLER, 8, 2),
+            debugctl=0,
+        )
+    ),
+    "a step of TCG over an unaligned watch of the guest's": Row(
+        stop(STORE, dr7=0xD0040A, dr={1: 0x5002}, registers={"rbx": 0x5000}, on=TCG), "tcg-unaligned-data"
     ),
     "a step over TF from unknown code": Row(stop(rflags=TF, known_code=False, on=TCG)),
     "a watch of ours over an instruction that is not known": Row(

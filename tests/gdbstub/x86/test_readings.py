@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gdbstub.x86.event import Event
-from gdbstub.x86.evidence import NOTHING_KNOWN, Action, Evidence, Frame, Known
+from gdbstub.x86.evidence import NOTHING_KNOWN, Action, Armed, Evidence, Frame, Known
 from gdbstub.x86.explain import explain
-from gdbstub.x86.page_faults import cpl
+from gdbstub.x86.interrupted import interrupted
+from gdbstub.x86.page_faults import _fetch, cpl
 from gdbstub.x86.reconstruct import in_front_of_the_step
 from gdbstub.x86.scene import Scene
 from tests.gdbstub.x86.build import CODE, HANDLER, KVM_AMD, KVM_INTEL, TCG, XEN, event, know, stop
@@ -106,8 +107,30 @@ def test_a_fetch_elsewhere_is_left_open_where_the_base_of_cs_is_not_known() -> N
     assert explain(fault).contradictions == ()
 
 
+def test_a_stack_pointer_needs_the_size_of_its_frame() -> None:
+    assert interrupted({"rsp": 0x8000}, Frame(CODE, 8, 2), 32, 0).get("rsp") is None
+    assert interrupted({}, Frame(CODE, 8, 2, size=12), 32, 0).get("rsp") is None
+    assert interrupted({"rsp": 0x8000}, Frame(CODE, 8, 2, size=12), 32, 0)["rsp"] == 0x800C
+
+
+def test_an_address_that_is_not_canonical_is_not_the_stacks_where_another_segment_has_it() -> None:
+    far = {"rbx": 1 << 63, "rax": 1, "rsp": 0x9000}
+    stack = event(0xFFFF0FF0, vector=12, rest="488903", error_code=0, registers=far)
+    assert not any("canonical" in reason for reason in explain(stack).causes[0].because)
+
+
+def test_a_page_fault_of_unknown_place_has_no_fetch_to_judge() -> None:
+    fault = event(0xFFFF0FF0, vector=14, cr2=0x5000, error_code=0x10)
+    nowhere = replace(read(fault).scene.evidence, mode=know(64))
+    assert _fetch(read(replace(nowhere, frame=know(None))), 0x10, 0x5000).against == ()
+
+
 def test_two_causes_with_one_sentence_are_said_once() -> None:
-    """Two registers of the guest on one instruction, of which the summary names the first."""
+    """Two watchpoints of the debugger on one place."""
+    pair = (Armed("debugger", "write", 0x5000, 4, 0), Armed("debugger", "write", 0x5000, 4, 1))
+    watched = stop(STORE, reply="T05thread:01;watch:5000;", action=Action.CONTINUE, own=pair, registers=RBX, on=TCG)
+    assert len(explain(watched).causes) == 2
+    assert explain(watched).summary.count("write watch") == 1
     both = stop("90", 0, reply="T02thread:0;", action=Action.CONTINUE, dr6=0xFFFF0FF0, on=XEN)
     assert explain(both).summary.count("gdbsx answers") == 1
     twice = stop(STORE, reply="T05thread:01;watch:0;", action=Action.CONTINUE, registers={"rbx": 0x9000}, on=KVM_INTEL)

@@ -34,6 +34,10 @@ def test_a_saved_rip_alone_is_no_whole_frame() -> None:
     assert "Frame of the guest: RIP 0x1000; the rest is not known" in said(evidence)
 
 
+def test_a_frame_without_cs_says_nothing_of_it() -> None:
+    assert "Frame of the guest: RIP 0x1002, RFLAGS 0x2 (TF 0, RF 0)" in said(event(0xFFFF0FF0, cs=0))
+
+
 def test_without_a_frame_nothing_is_said_of_it() -> None:
     assert "Frame" not in said(event(0xFFFF4FF0, frame=False))
 
