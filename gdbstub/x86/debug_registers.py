@@ -14,7 +14,6 @@ DR7_INIT = 0x400
 
 B_MASK = 0xF
 BLD = 1 << 11
-ENABLED_BREAKPOINT = 1 << 12  # of the pending-debug field of VMX only, never of DR6
 BD = 1 << 13
 BS = 1 << 14
 BT = 1 << 15
@@ -24,14 +23,11 @@ STICKY = BD | BS | BT
 CAUSES = B_MASK | BLD | STICKY | RTM
 
 DR6_FIXED_1 = 0xFFFE_07F0
-DR6_FIXED_0 = 0xFFFF_FFFF_0000_1000
 
 DR7_LE = 1 << 8
 DR7_GE = 1 << 9
-DR7_FIXED_1 = 1 << 10
 DR7_RTM = 1 << 11
 DR7_GD = 1 << 13
-DR7_FIXED_0 = 0xFFFF_FFFF_0000_D000
 
 Type = Literal["execute", "write", "io", "access"]
 TYPES: tuple[Type, ...] = ("execute", "write", "io", "access")
