@@ -153,7 +153,7 @@ class Event:
     def _runs_in(self, guesses: tuple[Executed, ...]) -> bool:
         """Whether the likeliest reading of the bytes in front of the saved RIP runs into it, and is no padding."""
         likeliest = predecessors(self.front, self.mode)[:1]
-        if not likeliest or not guesses or guesses[0].shape is not likeliest[0]:
+        if not likeliest or not guesses or guesses[0].shape != likeliest[0]:
             return False
         padding = likeliest[0].mnemonic == "nop" and len(likeliest[0].bytes) > 1
         return not (padding and self.at is not None and self.at % ALIGNED == 0)

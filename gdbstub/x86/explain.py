@@ -100,7 +100,7 @@ def _stop(scene: Scene) -> Explanation:
         STEP_EXIT if plain and not scene.xen else _exit_dr6(scene, found),
         main.instruction,
         against,
-        () if plain else missing(scene, None, main.cause),
+        () if plain and scene.breakpoints is not None else missing(scene, None, main.cause),
         (() if plain and not scene.kvm else advise(scene, None, found)) + _own_event(scene, dr6),
     )
 
