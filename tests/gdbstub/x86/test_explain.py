@@ -118,6 +118,9 @@ STOPS: dict[str, Row] = {
     "a step that ended in a handler": Row(stop("90", 99), ("single-step debugger likely",)),
     "a step in 32-bit code": Row(stop("40", mode=32), ("single-step debugger certain",), ("inc eax",)),
     "a step in 16-bit code": Row(stop("40", mode=16), ("single-step debugger certain",), ("inc ax",)),
+    "a step of KVM over the guest's TF from unknown bytes": Row(
+        stop(known_code=False, rflags=TF, on=KVM_AMD), ("single-step debugger likely",)
+    ),
     "a software breakpoint": Row(
         stop(action=Action.CONTINUE, own=SOFT),
         ("software-breakpoint debugger certain",),
@@ -622,6 +625,14 @@ EVENTS: dict[str, Row] = {
     "INT1": Row(event(0xFFFF0FF0, code="f1"), ("icebp guest certain",), ("INT1 (ICEBP, F1) at 0x1000",)),
     "INT1 with an old bit": Row(
         event(0xFFFF8FF0, code="f1", old=0xFFFF8FF0), ("icebp guest likely", "task-switch guest possible")
+    ),
+    "an instruction breakpoint in a segment whose base the frame has": Row(
+        replace(
+            event(0xFFFF0FF1, mode=32, dr7=0x401, dr={0: CODE + 0x8002}),
+            frame=Known(Frame(CODE + 2, 8, 2, cs_base=0x8000), "test"),
+        ),
+        ("instruction-breakpoint guest certain",),
+        ("at 0x9002",),
     ),
     "INT1 with DR6 unknown": Row(event(None, code="f1"), ("icebp guest possible",), ("DR6: not given",)),
     "a byte F1 in front of a single step": Row(

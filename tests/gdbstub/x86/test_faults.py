@@ -172,6 +172,7 @@ FAULTS = {
     ),
     "#DE of memory": Row(raised(0, "48f733", registers={"rbx": 0}), (), None, ("divisor",)),
     "#DE, registers not known": Row(raised(0, "48f7f3"), (), None, ("divisor",)),
+    "#DE, the code not known": Row(raised(0, with_code=False, registers={"rbx": 0}), (), None, ("divisor", "AAM")),
     "#DE of AAM": Row(raised(0, "d400", mode=32), ("the base of AAM is 0",)),
     "#DE of AAM with a base": Row(raised(0, "d40a", mode=32), (), None, ("AAM",)),
     "#UD of UD2": Row(raised(6, "0f0b"), ("UD2 raises it by definition",)),
