@@ -44,6 +44,13 @@ def test_a_cause_that_two_breakpoints_have_is_one_with_its_reasons_once() -> Non
     assert len(cause.because) == len(set(cause.because)) == 2
 
 
+def test_equally_sure_rows_of_one_cause_keep_the_order_of_their_rules() -> None:
+    guests = stop(STORE, reply="T05thread:01;watch:0;", dr7=0xD0040A, dr={1: 0x5000}, registers=RBX, on=KVM_AMD)
+    (row,) = (cause for cause in explain(guests).causes if cause.owner == "guest")
+    assert row.confidence == "likely"
+    assert row.because[0] == "the stub reports watch at 0x0"
+
+
 def test_a_dr6_that_stayed_is_left_over_with_its_reserved_bits() -> None:
     assert explain(stop(dr6=0xFFFF5FF1)).guest_dr6 == GuestDr6(0xFFFF5FF1, (), ("B0", "BS"), ("bit 12 must read 0",))
 
