@@ -100,6 +100,7 @@ Made from `gdbstub/x86/quirk_table.py` by `make docs`.
 Each one is shown by a case of its name in `tests/gdbstub/x86/test_departures.py`, which also holds what must not be called so; those that the bundled guest meets are in the recordings of `tests/golden/` as well.
 """
 OWNERS = {"qemu-tcg": "QEMU TCG", "qemu-kvm": "QEMU with KVM", "gdbsx": "Xen", None: "Any platform"}
+VENDORS: dict[str | None, str] = {"intel": "Intel", "amd": "AMD"}
 
 
 def quirks() -> str:
@@ -115,7 +116,7 @@ def quirks() -> str:
 
 
 def _where(row: Quirk) -> str:
-    narrowed = [text for text in (row.vendor and row.vendor.capitalize(), row.guest and row.guest.upper()) if text]
+    narrowed = [text for text in (VENDORS.get(row.vendor), row.guest and row.guest.upper()) if text]
     versions = [
         f"{word} {'.'.join(map(str, numbers))}"
         for word, numbers in (("from", row.since), ("before", row.below))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -74,6 +73,7 @@ class BreakpointTable:
         self._originals: dict[int, int] = {}
         self._slots: list[Placed] = []
         self._out: tuple[Placed, ...] = ()
+        self._sure: set[Placed] = set()
         self._next = 1
         self._next_hidden = -1
         self._armed: tuple[Armed, ...] | None = ()
@@ -133,17 +133,21 @@ class BreakpointTable:
         hidden = bool(more.get("hidden"))
         number = self._next_hidden if hidden else self._next
         row = replace(Breakpoint(number, kind, address, length), **more)  # type: ignore[arg-type]  # names are the fields'
-        self._rows[number] = row  # before it is armed: a task that is cancelled meanwhile leaves it to `clear`
+        self._rows[number] = row  # before it is armed: what is cancelled or not answered meanwhile is left to `clear`
+        self._count(hidden, 1)
         try:
             await self._arm_somehow(row)
         except Refused:
             del self._rows[number]
+            self._count(hidden, -1)
             raise
-        if hidden:
-            self._next_hidden -= 1
-        else:
-            self._next += 1
         return row
+
+    def _count(self, hidden: bool, by: int) -> None:
+        if hidden:
+            self._next_hidden -= by
+        else:
+            self._next += by
 
     async def _arm_somehow(self, row: Breakpoint) -> None:
         try:
@@ -175,12 +179,17 @@ class BreakpointTable:
         row.address = address
         await self._arm(row)
 
-    async def clear(self) -> None:
-        """Take every packet out of the target; the rows stay, unarmed. One whose arming was given up half-way may not
-        be in the target at all."""
+    async def clear(self) -> tuple[str, ...]:
+        """Take every packet out of the target; the rows stay, unarmed. The answer has a sentence for each that the
+        target had taken and does not give back; one whose arming was given up half-way may not be there at all."""
+        refusals = []
         for row in self._rows.values():
-            with suppress(Refused):
+            sure = row.placed in self._sure
+            try:
                 await self._disarm(row)
+            except Refused as refusal:
+                refusals += [str(refusal)] if sure else []
+        return tuple(refusals)
 
     async def lift(self, address: int) -> tuple[Placed, ...]:
         """Take the execution breakpoints at ``address`` out for a step; `put_back` returns them."""
@@ -188,6 +197,7 @@ class BreakpointTable:
         self._out, self._armed = lifted, None
         for placed in lifted:
             await self._target.remove(*placed)
+            self._sure.discard(placed)
             self._free_slot(placed)
         return lifted
 
@@ -204,6 +214,7 @@ class BreakpointTable:
     async def put_back(self, lifted: tuple[Placed, ...]) -> None:
         for placed in lifted:
             await self._target.insert(*placed)
+            self._sure.add(placed)
             self._take_slot(placed)
 
     async def read_memory(self, address: int, length: int) -> bytes:
@@ -275,10 +286,12 @@ class BreakpointTable:
             self._forget(placed)
             row.placed, row.armed_as = None, None
             raise
+        self._sure.add(placed)
         self._take_slot(placed)
 
     def _forget(self, placed: Placed) -> None:
         del self._placed[placed]
+        self._sure.discard(placed)
         self._originals.pop(placed.address, None)
         self._armed = self._marks = None
 

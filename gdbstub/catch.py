@@ -17,16 +17,13 @@ from gdbstub.errors import GdbError, Refused
 from gdbstub.record import CaughtEvent, CpuState
 from gdbstub.x86.decode import LINEAR_MASKS
 from gdbstub.x86.evidence import CodeBytes, Frame, Mode
-from gdbstub.x86.exceptions import GATE_SIZES, Gate, parse_frame, parse_gate, vector
+from gdbstub.x86.exceptions import GATE_SIZES, MOSTLY_IRQS, Gate, parse_frame, parse_gate, vector
 from gdbstub.x86.lidt import find_lidt
 from gdbstub.x86.registers import RFLAGS_BITS, RFLAGS_ONE, TF, VM
 
 CR0_PE = 1
 DEBUG, PAGE_FAULT = 1, 14
 TASK_GATE = 5
-PC_INTERRUPTS = frozenset((8, 9, 10, 11, 14, 15))
-"""In real mode a PC has IRQ 0-7 at vectors 8-15, and of those as exceptions real-mode code raises only 12 and 13 in
-practice: what comes at the others is the timer and its like."""
 LIDT_BYTES = 15
 STACK_BYTES = 6 * 8
 """The largest frame: SS, RSP, RFLAGS, CS, RIP and an error code, 8 bytes each."""
@@ -161,10 +158,7 @@ class Catcher:
             number = row.vector or 0
             address = table.gate_address(number)
             await self._watch(number, address, GATE_SIZES[table.kind])
-            gate = await self._read_gate(address, table.kind)
-            self._sharing[number] = await self._others(table, gate)
-            if table.kind == 16 and (self._sharing[number] or number in PC_INTERRUPTS):
-                gate = None  # a BIOS's default handler serves interrupts, too: it would be called this vector's
+            gate, self._sharing[number] = await self._gate_of(table, number)
             self._gates[number] = gate
             await self._move(row, await self._handler(gate, state, table))
         for number in set(self._gate_watches) - {row.vector for row in caught}:
@@ -184,12 +178,17 @@ class Catcher:
         if state.cpu == self._cpu or not any(row.address is not None for row in self._caught):
             return False
         for row in self._caught:
-            number = row.vector or 0
-            gate = await self._read_gate(table.gate_address(number), table.kind)
-            shared = table.kind == 16 and (await self._others(table, gate) > 0 or number in PC_INTERRUPTS)
-            if not shared and await self._handler(gate, state, table) is not None:
+            gate, _ = await self._gate_of(table, row.vector or 0)
+            if await self._handler(gate, state, table) is not None:
                 return False
         return True
+
+    async def _gate_of(self, table: InterruptTable, number: int) -> tuple[Gate | None, int]:
+        """The gate of a vector, and how many others lead to its handler. None where none is there to be caught: in real
+        mode a BIOS's default handler serves interrupts, too, and would be called this vector's."""
+        gate = await self._read_gate(table.gate_address(number), table.kind)
+        others = await self._others(table, gate)
+        return (None if table.kind == 16 and (others or number in MOSTLY_IRQS) else gate), others
 
     async def _watch(self, number: int, address: int | None, size: int) -> None:
         if not self._watch_gates:

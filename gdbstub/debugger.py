@@ -26,10 +26,10 @@ from gdbstub.observer import Observer
 from gdbstub.protocol.stops import Stopped
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
-from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, record_of
+from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, platform_of, record_of
 from gdbstub.steps import StepRun
 from gdbstub.target import Backend, Capabilities
-from gdbstub.x86.evidence import ABSENT, Action, Known, Platform
+from gdbstub.x86.evidence import Action, Platform
 
 LEAKS_KEPT = 16
 """Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
@@ -177,13 +177,17 @@ class Debugger:
 
     async def detach(self, *, resume: bool = True) -> None:
         """Take every breakpoint out and go: the guest runs on, or stays stopped with ``resume=False`` (QEMU leaves it
-        so when the connection closes without a detach packet)."""
+        so when the connection closes without a detach packet). Raises `GdbError`, once that is done, where the stub did
+        not give a breakpoint back."""
+        left: tuple[str, ...] = ()
         if await self._still_there():
-            await self._table.clear()
+            left = await self._table.clear()
             if resume:
                 await self._remote.detach()
         self.ended = True
         await self._remote.aclose()
+        if left:
+            raise GdbError(" ".join(left))
 
     async def kill(self) -> None:
         """End the guest (on QEMU: QEMU itself)."""
@@ -355,15 +359,3 @@ class Debugger:
         if not hints and self.capabilities.monitor:
             hints = await find_loaded_lidt(self._remote.monitor, self.read_memory)
         await self._catcher.hint(hints, self._sure)
-
-
-def platform_of(backend: Backend) -> Platform:
-    """A stub's backend as evidence."""
-    if backend.name == "generic":
-        return Platform(backend=Known("generic", "its monitor is none that we know"))
-    return Platform(
-        backend=Known(backend.name, "monitor"),
-        version=Known(backend.version, "monitor") if backend.version else ABSENT,
-        vendor=Known(backend.vendor, "monitor") if backend.vendor else ABSENT,
-        guest=Known("hvm", "QEMU runs whole machines"),
-    )

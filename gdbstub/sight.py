@@ -8,8 +8,10 @@ from typing import NamedTuple
 from gdbstub.breakpoints import BreakpointTable
 from gdbstub.protocol.stops import ConsoleOutput, FileRequest, Stop, Stopped, Watch
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
+from gdbstub.target import Backend
 from gdbstub.x86.decode import shape
 from gdbstub.x86.evidence import (
+    ABSENT,
     NOTHING_KNOWN,
     Action,
     Armed,
@@ -63,6 +65,18 @@ class Sight(NamedTuple):
 def reply_text(stop: Stop) -> str:
     """The stop reply as the stub sent it."""
     return "" if isinstance(stop, ConsoleOutput | FileRequest) else stop.raw
+
+
+def platform_of(backend: Backend) -> Platform:
+    """A stub's backend as evidence."""
+    if backend.name == "generic":
+        return Platform(backend=Known("generic", "its monitor is none that we know"))
+    return Platform(
+        backend=Known(backend.name, "monitor"),
+        version=Known(backend.version, "monitor") if backend.version else ABSENT,
+        vendor=Known(backend.vendor, "monitor") if backend.vendor else ABSENT,
+        guest=Known("hvm", "QEMU runs whole machines"),
+    )
 
 
 def evidence_of(

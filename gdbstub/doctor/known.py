@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdbstub.debugger import platform_of
 from gdbstub.doctor.judges import HUNG, LOST, REP_AGAIN
+from gdbstub.sight import platform_of
 from gdbstub.target import Backend
 from gdbstub.x86.quirks import QUIRKS, QuirkName, applies
 

@@ -17,7 +17,7 @@ from gdbstub.protocol.messages import BreakpointType
 Base = Literal["code", "data", "handler"]
 Move = Literal["s", "c", "x"]
 """A step, a continue, and taking the points out."""
-Need = Literal["kernel", "handlers", "stack", "ss", "64-bit"]
+Need = Literal["kernel", "handlers", "stack", "ss"]
 Group = Literal["steps", "breakpoints", "watchpoints", "interrupts", "the guest's own #DB"]
 Ending = Literal["start", "stop", "silence", "end"]
 

@@ -24,6 +24,11 @@ BS = "SDM vol. 3B 18.3.1.4"
 SOFT_SKIP = "SDM vol. 3A 6.12.1.3: the way to the handler clears TF"
 NO_PROMISE = "docs/backends.md"
 HIDDEN = (("2 instructions", "A step can hide the instruction behind it."),)
+PAST_THE_GATE = (
+    ("stops inside the handler", "The handler's first instructions are not seen."),
+    ("stops behind it, the handler has run", "The handler is not seen."),
+    ("runs on behind the handler", "The step is lost in the handler."),
+)
 
 
 def _tf(profile: Profile) -> str:
@@ -82,20 +87,12 @@ STEPS: tuple[Probe, ...] = (
     Probe(
         "step-int3", "steps", "step over INT3", "cc 90", "int3; nop", "s", reaches_handler(3), "stops at the handler",
         SOFT_SKIP, needs=OURS,
-        follows=(
-            ("stops inside the handler", "The handler's first instructions are not seen."),
-            ("stops behind it, the handler has run", "The handler is not seen."),
-            ("runs on behind the handler", "The step is lost in the handler."),
-        ),
+        follows=PAST_THE_GATE,
     ),
     Probe(
         "step-int-n", "steps", "step over INT n", "cd30 90", "int 0x30; nop", "s", reaches_handler(0x30),
         "stops at the handler", SOFT_SKIP, needs=OURS,
-        follows=(
-            ("stops inside the handler", "The handler's first instructions are not seen."),
-            ("stops behind it, the handler has run", "The handler is not seen."),
-            ("runs on behind the handler", "The step is lost in the handler."),
-        ),
+        follows=PAST_THE_GATE,
     ),
 )  # fmt: skip
 

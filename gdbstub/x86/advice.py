@@ -168,6 +168,24 @@ def shadow_moved_it(scene: Scene, event: Event | None, found: list[Found]) -> It
         yield "MOV SS and POP SS put their debug traps off: look one instruction further back than RIP says."
 
 
+FORCED = {
+    2: "an intercept of vector 2 is undefined on SVM",
+    8: "SVM tells no error code for #DF, so KVM would inject it again with 0, which is what hardware pushes",
+    9: "an intercept of vector 9 is undefined on SVM",
+    10: "KVM could not inject #TS again; it would drop that intercept and let the instruction raise #TS once more",
+}
+
+
+def forced_interception(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
+    """What a KVM with that patch would do to these vectors; for the others it changes the timing only."""
+    what = None if event is None else FORCED.get(event.vector or 0)
+    if what is not None and scene.kvm and scene.vendor == "amd":
+        yield (
+            "Proposed patch, not in mainline: if this KVM has force_intercept_exceptions_mask (LKML 2021-09-02) with "
+            f"this vector in it, {what}."
+        )
+
+
 ADVICE = (
     stuck_on_guest_breakpoint,
     stuck_by_eip,
@@ -188,30 +206,10 @@ ADVICE = (
     handler_watches_itself,
     overwritten_frame,
     shadow_moved_it,
+    forced_interception,
 )
 
 
 def advise(scene: Scene, event: Event | None, found: list[Found]) -> tuple[str, ...]:
     """All hints that hold; ``event`` is None at a stop that is no guest event. ``found`` is not empty."""
-    return tuple(hint for rule in (*ADVICE, *VECTOR_ADVICE) for hint in rule(scene, event, found))
-
-
-FORCED = {
-    2: "an intercept of vector 2 is undefined on SVM",
-    8: "SVM tells no error code for #DF, so KVM would inject it again with 0, which is what hardware pushes",
-    9: "an intercept of vector 9 is undefined on SVM",
-    10: "KVM could not inject #TS again; it would drop that intercept and let the instruction raise #TS once more",
-}
-
-
-def forced_interception(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
-    """What a KVM with that patch would do to these vectors; for the others it changes the timing only."""
-    what = None if event is None else FORCED.get(event.vector or 0)
-    if what is not None and scene.kvm and scene.vendor == "amd":
-        yield (
-            "Proposed patch, not in mainline: if this KVM has force_intercept_exceptions_mask (LKML 2021-09-02) with "
-            f"this vector in it, {what}."
-        )
-
-
-VECTOR_ADVICE = (forced_interception,)
+    return tuple(hint for rule in ADVICE for hint in rule(scene, event, found))

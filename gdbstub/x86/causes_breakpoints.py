@@ -197,7 +197,7 @@ BREAKPOINTS: dict[CauseName, CausePage] = {
         platforms=(
             ("QEMU TCG", "7.2 ignores GD (measured); 10.0.2 has it (measured)."),
             (
-                ("QEMU/KVM on AMD"),
+                "QEMU/KVM on AMD",
                 "Delivered to the guest, with hardware breakpoints of the debugger as well (measured, Linux 6.1).",
             ),
             (

@@ -22,7 +22,7 @@ STOPS: dict[CauseName, CausePage] = {
         platforms=(
             (
                 "QEMU TCG",
-                "7.2 pushes RF = 0 for a #UD, and its error codes that name a gate of the 64-bit IDT are wrong (both "
+                "7.2 pushes RF = 0 for faults, and its error codes that name a gate of the 64-bit IDT are wrong (both "
                 "measured, 7.2.22).",
             ),
             (

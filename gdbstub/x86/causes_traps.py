@@ -159,7 +159,7 @@ TRAPS: dict[CauseName, CausePage] = {
             ("injected", "DR6 shows nothing either, but no F1 is in front of the saved RIP."),
             ("single-step", "F1 can be the last byte of an immediate; then BS is new."),
         ),
-        advice=("If it repeats, move RIP past the F1; under KVM it is enough to take the hardware breakpoints out."),
+        advice="If it repeats, move RIP past the F1; under KVM it is enough to take the hardware breakpoints out.",
         sources=(
             *("SDM 3B 18.2.3", "SDM 3A 6.15 (#DB)", "kvm-unit-tests debug.c", "KVM handle_exception_nmi"),
             *("LKML 2022-07-18, MTF and ICEBP", "Xen VMEXIT_ICEBP", "Xen x86_merge_dr6", "QEMU commit 73fb7b3c49"),

@@ -43,7 +43,6 @@ class Event:
     __slots__ = (
         "addresses",
         "at",
-        "before",
         "behind_code",
         "causes",
         "de",

@@ -55,6 +55,8 @@ VECTORS = (
 )
 BIOS_IRQS = range(8, 16)
 """Vectors of the first interrupt controller as a BIOS programs it (IBM PC); real-mode code mostly keeps that."""
+MOSTLY_IRQS = frozenset(BIOS_IRQS) - {12, 13}
+"""Those that real-mode code hardly ever raises as exceptions: what comes there is the timer and its like."""
 _BY_NUMBER = {row.number: row for row in VECTORS}
 _BY_NAME = {row.mnemonic: row for row in VECTORS if row.mnemonic}
 

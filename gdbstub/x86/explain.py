@@ -42,12 +42,15 @@ STOP_PHASES: tuple[tuple[str, tuple[SceneRule, ...]], ...] = (
 )
 LAST_PHASE: tuple[SceneRule, ...] = rules_debugger.LAST_RULES
 """Asked only where nothing else holds."""
-EVENT_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
-    ("other vectors", rules_vectors.RULES),
+DEBUG_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
     ("#DB", rules_guest.RULES),
     ("#DB under Xen", rules_xen.EVENT_RULES),
 )
-DEBUG_RULES: tuple[EventRule, ...] = (*rules_guest.RULES, *rules_xen.EVENT_RULES)
+EVENT_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
+    ("other vectors", rules_vectors.RULES),
+    *DEBUG_PHASES,
+)
+DEBUG_RULES = tuple(rule for _, rules in DEBUG_PHASES for rule in rules)
 STOP_RULES = tuple(rule for _, rules in STOP_PHASES for rule in rules)
 
 RANK: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}

@@ -25,7 +25,7 @@ CACHE_LINE = 64
 PRIVILEGED = frozenset(
     (
         *("hlt", "lgdt", "lidt", "lldt", "ltr", "lmsw", "clts", "invd", "wbinvd", "invlpg", "invpcid", "rdmsr"),
-        *("wrmsr", "swapgs", "sysret", "sysretq", "sysexit", "xsetbv", "monitor", "mwait"),
+        *("wrmsr", "swapgs", "sysret", "sysretq", "sysexit", "xsetbv"),
     )
 )
 IO_SENSITIVE = frozenset(("cli", "sti"))

@@ -28,8 +28,8 @@ PLAIN = frozenset(
         *("lodsq", "movsb", "movsw", "movsq", "nop", "lea"),
     )
 )
-"""Instructions that touch no memory but their operands and the stack as `decode` lists them, in those directions.
-capstone 5 has others wrong: the stores of MOVUPS, MOVNTI, FSTP and CMPXCHG are reads to it."""
+"""Instructions that touch no memory but their operands and the stack as `decode` lists them, in those directions. Only
+what is sure stands here: for any other a mistake of the decoder's would be told as one of the platform's."""
 
 
 class Access(NamedTuple):

@@ -11,7 +11,8 @@ from gdbstub.x86.setting import Setting
 from gdbstub.x86.shapes import Shape
 
 COMPARES = ("cmps", "scas")
-COUNTERS = {16: "cx", 32: "ecx", 64: "rcx"}
+COUNTERS = {"si": "cx", "di": "cx", "esi": "ecx", "edi": "ecx", "rsi": "rcx", "rdi": "rcx"}
+"""REP counts in the register that is as wide as its addresses, which a prefix can make other than the mode's."""
 
 
 def places_behind(setting: Setting, what: Shape) -> tuple[int, ...]:
@@ -39,7 +40,7 @@ def _behind(setting: Setting, what: Shape) -> int:
 
 def iterations_left(setting: Setting, what: Shape) -> bool | None:
     """Whether iterations of a REP remain behind one; None where that is not known (CMPS and SCAS end by ZF too)."""
-    count = part(COUNTERS[setting.mode], setting.registers)
+    count = part(COUNTERS[what.memory[0].base], setting.registers)
     if count is None:
         return None
     left = count > (0 if setting.executed else 1)

@@ -8,10 +8,7 @@ from gdbstub.x86.error_codes import error_code_text
 from gdbstub.x86.evidence import Evidence
 from gdbstub.x86.exceptions import bios_irq, vector
 from gdbstub.x86.explanation import CauseName
-from gdbstub.x86.render import render_text
 from gdbstub.x86.scene import Found, known
-
-__all__ = ["PHRASES", "render_text", "summarize"]
 
 
 def _over(found: Found, word: str) -> str:

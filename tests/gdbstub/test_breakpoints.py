@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from trio.testing import MockClock
 
 from gdbstub.backends import PROFILES
 from gdbstub.breakpoints import BreakpointTable
 from gdbstub.client import RemoteTarget
-from gdbstub.errors import GdbError, Refused
+from gdbstub.errors import GdbError, NoReply, Refused
 from gdbstub.handshake import greet
 from gdbstub.target import Capabilities
 from tests.fakes.stub import CODE, DATA, LOOP, FakeStub, connected
@@ -158,6 +159,40 @@ async def test_clear_takes_everything_out_and_keeps_the_rows() -> None:
         await rows.clear()
         assert stub.points == []
         assert len(list(rows)) == 3
+
+
+async def test_a_breakpoint_whose_setting_was_not_answered_keeps_its_number_and_is_cleared(
+    autojump_clock: MockClock,
+) -> None:
+    """It may be in the target all the same, so no other may take its row."""
+    stub = FakeStub()
+    async with table(stub, TCG) as rows:
+        stub.mute.add(b"Z0,1000,1")
+        with pytest.raises(NoReply):
+            await rows.add("execute", CODE)
+        stub.points.append((0, CODE, 1))
+        second = await rows.add("execute", CODE + 2)
+        assert (list(rows.listed), second.number) == ([1, 2], 2)
+        assert await rows.clear() == ()
+        assert stub.points == []
+
+
+async def test_clear_names_what_the_stub_does_not_give_back_and_takes_out_the_others() -> None:
+    stub = FakeStub()
+    async with table(stub, TCG) as rows:
+        await rows.add("execute", CODE)
+        await rows.add("execute", CODE + 2)
+        stub.answers[b"z0,1000,1"] = b"E22"
+        assert await rows.clear() == ("The stub refused to remove a software breakpoint at 0x1000 (error 22).",)
+        assert stub.points == [(0, CODE, 1)]
+
+
+async def test_clear_is_silent_about_what_was_lifted_when_a_step_was_given_up() -> None:
+    stub = FakeStub()
+    async with table(stub, TCG) as rows:
+        await rows.add("execute", CODE)
+        await rows.lift(CODE)
+        assert await rows.clear() == ()
 
 
 async def test_a_watchpoint_covers_its_bytes_and_nothing_else() -> None:

@@ -198,3 +198,16 @@ async def test_a_breakpoint_that_was_disabled_or_deleted_stops_nothing(kind: Kin
         await debugger.enable_breakpoint(first.number, True)
         assert [guest.told(await debugger.resume())[2] for _ in range(2)] == [1, 5]
         assert (first.hits, third.hits) == (2, 2)
+
+
+async def test_a_breakpoint_that_the_stub_keeps_is_named_once_the_guest_is_let_go() -> None:
+    stub = FakeStub()
+    async with connected(stub) as stream:
+        debugger = Debugger(stream, "fake")
+        await debugger.attach()
+        await debugger.add_breakpoint("execute", 0x1000)
+        stub.answers[b"z0,1000,1"] = b"E22"
+        with pytest.raises(GdbError, match=r"^The stub refused to remove a software breakpoint at 0x1000 \(error 22\)"):
+            await debugger.detach()
+        assert stub.log[-1][:1] == b"D"
+        assert debugger.ended

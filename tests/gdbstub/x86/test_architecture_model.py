@@ -199,6 +199,15 @@ def test_the_registers_may_be_those_after_the_instruction() -> None:
     assert (left.places, left.rf) == ((CODE,), True)
 
 
+def test_rep_counts_in_the_register_that_is_as_wide_as_its_addresses() -> None:
+    """REP MOVSD with 32-bit addresses in real mode: CX is 0, and 64 Ki iterations of ECX are left."""
+    wide = {"rsi": 0, "rdi": 0, "rcx": 0x10000}
+    left = due(replace(at("67f366a5", rflags=TF, registers=wide, executed=True), mode=16))
+    assert (left.places, left.rf) == ((CODE,), True)
+    done = due(replace(at("f3a5", rflags=TF, registers=wide, executed=True), mode=16))
+    assert (done.places, done.rf) == ((CODE + 2,), False)
+
+
 def test_compares_may_end_before_rcx_does() -> None:
     found = due(at("f3a6", rflags=TF, registers={"rsi": 0, "rdi": 0, "rcx": 5}))
     assert (found.places, found.rf) == ((CODE + 2, CODE), None)

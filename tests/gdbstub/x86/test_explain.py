@@ -11,7 +11,7 @@ from gdbstub.x86.evidence import Action, Armed, CodeBytes, Evidence, Frame, Know
 from gdbstub.x86.explain import EVENT_PHASES, STOP_PHASES, explain
 from gdbstub.x86.explanation import CauseName
 from gdbstub.x86.quirks import QUIRKS, applies, version_of
-from gdbstub.x86.sentences import render_text
+from gdbstub.x86.render import render_text
 from tests.gdbstub.x86.build import (
     CODE,
     HANDLER,

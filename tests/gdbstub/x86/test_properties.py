@@ -37,7 +37,7 @@ from gdbstub.x86.evidence import (
 from gdbstub.x86.evidence_json import evidence_from_json, evidence_to_json, explanation_to_json
 from gdbstub.x86.explain import RANK, explain
 from gdbstub.x86.registers import flag_names
-from gdbstub.x86.sentences import render_text
+from gdbstub.x86.render import render_text
 from tests.gdbstub.x86.vectors import CASES
 
 BASE = 0x1000
