@@ -84,8 +84,8 @@ async def test_a_vcpu_that_starts_up_takes_no_handler_from_those_that_run() -> N
         stub.place(IDT + 0x810, bytes.fromhex("53ff00f0") * 4)  # as the BIOS leaves its vectors: no gate of this mode
         await caught.refresh(starting)
         assert caught.handlers == {0x1234: 1}
-        stub.place(IDT + 0x810, gate(0x5678, 8, INTERRUPT, wide=True))
-        await caught.refresh(starting)
+        stub.place(0x7010, gate(0x5678, 8, INTERRUPT, wide=True))
+        await caught.refresh(replace(state(64, idt=(0x7000, 0xFFF)), cpu=1))  # its LIDT
         assert caught.handlers == {0x5678: 1}
 
 
