@@ -26,6 +26,7 @@ ROOMS = (  # nothing looks down this list
     "transports",
     "gdbstub.errors",
     "gdbstub.protocol",
+    "gdbstub.agent",
     "gdbstub.target",
     "gdbstub.conversation",
     "gdbstub.client",
@@ -50,6 +51,7 @@ ROOMS = (  # nothing looks down this list
 PURE = (
     "gdbstub.errors",
     "gdbstub.protocol",
+    "gdbstub.agent",
     "gdbstub.target",
     "gdbstub.x86",
     "gdbstub.record",
