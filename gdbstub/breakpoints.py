@@ -21,6 +21,17 @@ LogicalKind = Literal["execute", "write", "read", "access", "catch"]
 Means = Literal["hw", "sw", "auto"]
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What is known of a hit before the stop is read: the answer to ``g``, and memory on demand."""
+
+    registers: bytes
+    read_memory: Callable[[int, int], Awaitable[bytes]]
+
+
+Test = Callable[[Glance], Awaitable[bool]]
+
+
 class Placed(NamedTuple):
     """A ``Z`` packet's triple: gdb manual, "Packets", ``Z0`` to ``Z4``."""
 
@@ -56,6 +67,14 @@ class Breakpoint:
     """Ours, never listed: a step-over's or an IDT watch's."""
     silent: bool = False
     placed: Placed | None = None
+    owner: int | None = None
+    """The party that it belongs to, where the guest is shared (`gdbstub.sharing`); None for dr6's own user."""
+    test: Test | None = None
+    """Asked at each hit before anything but the registers is read; False passes on at once."""
+    hit_at: int | None = None
+    """The number of the last stop that it caused."""
+    dormant: bool = False
+    """Its owner took it out; it is still in the target, in case that it is put back before the guest runs."""
 
 
 _TYPES: dict[LogicalKind, BreakpointType] = {"write": 2, "read": 3, "access": 4}
@@ -88,7 +107,19 @@ class BreakpointTable:
     @property
     def listed(self) -> dict[int, Breakpoint]:
         """Those of the user, by number."""
-        return {number: row for number, row in self._rows.items() if not row.hidden}
+        return {number: row for number, row in self._rows.items() if not row.hidden and row.owner is None}
+
+    def owned_by(self, party: int) -> tuple[Breakpoint, ...]:
+        """Those of one party that shares the guest."""
+        return tuple(row for row in self._rows.values() if row.owner == party)
+
+    @property
+    def has_tests(self) -> bool:
+        return any(row.test is not None for row in self._rows.values())
+
+    def execution_at(self, address: int) -> tuple[Breakpoint, ...]:
+        """The rows whose breakpoint stands at ``address``, hidden ones too."""
+        return tuple(row for row in self._rows.values() if row.placed in ((0, address, 1), (1, address, 1)))
 
     @property
     def armed(self) -> tuple[Armed, ...]:
@@ -130,7 +161,7 @@ class BreakpointTable:
 
     async def add(self, kind: LogicalKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:
         """A new row, armed at once when it has an address. Raises `Refused` and leaves nothing behind."""
-        hidden = bool(more.get("hidden"))
+        hidden = bool(more.get("hidden")) or more.get("owner") is not None
         number = self._next_hidden if hidden else self._next
         row = replace(Breakpoint(number, kind, address, length), **more)  # type: ignore[arg-type]  # names are the fields'
         self._rows[number] = row  # before it is armed: what is cancelled or not answered meanwhile is left to `clear`
@@ -220,6 +251,19 @@ class BreakpointTable:
     async def read_memory(self, address: int, length: int) -> bytes:
         """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""
         return self.unpatched(address, await self._target.read_memory(address, length))
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Write linear memory; an int3 of ours in the way is taken out for it, so that it keeps the byte that was written
+        as the guest's own. Raises `Refused`; what was written before it stays written."""
+        patches = [p for p in self._placed if p.address in self._originals and 0 <= p.address - address < len(data)]
+        for placed in patches:
+            await self._target.remove(*placed)
+        try:
+            await self._target.write_memory(address, data)
+        finally:
+            for placed in patches:
+                await self._remember(placed)
+                await self._target.insert(*placed)
 
     def unpatched(self, address: int, data: bytes) -> bytes:
         """``data`` read at ``address`` with the guest's own bytes where our int3s stand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from trio.abc import Stream
@@ -15,8 +16,10 @@ from gdbstub.protocol.layout import make_layout
 from gdbstub.protocol.link import Expect
 
 MEMORY_CHUNK = 1024
-"""Bytes in one ``m`` packet: half of QEMU's 4096-byte buffer, less than what overflows gdbsx's."""
+"""Bytes in one ``m`` packet of a stub that names no packet size; a quarter of what overflows gdbsx's buffer."""
 PAGE = 4096
+FEW, WINDOW = 4, 16
+"""Pages up to which each is asked for alone; and of more, how many go into one write: some 130 KB of answers."""
 BREAKPOINTS = (
     "software breakpoint",
     "hardware breakpoint",
@@ -34,6 +37,8 @@ class RemoteTarget(Conversation):
         """``wire`` goes to `Conversation`."""
         super().__init__(stream, **wire)
         self._pages: dict[int, bytes] = {}
+        self._g: dict[int, bytes] = {}
+        self._chunk = MEMORY_CHUNK
         self.features = Features()
         self.actions: frozenset[str] = frozenset()
         """What ``vCont`` can do here; empty when the stub has no ``vCont``."""
@@ -44,6 +49,9 @@ class RemoteTarget(Conversation):
         """Take the stub's answer to ``qSupported``."""
         self.features = settle(CLIENT_FEATURES, parse_supported(offered))
         self._link.packet_size = self.features.packet_size
+        if "PacketSize" in self.features.raw:
+            fits = (self.features.packet_size + 1) // 2  # two digits a byte; QEMU's buffer has room for its frame
+            self._chunk = max(MEMORY_CHUNK, min(PAGE, 1 << fits.bit_length() - 1))
 
     # -- threads --------------------------------------------------------------------------------------------
 
@@ -70,16 +78,58 @@ class RemoteTarget(Conversation):
         else:
             await self.request(payload)
 
+    # -- registers ------------------------------------------------------------------------------------------
+
+    def ask_registers(self) -> Token:
+        """``g`` of the selected vCPU."""
+        return self.ask(messages.READ_REGISTERS)
+
+    async def registers(self, token: Token, cpu: int) -> bytes:
+        """The answer to `ask_registers` as hex digits; it is kept until the guest runs or something is written."""
+        self._g[cpu] = payload = await self.data(token, "g")
+        return payload
+
+    async def read_registers(self, cpu: int, back_to: int) -> bytes:
+        """``g`` of any vCPU; ``back_to`` is the one that stays selected."""
+        if (kept := self._g.get(cpu)) is not None:
+            return kept
+        await self.select(cpu)
+        payload = await self.registers(self.ask_registers(), cpu)
+        if cpu != back_to:
+            await self.select(back_to)
+        return payload
+
+    def kept_registers(self, cpu: int) -> bytes | None:
+        """``g`` of a vCPU, where it was read since the guest ran last."""
+        return self._g.get(cpu)
+
+    def kept_memory(self, address: int, length: int) -> bytes | None:
+        """Memory that was read, in whole pages, since the guest ran last."""
+        first = address & -PAGE
+        pages = [self._pages.get(page) for page in range(first, address + max(length, 1), PAGE)]
+        if None in pages:
+            return None
+        return b"".join(page for page in pages if page)[address - first : address - first + length]
+
+    def _forget(self) -> None:
+        """The guest runs, or was written to: nothing that was read holds any more."""
+        self._pages.clear()
+        self._g.clear()
+
     # -- running --------------------------------------------------------------------------------------------
 
-    def ask_resume(self, *, step: int | None = None) -> Token:
-        """Queue a resume: one instruction of vCPU ``step`` with the others held, or everything."""
-        self._pages.clear()
+    def ask_resume(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> Token:
+        """Queue a resume: one instruction of vCPU ``step``, with the others held unless ``others``; or vCPU ``only``; or
+        everything."""
+        self._forget()
         action: messages.Action = "c" if step is None else "s"
         if action not in self.actions:
             return self.ask(messages.resume(action), Expect.STOP)
-        thread = None if step is None else self.thread(step)
-        return self.ask(messages.resume_threads([(action, thread)]), Expect.STOP)
+        one = only if step is None else step
+        actions: list[tuple[messages.Action, ThreadId | None]] = [(action, None if one is None else self.thread(one))]
+        if others and step is not None and len(self.threads) > 1:
+            actions.append(("c", None))
+        return self.ask(messages.resume_threads(actions), Expect.STOP)
 
     # -- memory ---------------------------------------------------------------------------------------------
 
@@ -99,8 +149,12 @@ class RemoteTarget(Conversation):
         wanted = [page for page in pages if page not in self._pages]
         if length <= 64 and len(wanted) == 1 and len(pages) == 1:
             return await self._read_piece(address, length)
-        for page in wanted:
-            self._pages[page] = await self._read_page(page)
+        if len(wanted) <= FEW:
+            for page in wanted:
+                await self._read_pages([page], MEMORY_CHUNK)
+        else:
+            for at in range(0, len(wanted), WINDOW):
+                await self._read_pages(wanted[at : at + WINDOW], self._chunk)
         data = b"".join(self._pages[page] for page in pages)
         return data[address - first : address - first + length]
 
@@ -110,20 +164,24 @@ class RemoteTarget(Conversation):
         except Refused as refusal:
             raise _unreadable(address, length, refusal) from None
 
-    async def _read_page(self, page: int) -> bytes:
-        chunks = range(page, page + PAGE, MEMORY_CHUNK)
+    async def _read_pages(self, pages: Sequence[int], chunk: int) -> None:
+        """Read whole pages into the cache, all asked for in one write where the stub can take that."""
+        parts = range(0, PAGE, chunk)
         if not self.pipelined:
-            return b"".join([await self._read_piece(chunk, MEMORY_CHUNK) for chunk in chunks])
-        tokens = [self.ask_memory(chunk, MEMORY_CHUNK) for chunk in chunks]
-        replies = [await self._reply(token, "memory") for token in tokens]
-        try:
-            return b"".join(decode_hex(accepted(reply, "memory").payload) for reply in replies)
-        except Refused as refusal:
-            raise _unreadable(page, PAGE, refusal) from None
+            for page in pages:
+                self._pages[page] = b"".join([await self._read_piece(page + part, chunk) for part in parts])
+            return
+        tokens = [[self.ask_memory(page + part, chunk) for part in parts] for page in pages]
+        replies = [[await self._reply(token, "memory") for token in asked] for asked in tokens]
+        for page, parts_of in zip(pages, replies, strict=True):
+            try:
+                self._pages[page] = b"".join(decode_hex(accepted(reply, "memory").payload) for reply in parts_of)
+            except Refused as refusal:
+                raise _unreadable(page, PAGE, refusal) from None
 
     async def write_memory(self, address: int, data: bytes) -> None:
         """Raises `Refused` naming the address; what was written before it stays written."""
-        self._pages.clear()
+        self._forget()
         for at in range(0, len(data), MEMORY_CHUNK):
             chunk = data[at : at + MEMORY_CHUNK]
             try:
@@ -160,14 +218,14 @@ class RemoteTarget(Conversation):
         register = next((r for r in self.layout.registers if r.name == name), None)
         if register is None:
             raise GdbError(f"This stub has no register {name}.")
-        self._pages.clear()
+        self._forget()
         payload = messages.write_register(register.number, value, register.bits // 8)
         await self.request(payload, f"a write of {name}")
 
     async def monitor(self, command: str) -> str:
         """Run a command of the stub's own monitor and return its output."""
         token = self.ask_monitor(command)
-        self._pages.clear()
+        self._forget()
         return await self.text(token, f"monitor {command}")
 
     async def detach(self) -> None:

@@ -14,15 +14,17 @@ import trio
 from trio.abc import Stream
 
 from gdbstub.backends import PROFILES, Profile, find_loaded_lidt, identify
-from gdbstub.breakpoints import Breakpoint, BreakpointTable, LogicalKind, Means
+from gdbstub.breakpoints import Breakpoint, BreakpointTable, Glance, LogicalKind, Means, Test
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Shortcut
-from gdbstub.errors import GdbError
+from gdbstub.errands import Errands
+from gdbstub.errors import GdbError, Refused, Unsupported
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
 from gdbstub.notices import Lost, Notice, Resumed, Said
 from gdbstub.observer import Observer
+from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.record import CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
@@ -85,6 +87,7 @@ class Debugger:
         self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
         self._platform = Platform()
         self._number = 0
+        self.errands = Errands()
         self._began = time.monotonic()
         self._settle(PROFILES["generic"])
 
@@ -100,7 +103,7 @@ class Debugger:
         self._observer = Observer(
             remote, StateReader(remote, profile), table, catcher, stray_watches=profile.stray_watches
         )
-        self._runner = Runner(remote, profile, self._observer, table, catcher, self._pace, self.say)
+        self._runner = Runner(remote, profile, self._observer, table, catcher, self._pace, self.say, self.errands)
 
     # -- what it is -----------------------------------------------------------------------------------------
 
@@ -127,6 +130,24 @@ class Debugger:
     def breakpoints(self) -> dict[int, Breakpoint]:
         """The user's, by number."""
         return self._table.listed
+
+    def owned_by(self, party: int) -> tuple[Breakpoint, ...]:
+        """The breakpoints of one party that shares the guest."""
+        return self._table.owned_by(party)
+
+    @property
+    def layout(self) -> RegisterLayout:
+        """The stub's own registers."""
+        return self._remote.layout
+
+    async def ask_stub(self, payload: bytes) -> bytes:
+        """A packet that dr6 has no word for, as it is, and its answer as it is: errors and the empty packet too."""
+        try:
+            return await self._remote.request(payload)
+        except Unsupported:
+            return b""
+        except Refused as refusal:
+            return b"E" + refusal.code.encode("latin-1")
 
     @property
     def profile(self) -> Profile:
@@ -220,8 +241,10 @@ class Debugger:
         *,
         go_on: Callable[[int], bool] = always,
         end_at_hits: bool = True,
+        others: bool = False,
     ) -> StopRecord:
-        """Step ``count`` times (None: for ever) and give every record to ``sink``; returns the last one.
+        """Step ``count`` times (None: for ever) and give every record to ``sink``; returns the last one. With ``others``
+        the other vCPUs run meanwhile.
 
         Ends early when the guest ends, at `interrupt`, when a step hangs, where ``go_on`` says no to a linear RIP, and
         (with ``end_at_hits``) at the user's breakpoints and caught vectors.
@@ -230,20 +253,22 @@ class Debugger:
         self._publish(Resumed())
 
         async def ends(sight: Sight) -> bool:
-            met = bool(hits(self._table, sight)) and await self._wanted(sight)  # counts it in any case
+            # counts it in any case
+            met = bool(hits(self._table, sight)) and await self._wanted(sight, self._number - 1)
             return met and end_at_hits
 
-        run = StepRun(self._remote, self._observer, self._runner, self._catcher, self._keep, sink)
-        return await run.run(count, go_on, ends)
+        run = StepRun(self._remote, self._observer, self._runner, self._catcher, self.errands, self._keep, sink)
+        return await run.run(count, go_on, ends, others=others)
 
-    async def resume(self) -> StopRecord:
-        """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it."""
+    async def resume(self, *, only: int | None = None) -> StopRecord:
+        """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
+        the one vCPU that runs, the others held."""
         runner = self._runner
-        runner.begin(stepping=False)
+        runner.begin(stepping=False, only=only)
         self._publish(Resumed())
         while True:
             sight = await runner.run()
-            if await self._wanted(sight):
+            if await self._wanted(sight, self._number):
                 asked = runner.interrupted and is_pause(sight.stop)
                 went = Action.STEP if runner.stuck else Action.CONTINUE
                 return self._keep(sight, Action.INTERRUPT if asked else went)
@@ -252,7 +277,7 @@ class Debugger:
         """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
         await self._runner.interrupt()
 
-    async def _wanted(self, sight: Sight) -> bool:
+    async def _wanted(self, sight: Sight, stop_number: int) -> bool:
         """Ask ignore counts and conditions of the breakpoints that were hit; a stop without any is wanted."""
         numbers = hits(self._table, sight)
         wanted = not numbers
@@ -260,11 +285,13 @@ class Debugger:
             row = self._table.get(number)
             if row is None or (row.predicate is not None and not await row.predicate()):
                 continue
+            if row.test is not None and not await row.test(await self._glance()):
+                continue
             row.hits += 1
             if row.ignore > 0:
                 row.ignore -= 1
                 continue
-            wanted = True
+            wanted, row.hit_at = True, stop_number
             if row.temporary:
                 await self._table.remove(number)
         return wanted
@@ -283,24 +310,44 @@ class Debugger:
         self._publish(record)
         return record
 
+    async def _glance(self) -> Glance:
+        return Glance(await self._remote.read_registers(self.cpu, self.cpu), self.read_memory)
+
     # -- state, memory ----------------------------------------------------------------------------------------
 
     async def state(self, cpu: int | None = None) -> CpuState:
         """The state of a vCPU (the selected one) now."""
         return await self._observer.state(self.cpu if cpu is None else cpu)
 
+    async def raw_registers(self, cpu: int | None = None) -> bytes:
+        """The stub's own answer to ``g`` for a vCPU (the selected one), hex digits as `layout` orders them."""
+        return await self._remote.read_registers(self.cpu if cpu is None else cpu, self.cpu)
+
+    def kept_registers(self, cpu: int) -> bytes | None:
+        """`raw_registers`, where they were read since the guest stopped."""
+        return self._remote.kept_registers(cpu)
+
+    def kept_memory(self, address: int, length: int) -> bytes | None:
+        """`read_memory`, where all of it was read since the guest stopped."""
+        data = self._remote.kept_memory(address, length)
+        return None if data is None else self._table.unpatched(address, data)
+
     async def read_memory(self, address: int, length: int) -> bytes:
         """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""
         return await self._table.read_memory(address, length)
 
     async def write_memory(self, address: int, data: bytes) -> None:
-        await self._remote.write_memory(address, data)
+        await self._table.write_memory(address, data)
         self._observer.stale = True
 
-    async def set_register(self, name: str, value: int) -> None:
-        """Write one register of the selected vCPU by our name (``rflags``). Debug registers can't be written here."""
-        await self._remote.select(self.cpu)
+    async def set_register(self, name: str, value: int, cpu: int | None = None) -> None:
+        """Write one register of a vCPU (the selected one) by our name (``rflags``). Debug registers can't be written
+        here."""
+        cpu = self.cpu if cpu is None else cpu
+        await self._remote.select(cpu)
         await self._remote.write_register("eflags" if name == "rflags" else name, value)
+        if cpu != self.cpu:
+            await self._remote.select(self.cpu)
         self._observer.stale = True
 
     async def monitor(self, command: str) -> str:
@@ -329,13 +376,24 @@ class Debugger:
         vector: int | None = None,
         text: str = "",
         hidden: bool = False,
+        owner: int | None = None,
+        test: Test | None = None,
     ) -> Breakpoint:
         """Arm a breakpoint at a linear address; ``catch`` finds its address in the guest's IDT, now and later."""
         if kind == "catch":
             means = self._profile.catch_by if means == "auto" else means
             await self._mark_lidt()
         row = await self._table.add(
-            kind, address, length, means=means, temporary=temporary, vector=vector, text=text, hidden=hidden
+            kind,
+            address,
+            length,
+            means=means,
+            temporary=temporary,
+            vector=vector,
+            text=text,
+            hidden=hidden,
+            owner=owner,
+            test=test,
         )
         if kind == "catch":
             self._runner.look_soon()

@@ -51,18 +51,18 @@ class StateReader:
         named = {_ALIASES.get(r.name, r.name): r.name for r in self._target.layout.registers}
         return tuple((name, named[name]) for name in NAMES if name in named)
 
-    async def ask(self, cpu: int) -> Asked:
-        """Queue the requests; they go out with the next thing that is awaited."""
+    async def ask(self, cpu: int, *, monitor: bool = True) -> Asked:
+        """Queue the requests; they go out with the next thing that is awaited. Without ``monitor``, ``g`` only."""
         target = self._target
         await target.select(cpu)
-        registers = target.ask(b"g")
-        if not self._monitor:
+        registers = target.ask_registers()
+        if not self._monitor or not monitor:
             return Asked(cpu, registers, None)
         return Asked(cpu, registers, target.ask_monitor("info registers" + (f" {cpu}" if cpu else "")))
 
     async def registers(self, asked: Asked) -> dict[str, int]:
         """The ``g`` answer by our names. Raises `Refused` where the stub has none."""
-        values = self._target.layout.decode_g(await self._target.data(asked.registers, "g"))
+        values = self._target.layout.decode_g(await self._target.registers(asked.registers, asked.cpu))
         return {ours: values[theirs] for ours, theirs in self._wanted if theirs in values}
 
     async def state(self, asked: Asked, registers: dict[str, int]) -> CpuState:

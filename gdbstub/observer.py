@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from gdbstub.breakpoints import BreakpointTable
+from gdbstub.breakpoints import BreakpointTable, Glance
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
@@ -95,6 +95,18 @@ class Observer:
         if self._catcher.is_stale(seen.state):
             await self._catcher.refresh(seen.state)
         return Arrival(stop, asked, registers, _predicted_pc(registers, seen.state))
+
+    async def glance(self, stop: Stopped) -> tuple[Glance, int]:
+        """The registers of the vCPU that stopped, and its linear RIP (-1: not known), with nothing else read. The stop
+        counts as not seen."""
+        cpu = self._remote.cpu_of(stop.thread)
+        self.cpu = self.cpu if cpu is None else cpu
+        asked = await self._reader.ask(self.cpu, monitor=False)
+        registers = await self._reader.registers(asked)
+        seen = self.seen
+        pc = None if seen is None else _predicted_pc(registers, seen.state)
+        payload = await self._remote.read_registers(self.cpu, self.cpu)
+        return Glance(payload, self._table.read_memory), -1 if pc is None else pc
 
     def may_go_ahead(self, arrival: Arrival) -> bool:
         """Is this a step like any other, with nothing of ours at its RIP?"""

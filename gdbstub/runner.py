@@ -17,6 +17,7 @@ from gdbstub.breakpoints import BreakpointTable, Placed
 from gdbstub.catch import Catcher
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
+from gdbstub.errands import Errands
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.observer import Observer
 from gdbstub.protocol.stops import Stop, Stopped, Watch
@@ -47,6 +48,7 @@ class Runner:
         catcher: Catcher,
         pace: Pace,
         say: Callable[[str], None],
+        errands: Errands,
     ) -> None:
         self._remote = remote
         self._profile = profile
@@ -55,6 +57,7 @@ class Runner:
         self._catcher = catcher
         self._pace = pace
         self._say = say
+        self._errands = errands
         self._resuming: Token | None = None
         self._stepping = False
         self._look_seconds = FIRST_LOOK
@@ -62,13 +65,15 @@ class Runner:
         self._echo: dict[str, int] | None = None
         self.interrupted = False
         """Was the last run asked to stop?"""
+        self._only: int | None = None
         self.stuck = False
         """Did the last continue end at its own first step, which ran nothing?"""
 
-    def begin(self, *, stepping: bool) -> None:
-        """A new run of the user's."""
+    def begin(self, *, stepping: bool, only: int | None = None) -> None:
+        """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named."""
         self.interrupted = self.stuck = False
         self._stepping = stepping
+        self._only = only
 
     def look_soon(self) -> None:
         """A vector was caught anew: the first look at IDTR is soon."""
@@ -95,13 +100,14 @@ class Runner:
 
     # -- steps ------------------------------------------------------------------------------------------------
 
-    async def step(self) -> Stop:
-        """One step, with our breakpoint at RIP out of the way where the stub would only report it again."""
+    async def step(self, *, others: bool = False) -> Stop:
+        """One step, with our breakpoint at RIP out of the way where the stub would only report it again; with ``others``
+        the other vCPUs run meanwhile."""
         seen = self._observer.seen
         lifted: tuple[Placed, ...] = ()
         if not self._profile.steps_off_breakpoints and seen is not None:
             lifted = await self._table.lift(seen.state.pc)
-        await self._resume(self._observer.cpu)
+        await self._resume(self._observer.cpu, others=others)
         stop = await self.await_step()
         if lifted and isinstance(stop, Stopped):
             await self._table.put_back(lifted)
@@ -132,6 +138,8 @@ class Runner:
             stepped = None if stand else await self._step_off()
             sight, ours = stepped or await self._continue()
             # a look of ours that found the guest in front of a breakpoint: a continue from there reports it
+            if self._errands.waiting and isinstance(sight.stop, Stopped):
+                await self._errands.serve()
             stand = ours and is_pause(sight.stop) and not self.interrupted and bool(hits(self._table, sight))
             if stand or (ours and not self.interrupted and not hits(self._table, sight)):
                 continue
@@ -143,11 +151,11 @@ class Runner:
                     continue
             return sight
 
-    async def _resume(self, step: int | None) -> None:
+    async def _resume(self, step: int | None, *, others: bool = False) -> None:
         """Go; whatever the user changed since the stop is read again first, so that "before" is true."""
         if self._observer.stale:
             await self._observer.read_again(self._observer.cpu)
-        self._resuming = self._remote.ask_resume(step=step)
+        self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 
     async def _step_off(self) -> tuple[Sight, bool] | None:
@@ -181,6 +189,8 @@ class Runner:
         if self.interrupted:  # asked for while the guest stood still for an affair of ours
             await self._remote.interrupt()
         stop = await self._await_run()
+        while await self._passes(stop):
+            stop = await self._pass_by()
         wrote_gate = self._is_gate_watch(stop)
         sight = await self._observer.see(stop)
         if wrote_gate:
@@ -191,11 +201,14 @@ class Runner:
         """The stop; meanwhile the guest may be stopped for a look at its IDT."""
         token = self._pending
         self._looked = False
-        if not self._catcher.active:
+        if not self._catcher.active and not self._errands.expected:
             return await self._remote.stop(token)
         failure: GdbError | None = None
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._look)
+            if self._catcher.active:
+                nursery.start_soon(self._look)
+            if self._errands.expected:
+                nursery.start_soon(self._attend)
             try:
                 stop = await self._remote.stop(token)
             except GdbError as error:  # carried out of the nursery as it is, not in a group
@@ -204,6 +217,13 @@ class Runner:
         if failure is not None:
             raise failure
         return stop
+
+    async def _attend(self) -> None:
+        """Pause for an errand."""
+        await self._errands.wait()
+        self._looked = True
+        with suppress(TransportError):  # who waits for the stop learns of it, too
+            await self._remote.interrupt()
 
     async def _look(self) -> None:
         await self._pace(self._look_seconds)
@@ -217,6 +237,32 @@ class Runner:
         if self._resuming is None:
             raise GdbError("The guest was not resumed.")
         return self._resuming
+
+    # -- conditions that are asked before a stop is read -----------------------------------------------------
+
+    async def _passes(self, stop: Stop) -> bool:
+        """Did the guest only come by breakpoints whose tests say no? Then nothing but the registers is read."""
+        if self.interrupted or not isinstance(stop, Stopped) or stop.reasons or is_pause(stop):
+            return False
+        if not self._table.has_tests or self._errands.waiting:
+            return False
+        glance, pc = await self._observer.glance(stop)
+        rows = self._table.execution_at(pc)
+        if not rows or any(row.test is None for row in rows):
+            return False
+        for row in rows:
+            if row.test is not None and not row.dormant and await row.test(glance):
+                return False
+        return True
+
+    async def _pass_by(self) -> Stop:
+        """From such a place to the next stop."""
+        stop = await self.step()
+        if not isinstance(stop, Stopped) or stop.reasons or self.interrupted:
+            return stop
+        self._table.all_in()
+        await self._resume(None)
+        return await self._await_run()
 
     # -- whose stop it is ---------------------------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ def hits(table: BreakpointTable, sight: Sight) -> list[int]:
     pc, event = sight.state.pc, sight.event
     found = []
     for row in table:
-        if row.hidden or not row.enabled or row.address is None:
+        if row.hidden or not row.enabled or row.dormant or row.address is None:
             continue
         if row.kind == "catch":
             met = event is not None and row.vector == event.vector

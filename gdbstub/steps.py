@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gdbstub.catch import Catcher
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
+from gdbstub.errands import Errands
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.observer import Arrival, Observer
 from gdbstub.protocol.stops import Stop, Stopped
@@ -36,8 +37,16 @@ class StepRun:
     """One run. ``keep`` makes the record of a stop, ``sink`` gets every record in order."""
 
     def __init__(
-        self, remote: RemoteTarget, observer: Observer, runner: Runner, catcher: Catcher, keep: Keep, sink: Sink
+        self,
+        remote: RemoteTarget,
+        observer: Observer,
+        runner: Runner,
+        catcher: Catcher,
+        errands: Errands,
+        keep: Keep,
+        sink: Sink,
     ) -> None:
+        self._errands = errands
         self._remote = remote
         self._observer = observer
         self._runner = runner
@@ -46,17 +55,23 @@ class StepRun:
         self._sink = sink
 
     async def run(
-        self, count: int | None, go_on: Callable[[int], bool], ends: Callable[[Sight], Awaitable[bool]]
+        self,
+        count: int | None,
+        go_on: Callable[[int], bool],
+        ends: Callable[[Sight], Awaitable[bool]],
+        *,
+        others: bool = False,
     ) -> StopRecord:
         """Step until ``count`` is used up, the guest ends, an interrupt, a step that hangs, a linear RIP at which
         ``go_on`` says no, or a stop at which ``ends`` says yes; the last record."""
         behind: Behind | None = None
-        stop = await self._runner.step()
+        stop = await self._runner.step(others=others)
         while True:
             count = None if count is None else count - 1
             arrival = await self._observer.arrive(stop) if isinstance(stop, Stopped) else None
             ahead = None
-            if arrival is not None and count != 0 and self._may_go_ahead(arrival) and go_on(arrival.pc or 0):
+            may = arrival is not None and count != 0 and not others
+            if may and arrival is not None and self._may_go_ahead(arrival) and go_on(arrival.pc or 0):
                 ahead = await self._go_ahead(arrival)
             if behind is not None:
                 await self._catch_up(behind)
@@ -69,14 +84,16 @@ class StepRun:
             self._sink(record)
             met = await ends(sight)
             over = count == 0 or record.ended or self._runner.interrupted or is_pause(stop)
+            if not record.ended:
+                await self._errands.serve()
             if met or over or not go_on(record.state.pc):
                 return record
-            stop = await self._runner.step()
+            stop = await self._runner.step(others=others)
 
     def _may_go_ahead(self, arrival: Arrival) -> bool:
         """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
         guest uses another IDT, which must be known at the next one."""
-        busy = self._runner.interrupted or self._catcher.active
+        busy = self._runner.interrupted or self._catcher.active or self._errands.waiting
         return not busy and self._observer.may_go_ahead(arrival)
 
     async def _go_ahead(self, arrival: Arrival) -> Behind:

@@ -272,6 +272,21 @@ def parse_breakpoint(payload: bytes) -> BreakpointRequest:
     return BreakpointRequest(payload[:1] == b"Z", kind, address, length, options)
 
 
+def parse_search(payload: bytes) -> tuple[int, int, bytes]:
+    """Address, length and pattern of ``qSearch:memory:``."""
+    fields = payload.removeprefix(b"qSearch:memory:").split(b";", 2)
+    if len(fields) != 3 or not fields[2]:
+        raise RemoteProtocolError(f"The client sent {shown(payload)}, which is no search.")
+    return decode_number(fields[0]), decode_number(fields[1]), fields[2]
+
+
+def parse_object_part(payload: bytes) -> tuple[str, int, int]:
+    """Annex, offset and length of ``qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH``."""
+    annex, _, part = payload.removeprefix(b"qXfer:").partition(b":read:")[2].partition(b":")
+    offset, _, length = part.partition(b",")
+    return annex.decode("latin-1"), decode_number(offset), decode_number(length)
+
+
 def parse_range(payload: bytes) -> tuple[int, int]:
     """Address and length of ``m``, ``x``, ``M…:`` or ``X…:``."""
     address, _, length = payload[1:].partition(b":")[0].partition(b",")

@@ -1,0 +1,72 @@
+"""What others want of the guest while one party lets it run: done in a pause of that run, or at its end.
+
+A run belongs to one task. Another that needs the stopped guest for a moment (a second debugger reads memory, a client
+that left wants its breakpoints out) leaves its job here; whoever drives does it where the guest stands still.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class _Errand:
+    """A job, and how it ended."""
+
+    def __init__(self, job: Callable[[], Awaitable[object]]) -> None:
+        self.job = job
+        self.done = trio.Event()
+        self.result: object = None
+        self.failure: Exception | None = None
+
+
+class Errands:
+    """A queue of jobs. ``expected`` says that somebody may leave one: only then does a run look out for them."""
+
+    def __init__(self) -> None:
+        self.expected = False
+        self._queue: deque[_Errand] = deque()
+        self._asked = trio.Event()
+
+    @property
+    def waiting(self) -> bool:
+        """Is there a job that nobody has done yet?"""
+        return bool(self._queue)
+
+    async def wait(self) -> None:
+        """Until there is a job."""
+        if not self._queue:
+            self._asked = trio.Event()
+            await self._asked.wait()
+
+    async def ask(self, job: Callable[[], Awaitable[T]]) -> T:
+        """Have ``job`` done by whoever drives; its result, or what it raised. One whose asker is cancelled is not begun
+        any more."""
+        errand = _Errand(job)
+        self._queue.append(errand)
+        self._asked.set()
+        try:
+            await errand.done.wait()
+        except trio.Cancelled:
+            if errand in self._queue:
+                self._queue.remove(errand)
+            raise
+        if errand.failure is not None:
+            raise errand.failure
+        return errand.result  # type: ignore[return-value]  # the result of this very job
+
+    async def serve(self) -> None:
+        """Do all of them now. The guest has to be stopped; what a job raises is its asker's."""
+        while self._queue:
+            errand = self._queue.popleft()
+            try:
+                errand.result = await errand.job()
+            except Exception as error:
+                errand.failure = error
+            finally:
+                errand.done.set()

@@ -1,0 +1,129 @@
+"""``Z`` and ``z``. gdb takes all its breakpoints out at every stop and puts them back when it goes: ``z`` only marks one,
+and what is still marked when the guest goes is taken out then. So two breakpoints cost no packet a step."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from gdbstub.agent import Print, ReadMemory, ReadRegister, commands, conditions, evaluate
+from gdbstub.breakpoints import Breakpoint, Glance, LogicalKind
+from gdbstub.errors import GdbError, Refused, RemoteProtocolError
+from gdbstub.protocol import decode_register
+from gdbstub.protocol.messages import BreakpointRequest, parse_breakpoint
+
+if TYPE_CHECKING:
+    from gdbstub.server.client import Client
+
+KINDS: dict[int, LogicalKind] = {0: "execute", 1: "execute", 2: "write", 3: "read", 4: "access"}
+MOST = 1024
+"""Breakpoints of one client."""
+
+Key = tuple[int, int, int]
+
+
+class Points:
+    """The breakpoints of one client, by what its packets name."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._rows: dict[Key, Breakpoint] = {}
+
+    async def take(self, payload: bytes) -> bytes:
+        """Answer one packet."""
+        request = parse_breakpoint(payload)
+        key = (request.kind, request.address, request.length if request.kind > 1 else 1)
+        row = self._rows.get(key)
+        if request.insert:
+            await self._insert(key, row, request)
+        elif row is not None:
+            row.dormant = True
+        return b"OK"
+
+    async def _insert(self, key: Key, row: Breakpoint | None, request: BreakpointRequest) -> None:
+        test = self._test(request.options)
+        if row is None:
+            if len(self._rows) >= MOST:
+                raise GdbError(f"A client may have {MOST} breakpoints.")
+            row = self._rows[key] = await self._client.reach(lambda: self._add(key))
+        row.dormant = False
+        row.test = test
+
+    async def _add(self, key: Key) -> Breakpoint:
+        try:
+            return await self._really_add(key)
+        except Refused:
+            if not await self.sweep(every=True):
+                raise
+            return await self._really_add(key)  # one that was marked had the place
+
+    async def _really_add(self, key: Key) -> Breakpoint:
+        kind, address, length = key
+        return await self._client.debugger.add_breakpoint(
+            KINDS[kind],
+            address,
+            length,
+            means="hw" if kind == 1 else "auto",
+            text=f"Z{kind}",
+            owner=self._client.party.number,
+        )
+
+    async def sweep(self, *, every: bool) -> bool:
+        """Take out what is marked; whether there was anything. A step is not disturbed by an execution breakpoint, so
+        those stay in for it unless ``every``."""
+        marked = [(key, row) for key, row in self._rows.items() if row.dormant and (every or row.kind != "execute")]
+        for key, row in marked:
+            del self._rows[key]
+            await self._client.debugger.delete_breakpoint(row.number)
+        return bool(marked)
+
+    # -- conditions and commands, evaluated here --------------------------------------------------------------
+
+    def _test(self, options: bytes) -> Callable[[Glance], Awaitable[bool]] | None:
+        asked, printed = conditions(options), commands(options)
+        if not asked and not printed:
+            return None
+
+        async def test(glance: Glance) -> bool:
+            try:
+                met = not asked or any([await self._value(code, glance) for code in asked])
+                for code in printed if met else ():
+                    await self._value(code, glance)
+            except GdbError as error:  # gdb's rule for a condition that can't be evaluated: stop
+                self._client.said(f"a condition or command of a breakpoint failed: {error}")
+                return True
+            return met and not printed
+
+        return test
+
+    async def _value(self, code: bytes, glance: Glance) -> int:
+        asking = evaluate(code)
+        answer = 0
+        try:
+            request = next(asking)
+            while True:
+                match request:
+                    case ReadRegister(number=number):
+                        answer = self._register(number, glance)
+                    case ReadMemory(address=address, size=size):
+                        answer = int.from_bytes(await glance.read_memory(address, size), "little")
+                    case Print(text=text):
+                        self._client.print(text)
+                        answer = 0
+                request = asking.send(answer)
+        except StopIteration as end:
+            return int(end.value)
+
+    def _register(self, number: int, glance: Glance) -> int:
+        register = self._client.registers.register(number)
+        if self._client.registers.is_extra(register):
+            raise GdbError(f"{register.name} can't be read in a condition")
+        text = glance.registers[2 * register.offset : 2 * (register.offset + register.size)]
+        value = decode_register(text)
+        if value is None:
+            raise RemoteProtocolError(f"the stub does not have {register.name}")
+        return value
+
+
+async def answer_breakpoint(client: Client, payload: bytes) -> bytes:
+    return await client.points.take(payload)

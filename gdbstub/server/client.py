@@ -1,0 +1,390 @@
+"""One client of the server: its stream, what it asks, and what it is told of.
+
+Requests are answered in order, one at a time. What comes unasked (stops, lines about others) leaves at once where the
+client waits for a stop, and otherwise with the next that it is sent: the protocol has no other place for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+import trio
+from trio.abc import Stream
+
+from gdbstub.breakpoints import Breakpoint
+from gdbstub.conversation import Shortcut
+from gdbstub.debugger import Debugger
+from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.protocol import (
+    BadFrame,
+    Break,
+    Event,
+    Link,
+    Lost,
+    Request,
+    Role,
+    Stop,
+    Stopped,
+    ThreadId,
+    decode_hex,
+    find_packet,
+)
+from gdbstub.record import CpuState, StopRecord
+from gdbstub.server.breakpoint_packets import Points
+from gdbstub.server.manners import PACKET_SIZE, Manners
+from gdbstub.server.policy import Policy
+from gdbstub.server.register_file import RegisterFile, Write
+from gdbstub.server.running_packets import Wish, run
+from gdbstub.server.stop_replies import SIGINT, expedited, stop_reply
+from gdbstub.server.table import ANSWERED_WITH_BYTES, HANDLERS, RESUMERS, WITH_SUFFIX
+from gdbstub.sharing import SharedGuest
+from gdbstub.x86.evidence import Action
+
+T = TypeVar("T")
+READ_SIZE = 65536
+TURNS = 32
+"""Requests answered without waiting before other tasks get a turn."""
+MOST_QUEUED = 4 << 20
+"""Bytes that may wait for a client that does not read."""
+SLOW_SECONDS = 30.0
+"""How long a client may take none of them."""
+MOST_LINES = 100
+"""Lines that are kept for a client that can't be sent any now."""
+
+
+class Words(Protocol):
+    """What dr6 says to a client in words."""
+
+    version: str
+
+    def summary(self, record: StopRecord) -> str:
+        """One line about a caught event; nothing in it needs cleaning any more."""
+
+    async def command(self, line: str) -> str:
+        """What a command of dr6 that only looks prints. Raises `GdbError`. For who has the turn."""
+
+    def vectors(self, text: str) -> list[int]:
+        """``db,gp``, as numbers. Raises `GdbError`."""
+
+
+class Client:
+    """A client from its first byte to its last; also its party's ear."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        shared: SharedGuest,
+        registers: RegisterFile,
+        policy: Policy,
+        words: Words,
+        *,
+        name: str = "client",
+        shortcut: Shortcut | None = None,
+    ) -> None:
+        self.shared = shared
+        self.debugger: Debugger = shared.debugger
+        self.registers = registers
+        self.policy = policy
+        self.words = words
+        self.manners = Manners()
+        self.party = shared.join(name, self)
+        self.points = Points(self)
+        self.cpu: int | None = None
+        """The vCPU that ``Hg`` chose; None for the one that stopped last."""
+        self.run_cpu: int | None = None
+        self.physical = False
+        self.ending = ""
+        """Why the client was sent away, if it was."""
+        self._stream = stream
+        self._shortcut = shortcut
+        self._link = Link(Role.SERVER, max_size=PACKET_SIZE + 64)
+        self._expedited = expedited(registers.layout)
+        self._left = b""
+        self._wake = trio.Event()
+        self._writing = False
+        self._drained = trio.Event()
+        self._lines: deque[str] = deque(maxlen=MOST_LINES)
+        self._leaving = False
+        self._detached = False
+        self._done = trio.CancelScope()
+
+    # -- the stream -------------------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Answer until the client leaves, is sent away, or the stub is gone. Afterwards it has no breakpoint left."""
+        try:
+            with self._done:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    await self._read()
+                    await self._finish()
+                    nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(self._stream)
+                with suppress(GdbError):
+                    await self.shared.leave(self.party)
+            if self._detached:
+                self.shared.let_go()
+
+    async def _read(self) -> None:
+        turns = 0
+        while not self._leaving:
+            try:
+                data = bytes(await self._stream.receive_some(READ_SIZE))
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            for event in self._link.receive(data):
+                if isinstance(event, Lost):
+                    return
+                await self._take(event)
+                if self._leaving:
+                    return
+                turns += 1
+                if turns % TURNS == 0:
+                    await trio.lowlevel.checkpoint()
+            self._flush()
+            while len(self._left) > PACKET_SIZE:
+                self._drained = trio.Event()
+                await self._drained.wait()
+
+    async def _take(self, event: Event) -> None:
+        if isinstance(event, Request):
+            await self._answer(event.payload)
+        elif isinstance(event, Break):
+            await self._interrupt()
+        elif isinstance(event, BadFrame):
+            return  # while the guest runs nothing but 0x03 is heard; damage was answered with a ``-``
+
+    async def _answer(self, payload: bytes) -> None:
+        row = find_packet(payload)
+        chosen, payload = self.cpu, self._without_suffix(payload)
+        row = row or find_packet(payload)
+        try:
+            if row is not None and row.prefix in RESUMERS:
+                await RESUMERS[row.prefix](self, payload)
+                self._flush()
+                return
+            reply = await self._reply(row.prefix if row is not None else b"", payload)
+        except GdbError as error:
+            reply = self.manners.error(error, data=row is not None and row.prefix in ANSWERED_WITH_BYTES)
+        finally:
+            self.cpu = chosen if payload[:1] != b"H" else self.cpu
+        if row is None or row.shape.name != "NOTHING":
+            self._link.reply(reply)
+        self._flush()
+
+    async def _reply(self, prefix: bytes, payload: bytes) -> bytes:
+        handler = HANDLERS.get(prefix)
+        if handler is not None:
+            return await handler(self, payload)
+        if payload[:1] in (b"q", b"Q"):
+            return await self.reach(lambda: self.debugger.ask_stub(payload))
+        return b""
+
+    def _without_suffix(self, payload: bytes) -> bytes:
+        """Take lldb's ``;thread:ID;`` off, and choose that thread for this one request."""
+        if not self.manners.suffixes or payload[:1] not in (b"g", b"G", b"p", b"P"):
+            return payload
+        body, found, thread = payload.partition(b";thread:")
+        if found:
+            with suppress(RemoteProtocolError):
+                self.cpu = self.cpu_of(ThreadId.parse(thread.rstrip(b";")))
+        return body
+
+    # -- sending ----------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Send what is ready: at once as far as the stream takes it, the rest by the writer."""
+        data = self._link.data_to_send()
+        if not data:
+            return
+        if not self._left and not self._writing and self._shortcut is not None:
+            data = data[self._shortcut.send(data) :]
+        self._left += data
+        if len(self._left) > MOST_QUEUED:
+            self.send_away("it does not read what it is sent")
+        elif self._left:
+            self._wake.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            data, self._left = self._left, b""
+            self._writing = True
+            with trio.move_on_after(SLOW_SECONDS) as scope:
+                try:
+                    await self._stream.send_all(data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    self._done.cancel()
+            self._writing = False
+            if scope.cancelled_caught:
+                self.send_away("it reads too slowly")
+            self._drained.set()
+            if self._left:
+                self._wake.set()
+
+    async def _finish(self) -> None:
+        """Let the last words out."""
+        with trio.move_on_after(1):
+            while self._left or self._writing:
+                self._drained = trio.Event()
+                await self._drained.wait()
+
+    def send_away(self, why: str) -> None:
+        """End this client, and say why to whoever listens."""
+        if not self.ending:
+            self.ending = why
+            self.shared.tell_others(self.party, f"{self.party} was sent away: {why}")
+            self._done.cancel()
+
+    def print(self, text: str) -> None:
+        """Text to the client's console, as part of an answer or while it waits for a stop."""
+        if text:
+            self._link.console(text.encode("utf-8", "replace"))
+
+    # -- what it hears (the party's ear) --------------------------------------------------------------------------
+
+    def stopped(self, record: StopRecord) -> None:
+        self._say_lines()
+        if record.event is not None:
+            self.print(f"dr6: {self.words.summary(record)}\n")
+        self._link.stop(self._stop_of(record))
+        self._flush()
+
+    def failed(self, why: str) -> None:
+        self._say_lines()
+        self.print(f"dr6: {why}\n")
+        newest = self.party.seen
+        self._link.stop(Stopped(SIGINT) if newest is None else self._stop_of(newest))
+        self._flush()
+
+    def said(self, text: str) -> None:
+        self._lines.append(text)
+        if self.party.waits and self._link.running:
+            self._say_lines()
+            self._flush()
+
+    def lost(self, why: str) -> None:
+        if self._link.running:
+            self._say_lines()
+            self.print(f"dr6: {why}\n")
+        self._flush()
+        self._leaving = True
+        self._done.cancel() if not self._left else self._wake.set()
+
+    def _say_lines(self) -> None:
+        while self._lines:
+            self.print(f"dr6: {self._lines.popleft()}\n")
+
+    def _stop_of(self, record: StopRecord) -> Stop:
+        mine = self.own_breakpoints()
+        hit = [row for row in mine if row.hit_at == record.number and not row.dormant]
+        caught = record.event is not None and any(row.vector == record.event.vector for row in mine)
+        own = caught or (self.shared.driver is self.party and record.action is Action.STEP)
+        raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
+        return stop_reply(record, self.manners, hit, own=own, raw=raw, registers=self._expedited)
+
+    # -- what its requests need -----------------------------------------------------------------------------------
+
+    async def reach(self, job: Callable[[], Awaitable[T]]) -> T:
+        return await self.shared.reach(job)
+
+    async def command(self, line: str) -> str:
+        """What a command of dr6 prints."""
+        return await self.reach(lambda: self.words.command(line))
+
+    def own_breakpoints(self) -> tuple[Breakpoint, ...]:
+        return self.debugger.owned_by(self.party.number)
+
+    def cpu_of(self, thread: ThreadId) -> int | None:
+        return self.manners.cpu(thread, len(self.debugger.capabilities.cpus))
+
+    def may_change(self) -> None:
+        self.policy.check_write()
+        self.shared.may_change(self.party)
+
+    async def reach_registers(self) -> tuple[bytes, CpuState]:
+        """The stub's ``g`` and the state of the chosen vCPU."""
+
+        async def read() -> tuple[bytes, CpuState]:
+            cpu = self.debugger.cpu if self.cpu is None else self.cpu
+            return await self.debugger.raw_registers(cpu), await self.debugger.state(cpu)
+
+        return await self.reach(read)
+
+    async def write_register(self, write: Write) -> None:
+        cpu = self.debugger.cpu if self.cpu is None else self.cpu
+        await self.reach(lambda: self.debugger.set_register(write.name, write.value, cpu))
+
+    async def set_pc(self, address: int) -> None:
+        name = "rip" if "rip" in self.registers.layout.by_name else "eip"
+        await self.write_register(Write(name, address))
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        if self.physical:
+            return decode_hex(await self._physical(b"m%x,%x" % (address, min(length, 1024))))
+        if not self.shared.busy and (kept := self.debugger.kept_memory(address, length)) is not None:
+            return kept
+        return await self.reach(lambda: self.debugger.read_memory(address, length))
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        if self.physical:
+            for at in range(0, len(data), 1024):
+                part = data[at : at + 1024]
+                await self._physical(b"M%x,%x:%b" % (address + at, len(part), part.hex().encode()))
+            return
+        await self.reach(lambda: self.debugger.write_memory(address, data))
+
+    async def _physical(self, payload: bytes) -> bytes:
+        """One memory packet with physical addresses; the switch is back before anybody else asks."""
+
+        async def ask() -> bytes:
+            await self.debugger.ask_stub(b"Qqemu.PhyMemMode:1")
+            try:
+                return await self.debugger.ask_stub(payload)
+            finally:
+                await self.debugger.ask_stub(b"Qqemu.PhyMemMode:0")
+
+        answer = await self.reach(ask)
+        if answer[:1] == b"E" or not answer:
+            raise RemoteProtocolError("The guest has no memory at that physical address.")
+        return answer
+
+    async def catch(self, vector: int) -> None:
+        await self.debugger.add_breakpoint("catch", None, vector=vector, text=str(vector), owner=self.party.number)
+
+    async def stand(self) -> Stop:
+        """The guest stopped, for a client that comes or asks again; why it stands."""
+        record = await self.shared.stand(self.party)
+        if record is None:
+            raise GdbError("There is no stop yet.")
+        return self._stop_of(record) if record.ended else _plain(self._stop_of(record))
+
+    def repeat_stop(self) -> None:
+        record = self.party.seen
+        self._link.stop(Stopped(0, self.manners.thread(self.debugger.cpu)) if record is None else self._stop_of(record))
+
+    def go(self, wish: Wish) -> None:
+        self.shared.go(self.party, lambda: run(self, wish))
+
+    async def _interrupt(self) -> None:
+        try:
+            await self.shared.interrupt(self.party)
+        except GdbError as error:
+            self.said(str(error))
+
+    def detach(self) -> None:
+        """The client goes in peace."""
+        self._leaving = self._detached = True
+
+
+def _plain(stop: Stop) -> Stop:
+    """As the answer to ``?``: a signal, since gdb stops to look in any case."""
+    if not isinstance(stop, Stopped):
+        return stop
+    return Stopped(stop.signal or 5, stop.thread, (), stop.registers)

@@ -1,0 +1,93 @@
+"""A stop record → the stop reply for one client: with a reason where the client's own breakpoint was hit, and with the
+registers that gdb asks for at every stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from gdbstub.breakpoints import Breakpoint
+from gdbstub.errors import RemoteProtocolError
+from gdbstub.protocol import (
+    HardwareBreak,
+    Register,
+    RegisterLayout,
+    SoftwareBreak,
+    Stop,
+    Stopped,
+    StopReason,
+    Watch,
+    WatchKind,
+    decode_hex,
+    parse_stop,
+)
+from gdbstub.record import StopRecord
+from gdbstub.server.manners import Manners
+from gdbstub.x86.evidence import Action
+
+SIGNAL_0, SIGINT, SIGTRAP = 0, 2, 5
+"""gdb's numbers (gdb manual, "Packets": signals are those of include/gdb/signals.def)."""
+EXPEDITED: Final = frozenset(("rip", "rsp", "rbp", "eflags", "eip", "esp", "ebp"))
+_WATCHED: dict[str, WatchKind] = {"write": "write", "read": "read", "access": "access"}
+
+
+def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
+    """The registers that go with every stop reply."""
+    return tuple(register for register in layout.registers if register.name in EXPEDITED)
+
+
+def stop_reply(
+    record: StopRecord,
+    manners: Manners,
+    hit: Iterable[Breakpoint],
+    *,
+    own: bool,
+    raw: bytes | None,
+    registers: Iterable[Register],
+) -> Stop:
+    """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked for
+    (a step, an interrupt, an event that it catches); otherwise another party's affair, and gdb says just that the
+    guest stopped. ``raw`` is the stub's answer to ``g`` for the vCPU, if it is at hand."""
+    stop = _from_stub(record)
+    if not isinstance(stop, Stopped):
+        return stop
+    thread = manners.thread(record.cpu)
+    reasons = tuple(_reasons(record, manners, hit))
+    signal = stop.signal
+    if signal == SIGTRAP and not own and not reasons:
+        signal = SIGNAL_0
+    if record.action is Action.INTERRUPT and not reasons:
+        signal = SIGINT
+    values = () if raw is None else tuple(_values(raw, registers))
+    return Stopped(signal, thread, reasons, values)
+
+
+def _from_stub(record: StopRecord) -> Stop:
+    try:
+        return parse_stop(record.reply.encode("latin-1"))
+    except RemoteProtocolError:
+        return Stopped(SIGTRAP)
+
+
+def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, bytes]]:
+    for register in registers:
+        text = raw[2 * register.offset : 2 * (register.offset + register.size)]
+        if len(text) == 2 * register.size and b"x" not in text:
+            yield register.number, decode_hex(text)
+
+
+def _reasons(record: StopRecord, manners: Manners, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
+    """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
+    take it for one that was removed meanwhile, and go on."""
+    for row in hit:
+        if row.kind in _WATCHED and row.address is not None:
+            yield Watch(_WATCHED[row.kind], row.address)
+            return
+    for row in hit:
+        if row.kind == "execute" and row.address == record.state.rip:
+            if row.text == "Z0" and manners.swbreak:
+                yield SoftwareBreak()
+                return
+            if row.text == "Z1" and manners.hwbreak:
+                yield HardwareBreak()
+                return
