@@ -200,6 +200,37 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     _leave(parser)
 
 
+def _clients(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--monitor",
+        choices=("none", "info", "all"),
+        default="info",
+        help="which commands of the hypervisor's own monitor clients may use; 'all' lets them run programs of this "
+        "machine (default: info, those that only look)",
+    )
+    parser.add_argument("--read-only", action="store_true", help="clients write neither registers nor memory")
+    parser.add_argument("--allow-kill", action="store_true", help="clients may end the guest")
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="listen where other machines can connect: whoever does controls the guest, there is no password",
+    )
+    parser.add_argument("--clients", type=_positive, default=16, metavar="N", help="at most N at a time (default: 16)")
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    _target(parser)
+    parser.add_argument(
+        "--listen",
+        metavar="ADDR",
+        required=True,
+        help="where clients connect: :PORT or HOST:PORT (0: any free port), unix:PATH",
+    )
+    _clients(parser)
+    _session(parser)
+    _leave(parser)
+
+
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target", metavar="TARGET", nargs="?", help="where a stub is; without it, dr6 tests a QEMU of its own"
@@ -293,6 +324,14 @@ def run_trace(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     return run_headless(lambda interrupts: trace_command.run(options, connection, interrupts))
 
 
+def run_serve(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from frontend import serve_command
+    from frontend.guarded import run_headless
+
+    connection = _connection(options, words)
+    return run_headless(lambda interrupts: serve_command.run(options, connection, interrupts))
+
+
 def run_doctor(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from frontend import doctor_command
     from frontend.guarded import run_headless
@@ -322,6 +361,7 @@ COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
     ("launch", "Start QEMU with an image, paused, and debug it. QEMU ends with dr6.", _launch, run_attach),
     ("demo", "Launch the bundled guest, which raises every kind of #DB.", _demo, run_demo),
     ("trace", "Trace a guest without a screen: every step, or every event.", _trace, run_trace),
+    ("serve", "Let stock gdb, lldb and their plug-ins attach through dr6.", _serve, run_serve),
     ("doctor", "What the stub is, and tests of what can be trusted on it.", _doctor, run_doctor),
     ("explain", "Why a #DB fired, from DR6 or from a file of evidence.", _explain, run_explain),
     ("replay", "Go through a recorded session again, without a guest.", _replay, run_replay),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Unpack
 
 from trio.abc import Stream
@@ -18,6 +19,8 @@ from gdbstub.protocol.link import Expect
 MEMORY_CHUNK = 1024
 """Bytes in one ``m`` packet of a stub that names no packet size; a quarter of what overflows gdbsx's buffer."""
 PAGE = 4096
+LINE, MOST_PIECES = 64, 64
+"""Bytes that gdb reads at a time for its caches of code and stack; and how many small reads are kept."""
 FEW, WINDOW = 4, 16
 """Pages up to which each is asked for alone; and of more, how many go into one write: some 130 KB of answers."""
 BREAKPOINTS = (
@@ -37,6 +40,7 @@ class RemoteTarget(Conversation):
         """``wire`` goes to `Conversation`."""
         super().__init__(stream, **wire)
         self._pages: dict[int, bytes] = {}
+        self._pieces: dict[int, bytes] = {}
         self._g: dict[int, bytes] = {}
         self._chunk = MEMORY_CHUNK
         self.features = Features()
@@ -104,7 +108,10 @@ class RemoteTarget(Conversation):
         return self._g.get(cpu)
 
     def kept_memory(self, address: int, length: int) -> bytes | None:
-        """Memory that was read, in whole pages, since the guest ran last."""
+        """Memory that was read since the guest ran last."""
+        for start, piece in self._pieces.items():
+            if start <= address and address + length <= start + len(piece):
+                return piece[address - start : address - start + length]
         first = address & -PAGE
         pages = [self._pages.get(page) for page in range(first, address + max(length, 1), PAGE)]
         if None in pages:
@@ -114,6 +121,7 @@ class RemoteTarget(Conversation):
     def _forget(self) -> None:
         """The guest runs, or was written to: nothing that was read holds any more."""
         self._pages.clear()
+        self._pieces.clear()
         self._g.clear()
 
     # -- running --------------------------------------------------------------------------------------------
@@ -160,9 +168,24 @@ class RemoteTarget(Conversation):
 
     async def _read_piece(self, address: int, length: int) -> bytes:
         try:
-            return await self.memory(self.ask_memory(address, length))
+            piece = await self.memory(self.ask_memory(address, length))
         except Refused as refusal:
             raise _unreadable(address, length, refusal) from None
+        self._keep_piece(address, piece)
+        return piece
+
+    def _keep_piece(self, address: int, piece: bytes) -> None:
+        if len(self._pieces) < MOST_PIECES:
+            self._pieces[address] = piece
+
+    async def read_lines(self, addresses: Iterable[int]) -> None:
+        """Read the lines in which ``addresses`` lie, asked for in one write, for `kept_memory`. A line that can't be read
+        is left out."""
+        wanted = {address & -LINE for address in addresses}
+        tokens = {line: self.ask_memory(line, LINE) for line in wanted if self.kept_memory(line, LINE) is None}
+        for line, token in tokens.items():
+            with suppress(Refused):
+                self._keep_piece(line, await self.memory(token))
 
     async def _read_pages(self, pages: Sequence[int], chunk: int) -> None:
         """Read whole pages into the cache, all asked for in one write where the stub can take that."""

@@ -22,15 +22,17 @@ from gdbstub.errands import Errands
 from gdbstub.errors import GdbError, Refused, Unsupported
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
+from gdbstub.history import History, Later
 from gdbstub.notices import Lost, Notice, Resumed, Said
 from gdbstub.observer import Observer
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
-from gdbstub.record import CpuState, StopRecord
+from gdbstub.record import Brief, CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
-from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, platform_of, record_of
+from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, platform_of, record_of, reply_text
 from gdbstub.steps import StepRun
 from gdbstub.target import Backend, Capabilities
+from gdbstub.x86.decode import LONGEST
 from gdbstub.x86.evidence import Action, Platform
 
 LEAKS_KEPT = 16
@@ -39,6 +41,11 @@ LEAKS_KEPT = 16
 
 def always(pc: int) -> bool:
     return True
+
+
+def lines_of(registers: dict[str, int]) -> tuple[int, ...]:
+    """Addresses that a debugger looks at in every stop: the instruction at RIP, and the top of the stack."""
+    return registers["rip"], registers["rip"] + LONGEST - 1, registers.get("rsp", 0)
 
 
 class Debugger:
@@ -69,7 +76,9 @@ class Debugger:
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
         self.capabilities = Capabilities()
-        self.records: deque[StopRecord] = deque(maxlen=history)
+        self.records = History(history)
+        self.newest: Brief | None = None
+        """The last stop, in brief."""
         self.ended = False
         self._remote = RemoteTarget(
             stream,
@@ -87,6 +96,7 @@ class Debugger:
         self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
         self._platform = Platform()
         self._number = 0
+        self._unexplained: Sight | None = None
         self.errands = Errands()
         self._began = time.monotonic()
         self._settle(PROFILES["generic"])
@@ -260,6 +270,36 @@ class Debugger:
         run = StepRun(self._remote, self._observer, self._runner, self._catcher, self.errands, self._keep, sink)
         return await run.run(count, go_on, ends, others=others)
 
+    async def step_lightly(self, told: Callable[[Brief], None], *, others: bool = False) -> Brief:
+        """One step of which only the registers are read, and the lines that a debugger asks for next; ``told`` hears of
+        it in between. Anything but a plain step in 64-bit code is read and explained as ever. Listeners are not told of
+        a plain one."""
+        runner, observer = self._runner, self._observer
+        runner.begin(stepping=True)
+        stop = await runner.step(others=others)
+        arrival = await observer.arrive_lightly(stop) if isinstance(stop, Stopped) else None
+        if arrival is None or runner.interrupted:
+            sight = await observer.see(stop)
+            record = self._keep(sight, Action.INTERRUPT if is_pause(sight.stop) else Action.STEP)
+            await self._wanted(sight, record.number)
+            told(record.brief)
+            return record.brief
+        brief = Brief(self._number, observer.cpu, Action.STEP, reply_text(stop), arrival.registers["rip"])
+        told(brief)
+        await self._remote.read_lines(lines_of(arrival.registers))
+        return self._keep_unexplained(observer.look_lightly(arrival))
+
+    async def explain_newest(self) -> None:
+        """Read what a step was content without, while the guest still stands there."""
+        sight, self._unexplained = self._unexplained, None
+        if sight is None or self.ended or self.newest is None or self._remote.running:
+            return
+        stepped = tuple(leak.stepped for leak in self._leaks)
+        whole = await self._observer.complete(sight)
+        evidence = evidence_of(whole, Action.STEP, self._platform, stepped)
+        newest = record_of(whole, self.newest.number, Action.STEP, evidence, time.monotonic() - self._began)
+        self.records.replace_last(newest)
+
     async def resume(self, *, only: int | None = None) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
         the one vCPU that runs, the others held."""
@@ -303,12 +343,32 @@ class Debugger:
         self._number += 1
         self.ended = self.ended or record.ended
         self.records.append(record)
+        self.newest = record.brief
+        self._note_leaks(sight, action)
+        self._publish(record)
+        return record
+
+    def _note_leaks(self, sight: Sight, action: Action) -> None:
         if self._leaks:
             self._leaks = deque((leak for leak in self._leaks if may_leak(leak, sight)), maxlen=LEAKS_KEPT)
         if self._profile.steps_by_tf and action is Action.STEP and (leak := leaked_tf(sight)) is not None:
             self._leaks.append(leak)
-        self._publish(record)
-        return record
+
+    def _keep_unexplained(self, sight: Sight) -> Brief:
+        """Number and remember a plain step; its record is made when somebody looks at it."""
+        number, seconds = self._number, time.monotonic() - self._began
+        stepped = tuple(leak.stepped for leak in self._leaks)
+
+        def make() -> StopRecord:
+            evidence = evidence_of(sight, Action.STEP, self._platform, stepped)
+            return record_of(sight, number, Action.STEP, evidence, seconds)
+
+        self._number += 1
+        self.records.append(Later(make))
+        self.newest = Brief(number, sight.state.cpu, Action.STEP, reply_text(sight.stop), sight.state.rip)
+        self._unexplained = sight
+        self._note_leaks(sight, Action.STEP)
+        return self.newest
 
     async def _glance(self) -> Glance:
         return Glance(await self._remote.read_registers(self.cpu, self.cpu), self.read_memory)
@@ -331,6 +391,12 @@ class Debugger:
         """`read_memory`, where all of it was read since the guest stopped."""
         data = self._remote.kept_memory(address, length)
         return None if data is None else self._table.unpatched(address, data)
+
+    async def read_ahead(self) -> None:
+        """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
+        seen = self._observer.seen
+        if seen is not None and not self.ended and self._remote.pipelined:
+            await self._remote.read_lines(lines_of(seen.state.registers | {"rip": seen.state.pc}))
 
     async def read_memory(self, address: int, length: int) -> bytes:
         """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""

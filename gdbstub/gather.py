@@ -46,6 +46,11 @@ class StateReader:
         self._source = f"{profile.title} monitor"
         self._wanted = self._columns()
 
+    @property
+    def shows_tables(self) -> bool:
+        """Does the stub show debug registers and hidden parts at all?"""
+        return self._monitor
+
     def _columns(self) -> tuple[tuple[str, str], ...]:
         """(our name, the description's name) of the registers that are kept."""
         named = {_ALIASES.get(r.name, r.name): r.name for r in self._target.layout.registers}

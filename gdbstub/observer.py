@@ -16,7 +16,7 @@ from gdbstub.conversation import Token
 from gdbstub.errors import Refused
 from gdbstub.gather import Asked, StateReader, moment
 from gdbstub.protocol.stops import Stop, Stopped, Watch
-from gdbstub.record import CpuState
+from gdbstub.record import CpuState, DebugState
 from gdbstub.sight import GONE, Sight
 from gdbstub.x86.evidence import NOTHING_KNOWN, Frame
 
@@ -24,6 +24,8 @@ CODE_BYTES = 15
 """The longest x86 instruction: SDM vol. 2A 2.3.11."""
 PAGE = 0x1000
 SIGTRAP = 5
+MODE_REGISTERS = ("cs", "cr0", "cr4", "efer")
+"""Where these are as before, so is the mode of the CPU."""
 
 
 class Arrival(NamedTuple):
@@ -95,6 +97,44 @@ class Observer:
         if self._catcher.is_stale(seen.state):
             await self._catcher.refresh(seen.state)
         return Arrival(stop, asked, registers, _predicted_pc(registers, seen.state))
+
+    async def arrive_lightly(self, stop: Stopped) -> Arrival | None:
+        """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere, another
+        mode, code that is not 64-bit (its segments count)."""
+        seen = self.seen
+        if seen is None or self._catcher.active or seen.state.mode != 64 or seen.state.segments is None:
+            return None
+        if stop.signal != SIGTRAP or stop.reasons or self._remote.cpu_of(stop.thread) not in (self.cpu, None):
+            return None
+        asked = await self._reader.ask(self.cpu, monitor=False)
+        registers = await self._reader.registers(asked)
+        same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
+        if not same or registers["rip"] in self._table.marks or not self._remote.pipelined:
+            return None
+        return Arrival(stop, asked, registers, registers["rip"])
+
+    def look_lightly(self, arrival: Arrival) -> Sight:
+        """A plain step without its debug registers and hidden parts; the code is what `read_lines` brought."""
+        before = self.seen
+        registers = arrival.registers
+        kept = self._remote.kept_memory(registers["rip"], CODE_BYTES)
+        code = b"" if kept is None else self._table.unpatched(registers["rip"], kept)
+        old = self._seen[self.cpu].state
+        state = CpuState(self.cpu, registers, DebugState(), old.mode, old.cpl, old.segments, None, False)
+        seen = Sight(
+            arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
+        )
+        self._seen[self.cpu] = seen
+        return seen
+
+    async def complete(self, sight: Sight) -> Sight:
+        """The same with all that can still be read of it."""
+        asked = await self._reader.ask(self.cpu)
+        state = await self._reader.state(asked, await self._reader.registers(asked))
+        code = sight.code or await self.code(state.pc)
+        whole = sight._replace(state=state, code=code, moment=moment(state, code))
+        self._seen[self.cpu] = whole
+        return whole
 
     async def glance(self, stop: Stopped) -> tuple[Glance, int]:
         """The registers of the vCPU that stopped, and its linear RIP (-1: not known), with nothing else read. The stop
@@ -191,7 +231,11 @@ class Observer:
         """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed."""
         seen = self._seen.get(cpu)
         if seen is not None and cpu == self.cpu and not self.stale:
-            return seen.state
+            return (
+                seen.state
+                if seen.state.tables is not None or not self._reader.shows_tables
+                else (await self.complete(seen)).state
+            )
         state = await self.read_again(cpu)
         await self._remote.select(self.cpu)
         return state

@@ -80,6 +80,18 @@ class CaughtEvent:
     frame: Frame | None
 
 
+class Brief(NamedTuple):
+    """As much of a stop as a stop reply tells. ``rip`` is an offset into CS; ``vector`` that of a caught event."""
+
+    number: int
+    cpu: int
+    action: Action
+    reply: str
+    rip: int
+    vector: int | None = None
+    ended: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class StopRecord:
     """Stop number ``number`` of this session, with all that was seen and all that was concluded.
@@ -102,3 +114,8 @@ class StopRecord:
     """Since the session began, by a monotonic clock."""
     notes: tuple[str, ...] = field(default=())
     """What dr6 itself did around this stop that a user must know ("the breakpoint at 0x… was lifted")."""
+
+    @property
+    def brief(self) -> Brief:
+        vector = None if self.event is None else self.event.vector
+        return Brief(self.number, self.cpu, self.action, self.reply, self.state.rip, vector, self.ended)

@@ -19,10 +19,12 @@ import trio
 
 from gdbstub.debugger import Debugger
 from gdbstub.errors import GdbError, TransportError
-from gdbstub.record import StopRecord
+from gdbstub.record import Brief
 
 T = TypeVar("T")
-Run = Callable[[], Awaitable[StopRecord]]
+Tell = Callable[[Brief], None]
+Run = Callable[[Tell], Awaitable[object]]
+"""Lets the guest go, and calls its argument once with the stop at the end, as early as that is known."""
 
 PATIENCE = 1.0
 """Seconds after a stop for which the driver's next resume waits for a follower that has not asked for it yet."""
@@ -33,7 +35,7 @@ IDLE_SECONDS = 0.2
 class Ear(Protocol):
     """How a party hears of things. All of it is synchronous; nothing may raise."""
 
-    def stopped(self, record: StopRecord) -> None:
+    def stopped(self, stop: Brief) -> None:
         """The stop that the party waited for."""
 
     def failed(self, why: str) -> None:
@@ -57,8 +59,8 @@ class Party:
         """Does it wait for a stop?"""
         self.due = False
         """Was it told of the last stop, and may it be about to ask for the next?"""
-        self.seen: StopRecord | None = None
-        """The stop that it knows of."""
+        self.seen: int | None = None
+        """The number of the last stop that it knows of."""
         self.broke_off = False
         """Did it ask for a stop before the guest went?"""
 
@@ -84,6 +86,10 @@ class SharedGuest:
         self.driver: Party | None = None
         self.lost: str | None = None
         """Why there is no stub any more."""
+        self.light = True
+        """Is nobody here who reads every stop (a screen)? Then a step is explained when somebody asks."""
+        self.on_end: Callable[[], None] = lambda: None
+        """Called once when the guest or its stub is gone, after the parties were told."""
 
     # -- the guest, for one task at a time --------------------------------------------------------------------
 
@@ -137,7 +143,7 @@ class SharedGuest:
         party = Party(self._next, name, ear)
         self._next += 1
         self.parties[party.number] = party
-        party.seen = self._newest
+        party.seen = self._newest_number
         self.tell_others(party, f"{party} is here")
         return party
 
@@ -166,9 +172,9 @@ class SharedGuest:
             raise GdbError(" ".join(refusals))
 
     @property
-    def _newest(self) -> StopRecord | None:
-        records = self.debugger.records
-        return records[-1] if records else None
+    def _newest_number(self) -> int | None:
+        newest = self.debugger.newest
+        return None if newest is None else newest.number
 
     def tell_others(self, party: Party | None, text: str) -> None:
         """A line to everybody else."""
@@ -217,12 +223,15 @@ class SharedGuest:
             party.ear.said(f"{self.driver} drives; this follows. 'monitor drive' takes the guest over.")
 
     def _missed(self, party: Party) -> bool:
-        return party.seen is not self._newest
+        return party.seen != self._newest_number
 
     def let_go(self) -> None:
         """The last party has detached: the guest runs on, on nobody's account."""
         if not self.parties and self.lost is None and not self.busy:
-            self._nursery.start_soon(self._run, None, self.debugger.resume)
+            self._nursery.start_soon(self._run, None, self._run_on)
+
+    async def _run_on(self, tell: Tell) -> None:
+        tell((await self.debugger.resume()).brief)
 
     async def _run(self, party: Party | None, run: Run) -> None:
         await self._gather()
@@ -231,15 +240,13 @@ class SharedGuest:
                 if party is not None and party.broke_off:
                     self._tell(party)
                     return
-                record = await run()
+                await run(self.announce)
         except GdbError as error:
             if self.debugger.lost is not None:
                 self.lose(self.debugger.lost)
             elif party is not None:
                 party.waits = False
                 party.ear.failed(str(error))
-            return
-        self.announce(record)
 
     async def _gather(self) -> None:
         """Wait for the followers that may be about to ask for the next stop."""
@@ -250,19 +257,21 @@ class SharedGuest:
         for one in self.parties.values():
             one.due = False
 
-    def announce(self, record: StopRecord) -> None:
+    def announce(self, stop: Brief) -> None:
         """Tell all who wait of the stop in which a run ended."""
         self._stopped_at = trio.current_time()
         for party in tuple(self.parties.values()):
             if party.waits:
                 party.due = True
-                self._tell(party)
+                self._tell(party, stop)
+        if stop.ended:
+            self.on_end()
 
-    def _tell(self, party: Party) -> None:
-        record = self._newest
-        if record is not None:
-            party.waits, party.seen = False, record
-            party.ear.stopped(record)
+    def _tell(self, party: Party, stop: Brief | None = None) -> None:
+        stop = stop or self.debugger.newest
+        if stop is not None:
+            party.waits, party.seen = False, stop.number
+            party.ear.stopped(stop)
 
     async def interrupt(self, party: Party) -> None:
         """Stop the guest for everybody; where it stands already, end the party's waiting. Raises what the stub's way
@@ -276,13 +285,13 @@ class SharedGuest:
             self._tell(party)
         self._rearmed.set()
 
-    async def stand(self, party: Party) -> StopRecord | None:
+    async def stand(self, party: Party) -> Brief | None:
         """Have the guest stopped for a party that comes, as QEMU does when a debugger connects; the newest stop."""
         if self.busy:
             await self.interrupt(party)
         async with self.turn():
-            party.seen = self._newest
-        return party.seen
+            party.seen = self._newest_number
+        return self.debugger.newest
 
     def _rest(self, party: Party) -> None:
         party.waits = party.due = False
@@ -295,3 +304,4 @@ class SharedGuest:
             for party in tuple(self.parties.values()):
                 party.waits = False
                 party.ear.lost(why)
+            self.on_end()

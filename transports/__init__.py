@@ -14,10 +14,12 @@ from transports.address import (
 )
 from transports.drain import Drain
 from transports.endpoint import Endpoint, open_endpoint
-from transports.errors import CannotInterrupt, CannotOpen, CannotRecord, PeerDied, TransportFailure
+from transports.errors import CannotInterrupt, CannotListen, CannotOpen, CannotRecord, PeerDied, TransportFailure
+from transports.listener import open_listener, parse_listen
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
 from transports.recording import Recorder, RecordingStream, open_recorder
 from transports.replay import RecordingEnded, ReplayDiverged, ReplayStream
+from transports.sockets import shortcut
 from transports.transcript import BadTranscript, Header, Note, Transcript, read_transcript
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "BadTarget",
     "BadTranscript",
     "CannotInterrupt",
+    "CannotListen",
     "CannotOpen",
     "CannotRecord",
     "Command",
@@ -50,7 +53,10 @@ __all__ = [
     "Xen",
     "launch_qemu",
     "open_endpoint",
+    "open_listener",
     "open_recorder",
+    "parse_listen",
     "parse_target",
     "read_transcript",
+    "shortcut",
 ]

@@ -17,6 +17,10 @@ class CannotOpen(TransportFailure):
     """There is no stream to the target: it was refused, it is not there, or we may not open it."""
 
 
+class CannotListen(TransportFailure):
+    """No client could connect there: the place is taken, or it is not ours to take."""
+
+
 class CannotInterrupt(TransportFailure):
     """A running guest cannot be stopped through this transport."""
 

@@ -1,12 +1,22 @@
-"""``Z`` and ``z``. gdb takes all its breakpoints out at every stop and puts them back when it goes: ``z`` only marks one,
-and what is still marked when the guest goes is taken out then. So two breakpoints cost no packet a step."""
+"""``Z`` and ``z``. gdb takes all its breakpoints out at every stop and puts them back when it goes: ``z`` only marks
+one, and what is still marked when the guest goes is taken out then. So two breakpoints cost no packet a step."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
-from gdbstub.agent import Print, ReadMemory, ReadRegister, commands, conditions, evaluate
+from gdbstub.agent import (
+    Print,
+    ReadMemory,
+    ReadRegister,
+    Request,
+    commands,
+    conditions,
+    evaluate,
+    execute,
+    read_program,
+)
 from gdbstub.breakpoints import Breakpoint, Glance, LogicalKind
 from gdbstub.errors import GdbError, Refused, RemoteProtocolError
 from gdbstub.protocol import decode_register
@@ -20,6 +30,7 @@ MOST = 1024
 """Breakpoints of one client."""
 
 Key = tuple[int, int, int]
+T = TypeVar("T")
 
 
 class Points:
@@ -80,15 +91,17 @@ class Points:
     # -- conditions and commands, evaluated here --------------------------------------------------------------
 
     def _test(self, options: bytes) -> Callable[[Glance], Awaitable[bool]] | None:
-        asked, printed = conditions(options), commands(options)
+        asked, printed = conditions(options), commands(options).expressions
+        for code in (*asked, *printed):
+            read_program(code)  # refused now rather than at the first hit
         if not asked and not printed:
             return None
 
         async def test(glance: Glance) -> bool:
             try:
-                met = not asked or any([await self._value(code, glance) for code in asked])
+                met = not asked or any([await self._run(evaluate(code), glance) for code in asked])
                 for code in printed if met else ():
-                    await self._value(code, glance)
+                    await self._run(execute(code), glance)
             except GdbError as error:  # gdb's rule for a condition that can't be evaluated: stop
                 self._client.said(f"a condition or command of a breakpoint failed: {error}")
                 return True
@@ -96,23 +109,27 @@ class Points:
 
         return test
 
-    async def _value(self, code: bytes, glance: Glance) -> int:
-        asking = evaluate(code)
-        answer = 0
+    async def _run(self, asking: Generator[Request, int, T], glance: Glance) -> T:
+        """Answer what an expression asks for; its result."""
         try:
             request = next(asking)
             while True:
-                match request:
-                    case ReadRegister(number=number):
-                        answer = self._register(number, glance)
-                    case ReadMemory(address=address, size=size):
-                        answer = int.from_bytes(await glance.read_memory(address, size), "little")
-                    case Print(text=text):
-                        self._client.print(text)
-                        answer = 0
-                request = asking.send(answer)
+                request = asking.send(await self._answer(request, glance))
         except StopIteration as end:
-            return int(end.value)
+            result: T = end.value
+            return result
+
+    async def _answer(self, request: Request, glance: Glance) -> int:
+        match request:
+            case ReadRegister(number=number):
+                return self._register(number, glance)
+            case ReadMemory(address=address, size=size):
+                return int.from_bytes(await glance.read_memory(address, size), "little")
+            case Print(text=text):
+                self._client.print(text.decode("utf-8", "replace"))
+                return 0
+            case _:
+                assert_never(request)
 
     def _register(self, number: int, glance: Glance) -> int:
         register = self._client.registers.register(number)

@@ -19,7 +19,6 @@ from gdbstub.conversation import Shortcut
 from gdbstub.debugger import Debugger
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import (
-    BadFrame,
     Break,
     Event,
     Link,
@@ -32,14 +31,14 @@ from gdbstub.protocol import (
     decode_hex,
     find_packet,
 )
-from gdbstub.record import CpuState, StopRecord
+from gdbstub.record import Brief, CpuState, StopRecord
 from gdbstub.server.breakpoint_packets import Points
 from gdbstub.server.manners import PACKET_SIZE, Manners
 from gdbstub.server.policy import Policy
 from gdbstub.server.register_file import RegisterFile, Write
 from gdbstub.server.running_packets import Wish, run
 from gdbstub.server.stop_replies import SIGINT, expedited, stop_reply
-from gdbstub.server.table import ANSWERED_WITH_BYTES, HANDLERS, RESUMERS, WITH_SUFFIX
+from gdbstub.server.table import ANSWERED_WITH_BYTES, HANDLERS, RESUMERS
 from gdbstub.sharing import SharedGuest
 from gdbstub.x86.evidence import Action
 
@@ -132,14 +131,12 @@ class Client:
 
     async def _read(self) -> None:
         turns = 0
-        while not self._leaving:
+        while True:
             try:
                 data = bytes(await self._stream.receive_some(READ_SIZE))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
             for event in self._link.receive(data):
-                if isinstance(event, Lost):
-                    return
                 await self._take(event)
                 if self._leaving:
                     return
@@ -156,8 +153,9 @@ class Client:
             await self._answer(event.payload)
         elif isinstance(event, Break):
             await self._interrupt()
-        elif isinstance(event, BadFrame):
-            return  # while the guest runs nothing but 0x03 is heard; damage was answered with a ``-``
+        elif isinstance(event, Lost):
+            self._leaving = True
+        # a bad frame: while the guest runs nothing but 0x03 is heard; damage was answered with a ``-``
 
     async def _answer(self, payload: bytes) -> None:
         row = find_packet(payload)
@@ -249,17 +247,17 @@ class Client:
 
     # -- what it hears (the party's ear) --------------------------------------------------------------------------
 
-    def stopped(self, record: StopRecord) -> None:
+    def stopped(self, record: Brief) -> None:
         self._say_lines()
-        if record.event is not None:
-            self.print(f"dr6: {self.words.summary(record)}\n")
+        if record.vector is not None:
+            self.print(f"dr6: {self.words.summary(self.debugger.records[-1])}\n")
         self._link.stop(self._stop_of(record))
         self._flush()
 
     def failed(self, why: str) -> None:
         self._say_lines()
         self.print(f"dr6: {why}\n")
-        newest = self.party.seen
+        newest = self.debugger.newest
         self._link.stop(Stopped(SIGINT) if newest is None else self._stop_of(newest))
         self._flush()
 
@@ -281,10 +279,10 @@ class Client:
         while self._lines:
             self.print(f"dr6: {self._lines.popleft()}\n")
 
-    def _stop_of(self, record: StopRecord) -> Stop:
+    def _stop_of(self, record: Brief) -> Stop:
         mine = self.own_breakpoints()
         hit = [row for row in mine if row.hit_at == record.number and not row.dormant]
-        caught = record.event is not None and any(row.vector == record.event.vector for row in mine)
+        caught = record.vector is not None and any(row.vector == record.vector for row in mine)
         own = caught or (self.shared.driver is self.party and record.action is Action.STEP)
         raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
         return stop_reply(record, self.manners, hit, own=own, raw=raw, registers=self._expedited)
@@ -296,7 +294,12 @@ class Client:
 
     async def command(self, line: str) -> str:
         """What a command of dr6 prints."""
-        return await self.reach(lambda: self.words.command(line))
+
+        async def words() -> str:
+            await self.debugger.explain_newest()
+            return await self.words.command(line)
+
+        return await self.reach(words)
 
     def own_breakpoints(self) -> tuple[Breakpoint, ...]:
         return self.debugger.owned_by(self.party.number)
@@ -330,7 +333,12 @@ class Client:
             return decode_hex(await self._physical(b"m%x,%x" % (address, min(length, 1024))))
         if not self.shared.busy and (kept := self.debugger.kept_memory(address, length)) is not None:
             return kept
-        return await self.reach(lambda: self.debugger.read_memory(address, length))
+
+        async def read() -> bytes:
+            kept = self.debugger.kept_memory(address, length)  # read ahead meanwhile
+            return await self.debugger.read_memory(address, length) if kept is None else kept
+
+        return await self.reach(read)
 
     async def write_memory(self, address: int, data: bytes) -> None:
         if self.physical:
@@ -356,7 +364,13 @@ class Client:
         return answer
 
     async def catch(self, vector: int) -> None:
-        await self.debugger.add_breakpoint("catch", None, vector=vector, text=str(vector), owner=self.party.number)
+        owner = self.party.number
+        await self.reach(
+            lambda: self.debugger.add_breakpoint("catch", None, vector=vector, text=str(vector), owner=owner)
+        )
+
+    async def uncatch(self, row: Breakpoint) -> None:
+        await self.reach(lambda: self.debugger.delete_breakpoint(row.number))
 
     async def stand(self) -> Stop:
         """The guest stopped, for a client that comes or asks again; why it stands."""
@@ -366,11 +380,11 @@ class Client:
         return self._stop_of(record) if record.ended else _plain(self._stop_of(record))
 
     def repeat_stop(self) -> None:
-        record = self.party.seen
+        record = self.debugger.newest
         self._link.stop(Stopped(0, self.manners.thread(self.debugger.cpu)) if record is None else self._stop_of(record))
 
     def go(self, wish: Wish) -> None:
-        self.shared.go(self.party, lambda: run(self, wish))
+        self.shared.go(self.party, lambda tell: run(self, wish, tell))
 
     async def _interrupt(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""``monitor`` in stock gdb: dr6's own words first, the hypervisor's monitor for the rest, as far as the policy allows."""
+"""``monitor`` in stock gdb: dr6's own words first, the hypervisor's monitor for the rest, as the policy allows."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ async def _catch(client: Client, text: str) -> str:
     caught = {row.vector: row for row in client.own_breakpoints() if row.kind == "catch"}
     if text == "off":
         for row in caught.values():
-            await client.reach(lambda number=row.number: client.debugger.delete_breakpoint(number))
+            await client.uncatch(row)
         return "No vectors are caught for this client any more."
     for number in client.words.vectors(text):
         if number not in caught:
-            await client.reach(lambda number=number: client.catch(number))
+            await client.catch(number)
     lines = []
     for row in client.own_breakpoints():
         if row.kind == "catch":

@@ -88,7 +88,7 @@ def thread_text(client: Client, cpu: int) -> str:
 
 
 async def threads_object(client: Client, payload: bytes) -> bytes:
-    lines = ["<?xml version=\"1.0\"?>", "<threads>"]
+    lines = ['<?xml version="1.0"?>', "<threads>"]
     for cpu in client.debugger.capabilities.cpus:
         name = client.manners.thread(cpu).format().decode()
         lines.append(f'<thread id={quoteattr(name)} core="{cpu}">{thread_text(client, cpu)}</thread>')

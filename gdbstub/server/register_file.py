@@ -1,8 +1,8 @@
 """The registers that a client sees: the stub's own, and behind them what else is known of the CPU.
 
-One description holds for the whole connection, whatever mode the CPU is in, so gdb never meets a ``g`` of another length
-("Remote 'g' packet reply is too long"). The stub's registers keep their numbers and their bytes; the others are named
-as the Intel SDM names them (vol. 3A 2.1: system registers; vol. 3B 18.2: debug registers).
+One description holds for the whole connection, whatever mode the CPU is in, so gdb never meets a ``g`` of another
+length ("Remote 'g' packet reply is too long"). The stub's registers keep their numbers and their bytes; the others are
+named as the Intel SDM names them (vol. 3A 2.1: system registers; vol. 3B 18.2: debug registers).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _table(name: str, part: int, suffix: str, bits: int) -> Extra:
     def read(state: CpuState) -> int | None:
         return None if state.tables is None else getattr(state.tables, name)[part]
 
-    return Extra(f"{name}tr_{suffix}", bits, SYSTEM_FEATURE, read)
+    return Extra(f"{name}r_{suffix}", bits, SYSTEM_FEATURE, read)
 
 
 def _system_segment(name: str, field: str, bits: int, shown: str) -> Extra:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import ALL, ThreadId, decode_number, messages
 from gdbstub.protocol.messages import ThreadAction
+from gdbstub.sharing import Tell
 
 if TYPE_CHECKING:
-    from gdbstub.record import StopRecord
     from gdbstub.server.client import Client
 
 ACTIONS = b"vCont;c;C;s;S;t;r"
@@ -80,18 +80,24 @@ async def no_file(client: Client, payload: bytes) -> None:
     raise GdbError("No file operation is under way.")
 
 
-async def run(client: Client, wish: Wish) -> StopRecord:
-    """Carry the wish out, in the client's turn; the stop at its end."""
+async def run(client: Client, wish: Wish, tell: Tell) -> None:
+    """Carry the wish out, in the client's turn. What a client asks for at every stop is read as soon as it is told."""
     debugger = client.debugger
     await client.points.sweep(every=not wish.steps or wish.range is not None)
     if wish.cpu is not None and wish.cpu != debugger.cpu and (wish.steps or wish.only):
         await debugger.select_cpu(wish.cpu)
     if not wish.steps:
-        return await debugger.resume(only=wish.cpu if wish.only else None)
-    if wish.range is None:
-        return await debugger.run_steps(1, others=wish.others)
-    start, end = wish.range
-    return await debugger.run_steps(None, go_on=lambda pc: start <= pc < end, others=wish.others)
+        record = await debugger.resume(only=wish.cpu if wish.only else None)
+    elif wish.range is not None:
+        start, end = wish.range
+        record = await debugger.run_steps(None, go_on=lambda pc: start <= pc < end, others=wish.others)
+    elif client.shared.light:
+        await debugger.step_lightly(tell, others=wish.others)
+        return
+    else:
+        record = await debugger.run_steps(1, others=wish.others)
+    tell(record.brief)
+    await debugger.read_ahead()
 
 
 def thread_of(text: bytes) -> ThreadId:

@@ -21,7 +21,7 @@ from gdbstub.protocol import (
     decode_hex,
     parse_stop,
 )
-from gdbstub.record import StopRecord
+from gdbstub.record import Brief
 from gdbstub.server.manners import Manners
 from gdbstub.x86.evidence import Action
 
@@ -37,7 +37,7 @@ def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
 
 
 def stop_reply(
-    record: StopRecord,
+    record: Brief,
     manners: Manners,
     hit: Iterable[Breakpoint],
     *,
@@ -62,7 +62,7 @@ def stop_reply(
     return Stopped(signal, thread, reasons, values)
 
 
-def _from_stub(record: StopRecord) -> Stop:
+def _from_stub(record: Brief) -> Stop:
     try:
         return parse_stop(record.reply.encode("latin-1"))
     except RemoteProtocolError:
@@ -76,7 +76,7 @@ def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, by
             yield register.number, decode_hex(text)
 
 
-def _reasons(record: StopRecord, manners: Manners, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
+def _reasons(record: Brief, manners: Manners, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
     """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
     take it for one that was removed meanwhile, and go on."""
     for row in hit:
@@ -84,7 +84,7 @@ def _reasons(record: StopRecord, manners: Manners, hit: Iterable[Breakpoint]) ->
             yield Watch(_WATCHED[row.kind], row.address)
             return
     for row in hit:
-        if row.kind == "execute" and row.address == record.state.rip:
+        if row.kind == "execute" and row.address == record.rip:
             if row.text == "Z0" and manners.swbreak:
                 yield SoftwareBreak()
                 return

@@ -81,5 +81,3 @@ RESUMERS: Final[dict[bytes, Resumer]] = {
 
 ANSWERED_WITH_BYTES: Final = frozenset((b"g", b"p", b"m", b"x", b"qXfer:features:read:", b"qXfer:threads:read:"))
 """Of these an old gdb understands no error text."""
-WITH_SUFFIX: Final = frozenset(b"gGpP")
-"""Packets that lldb ends with the thread they are for."""

@@ -1,0 +1,47 @@
+"""``dr6 serve``: a guest for stock gdb, lldb and what is built on them, without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import trio
+
+from frontend.clean import clean
+from frontend.connect import Connection, open_session
+from frontend.console import Console
+from frontend.failures import DONE, NO_CONNECTION
+from frontend.interrupts import Interrupts
+from frontend.serving import Serving, gdb_command, serve_session
+from gdbstub.server import Policy
+
+
+def serving_of(options: argparse.Namespace, listen: str) -> Serving:
+    """What the command line says of clients."""
+    policy = Policy(options.monitor, options.read_only, options.allow_kill)
+    return Serving(listen, policy, options.allow_remote, options.clients)
+
+
+def _tell(text: str) -> None:
+    print(f"dr6: {clean(text)}", file=sys.stderr, flush=True)
+
+
+async def run(options: argparse.Namespace, connection: Connection, interrupts: Interrupts) -> int:
+    """Serve until Ctrl-C, or until the guest or its stub is gone; the exit code."""
+    serving = serving_of(options, options.listen)
+    over = trio.Event()
+    async with open_session(connection) as session:
+        Console(session.debugger)
+
+        async def stop() -> None:
+            over.set()
+
+        interrupts.on_first = stop
+        async with trio.open_nursery() as nursery:
+            async with serve_session(session, serving, nursery, _tell) as (shared, address):
+                _tell(f"{session.debugger.target} is served at {address}; in gdb: {gdb_command(address)}")
+                shared.on_end = over.set
+                await over.wait()
+                nursery.cancel_scope.cancel()
+        lost = shared.lost
+    return DONE if lost is None else NO_CONNECTION
