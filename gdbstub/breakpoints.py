@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from gdbstub.client import RemoteTarget
@@ -71,6 +71,8 @@ class Breakpoint:
     """The party that it belongs to, where the guest is shared (`gdbstub.sharing`); None for dr6's own user."""
     test: Test | None = None
     """Asked at each hit before anything but the registers is read; False passes on at once."""
+    test_reads: set[int] = field(default_factory=set)
+    """Addresses that ``test`` read, to be asked for together with the registers."""
     hit_at: int | None = None
     """The number of the last stop that it caused."""
     dormant: bool = False
@@ -112,6 +114,11 @@ class BreakpointTable:
     def owned_by(self, party: int) -> tuple[Breakpoint, ...]:
         """Those of one party that shares the guest."""
         return tuple(row for row in self._rows.values() if row.owner == party)
+
+    @property
+    def test_reads(self) -> tuple[int, ...]:
+        """Where tests have read memory, and will again."""
+        return tuple(address for row in self._rows.values() if row.test is not None for address in row.test_reads)
 
     @property
     def has_tests(self) -> bool:
@@ -264,6 +271,11 @@ class BreakpointTable:
             for placed in patches:
                 await self._remember(placed)
                 await self._target.insert(*placed)
+
+    async def read_kept(self, address: int, length: int) -> bytes:
+        """`read_memory`, out of what was read since the guest stopped where that has it."""
+        kept = self._target.kept_memory(address, length)
+        return await self.read_memory(address, length) if kept is None else self.unpatched(address, kept)
 
     def unpatched(self, address: int, data: bytes) -> bytes:
         """``data`` read at ``address`` with the guest's own bytes where our int3s stand."""

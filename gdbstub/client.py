@@ -178,14 +178,21 @@ class RemoteTarget(Conversation):
         if len(self._pieces) < MOST_PIECES:
             self._pieces[address] = piece
 
-    async def read_lines(self, addresses: Iterable[int]) -> None:
-        """Read the lines in which ``addresses`` lie, asked for in one write, for `kept_memory`. A line that can't be read
-        is left out."""
-        wanted = {address & -LINE for address in addresses}
-        tokens = {line: self.ask_memory(line, LINE) for line in wanted if self.kept_memory(line, LINE) is None}
+    def ask_lines(self, addresses: Iterable[int]) -> dict[int, Token]:
+        """Ask for the lines in which ``addresses`` lie."""
+        return {line: self.ask_memory(line, LINE) for line in {address & -LINE for address in addresses}}
+
+    async def lines(self, tokens: dict[int, Token]) -> None:
+        """Take the answers, for `kept_memory`. A line that can't be read is left out."""
         for line, token in tokens.items():
             with suppress(Refused):
                 self._keep_piece(line, await self.memory(token))
+
+    async def read_lines(self, addresses: Iterable[int]) -> None:
+        """Read those that are not kept yet, asked for in one write."""
+        wanted = [line for line in {address & -LINE for address in addresses} if self.kept_memory(line, LINE) is None]
+        if wanted:
+            await self.lines(self.ask_lines(wanted))
 
     async def _read_pages(self, pages: Sequence[int], chunk: int) -> None:
         """Read whole pages into the cache, all asked for in one write where the stub can take that."""

@@ -275,9 +275,11 @@ class Debugger:
         it in between. Anything but a plain step in 64-bit code is read and explained as ever. Listeners are not told of
         a plain one."""
         runner, observer = self._runner, self._observer
+        seen = observer.seen
+        guess = () if seen is None else lines_of(seen.state.registers)
         runner.begin(stepping=True)
         stop = await runner.step(others=others)
-        arrival = await observer.arrive_lightly(stop) if isinstance(stop, Stopped) else None
+        arrival = await observer.arrive_lightly(stop, guess) if isinstance(stop, Stopped) else None
         if arrival is None or runner.interrupted:
             sight = await observer.see(stop)
             record = self._keep(sight, Action.INTERRUPT if is_pause(sight.stop) else Action.STEP)

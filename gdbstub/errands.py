@@ -26,31 +26,26 @@ class _Errand:
 
 
 class Errands:
-    """A queue of jobs. ``expected`` says that somebody may leave one: only then does a run look out for them."""
+    """A queue of jobs."""
 
     def __init__(self) -> None:
-        self.expected = False
+        self.pause: Callable[[], Awaitable[None]] | None = None
+        """Pauses the run that is under way, if there is one that may be paused."""
         self._queue: deque[_Errand] = deque()
-        self._asked = trio.Event()
 
     @property
     def waiting(self) -> bool:
         """Is there a job that nobody has done yet?"""
         return bool(self._queue)
 
-    async def wait(self) -> None:
-        """Until there is a job."""
-        if not self._queue:
-            self._asked = trio.Event()
-            await self._asked.wait()
-
     async def ask(self, job: Callable[[], Awaitable[T]]) -> T:
         """Have ``job`` done by whoever drives; its result, or what it raised. One whose asker is cancelled is not begun
         any more."""
         errand = _Errand(job)
         self._queue.append(errand)
-        self._asked.set()
         try:
+            if self.pause is not None:
+                await self.pause()
             await errand.done.wait()
         except trio.Cancelled:
             if errand in self._queue:

@@ -6,6 +6,7 @@ bytes at RIP, with the next step behind them in the same write where the run may
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -98,18 +99,26 @@ class Observer:
             await self._catcher.refresh(seen.state)
         return Arrival(stop, asked, registers, _predicted_pc(registers, seen.state))
 
-    async def arrive_lightly(self, stop: Stopped) -> Arrival | None:
+    async def arrive_lightly(self, stop: Stopped, lines: Iterable[int]) -> Arrival | None:
         """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere, another
         mode, code that is not 64-bit (its segments count)."""
         seen = self.seen
-        if seen is None or self._catcher.active or seen.state.mode != 64 or seen.state.segments is None:
+        if (
+            seen is None
+            or not self._remote.pipelined
+            or self._catcher.active
+            or seen.state.mode != 64
+            or seen.state.segments is None
+        ):
             return None
         if stop.signal != SIGTRAP or stop.reasons or self._remote.cpu_of(stop.thread) not in (self.cpu, None):
             return None
         asked = await self._reader.ask(self.cpu, monitor=False)
+        ahead = self._remote.ask_lines(lines)
         registers = await self._reader.registers(asked)
+        await self._remote.lines(ahead)
         same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
-        if not same or registers["rip"] in self._table.marks or not self._remote.pipelined:
+        if not same or registers["rip"] in self._table.marks:
             return None
         return Arrival(stop, asked, registers, registers["rip"])
 
@@ -136,17 +145,19 @@ class Observer:
         self._seen[self.cpu] = whole
         return whole
 
-    async def glance(self, stop: Stopped) -> tuple[Glance, int]:
+    async def glance(self, stop: Stopped, reads: Iterable[int]) -> tuple[Glance, int]:
         """The registers of the vCPU that stopped, and its linear RIP (-1: not known), with nothing else read. The stop
         counts as not seen."""
         cpu = self._remote.cpu_of(stop.thread)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu, monitor=False)
+        lines = self._remote.ask_lines(reads if self._remote.pipelined else ())
         registers = await self._reader.registers(asked)
+        await self._remote.lines(lines)
         seen = self.seen
         pc = None if seen is None else _predicted_pc(registers, seen.state)
         payload = await self._remote.read_registers(self.cpu, self.cpu)
-        return Glance(payload, self._table.read_memory), -1 if pc is None else pc
+        return Glance(payload, self._table.read_kept), -1 if pc is None else pc
 
     def may_go_ahead(self, arrival: Arrival) -> bool:
         """Is this a step like any other, with nothing of ours at its RIP?"""

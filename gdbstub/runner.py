@@ -201,14 +201,18 @@ class Runner:
         """The stop; meanwhile the guest may be stopped for a look at its IDT."""
         token = self._pending
         self._looked = False
-        if not self._catcher.active and not self._errands.expected:
-            return await self._remote.stop(token)
+        self._errands.pause = self._pause
+        try:
+            if self._errands.waiting:
+                await self._pause()
+            return await (self._stop_or_look(token) if self._catcher.active else self._remote.stop(token))
+        finally:
+            self._errands.pause = None
+
+    async def _stop_or_look(self, token: Token) -> Stop:
         failure: GdbError | None = None
         async with trio.open_nursery() as nursery:
-            if self._catcher.active:
-                nursery.start_soon(self._look)
-            if self._errands.expected:
-                nursery.start_soon(self._attend)
+            nursery.start_soon(self._look)
             try:
                 stop = await self._remote.stop(token)
             except GdbError as error:  # carried out of the nursery as it is, not in a group
@@ -218,9 +222,8 @@ class Runner:
             raise failure
         return stop
 
-    async def _attend(self) -> None:
-        """Pause for an errand."""
-        await self._errands.wait()
+    async def _pause(self) -> None:
+        """Stop for an affair of ours; may be called from another task."""
         self._looked = True
         with suppress(TransportError):  # who waits for the stop learns of it, too
             await self._remote.interrupt()
@@ -228,9 +231,7 @@ class Runner:
     async def _look(self) -> None:
         await self._pace(self._look_seconds)
         self._look_seconds = min(2 * self._look_seconds, LAST_LOOK)
-        self._looked = True
-        with suppress(TransportError):  # who waits for the stop learns of it, too
-            await self._remote.interrupt()
+        await self._pause()
 
     @property
     def _pending(self) -> Token:
@@ -246,7 +247,7 @@ class Runner:
             return False
         if not self._table.has_tests or self._errands.waiting:
             return False
-        glance, pc = await self._observer.glance(stop)
+        glance, pc = await self._observer.glance(stop, self._table.test_reads)
         rows = self._table.execution_at(pc)
         if not rows or any(row.test is None for row in rows):
             return False

@@ -73,7 +73,6 @@ class SharedGuest:
 
     def __init__(self, debugger: Debugger, nursery: trio.Nursery) -> None:
         self.debugger = debugger
-        debugger.errands.expected = True
         self._nursery = nursery
         self._lock = trio.StrictFIFOLock()
         self._held = False

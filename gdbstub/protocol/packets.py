@@ -176,17 +176,15 @@ PACKETS: Final[tuple[PacketRow, ...]] = (
 
 class _Index(NamedTuple):
     whole: dict[bytes, PacketRow]
-    prefixes: tuple[tuple[int, dict[bytes, PacketRow]], ...]  # by length, the longest first
+    prefixes: dict[bytes, tuple[PacketRow, ...]]  # by the first byte, the longest first
 
 
 def _index(sender: Sender) -> _Index:
     rows = [row for row in PACKETS if row.sender == sender]
     whole = {row.prefix: row for row in rows if row.whole}
-    lengths = sorted({len(row.prefix) for row in rows if not row.whole}, reverse=True)
-    by_length = (
-        (length, {row.prefix: row for row in rows if not row.whole and len(row.prefix) == length}) for length in lengths
-    )
-    return _Index(whole, tuple(by_length))
+    longest_first = sorted((row for row in rows if not row.whole), key=lambda row: -len(row.prefix))
+    firsts = {row.prefix[:1] for row in longest_first}
+    return _Index(whole, {first: tuple(r for r in longest_first if r.prefix[:1] == first) for first in firsts})
 
 
 _INDEX: Final[dict[Sender, _Index]] = {"client": _index("client"), "stub": _index("stub")}
@@ -197,8 +195,8 @@ def find_packet(payload: bytes, sender: Sender = "client") -> PacketRow | None:
     whole, prefixes = _INDEX[sender]
     if (row := whole.get(payload)) is not None:
         return row
-    for length, rows in prefixes:
-        if (row := rows.get(payload[:length])) is not None:
+    for row in prefixes.get(payload[:1], ()):
+        if payload.startswith(row.prefix):
             return row
     return None
 

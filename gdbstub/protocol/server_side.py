@@ -5,7 +5,7 @@ from __future__ import annotations
 from gdbstub.errors import LocalProtocolError
 from gdbstub.protocol.events import BadFrame, Event, Request
 from gdbstub.protocol.fields import encode_hex, shown
-from gdbstub.protocol.framing import NACK, Malformed
+from gdbstub.protocol.framing import NACK, Malformed, frame_compressed
 from gdbstub.protocol.packets import Shape, find_packet
 from gdbstub.protocol.states import Step
 from gdbstub.protocol.stops import Exited, Stop, Terminated, format_stop
@@ -15,12 +15,13 @@ from gdbstub.protocol.wire import Expect, Pending, Wire
 class ServerSide(Wire):
     """What a server does with a link. Which request resumes is known from the packet table."""
 
-    def reply(self, payload: bytes) -> None:
-        """Answer the oldest request. For one that resumes, this is a refusal: the guest did not run."""
+    def reply(self, payload: bytes, *, compress: bool = False) -> None:
+        """Answer the oldest request. For one that resumes, this is a refusal: the guest did not run. ``compress`` is for
+        hex digits."""
         pending = self._owing()
         self._move(Step.SEND_REFUSAL if pending.expects is Expect.STOP else Step.SEND_REPLY)
         self._pending.popleft()
-        self._queue_packet(payload)
+        self._queue_packet(payload, frame_compressed(payload) if compress else None)
         if pending.payload == b"QStartNoAckMode" and payload == b"OK":
             self._stop_acknowledging()
 
@@ -58,7 +59,7 @@ class ServerSide(Wire):
         if expects is not Expect.NOTHING:
             self._token += 1
             self._pending.append(Pending(self._token, payload, expects))
-        events.append(Request(payload))
+        events.append(Request(payload, row))
 
     def _request_damaged(self, bad: Malformed, events: list[Event]) -> None:
         if self._acking:

@@ -177,8 +177,8 @@ class Wire:
             self._resent += 1
             self._out.append(self._last)
 
-    def _queue_packet(self, payload: bytes) -> None:
-        self._last = frame(payload)
+    def _queue_packet(self, payload: bytes, framed: bytes | None = None) -> None:
+        self._last = framed or frame(payload)
         self._out.append(self._last)
         if self._acking:
             self._unacked += 1

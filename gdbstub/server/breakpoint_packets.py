@@ -3,7 +3,7 @@ one, and what is still marked when the guest goes is taken out then. So two brea
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from gdbstub.agent import (
@@ -17,7 +17,7 @@ from gdbstub.agent import (
     execute,
     read_program,
 )
-from gdbstub.breakpoints import Breakpoint, Glance, LogicalKind
+from gdbstub.breakpoints import Breakpoint, Glance, LogicalKind, Test
 from gdbstub.errors import GdbError, Refused, RemoteProtocolError
 from gdbstub.protocol import decode_register
 from gdbstub.protocol.messages import BreakpointRequest, parse_breakpoint
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 KINDS: dict[int, LogicalKind] = {0: "execute", 1: "execute", 2: "write", 3: "read", 4: "access"}
 MOST = 1024
 """Breakpoints of one client."""
+
+MOST_READS = 8
+"""Addresses of a condition that are read ahead."""
 
 Key = tuple[int, int, int]
 T = TypeVar("T")
@@ -52,13 +55,13 @@ class Points:
         return b"OK"
 
     async def _insert(self, key: Key, row: Breakpoint | None, request: BreakpointRequest) -> None:
-        test = self._test(request.options)
+        asked = self._expressions(request.options)
         if row is None:
             if len(self._rows) >= MOST:
                 raise GdbError(f"A client may have {MOST} breakpoints.")
             row = self._rows[key] = await self._client.reach(lambda: self._add(key))
         row.dormant = False
-        row.test = test
+        row.test = None if asked is None else self._test(row, *asked)
 
     async def _add(self, key: Key) -> Breakpoint:
         try:
@@ -90,18 +93,20 @@ class Points:
 
     # -- conditions and commands, evaluated here --------------------------------------------------------------
 
-    def _test(self, options: bytes) -> Callable[[Glance], Awaitable[bool]] | None:
+    @staticmethod
+    def _expressions(options: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]] | None:
+        """Conditions and commands; None where there are neither."""
         asked, printed = conditions(options), commands(options).expressions
         for code in (*asked, *printed):
             read_program(code)  # refused now rather than at the first hit
-        if not asked and not printed:
-            return None
+        return (asked, printed) if asked or printed else None
 
+    def _test(self, row: Breakpoint, asked: tuple[bytes, ...], printed: tuple[bytes, ...]) -> Test:
         async def test(glance: Glance) -> bool:
             try:
-                met = not asked or any([await self._run(evaluate(code), glance) for code in asked])
+                met = not asked or any([await self._run(evaluate(code), row, glance) for code in asked])
                 for code in printed if met else ():
-                    await self._run(execute(code), glance)
+                    await self._run(execute(code), row, glance)
             except GdbError as error:  # gdb's rule for a condition that can't be evaluated: stop
                 self._client.said(f"a condition or command of a breakpoint failed: {error}")
                 return True
@@ -109,21 +114,23 @@ class Points:
 
         return test
 
-    async def _run(self, asking: Generator[Request, int, T], glance: Glance) -> T:
+    async def _run(self, asking: Generator[Request, int, T], row: Breakpoint, glance: Glance) -> T:
         """Answer what an expression asks for; its result."""
         try:
             request = next(asking)
             while True:
-                request = asking.send(await self._answer(request, glance))
+                request = asking.send(await self._answer(request, row, glance))
         except StopIteration as end:
             result: T = end.value
             return result
 
-    async def _answer(self, request: Request, glance: Glance) -> int:
+    async def _answer(self, request: Request, row: Breakpoint, glance: Glance) -> int:
         match request:
             case ReadRegister(number=number):
                 return self._register(number, glance)
             case ReadMemory(address=address, size=size):
+                if len(row.test_reads) < MOST_READS:
+                    row.test_reads.add(address)
                 return int.from_bytes(await glance.read_memory(address, size), "little")
             case Print(text=text):
                 self._client.print(text.decode("utf-8", "replace"))
