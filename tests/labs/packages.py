@@ -88,9 +88,9 @@ class Kernel(NamedTuple):
         return list(ordered)
 
 
-def kernel() -> Kernel:
-    """Debian 12's kernel for virtual machines, which has KVM, without what it depends on."""
-    root = cached(f"packages/bookworm/{KERNEL}", _fetch_kernel)
+def kernel(package: str = KERNEL) -> Kernel:
+    """Debian 12's kernel for virtual machines, which has KVM, or another of its kernels, without what it depends on."""
+    root = cached(f"packages/bookworm/{package}", lambda folder: _fetch_kernel(folder, package))
     image = next((root / "boot").glob("vmlinuz-*"))
     release = image.name.removeprefix("vmlinuz-")
     return Kernel(release, image, root / "lib" / "modules" / release)
@@ -107,9 +107,9 @@ def _fetch(root: Path, names: tuple[str, ...], release: Release) -> None:
         _unpack(root, folder.glob("*.deb"))
 
 
-def _fetch_kernel(root: Path) -> None:
+def _fetch_kernel(root: Path, package: str) -> None:
     with _archives() as (apt, folder):
-        pinned = [name for name in apt.dependencies(KERNEL) if name.startswith("linux-image-")]
+        pinned = [name for name in apt.dependencies(package) if name.startswith("linux-image-")]
         apt.download(folder, pinned)
         _unpack(root, folder.glob("*.deb"))
 
