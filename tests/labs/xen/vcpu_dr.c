@@ -1,7 +1,7 @@
 /* Debug registers of a vCPU from dom0: vcpu_dr DOMID VCPU [drN=HEX]...
  *
- * Prints DR0 to DR3, DR6 and DR7, after it has set those that are named. The domain is paused already: gdbsx holds it, or
- * xl pause does. A PV vCPU is set through its context, a vCPU of an HVM or PVH domain through the domain's saved state. */
+ * Sets the registers that are named, and prints DR0 to DR3, DR6 and DR7 as xenctx does. It goes through the whole context of
+ * the vCPU, so the domain has to be paused: by gdbsx, while it is stopped there, or by xl pause. */
 
 #include <errno.h>
 #include <stdint.h>
@@ -9,14 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xenctrl.h>
-#include <xen/hvm/save.h>
 
 enum { REGISTERS = 8 };
-
-struct changes {
-    int wanted[REGISTERS];
-    uint64_t value[REGISTERS];
-};
 
 static int failed(const char *what)
 {
@@ -24,102 +18,57 @@ static int failed(const char *what)
     return 1;
 }
 
-static int is_dr(int n)
+static int is_register(int n)
 {
-    return n <= 3 || n == 6 || n == 7;
+    return (n >= 0 && n <= 3) || n == 6 || n == 7;
 }
 
-static int parse(struct changes *changes, const char *word)
+/* "dr0=100040": whether it is one, put into registers. */
+static int assign(uint64_t *registers, const char *word)
 {
-    char *end;
-    int n;
+    int n, used = 0;
+    unsigned long long value;
 
-    if (strncmp(word, "dr", 2) || word[2] < '0' || word[2] > '7' || word[3] != '=')
+    if (sscanf(word, "dr%1d=%llx%n", &n, &value, &used) != 2 || word[used] || !is_register(n))
         return 0;
-    n = word[2] - '0';
-    changes->wanted[n] = 1;
-    changes->value[n] = strtoull(word + 4, &end, 16);
-    return is_dr(n) && word[4] && !*end;
-}
-
-static int show_or_set_pv(xc_interface *xen, uint32_t domain, uint32_t vcpu, const struct changes *changes, int set)
-{
-    static vcpu_guest_context_any_t context;
-
-    if (xc_vcpu_getcontext(xen, domain, vcpu, &context))
-        return failed("the vCPU cannot be read");
-    for (int n = 0; n < REGISTERS; n++) {
-        if (changes->wanted[n])
-            context.x64.debugreg[n] = changes->value[n];
-        if (!set && is_dr(n))
-            printf("dr%d: %016llx\n", n, (unsigned long long)context.x64.debugreg[n]);
-    }
-    if (set && xc_vcpu_setcontext(xen, domain, vcpu, &context))
-        return failed("the vCPU cannot be set");
-    return 0;
-}
-
-static uint64_t *hvm_dr(struct hvm_hw_cpu *cpu, int n)
-{
-    uint64_t *places[REGISTERS] = { &cpu->dr0, &cpu->dr1, &cpu->dr2, &cpu->dr3, 0, 0, &cpu->dr6, &cpu->dr7 };
-
-    return places[n];
-}
-
-/* The CPU record of the vCPU in the saved state of a domain. */
-static struct hvm_hw_cpu *find(uint8_t *state, uint32_t size, uint32_t vcpu)
-{
-    for (uint32_t at = 0; at + sizeof(struct hvm_save_descriptor) <= size;) {
-        struct hvm_save_descriptor *record = (void *)(state + at);
-        if (record->typecode == HVM_SAVE_CODE(CPU) && record->instance == vcpu)
-            return (void *)(record + 1);
-        at += sizeof *record + record->length;
-    }
-    return NULL;
-}
-
-static int set_hvm(xc_interface *xen, uint32_t domain, uint32_t vcpu, const struct changes *changes)
-{
-    int size = xc_domain_hvm_getcontext(xen, domain, NULL, 0);
-    uint8_t *state = size > 0 ? malloc((size_t)size) : NULL;
-    struct hvm_hw_cpu *cpu;
-
-    if (!state || (size = xc_domain_hvm_getcontext(xen, domain, state, (uint32_t)size)) < 0)
-        return failed("the state of the domain cannot be read");
-    if (!(cpu = find(state, (uint32_t)size, vcpu)))
-        return failed("the domain has no such vCPU");
-    for (int n = 0; n < REGISTERS; n++)
-        if (changes->wanted[n])
-            *hvm_dr(cpu, n) = changes->value[n];
-    if (xc_domain_hvm_setcontext(xen, domain, state, (uint32_t)size))
-        return failed("the state of the domain cannot be set");
-    return 0;
+    registers[n] = value;
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
-    struct changes changes = { 0 };
+    static vcpu_guest_context_any_t context;
     xc_interface *xen;
-    xc_dominfo_t info;
     uint32_t domain, vcpu;
+    char *end;
 
-    for (int i = 3; i < argc; i++)
-        if (!parse(&changes, argv[i]))
-            argc = 0;
-    if (argc < 3) {
-        fprintf(stderr, "usage: vcpu_dr DOMID VCPU [drN=HEX]...\n");
-        return 2;
-    }
-    domain = (uint32_t)atoi(argv[1]);
-    vcpu = (uint32_t)atoi(argv[2]);
+    if (argc < 3)
+        goto usage;
+    domain = (uint32_t)strtoul(argv[1], &end, 10);
+    if (*end)
+        goto usage;
+    vcpu = (uint32_t)strtoul(argv[2], &end, 10);
+    if (*end)
+        goto usage;
     if (!(xen = xc_interface_open(NULL, NULL, 0)))
-        return failed("no way to the hypervisor");
-    if (xc_domain_getinfo(xen, domain, 1, &info) != 1 || info.domid != domain) {
-        fprintf(stderr, "vcpu_dr: there is no domain %u\n", domain);
-        return 1;
+        return failed("there is no way to the hypervisor");
+    if (xc_vcpu_getcontext(xen, domain, vcpu, &context))
+        return failed("the vCPU cannot be read");
+    for (int i = 3; i < argc; i++)
+        if (!assign(context.x64.debugreg, argv[i]))
+            goto usage;
+    if (argc > 3) {
+        if (xc_vcpu_setcontext(xen, domain, vcpu, &context))
+            return failed("the vCPU cannot be set");
+        if (xc_vcpu_getcontext(xen, domain, vcpu, &context))
+            return failed("the vCPU cannot be read again");
     }
-    if (argc > 3 && (info.hvm ? set_hvm(xen, domain, vcpu, &changes) : show_or_set_pv(xen, domain, vcpu, &changes, 1)))
-        return 1;
-    memset(&changes, 0, sizeof changes);
-    return show_or_set_pv(xen, domain, vcpu, &changes, 0);
+    for (int n = 0; n < REGISTERS; n++)
+        if (is_register(n))
+            printf("dr%d: %016llx\n", n, (unsigned long long)context.x64.debugreg[n]);
+    return 0;
+
+usage:
+    fprintf(stderr, "usage: vcpu_dr DOMID VCPU [drN=HEX]...\n");
+    return 2;
 }
