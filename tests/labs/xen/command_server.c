@@ -11,7 +11,8 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,6 @@ static void run(char **words, int out, int err)
     dup2(out, 1);
     dup2(err, 2);
     setsid();
-    signal(SIGCHLD, SIG_DFL);
     execvp(words[0], words);
     dprintf(2, "%s: %s\n", words[0], strerror(errno));
     _exit(NOT_FOUND);
@@ -92,13 +92,17 @@ static void follow(int client, pid_t child, int out, int err)
         }
     }
     waitpid(child, &status, 0);
+    close(out);
+    close(err);
+    close(pidfd);
     status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     send_packet(client, STATUS, text, (uint32_t)snprintf(text, sizeof text, "%d", status));
 }
 
+/* A thread and vfork: a copy of a process costs a dom0 that is emulated tens of milliseconds. */
 static void serve(int client)
 {
-    static char text[LONGEST];
+    char text[LONGEST];
     char *words[MOST_WORDS + 1] = { 0 };
     int out[2], err[2], count = 0;
     uint32_t size;
@@ -111,13 +115,22 @@ static void serve(int client)
         return;
     for (char *word = text; word < text + size && count < MOST_WORDS; word += strlen(word) + 1)
         words[count++] = word;
-    if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (child = fork()) < 0)
+    if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (child = vfork()) < 0)
         return;
     if (!child)
         run(words, out[1], err[1]);
     close(out[1]);
     close(err[1]);
     follow(client, child, out[0], err[0]);
+}
+
+static void *thread(void *argument)
+{
+    int client = (int)(intptr_t)argument;
+
+    serve(client);
+    close(client);
+    return NULL;
 }
 
 int main(int argc, char **argv)
@@ -131,18 +144,15 @@ int main(int argc, char **argv)
         perror("command_server");
         return 1;
     }
-    signal(SIGCHLD, SIG_IGN); /* nobody waits for those that serve */
     for (;;) {
         int client = accept4(server, 0, 0, SOCK_CLOEXEC);
+        pthread_t id;
         if (client < 0)
             continue;
         setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        if (!fork()) {
-            close(server);
-            signal(SIGCHLD, SIG_DFL);
-            serve(client);
-            _exit(0);
-        }
-        close(client);
+        if (pthread_create(&id, NULL, thread, (void *)(intptr_t)client))
+            close(client);
+        else
+            pthread_detach(id);
     }
 }
