@@ -110,4 +110,6 @@ def sources(own: list[Source], kind: Kind = "deb") -> str:
     backports = [Source(uri, f"{CODENAME}-backports") for uri in archives]
     wanted = dict.fromkeys([*debian, *backports] if kind == "deb" else [Source(uri, CODENAME) for uri in archives])
     signed = f"Signed-By: {KEYRING}\n" if KEYRING.exists() else ""
-    return "\n".join(f"Types: {kind}\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}" for uri, suite in wanted)
+    return "\n".join(
+        f"Types: {kind}\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}" for uri, suite in wanted
+    )

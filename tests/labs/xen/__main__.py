@@ -40,7 +40,9 @@ async def _hold(made: Parts, progress: Progress) -> None:
 
 def _described(dom0: Dom0, domains: list[Domain], ports: list[int]) -> str:
     prefix = shlex.join(dom0.prefix)
-    rows = [f"domain {d.id}: {d.kind}, {d.vcpus} vCPU{'s' if d.vcpus > 1 else ''}, symbols in {d.image}" for d in domains]
+    rows = [
+        f"domain {d.id}: {d.kind}, {d.vcpus} vCPU{'s' if d.vcpus > 1 else ''}, symbols in {d.image}" for d in domains
+    ]
     return "\n".join(
         (
             f"commands of dom0: {prefix} xl list",

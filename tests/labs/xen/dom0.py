@@ -31,7 +31,10 @@ MODULES = ("xen_privcmd", "xenfs", "xen_evtchn", "xen_gntdev", "xen_gntalloc", "
 TOOLS = "xen-utils-4.17"
 BIN = "usr/lib/xen-4.17/bin"
 PROGRAMS = (
-    *(f"{BIN}/{name}" for name in ("xl", "xenctx", "xenconsole", "xenconsoled", "xenstored", "xen-hvmctx", "xen-init-dom0")),
+    *(
+        f"{BIN}/{name}"
+        for name in ("xl", "xenctx", "xenconsole", "xenconsoled", "xenstored", "xen-hvmctx", "xen-init-dom0")
+    ),
     "usr/sbin/gdbsx",
     "usr/bin/xenstore-read",
 )
@@ -97,7 +100,10 @@ def parts(progress: Progress, files: dict[str, Content]) -> Parts:
 
 @contextlib.asynccontextmanager
 async def xen_host(parts: Parts, progress: Progress, folder: Path) -> AsyncIterator[Dom0]:
-    """Xen and a dom0, ready for the length of the block; they end with us, however we end. ``folder`` is for the log."""
+    """Xen and a dom0, ready for the length of the block; they end with us, however we end.
+
+    ``folder`` is for the log.
+    """
     progress.step(f"Xen {parts.xen.version} boots")
     async with boot(parts.qemu, _software(parts, folder), folder, [COMMAND_PORT], *MACHINE) as linux:
         progress.step("dom0 starts what Xen's tools need")
@@ -127,10 +133,17 @@ def _initrd(linux: Kernel, files: dict[str, Content]) -> Path:
 
 def _software(parts: Parts, folder: Path) -> tuple[str, ...]:
     """Multiboot: the modules are a list with commas, each with words behind it; so names of our own, without either."""
-    if re.search(r"[\s,]", str(folder)):
-        raise LabError(f"The lab's temporary folder has a space or a comma in its name, {folder}; set TMPDIR to another.")
+    checked_folder(folder)
     linux, initrd = folder / "linux", folder / "initrd"
     linux.symlink_to(parts.linux.image)
     initrd.symlink_to(parts.initrd)
     modules = f"{linux} {LINUX_WORDS},{initrd}"
     return "-kernel", str(parts.xen.image), "-append", XEN_WORDS, "-initrd", modules
+
+
+def checked_folder(folder: Path) -> None:
+    """Raises `LabError` where the list of modules cannot name it."""
+    if re.search(r"[\s,]", str(folder)):
+        raise LabError(
+            f"The lab's temporary folder has a space or a comma in its name, {folder}; set TMPDIR to another."
+        )

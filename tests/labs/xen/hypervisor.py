@@ -37,7 +37,7 @@ CONFIG_VERBOSE_DEBUG=y
 """
 GENERATORS = {"bison": "usr/bin/bison", "flex": "usr/bin/flex", "m4": "usr/bin/m4"}
 """What the configuration program of Xen is generated with: programs of one tree of packages."""
-KEPT = 1 << 16
+KEPT, DETAIL = 1 << 16, 200
 
 
 class Hypervisor(NamedTuple):
@@ -58,7 +58,9 @@ def hypervisor(progress: Progress) -> Hypervisor:
     def make(folder: Path) -> None:
         missing = [tool for tool in ("gcc", "make", "ld") if shutil.which(tool) is None]
         if missing:
-            raise LabError(f"The lab compiles Xen, and lacks {', '.join(missing)}; scripts/setup gcc make ld installs it.")
+            raise LabError(
+                f"The lab compiles Xen, and lacks {', '.join(missing)}; scripts/setup gcc make ld installs it."
+            )
         progress.step(f"Xen {version} is compiled, which takes minutes")
         tree = _unpack(archive, folder / "tree")
         _with_generators(tree / "generators")
@@ -104,15 +106,16 @@ async def _make(tree: Path, target: str, tell: Callable[[str], None]) -> None:
     try:
         async for data in process.messages:
             said = (said + data)[-KEPT:]
-            tell(_lines(data)[-1] if _lines(data) else "")
+            for line in _lines(said[-DETAIL:])[-1:]:
+                tell(line)
         await process.ended.wait()
     finally:
         await process.stop()
     if process.status:
-        raise LabError(f"Xen could not be compiled, because `make {target}` failed: {_complaint(said)}")
+        raise LabError(f"Xen could not be compiled, because `make {target}` failed: {complaint(said)}")
 
 
-def _complaint(said: bytes) -> str:
+def complaint(said: bytes) -> str:
     """The first line that looks like the reason, or the last one."""
     lines = _lines(said) or ["it said nothing"]
     return next((line for line in lines if re.search(r"error|\*\*\*", line, re.IGNORECASE)), lines[-1])[:300]

@@ -1,7 +1,8 @@
-"""What the guest does to itself, and what gdbsx makes of it: Xen 4.17 takes the guest's #BP and #DB while it is attached.
+"""What the guest does to itself, and what gdbsx makes of it: while it is attached, Xen 4.17 takes #BP and #DB.
 
-The guest's handlers see none of them, but for ``int 3`` of a PVH domain (CD 03), which is none of the exceptions that SVM
-shows to Xen. RIP is behind INT1 in a PV domain, and at it in a PVH domain: Xen's handler of that exit does not move it.
+The guest's handlers see none of them, but for ``int 3`` of a PVH domain (CD 03), which is none of the exceptions that
+SVM shows to Xen. RIP is behind INT1 in a PV domain, and at it in a PVH domain: Xen's handler of that exit does not
+move it.
 """
 
 from __future__ import annotations
