@@ -107,7 +107,7 @@ async def _own_event(guest: Session, event: OwnEvent) -> AsyncIterator[str]:
             await guest.pass_breakpoint()
     if not places:
         await guest.run_to("plain_loop")  # the round that it is in has read the mask already
-        await guest.run_to("yield")
+        await guest.run_to("round_done")
     await guest.write_integer("events", 0)
     if (after := await _handled(guest)) != before + (not places):
         yield f"the guest's own {event.name}: its handlers ran {after - before} times"

@@ -38,7 +38,10 @@ class Session:
         return said[:3], await self.place()
 
     async def run_to(self, name: str) -> str:
-        """By an INT3 that is taken out again: how gdbsx said that it stopped. RIP is then at the symbol."""
+        """By an INT3 that is taken out again: how gdbsx said that it stopped. RIP is then at the symbol.
+
+        Only vCPU 0 may come there: it is the one whose RIP is set back.
+        """
         address = self.symbols[name]
         original = await self.rsp.read(address, 1)
         await self.rsp.write(address, INT3)
