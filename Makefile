@@ -3,14 +3,14 @@
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 docs format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen docs format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
 	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
-	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2'
-	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10)'
+	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
+	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen)'
 	@echo 'make docs    write the pages that are made from tables'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
@@ -32,12 +32,16 @@ bench:
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 labs:
-	@scripts/setup as ld
+	@scripts/setup as ld gcc make
 	@$(BIN)/python -m tests.labs $(LABS)
 
 lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10:
 	@scripts/setup as ld
 	@$(BIN)/python -m tests.labs $(@:lab-%=%) $(LABS)
+
+lab-xen:
+	@scripts/setup as ld gcc make
+	@$(BIN)/python -m tests.labs xen $(LABS)
 
 docs:
 	@scripts/setup

@@ -15,22 +15,26 @@ from tests.labs.cache import cache_root
 from tests.labs.errors import LabError
 
 Release = Literal["bookworm", "bookworm-backports"]
+Kind = Literal["deb", "deb-src"]
 
 CODENAME = "bookworm"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 class Apt:
-    """A private apt of the cache. Only one process at a time may use it: hold `cache.locked("apt")`."""
+    """A private apt of the cache, for packages or for sources.
 
-    def __init__(self) -> None:
+    Only one process at a time may use it: hold `cache.locked("apt")`.
+    """
+
+    def __init__(self, kind: Kind = "deb") -> None:
         if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
             raise LabError("The labs are made of Debian's packages, and there is no apt-get here to fetch them with.")
-        self._root = cache_root() / "apt"
+        self._root = cache_root() / ("apt" if kind == "deb" else "apt-source")
         for folder in ("sources", "state/lists/partial", "cache/archives/partial"):
             (self._root / folder).mkdir(parents=True, exist_ok=True)
         self._root.joinpath("status").touch()  # nothing is installed, so what a package depends on comes along
-        self._root.joinpath("sources/labs.sources").write_text(sources(configured()))
+        self._root.joinpath("sources/labs.sources").write_text(sources(configured(), kind))
 
     def update(self) -> None:
         self._run("apt-get", "update")
@@ -49,6 +53,10 @@ class Apt:
         (folder / "partial").mkdir()
         options = ("-y", "--download-only", "--no-install-recommends", "-t", release)
         self._run("apt-get", "install", *options, "-o", f"Dir::Cache::archives={folder}", *names)
+
+    def download_source(self, folder: Path, name: str) -> None:
+        """The source package ``name`` into ``folder``, as it is in the archive. This apt must be of kind deb-src."""
+        self._run("apt-get", "source", "--download-only", name, cwd=folder)
 
     def _run(self, program: str, *arguments: str, cwd: Path | None = None) -> str:
         root = self._root
@@ -87,8 +95,11 @@ def configured() -> list[Source]:
     return list(dict.fromkeys(Source(row[0], row[1]) for row in rows if len(row) == 3 and row[2] == "main"))
 
 
-def sources(own: list[Source]) -> str:
-    """The sources of the labs, in the format of deb822: Debian 12, its updates and its backports."""
+def sources(own: list[Source], kind: Kind = "deb") -> str:
+    """The sources of the labs, in the format of deb822: Debian 12, its updates and its backports.
+
+    Source packages come from Debian 12 alone: not every mirror has those of the updates.
+    """
     debian = [source for source in own if source.suite.startswith(CODENAME)]
     archives = dict.fromkeys(source.uri for source in debian if source.suite == CODENAME)
     if not archives:  # another release of Debian: its archive has this one too
@@ -96,6 +107,9 @@ def sources(own: list[Source]) -> str:
         debian = [Source(uri, CODENAME) for uri in archives]
     if not archives:
         raise LabError("The labs need Debian's packages, and apt-get here has no source of them.")
-    wanted = dict.fromkeys([*debian, *(Source(uri, f"{CODENAME}-backports") for uri in archives)])
+    backports = [Source(uri, f"{CODENAME}-backports") for uri in archives]
+    wanted = dict.fromkeys([*debian, *backports] if kind == "deb" else [Source(uri, CODENAME) for uri in archives])
     signed = f"Signed-By: {KEYRING}\n" if KEYRING.exists() else ""
-    return "\n".join(f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}" for uri, suite in wanted)
+    return "\n".join(
+        f"Types: {kind}\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}" for uri, suite in wanted
+    )

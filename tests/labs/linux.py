@@ -43,7 +43,7 @@ class Linux(Shell):
     async def wait_ready(self, seconds: float = BOOT_SECONDS) -> None:
         await super().wait_ready(seconds)
         if FAILED in self.log:
-            raise LabError(f"The lab's Linux could not load a module of KVM: {self.said()}")
+            raise LabError(f"The lab's Linux could not load a module: {self.said()}")
 
     async def forwarded(self, port: int) -> int:
         """The port of this machine's loopback that leads to ``port`` of the Linux."""
@@ -52,6 +52,16 @@ class Linux(Shell):
         if found is None:
             raise LabError(f"QEMU does not forward port {port} of the lab's Linux: {printable(text)}")
         return int(found[1])
+
+    async def forward(self, port: int) -> bool:
+        """Let ``port`` of the loopback lead to the same port of the Linux; False where it is taken."""
+        said = await self._qmp.run(
+            "human-monitor-command", **{"command-line": f"hostfwd_add net tcp:127.0.0.1:{port}-{ADDRESS}:{port}"}
+        )
+        return not said
+
+    async def unforward(self, port: int) -> None:
+        await self._qmp.run("human-monitor-command", **{"command-line": f"hostfwd_remove net tcp:127.0.0.1:{port}"})
 
     @property
     def log(self) -> str:
@@ -62,11 +72,18 @@ class Linux(Shell):
         return printable(lines[-1])[:300] if lines else "nothing"
 
 
+def direct(kernel: Kernel, initrd: Path) -> tuple[str, ...]:
+    """What `boot` starts: ``kernel`` with ``initrd``, and nothing below it."""
+    return "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", COMMAND_LINE
+
+
 @contextlib.asynccontextmanager
 async def boot(
-    qemu: Qemu, kernel: Kernel, initrd: Path, folder: Path, ports: Sequence[int], *arguments: str
+    qemu: Qemu, software: Sequence[str], folder: Path, ports: Sequence[int], *arguments: str
 ) -> AsyncIterator[Linux]:
-    """``kernel`` with ``initrd`` up and ready for the length of the block; it ends with us, however we end.
+    """A Linux up and ready for the length of the block; it ends with us, however we end.
+
+    ``software`` is QEMU's arguments for what it starts with, ``arguments`` those for the machine.
 
     ``ports`` of it are reached through free ports of the loopback; it reaches nothing outside. ``folder`` is for its
     log.
@@ -75,13 +92,12 @@ async def boot(
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-{ADDRESS}:{port}" for port in ports)
     network = ("-netdev", f"user,id=net,restrict=on{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=")
     bare = ("-display", "none", "-vga", "none", "-nodefaults", "-no-reboot")
-    linux = ("-kernel", str(kernel.image), "-initrd", str(initrd), "-append", COMMAND_LINE)
     with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
         control, control_fd = _pair(ours, theirs)
         qmp, qmp_fd = _pair(ours, theirs)
         wires = ("-serial", f"file:{log}", "-chardev", f"socket,id=ctl,fd={control_fd}", "-serial", "chardev:ctl")
         monitor = ("-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control")
-        argv = qemu.argv(*arguments, *bare, *linux, *network, *wires, *monitor)
+        argv = qemu.argv(*arguments, *bare, *software, *network, *wires, *monitor)
         process = spawn("the QEMU around the lab's Linux", argv, pass_fds=(control_fd, qmp_fd))
         theirs.close()
         try:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.labs.apt import Apt, Release
+from tests.labs.apt import CODENAME, Apt, Release
 from tests.labs.cache import cache_root, cached, locked
 from tests.labs.errors import LabError
 
@@ -32,6 +32,11 @@ def unpacked(*names: str, release: Release = "bookworm") -> Path:
     The first call for these names fetches them; later ones need no network, and give the same versions.
     """
     return cached(f"packages/{release}/{_folder(names)}", lambda root: _fetch(root, names, release))
+
+
+def source(name: str) -> Path:
+    """A folder with the files of Debian 12's source package ``name``, as they are in the archive."""
+    return cached(f"sources/{CODENAME}/{name}", lambda folder: _fetch_source(folder, name))
 
 
 def versions(root: Path) -> dict[str, str]:
@@ -83,9 +88,9 @@ class Kernel(NamedTuple):
         return list(ordered)
 
 
-def kernel() -> Kernel:
-    """Debian 12's kernel for virtual machines, which has KVM, without what it depends on."""
-    root = cached(f"packages/bookworm/{KERNEL}", _fetch_kernel)
+def kernel(package: str = KERNEL) -> Kernel:
+    """Debian 12's kernel for virtual machines, which has KVM, or another of its kernels, without what it depends on."""
+    root = cached(f"packages/bookworm/{package}", lambda folder: _fetch_kernel(folder, package))
     image = next((root / "boot").glob("vmlinuz-*"))
     release = image.name.removeprefix("vmlinuz-")
     return Kernel(release, image, root / "lib" / "modules" / release)
@@ -102,11 +107,18 @@ def _fetch(root: Path, names: tuple[str, ...], release: Release) -> None:
         _unpack(root, folder.glob("*.deb"))
 
 
-def _fetch_kernel(root: Path) -> None:
+def _fetch_kernel(root: Path, package: str) -> None:
     with _archives() as (apt, folder):
-        pinned = [name for name in apt.dependencies(KERNEL) if name.startswith("linux-image-")]
+        pinned = [name for name in apt.dependencies(package) if name.startswith("linux-image-")]
         apt.download(folder, pinned)
         _unpack(root, folder.glob("*.deb"))
+
+
+def _fetch_source(root: Path, name: str) -> None:
+    with locked("apt"):
+        apt = Apt("deb-src")
+        apt.update()
+        apt.download_source(root, name)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
 from tests.labs.progress import Progress
+from tests.labs.xen.lab import xen
 
 
 class Lab(NamedTuple):
@@ -27,4 +28,5 @@ LABS: tuple[Lab, ...] = (
     Lab("kvm", "the KVM of this machine, whatever it is", kvm),
     Lab("kvm-amd", "kvm_amd of Linux 6.1 on an SVM that QEMU 10.0 emulates", kvm_amd),
     Lab("kvm-intel", "kvm_intel of Linux 6.1 on a VMX that Bochs 2.7 emulates", kvm_intel),
+    Lab("xen", "gdbsx of Xen 4.17 on PV and PVH domains, on an SVM that QEMU 10.0 emulates", xen),
 )
