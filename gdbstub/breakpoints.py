@@ -260,8 +260,8 @@ class BreakpointTable:
         return self.unpatched(address, await self._target.read_memory(address, length))
 
     async def write_memory(self, address: int, data: bytes) -> None:
-        """Write linear memory; an int3 of ours in the way is taken out for it, so that it keeps the byte that was written
-        as the guest's own. Raises `Refused`; what was written before it stays written."""
+        """Write linear memory; an int3 of ours in the way is taken out for it, so that it keeps the byte that was
+        written as the guest's own. Raises `Refused`; what was written before it stays written."""
         patches = [p for p in self._placed if p.address in self._originals and 0 <= p.address - address < len(data)]
         for placed in patches:
             await self._target.remove(*placed)

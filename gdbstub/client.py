@@ -127,8 +127,8 @@ class RemoteTarget(Conversation):
     # -- running --------------------------------------------------------------------------------------------
 
     def ask_resume(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> Token:
-        """Queue a resume: one instruction of vCPU ``step``, with the others held unless ``others``; or vCPU ``only``; or
-        everything."""
+        """Queue a resume: one instruction of vCPU ``step``, with the others held unless ``others``; or vCPU ``only``;
+        or everything."""
         self._forget()
         action: messages.Action = "c" if step is None else "s"
         if action not in self.actions:

@@ -253,8 +253,8 @@ class Debugger:
         end_at_hits: bool = True,
         others: bool = False,
     ) -> StopRecord:
-        """Step ``count`` times (None: for ever) and give every record to ``sink``; returns the last one. With ``others``
-        the other vCPUs run meanwhile.
+        """Step ``count`` times (None: for ever) and give every record to ``sink``; returns the last one. With
+        ``others`` the other vCPUs run meanwhile.
 
         Ends early when the guest ends, at `interrupt`, when a step hangs, where ``go_on`` says no to a linear RIP, and
         (with ``end_at_hits``) at the user's breakpoints and caught vectors.

@@ -100,8 +100,8 @@ class Observer:
         return Arrival(stop, asked, registers, _predicted_pc(registers, seen.state))
 
     async def arrive_lightly(self, stop: Stopped, lines: Iterable[int]) -> Arrival | None:
-        """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere, another
-        mode, code that is not 64-bit (its segments count)."""
+        """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere,
+        another mode, code that is not 64-bit (its segments count)."""
         seen = self.seen
         if (
             seen is None

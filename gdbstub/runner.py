@@ -101,8 +101,8 @@ class Runner:
     # -- steps ------------------------------------------------------------------------------------------------
 
     async def step(self, *, others: bool = False) -> Stop:
-        """One step, with our breakpoint at RIP out of the way where the stub would only report it again; with ``others``
-        the other vCPUs run meanwhile."""
+        """One step, with our breakpoint at RIP out of the way where the stub would only report it again; with
+        ``others`` the other vCPUs run meanwhile."""
         seen = self._observer.seen
         lifted: tuple[Placed, ...] = ()
         if not self._profile.steps_off_breakpoints and seen is not None:

@@ -47,6 +47,9 @@ class Ear(Protocol):
     def lost(self, why: str) -> None:
         """There is no stub any more."""
 
+    def changed(self) -> None:
+        """The guest goes, or was written to: nothing that was read holds any more."""
+
 
 class Party:
     """One that shares the guest. ``number`` is the owner of its breakpoints."""
@@ -175,6 +178,11 @@ class SharedGuest:
         newest = self.debugger.newest
         return None if newest is None else newest.number
 
+    def changed(self) -> None:
+        """The guest goes, or was written to."""
+        for party in self.parties.values():
+            party.ear.changed()
+
     def tell_others(self, party: Party | None, text: str) -> None:
         """A line to everybody else."""
         for other in tuple(self.parties.values()):
@@ -239,6 +247,7 @@ class SharedGuest:
                 if party is not None and party.broke_off:
                     self._tell(party)
                     return
+                self.changed()
                 await run(self.announce)
         except GdbError as error:
             if self.debugger.lost is not None:
@@ -249,6 +258,8 @@ class SharedGuest:
 
     async def _gather(self) -> None:
         """Wait for the followers that may be about to ask for the next stop."""
+        if not any(one.due for one in self.parties.values() if one is not self.driver):
+            return
         with trio.move_on_at(self._stopped_at + PATIENCE):
             while any(one.due for one in self.parties.values()) and not (self.driver and self.driver.broke_off):
                 self._rearmed = trio.Event()

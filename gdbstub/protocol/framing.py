@@ -181,6 +181,11 @@ class FrameReader:
             self._searched = 0
         self._at = 0
 
+    @property
+    def empty(self) -> bool:
+        """Is nothing left of what was fed?"""
+        return self._at >= len(self._buffer)
+
     def clear(self) -> None:
         """Forget what was fed and not yet read."""
         self._at = len(self._buffer)

@@ -16,6 +16,7 @@ import trio
 from trio.abc import Stream
 
 from gdbstub.breakpoints import Breakpoint
+from gdbstub.client import LINE
 from gdbstub.conversation import Shortcut
 from gdbstub.debugger import Debugger
 from gdbstub.errors import GdbError, RemoteProtocolError
@@ -36,7 +37,7 @@ from gdbstub.protocol import (
 )
 from gdbstub.record import Brief, CpuState, StopRecord
 from gdbstub.server.breakpoint_packets import Points
-from gdbstub.server.manners import PACKET_SIZE, Manners
+from gdbstub.server.manners import PACKET_SIZE, Manners, cpu_of
 from gdbstub.server.policy import Policy
 from gdbstub.server.register_file import RegisterFile, Write
 from gdbstub.server.running_packets import Wish, run
@@ -278,7 +279,17 @@ class Client:
         if record.vector is not None:
             self.print(f"dr6: {self.words.summary(self.debugger.records[-1])}\n")
         self._link.stop(self._stop_of(record))
+        self._prepare(record)
         self._flush()
+
+    def _prepare(self, record: Brief) -> None:
+        """What gdb reads at every step: the first byte at RIP, and its line of the code cache."""
+        line = self.debugger.kept_memory(record.rip & -LINE, LINE)
+        if line is None or self.physical or record.ended:
+            return
+        rip, start = record.rip, record.rip & -LINE
+        first = line[rip - start : rip - start + 1]
+        self._link.prepare({b"m%x,1" % rip: first.hex().encode(), b"m%x,%x" % (start, LINE): line.hex().encode()})
 
     def failed(self, why: str) -> None:
         self._say_lines()
@@ -300,6 +311,9 @@ class Client:
         self._flush()
         self._leaving = True
         self._done.cancel() if not self._left else self._wake.set()
+
+    def changed(self) -> None:
+        self._link.prepare({})
 
     def _say_lines(self) -> None:
         while self._lines:
@@ -331,11 +345,12 @@ class Client:
         return self.debugger.owned_by(self.party.number)
 
     def cpu_of(self, thread: ThreadId) -> int | None:
-        return self.manners.cpu(thread, len(self.debugger.capabilities.cpus))
+        return cpu_of(thread, len(self.debugger.capabilities.cpus))
 
     def may_change(self) -> None:
         self.policy.check_write()
         self.shared.may_change(self.party)
+        self.shared.changed()
 
     async def reach_registers(self) -> tuple[bytes, CpuState]:
         """The stub's ``g`` and the state of the chosen vCPU."""

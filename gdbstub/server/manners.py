@@ -31,6 +31,18 @@ OFFER: Final[dict[str, FeatureValue]] = {
 """gdb manual, "General Query Packets", qSupported."""
 
 
+def cpu_of(thread: ThreadId, cpus: int) -> int | None:
+    """The vCPU, of ``cpus``, that a client's ``thread`` names; None for any and for all. Raises `RemoteProtocolError`
+    for one that does not exist."""
+    if thread.process not in (None, ALL, 0, PROCESS):
+        raise RemoteProtocolError(f"There is no process {thread.process}; the guest is process {PROCESS}.")
+    if thread.thread in (ALL, 0):
+        return None
+    if thread.thread > cpus:
+        raise RemoteProtocolError(f"There is no thread {thread.thread}; this guest has {cpus}, counted from 1.")
+    return thread.thread - 1
+
+
 @dataclass(slots=True)
 class Manners:
     """Of one client. ``text_errors``: it said ``error-message+`` (gdb 15). ``hex_errors``: lldb's QEnableErrorStrings.
@@ -57,17 +69,6 @@ class Manners:
     def thread(self, cpu: int) -> ThreadId:
         """The client's name for vCPU ``cpu``: one more than its number, since 0 stands for any."""
         return ThreadId(PROCESS if self.multiprocess else None, cpu + 1)
-
-    def cpu(self, thread: ThreadId, cpus: int) -> int | None:
-        """The vCPU that ``thread`` names; None for any and for all. Raises `RemoteProtocolError` for one that does not
-        exist."""
-        if thread.process not in (None, ALL, 0, PROCESS):
-            raise RemoteProtocolError(f"There is no process {thread.process}; the guest is process {PROCESS}.")
-        if thread.thread in (ALL, 0):
-            return None
-        if thread.thread > cpus:
-            raise RemoteProtocolError(f"There is no thread {thread.thread}; this guest has {cpus}, counted from 1.")
-        return thread.thread - 1
 
     # -- errors ---------------------------------------------------------------------------------------------
 

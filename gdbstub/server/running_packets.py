@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import ALL, ThreadId, decode_number, messages
 from gdbstub.protocol.messages import ThreadAction
+from gdbstub.server.manners import cpu_of
 from gdbstub.sharing import Tell
 
 if TYPE_CHECKING:
@@ -51,13 +53,18 @@ def _range(action: ThreadAction) -> tuple[int, int] | None:
 
 
 async def resume_threads(client: Client, payload: bytes) -> None:
-    actions = messages.parse_thread_actions(payload)
-    cpus = {action: client.cpu_of(action.thread) for action in actions}
-    wish = wish_of(actions, cpus)
+    wish = _wish(payload, len(client.debugger.capabilities.cpus))
     if wish is None:
         client.repeat_stop()
     else:
         client.go(wish)
+
+
+@lru_cache(maxsize=64)
+def _wish(payload: bytes, cpus: int) -> Wish | None:
+    """The same few come again at each step."""
+    actions = messages.parse_thread_actions(payload)
+    return wish_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
 
 
 async def resume(client: Client, payload: bytes) -> None:
