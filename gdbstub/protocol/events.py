@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdbstub.protocol.packets import PacketRow
 from gdbstub.protocol.stops import FileRequest, Stop
 
 
@@ -75,8 +74,6 @@ class Request(NamedTuple):
     """Server: the client asks; answer with `Link.reply`, or `Link.stop` for what resumes."""
 
     payload: bytes
-    row: PacketRow | None = None
-    """What it is, if we know it."""
 
 
 class Break(NamedTuple):

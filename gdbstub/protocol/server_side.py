@@ -80,7 +80,7 @@ class ServerSide(Wire):
         if expects is not Expect.NOTHING:
             self._token += 1
             self._pending.append(Pending(self._token, payload, expects))
-        events.append(Request(payload, row))
+        events.append(Request(payload))
 
     def _request_damaged(self, bad: Malformed, events: list[Event]) -> None:
         if self._acking:

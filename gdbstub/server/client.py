@@ -25,7 +25,6 @@ from gdbstub.protocol import (
     Event,
     Link,
     Lost,
-    PacketRow,
     Request,
     Role,
     Shape,
@@ -178,18 +177,18 @@ class Client:
     async def _take(self, event: Event) -> None:
         if isinstance(event, Request):
             self._asked = True
-            await self._answer(event.payload, event.row)
+            await self._answer(event.payload)
         elif isinstance(event, Break):
             await self._interrupt()
         elif isinstance(event, Lost):
             self._leaving = True
         # a bad frame: while the guest runs nothing but 0x03 is heard; damage was answered with a ``-``
 
-    async def _answer(self, payload: bytes, row: PacketRow | None) -> None:
+    async def _answer(self, payload: bytes) -> None:
         chosen = self.cpu
         if self.manners.suffixes and payload[:1] in (b"g", b"G", b"p", b"P"):
             payload = self._without_suffix(payload)
-            row = find_packet(payload)
+        row = find_packet(payload)
         try:
             if row is not None and row.prefix in RESUMERS:
                 await RESUMERS[row.prefix](self, payload)
