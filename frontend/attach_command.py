@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
+from frontend.clean import clean
 from frontend.commands import Quit, run_lines
 from frontend.connect import Connection, Launch, open_session
 from frontend.console import Console
@@ -17,6 +19,9 @@ from frontend.interrupts import Interrupts
 from frontend.session import Session
 from frontend.text_record import describe
 from gdbstub.record import StopRecord
+
+if TYPE_CHECKING:
+    from frontend.serving import Serving
 
 
 def script(options: argparse.Namespace) -> tuple[str, ...]:
@@ -71,9 +76,9 @@ def complain(text: str) -> None:
     print(f"dr6: {text}", file=sys.stderr)
 
 
-def screen(connection: Connection, startup: tuple[str, ...]) -> int:
-    """The TUI on a fresh session; the exit code."""
-    return show(lambda: _shown(connection), startup, owned=isinstance(connection.target, Launch))
+def screen(connection: Connection, startup: tuple[str, ...], serving: Serving | None = None) -> int:
+    """The TUI on a fresh session, which others may share if ``serving``; the exit code."""
+    return show(lambda: _shown(connection, serving), startup, owned=isinstance(connection.target, Launch))
 
 
 def show(open_: Callable[[], AbstractAsyncContextManager[Session]], startup: tuple[str, ...], *, owned: bool) -> int:
@@ -87,7 +92,16 @@ def show(open_: Callable[[], AbstractAsyncContextManager[Session]], startup: tup
 
 
 @asynccontextmanager
-async def _shown(connection: Connection) -> AsyncIterator[Session]:
+async def _shown(connection: Connection, serving: Serving | None) -> AsyncIterator[Session]:
     async with open_session(connection) as session:
         session.note("shown", "screen")
-        yield session
+        if serving is None:
+            yield session
+            return
+        from frontend.seat import Seat
+        from frontend.serving import gdb_command, serve_session
+
+        async with serve_session(session, serving, lambda text: None) as (shared, address):
+            welcome = f"Served at {clean(address)}; in gdb: {gdb_command(address)}"
+            session.shared = Seat(session, shared, welcome)
+            yield session

@@ -14,6 +14,7 @@ from frontend.version import tool
 
 if TYPE_CHECKING:
     from frontend.connect import Connection
+    from frontend.serving import Serving
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -138,9 +139,17 @@ def _qemu(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("qemu_args", nargs="*", metavar="-- QEMU ARGS", help="passed on to QEMU")
 
 
+def _beside(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--serve", metavar="ADDR", help="let stock gdb in beside the screen: :PORT, HOST:PORT or unix:PATH"
+    )
+    _clients(parser)
+
+
 def _attach(parser: argparse.ArgumentParser) -> None:
     _target(parser)
     _commands(parser)
+    _beside(parser)
     _session(parser)
     _leave(parser)
 
@@ -148,6 +157,7 @@ def _attach(parser: argparse.ArgumentParser) -> None:
 def _launch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="kernel (ELF, multiboot, bzImage), boot disk or .iso")
     _commands(parser)
+    _beside(parser)
     _session(parser)
     _qemu(parser)
 
@@ -155,6 +165,7 @@ def _launch(parser: argparse.ArgumentParser) -> None:
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", metavar="FILE", help="write the whole session down, for dr6 replay")
     parser.add_argument("-batch", "--batch", action="store_true", help="print each explained stop, no screen")
+    _beside(parser)
     _qemu(parser)
 
 
@@ -289,6 +300,14 @@ def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connecti
     )
 
 
+def _serving(options: argparse.Namespace) -> Serving | None:
+    if options.serve is None:
+        return None
+    from frontend.serve_command import serving_of
+
+    return serving_of(options, options.serve)
+
+
 def run_attach(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     """``attach`` and ``launch``."""
     from frontend.attach_command import batch, screen, script
@@ -296,7 +315,10 @@ def run_attach(options: argparse.Namespace, words: tuple[str, ...]) -> int:
 
     connection, lines = _connection(options, words), script(options)
     if not options.batch:
-        return screen(connection, lines)
+        return screen(connection, lines, _serving(options))
+    if options.serve is not None:
+        print("dr6: --serve is for the screen; without one, use dr6 serve.", file=sys.stderr)
+        return USAGE
     return run_headless(lambda interrupts: batch(connection, lines, options.strict, interrupts))
 
 
@@ -309,7 +331,7 @@ def run_demo(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     options.image = str(DEMO_IMAGE)
     connection = _connection(options, words)
     if has_screen() and not options.batch:
-        return screen(connection, STARTUP)
+        return screen(connection, STARTUP, _serving(options))
     return run_headless(lambda interrupts: demo(connection, interrupts))
 
 

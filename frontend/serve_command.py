@@ -37,13 +37,9 @@ async def run(options: argparse.Namespace, connection: Connection, interrupts: I
             over.set()
 
         interrupts.on_first = stop
-        async with (
-            trio.open_nursery() as nursery,
-            serve_session(session, serving, nursery, _tell) as (shared, address),
-        ):
+        async with serve_session(session, serving, _tell) as (shared, address):
             _tell(f"{session.debugger.target} is served at {address}; in gdb: {gdb_command(address)}")
             shared.on_end = over.set
             await over.wait()
-            nursery.cancel_scope.cancel()
         lost = shared.lost
     return DONE if lost is None else NO_CONNECTION

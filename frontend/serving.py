@@ -107,15 +107,24 @@ class Door:
 
 @asynccontextmanager
 async def serve_session(
-    session: Session, serving: Serving, nursery: trio.Nursery, say: Callable[[str], None]
+    session: Session, serving: Serving, say: Callable[[str], None]
 ) -> AsyncIterator[tuple[SharedGuest, str]]:
     """Serve the session's guest while the block runs; the guest as parties share it, and the address for clients."""
-    async with open_listener(parse_listen(serving.listen), anybody=serving.anybody) as (listener, address):
+    failure: Exception | None = None
+    async with (
+        open_listener(parse_listen(serving.listen), anybody=serving.anybody) as (listener, address),
+        trio.open_nursery() as nursery,
+    ):
         shared = SharedGuest(session.debugger, nursery)
-        door = Door(session, shared, serving, say)
-        nursery.start_soon(_accept, listener, door, nursery)
+        nursery.start_soon(_accept, listener, Door(session, shared, serving, say), nursery)
         nursery.start_soon(shared.watch)
-        yield shared, address
+        try:
+            yield shared, address
+        except Exception as error:  # carried out of the nursery as it is, not in a group
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _accept(listener: trio.SocketListener, door: Door, nursery: trio.Nursery) -> None:

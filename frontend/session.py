@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from frontend.expressions import Node, evaluate, parse
 from frontend.memory_format import Layout
@@ -44,6 +45,17 @@ class Collecting:
 
 async def _yes(_: str) -> bool:
     return True
+
+
+class Shared(Protocol):
+    """The others at this guest, where it is served."""
+
+    welcome: str
+
+    def describe(self) -> list[str]: ...
+    def take(self) -> None: ...
+    def give(self) -> None: ...
+    async def do(self, line: str, work: Callable[[], Awaitable[None]]) -> None: ...
 
 
 @dataclass
@@ -84,6 +96,7 @@ class Session:
     pending: deque[str] = field(default_factory=deque)
     """Lines of ``commands`` of the breakpoint that was hit, still to be run."""
     interrupted: bool = False
+    shared: Shared | None = None
     recorder: Recording | None = None
     """Where ``record FILE`` puts the stops."""
     nesting: int = 0

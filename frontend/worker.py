@@ -6,7 +6,7 @@ from __future__ import annotations
 import trio
 
 from frontend.commands import Quit, execute
-from frontend.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Job, Leave, Screen
+from frontend.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Job, Leave, Run, Screen
 from frontend.events import (
     Answer,
     BreakpointsChanged,
@@ -28,6 +28,8 @@ from gdbstub.notices import Notice
 from gdbstub.record import StopRecord
 
 AHEAD = 64
+LOOK = Run((), typed=False)
+"""The job of showing a stop that another party brought about."""
 LOST = 3
 
 
@@ -48,7 +50,7 @@ class Worker:
         self._jobs, self._todo = trio.open_memory_channel[Job](AHEAD)
         self._stop, self._stops = trio.open_memory_channel[None](1)
         self._scope = trio.CancelScope()
-        self._shown = -1
+        self._waiting = self._foreign = False
 
     async def serve(self, startup: tuple[str, ...] = ()) -> int:
         """Serve the screen; the exit code when the user has left (3 when the connection was lost)."""
@@ -74,6 +76,8 @@ class Worker:
         for record in debugger.records:
             self._notice(record)
         debugger.listen(self._notice)
+        if session.shared is not None:
+            session.message(session.shared.welcome)
 
     # Called by the screen, synchronously
 
@@ -93,6 +97,8 @@ class Worker:
     def _notice(self, notice: Notice) -> None:
         if isinstance(notice, StopRecord):
             self._screen.dispatch(Stopped(place(self._session.symbols, notice)))
+            if self._session.shared is not None and self._waiting and not self._foreign:
+                self._foreign = self._queue(LOOK)
         else:
             self._screen.dispatch(notice)
 
@@ -113,11 +119,19 @@ class Worker:
         code = await self._run(startup)
         while code is None:
             job = await self._next_job()
+            if job is LOOK:
+                await self._look()
+                continue
             code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines, typed=job.typed))
         return code
 
     async def _next_job(self) -> Job:
         """What the user asks for next; meanwhile the stub is listened to, so that its end shows when it comes."""
+        if self._session.shared is not None:  # who shares the guest listens
+            self._waiting = True
+            job = await self._todo.receive()
+            self._waiting = False
+            return job
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             job = await self._todo.receive()
@@ -136,8 +150,7 @@ class Worker:
                 self._screen.dispatch(Submitted(line))
             self._screen.dispatch(Working(line or "the last command"))
             try:
-                await execute(self._session, line)
-                await self._refresh()
+                await self._execute(line)
             except Quit as end:
                 return await self._quit(end.code)
             except GdbError as error:
@@ -147,6 +160,30 @@ class Worker:
                 self._screen.dispatch(Working(""))
                 self._screen.idle()
         return None
+
+    async def _execute(self, line: str) -> None:
+        """One line, and what panes show after it; where the guest is shared, in the screen's turn."""
+
+        async def work() -> None:
+            await execute(self._session, line)
+            await self._refresh()
+
+        shared = self._session.shared
+        await (work() if shared is None else shared.do(line, work))
+
+    async def _look(self) -> None:
+        """Another party's stop: gather what panes show of it, unless the next one is there already."""
+        self._foreign = False
+        shared = self._session.shared
+        if shared is not None:
+            try:
+                await shared.do("x", self._refresh_if_stopped)
+            except GdbError as error:
+                self._screen.complain(str(error))
+
+    async def _refresh_if_stopped(self) -> None:
+        if not self._session.debugger.running:
+            await self._refresh()
 
     async def _refresh(self) -> None:
         """Gather what panes show of the newest stop, and what a command may have changed in it."""

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import trio
 
+from gdbstub.errors import GdbError
+
 T = TypeVar("T")
 
 
@@ -54,6 +56,13 @@ class Errands:
         if errand.failure is not None:
             raise errand.failure
         return errand.result  # type: ignore[return-value]  # the result of this very job
+
+    def refuse(self) -> None:
+        """Nobody will do them any more."""
+        while self._queue:
+            errand = self._queue.popleft()
+            errand.failure = GdbError("The guest can't be reached any more: dr6 is leaving it.")
+            errand.done.set()
 
     async def serve(self) -> None:
         """Do all of them now. The guest has to be stopped; what a job raises is its asker's."""

@@ -106,7 +106,9 @@ class SharedGuest:
                 yield self.debugger
             finally:
                 self._touched = trio.current_time()
-                if self.debugger.errands.waiting:
+                if self.debugger.running:  # a run that was given up half-way; who closes the session stops the guest
+                    self.debugger.errands.refuse()
+                elif self.debugger.errands.waiting:
                     with trio.CancelScope(shield=True):
                         await self.debugger.errands.serve()
                 self._held = False
@@ -115,6 +117,20 @@ class SharedGuest:
     def busy(self) -> bool:
         """Has somebody the debugger?"""
         return self._held
+
+    @asynccontextmanager
+    async def seat(self) -> AsyncIterator[None]:
+        """The turn of a party that lets the guest go by itself (a screen): the others hear of the stop in the end."""
+        await self._gather()
+        async with self.turn():
+            before = self._newest_number
+            self.changed()
+            try:
+                yield
+            finally:
+                newest = self.debugger.newest
+                if newest is not None and newest.number != before and not self.debugger.running:
+                    self.announce(newest)
 
     async def reach(self, job: Callable[[], Awaitable[T]]) -> T:
         """Do ``job`` with the guest stopped: now, or in a pause of the run that is under way. Raises what it raises."""
@@ -177,6 +193,14 @@ class SharedGuest:
     def _newest_number(self) -> int | None:
         newest = self.debugger.newest
         return None if newest is None else newest.number
+
+    def describe(self, me: Party) -> list[str]:
+        """One line for each party."""
+        lines = []
+        for party in self.parties.values():
+            marks = ["drives"] * (party is self.driver) + ["this one"] * (party is me)
+            lines.append(f"{party}" + (f" ({', '.join(marks)})" if marks else ""))
+        return lines
 
     def changed(self) -> None:
         """The guest goes, or was written to."""

@@ -19,6 +19,7 @@ from frontend.commands import (
     printing,
     running,
     setting,
+    sharing,
     translate,
 )
 from frontend.commands.hitting import keep_commands
@@ -204,6 +205,7 @@ COMMANDS: tuple[Command, ...] = (
     *translate.COMMANDS,
     *info.COMMANDS,
     *explaining.COMMANDS,
+    *sharing.COMMANDS,
     *general.COMMANDS,
     Command(
         "source",

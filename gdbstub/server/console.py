@@ -61,11 +61,7 @@ async def _catch(client: Client, text: str) -> str:
 
 
 async def _clients(client: Client, _: str) -> str:
-    shared, lines = client.shared, []
-    for party in shared.parties.values():
-        marks = ["drives"] * (party is shared.driver) + ["this one"] * (party is client.party)
-        lines.append(f"{party}" + (f" ({', '.join(marks)})" if marks else ""))
-    return "\n".join(lines)
+    return "\n".join(client.shared.describe(client.party))
 
 
 async def _drive(client: Client, _: str) -> str:
