@@ -287,9 +287,12 @@ class Debugger:
             told(record.brief)
             return record.brief
         brief = Brief(self._number, observer.cpu, Action.STEP, reply_text(stop), arrival.registers["rip"])
+        self._number += 1
+        self.newest = brief  # before anybody is told: the next request may come while the lines are read
         told(brief)
         await self._remote.read_lines(lines_of(arrival.registers))
-        return self._keep_unexplained(observer.look_lightly(arrival))
+        self._keep_unexplained(observer.look_lightly(arrival), brief.number)
+        return brief
 
     async def explain_newest(self) -> None:
         """Read what a step was content without, while the guest still stands there."""
@@ -356,21 +359,18 @@ class Debugger:
         if self._profile.steps_by_tf and action is Action.STEP and (leak := leaked_tf(sight)) is not None:
             self._leaks.append(leak)
 
-    def _keep_unexplained(self, sight: Sight) -> Brief:
-        """Number and remember a plain step; its record is made when somebody looks at it."""
-        number, seconds = self._number, time.monotonic() - self._began
+    def _keep_unexplained(self, sight: Sight, number: int) -> None:
+        """Remember a plain step; its record is made when somebody looks at it."""
+        seconds = time.monotonic() - self._began
         stepped = tuple(leak.stepped for leak in self._leaks)
 
         def make() -> StopRecord:
             evidence = evidence_of(sight, Action.STEP, self._platform, stepped)
             return record_of(sight, number, Action.STEP, evidence, seconds)
 
-        self._number += 1
         self.records.append(Later(make))
-        self.newest = Brief(number, sight.state.cpu, Action.STEP, reply_text(sight.stop), sight.state.rip)
         self._unexplained = sight
         self._note_leaks(sight, Action.STEP)
-        return self.newest
 
     async def _glance(self) -> Glance:
         return Glance(await self._remote.read_registers(self.cpu, self.cpu), self.read_memory)
