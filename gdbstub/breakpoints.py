@@ -115,6 +115,10 @@ class BreakpointTable:
         """Those of one party that shares the guest."""
         return tuple(row for row in self._rows.values() if row.owner == party)
 
+    def hit_at(self, stop: int) -> tuple[Breakpoint, ...]:
+        """Those that caused the stop of this number."""
+        return tuple(row for row in self._rows.values() if row.hit_at == stop and not row.dormant)
+
     @property
     def test_reads(self) -> tuple[int, ...]:
         """Where tests have read memory, and will again."""

@@ -145,6 +145,10 @@ class Debugger:
         """The breakpoints of one party that shares the guest."""
         return self._table.owned_by(party)
 
+    def hit_at(self, stop: int) -> tuple[Breakpoint, ...]:
+        """The breakpoints, anybody's, that caused the stop of this number."""
+        return self._table.hit_at(stop)
+
     @property
     def layout(self) -> RegisterLayout:
         """The stub's own registers."""

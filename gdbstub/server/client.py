@@ -43,7 +43,6 @@ from gdbstub.server.running_packets import Wish, run
 from gdbstub.server.stop_replies import SIGINT, expedited, stop_reply
 from gdbstub.server.table import ANSWERED_WITH_BYTES, HANDLERS, RESUMERS
 from gdbstub.sharing import SharedGuest
-from gdbstub.x86.evidence import Action
 
 T = TypeVar("T")
 READ_SIZE = 65536
@@ -319,10 +318,9 @@ class Client:
             self.print(f"dr6: {self._lines.popleft()}\n")
 
     def _stop_of(self, record: Brief) -> Stop:
-        mine = self.own_breakpoints()
-        hit = [row for row in mine if row.hit_at == record.number and not row.dormant]
-        caught = record.vector is not None and any(row.vector == record.vector for row in mine)
-        own = caught or (self.shared.driver is self.party and record.action is Action.STEP)
+        rows = self.debugger.hit_at(record.number)
+        hit = [row for row in rows if row.owner == self.party.number]
+        own = bool(hit) or (self.shared.driver is self.party and not rows)
         raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
         return stop_reply(record, self.manners, hit, own=own, raw=raw, registers=self._expedited)
 
