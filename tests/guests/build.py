@@ -2,8 +2,9 @@
 
 All are ELFs for ``qemu-system-x86_64 -kernel``; their labels are symbols. ``loop`` runs for ever in 64-bit
 mode and does the same in each run; ``modes`` goes through 16-, 32- and 64-bit code and ends in HLT; ``smp``
-wants ``-smp 2``; ``faults`` raises exceptions, one after the other; ``debug16``, ``debug32`` and ``debug64`` raise #DBs
-of every kind, ``debug_smp`` does so on each vCPU of ``-smp 4``. ``xen_pv`` and ``xen_pvh`` are domains of Xen.
+wants ``-smp 2``; ``exam`` has a place for each thing that a debugger does; ``faults`` raises exceptions, one after
+the other; ``debug16``, ``debug32`` and ``debug64`` raise #DBs of every kind, ``debug_smp`` does so on each vCPU of
+``-smp 4``. ``xen_pv`` and ``xen_pvh`` are domains of Xen.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Literal
 
 import pytest
 
-GuestName = Literal["debug16", "debug32", "debug64", "debug_smp", "faults", "loop", "modes", "smp", "xen_pv", "xen_pvh"]
+GuestName = Literal[
+    "debug16", "debug32", "debug64", "debug_smp", "exam", "faults", "loop", "modes", "smp", "xen_pv", "xen_pvh"
+]
 
 INSTALLED_BY = "2.40"
 """The binutils that made the installed images; others may lay out the files differently."""

@@ -26,17 +26,26 @@ class Served(NamedTuple):
 @contextlib.contextmanager
 def served(directory: Path, image: Path, *options: str, qemu: tuple[str, ...] = ()) -> Iterator[Served]:
     """QEMU with ``image`` at reset, served; both end with the block."""
+    with (
+        machine(directory, image, *qemu) as guest,
+        serving(guest, directory, "--symbols", str(image), *options) as all_,
+    ):
+        yield all_
+
+
+@contextlib.contextmanager
+def serving(guest: Machine, directory: Path, *options: str) -> Iterator[Served]:
+    """A guest that is there already, served."""
     path = directory / "clients"
-    with machine(directory, image, *qemu) as guest:
-        server = start("serve", guest.target, "--listen", f"unix:{path}", "--symbols", str(image), *options)
-        try:
-            assert server.stderr is not None
-            line = server.stderr.readline()  # said once clients may connect
-            assert b"is served at" in line, line + server.stderr.read()
-            yield Served(guest, server, path)
-        finally:
-            server.terminate()
-            server.communicate(timeout=SECONDS)
+    server = start("serve", guest.target, "--listen", f"unix:{path}", *options)
+    try:
+        assert server.stderr is not None
+        line = server.stderr.readline()  # said once clients may connect
+        assert b"is served at" in line, line + server.stderr.read()
+        yield Served(guest, server, path)
+    finally:
+        server.terminate()
+        server.communicate(timeout=SECONDS)
 
 
 def gdb_start(path: Path, image: Path, *commands: str) -> subprocess.Popen[str]:
