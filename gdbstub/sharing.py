@@ -198,7 +198,7 @@ class SharedGuest:
         """One line for each party."""
         lines = []
         for party in self.parties.values():
-            marks = ["drives"] * (party is self.driver) + ["this one"] * (party is me)
+            marks = ["drives"] * (party is self.driver) + ["waits"] * party.waits + ["this one"] * (party is me)
             lines.append(f"{party}" + (f" ({', '.join(marks)})" if marks else ""))
         return lines
 

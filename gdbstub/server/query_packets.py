@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from gdbstub.errors import GdbError, RemoteProtocolError
-from gdbstub.protocol import decode_hex, encode_hex, format_stop, messages
+from gdbstub.protocol import decode_hex, decode_number, encode_hex, format_stop, messages, shown
 from gdbstub.server.console import answer
 from gdbstub.server.manners import PROCESS
 from gdbstub.server.running_packets import ACTIONS, thread_of
@@ -141,14 +141,19 @@ async def is_physical(client: Client, payload: bytes) -> bytes:
 
 async def detach(client: Client, payload: bytes) -> bytes:
     """``D``; a process that does not exist is refused here, since QEMU dies of one."""
-    process = payload.partition(b";")[2]
-    if process and process != b"%x" % PROCESS:
-        raise RemoteProtocolError(f"There is no process {process.decode('latin-1')}; the guest is process {PROCESS}.")
+    _check_process(payload)
     client.detach()
     return b"OK"
 
 
+def _check_process(payload: bytes) -> None:
+    _, named, process = payload.partition(b";")
+    if named and decode_number(process) != PROCESS:
+        raise RemoteProtocolError(f"There is no process {shown(process)}; the guest is process {PROCESS}.")
+
+
 async def kill_process(client: Client, payload: bytes) -> bytes:
+    _check_process(payload)
     client.policy.check_kill()
     await client.reach(client.debugger.kill)
     client.detach()
