@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-from gdbstub.client import RemoteTarget
 from gdbstub.errors import GdbError, Refused
 from gdbstub.protocol.messages import BreakpointType
 from gdbstub.target import Capabilities
@@ -19,6 +18,18 @@ from gdbstub.x86.evidence import Armed, BreakpointKind
 
 LogicalKind = Literal["execute", "write", "read", "access", "catch"]
 Means = Literal["hw", "sw", "auto"]
+
+
+class Points(Protocol):
+    """Who puts breakpoints into the guest: the stub (`RemoteTarget`), or a `Planter` for one that can't."""
+
+    async def insert(self, kind: BreakpointType, address: int, length: int) -> None: ...
+
+    async def remove(self, kind: BreakpointType, address: int, length: int) -> None: ...
+
+    async def read_memory(self, address: int, length: int) -> bytes: ...
+
+    async def write_memory(self, address: int, data: bytes) -> None: ...
 
 
 class Placed(NamedTuple):
@@ -65,7 +76,7 @@ _ARMED_KINDS: dict[int, BreakpointKind] = {0: "software", 1: "execute", 2: "writ
 class BreakpointTable:
     """Which breakpoints there are, and which packets stand for them in the target."""
 
-    def __init__(self, target: RemoteTarget, capabilities: Capabilities) -> None:
+    def __init__(self, target: Points, capabilities: Capabilities) -> None:
         self._target = target
         self._can = capabilities
         self._rows: dict[int, Breakpoint] = {}
@@ -153,7 +164,7 @@ class BreakpointTable:
         try:
             await self._arm(row)
         except Refused:
-            if row.means != "auto" or row.kind != "execute":
+            if row.means != "auto" or row.kind != "execute" or self._can.no_hardware:
                 raise
             row.means = "hw"  # an int3 can't be written where no memory is (yet); a debug register doesn't mind
             await self._arm(row)
@@ -221,6 +232,13 @@ class BreakpointTable:
         """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""
         return self.unpatched(address, await self._target.read_memory(address, length))
 
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Linear memory as the guest is to see it. Raises `Refused` naming the address."""
+        await self._target.write_memory(address, data)
+        for at in self._originals:
+            if address <= at < address + len(data):
+                self._originals[at] = data[at - address]
+
     def unpatched(self, address: int, data: bytes) -> bytes:
         """``data`` read at ``address`` with the guest's own bytes where our int3s stand."""
         inside = [(a - address, byte) for a, byte in self._originals.items() if 0 <= a - address < len(data)]
@@ -240,7 +258,7 @@ class BreakpointTable:
             return None
         if row.kind in ("execute", "catch"):
             return Placed(1 if row.means == "hw" else 0, row.address, 1)
-        if row.kind == "read" and not self._can.read_watchpoints:
+        if row.kind == "read" and not self._can.read_watchpoints and not self._can.no_hardware:
             raise Refused(
                 "rwatch",
                 "",
@@ -261,6 +279,8 @@ class BreakpointTable:
         placed = self._plan(row)
         if placed is None or row.placed is not None:
             return
+        if placed.type and self._can.no_hardware:
+            raise Refused(f"Z{placed.type}", "", self._can.no_hardware)
         slots = self._can.hardware_slots
         if placed.type and slots is not None and placed not in self._placed:
             used = sum(p.type > 0 for p in self._placed)

@@ -13,8 +13,10 @@ from gdbstub.breakpoints import BreakpointTable
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
+from gdbstub.dom0 import Stepped
 from gdbstub.errors import Refused
 from gdbstub.gather import Asked, StateReader, moment
+from gdbstub.habits import Habits
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.record import CpuState
 from gdbstub.sight import GONE, Sight
@@ -45,10 +47,12 @@ class Observer:
         reader: StateReader,
         table: BreakpointTable,
         catcher: Catcher,
+        habits: Habits,
         *,
         stray_watches: bool,
     ) -> None:
         self._remote = remote
+        self._habits = habits
         self._reader = reader
         self._table = table
         self._catcher = catcher
@@ -85,10 +89,11 @@ class Observer:
     async def arrive(self, stop: Stopped) -> Arrival:
         """The registers of the vCPU that stopped."""
         stop = self.without_strays(stop)
-        cpu = self._remote.cpu_of(stop.thread)
+        cpu = await self._habits.whose(stop)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
         registers = await self._reader.registers(asked)
+        stop, registers = await self._habits.arrived(stop, registers)
         seen = self.seen
         if seen is None:
             return Arrival(stop, asked, registers, None)
@@ -115,12 +120,13 @@ class Observer:
 
     async def look(self, arrival: Arrival, ahead: Token | None = None) -> Sight:
         """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already."""
-        state = await self._reader.state(arrival.asked, arrival.registers)
+        before = self.seen
+        stepped = None if before is None else Stepped(before.state, before.code)
+        state = await self._reader.state(arrival.asked, arrival.registers, stepped)
         if ahead is None:
             code = await self.code(state.pc)
         else:
             code = await self._asked_code(ahead, state.pc) if state.pc == arrival.pc else b""
-        before = self.seen
         self.stale = False
         sight = Sight(
             arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
@@ -188,7 +194,7 @@ class Observer:
         """Read a vCPU without a new stop: after the user changed something, or chose another vCPU."""
         self._remote.thread(cpu)
         asked = await self._reader.ask(cpu)
-        state = await self._reader.state(asked, await self._reader.registers(asked))
+        state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)
         seen = self._seen.get(cpu) or next(iter(self._seen.values()))
         self._seen[cpu] = Sight(seen.stop, state, code, moment(state, code), None, seen.event)

@@ -16,7 +16,7 @@ from tests.gdbstub.x86.test_explain import EVENTS, STOPS
 from tests.gdbstub.x86.vectors import CASES, OWN_WRITE, RBX, STORE, TF
 
 ALL = [*(row.evidence for row in (*STOPS.values(), *EVENTS.values())), *(case.evidence for case in CASES.values())]
-XEN_INTEL_PV = platform("gdbsx", "4.17", "intel", "pv")
+XEN_INTEL_PV = platform("xen-gdbsx", "4.17", "intel", "pv")
 
 
 def watched(slot: int | None, kind: str = "awatch") -> Evidence:
