@@ -87,6 +87,7 @@ class Debugger:
             last_words=last_words,
         )
         self._forced = backend
+        self._breaks_in = break_in is not None
         self._dom0 = Dom0(helpers, self.say)
         self._planted = planted
         self._unheard: list[Notice] = []
@@ -105,7 +106,10 @@ class Debugger:
         remote = self._remote
         cpus = tuple(range(max(len(remote.threads), 1)))
         self._profile = profile
-        self.capabilities = can = replace(profile.capabilities, cpus=cpus)
+        can = replace(profile.capabilities, cpus=cpus)
+        if profile.capabilities.plants_int3:
+            can = replace(can, interrupt=self._breaks_in, debug_registers=self._dom0.there)
+        self.capabilities = can
         remote.pipelined = profile.pipelined
         remote.learn(profile.manners)
         journal = Journal(self._planted, self.target, self._dom0.identity)
@@ -355,9 +359,10 @@ class Debugger:
 
     # -- state, memory ----------------------------------------------------------------------------------------
 
-    async def state(self, cpu: int | None = None) -> CpuState:
-        """The state of a vCPU (the selected one) now."""
-        return await self._observer.state(self.cpu if cpu is None else cpu)
+    async def state(self, cpu: int | None = None, *, complete: bool = False) -> CpuState:
+        """The state of a vCPU (the selected one) now; a ``complete`` one has the debug registers that were passed over
+        at a step, too."""
+        return await self._observer.state(self.cpu if cpu is None else cpu, complete=complete)
 
     async def read_memory(self, address: int, length: int) -> bytes:
         """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""

@@ -22,12 +22,11 @@ from gdbstub.backends.xen import (
 from gdbstub.errors import Refused, RemoteProtocolError
 from gdbstub.record import CpuState, DebugState
 from gdbstub.target import Backend
-from gdbstub.x86.debug_registers import decode_dr7
+from gdbstub.x86.debug_registers import BS, decode_dr7
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.registers import TF
 
 NO_HELPER = "gdbsx does not show the debug registers, and no helper in dom0 was given (--dom0, --domain)"
-STEPPED = "not read behind a step over an instruction that leaves them as they are"
 STEPPED_DR6 = "not read behind this step, which sets DR6.BS itself"
 
 
@@ -58,6 +57,7 @@ class Dom0:
         self._say = say
         self._why = NO_HELPER
         self._last: dict[int, DebugState] = {}
+        self._widths: dict[int, int] = {}
         self._now: dict[int, XenctxRegisters] = {}
 
     @property
@@ -124,13 +124,20 @@ class Dom0:
                     self._say(f"The debug registers are unknown: {self._why}")
                 return None
             self._last[cpu] = self._now[cpu].debug
+            self._widths[cpu] = self._now[cpu].width
         return self._now[cpu]
 
-    async def debug(self, cpu: int, *, due: bool) -> DebugState:
-        """The debug registers of a stopped vCPU: read where that is ``due``, else those that can't have changed."""
+    def width(self, cpu: int) -> int | None:
+        """64 or 32, as the registers of a vCPU were last printed: those of the mode that it was in."""
+        return self._widths.get(cpu)
+
+    async def debug(self, cpu: int, *, due: bool, pv: bool) -> DebugState:
+        """The debug registers of a stopped vCPU: read where that is ``due``, else those that can't have changed. Behind
+        a step of a PV vCPU DR6 follows: Xen traps it by TF, and merges that BS into the guest's own DR6."""
         last = self._last.get(cpu)
         if not due and last is not None and cpu not in self._now:
-            return last._replace(dr6=None, unread=STEPPED_DR6)
+            dr6 = last.dr6 | BS if pv and last.dr6 is not None else None
+            return last._replace(dr6=None, unread=STEPPED_DR6, derived_dr6=dr6)
         shown = await self.read(cpu)
         return DebugState(unread=self._why) if shown is None else shown.debug
 

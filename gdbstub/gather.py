@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdbstub.backends import MonitorRegisters, Profile, parse_info_registers
+from gdbstub.backends import MonitorRegisters, Profile, guest_of, parse_info_registers
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
 from gdbstub.dom0 import Dom0, Stepped, may_have_changed
@@ -81,7 +81,8 @@ class StateReader:
             if self._dom0 is not None:
                 stepped = self._target.stepped and before is not None and not fresh
                 due = not stepped or before is None or may_have_changed(before, registers)
-                debug = await self._dom0.debug(asked.cpu, due=due)
+                debug = await self._dom0.debug(asked.cpu, due=due, pv=guest_of(cs) == "pv")
+                mode = 32 if self._dom0.width(asked.cpu) == 32 else mode
             return CpuState(asked.cpu, registers, debug, mode, None if cs is None else cs & 3)
         return CpuState(
             asked.cpu,
@@ -115,6 +116,8 @@ def moment(state: CpuState, code: bytes) -> Moment:
 
     source, unread = debug.source, Unknown(debug.unread)
     dr: list[Fact[int]] = [unread if value is None else Known(value, source) for value in debug[:6]]
+    if debug.derived_dr6 is not None:
+        dr[4] = Known(debug.derived_dr6, "derived")
     segments, tables = state.segments, state.tables
     if segments is not None and state.mode != 64:
         registers = registers | {f"{name}_base": segment.base for name, segment in segments.items()}

@@ -35,6 +35,8 @@ out of a hypercall."""
 class GdbsxHabits(Habits):
     """See the top of this file. ``say`` takes messages for the user."""
 
+    keeps_code = True
+
     def __init__(self, remote: RemoteTarget, planter: Planter, dom0: Dom0, say: Callable[[str], None]) -> None:
         super().__init__(remote)
         self._planter = planter
@@ -79,6 +81,10 @@ class GdbsxHabits(Habits):
             return stop, registers
         await self._remote.write_registers({self._rip: at})
         return replace(stop, reasons=(SoftwareBreak(),)), registers | {"rip": at}
+
+    def wants_code_before(self, stop: Stopped) -> bool:
+        """At all that the guest brought on itself: INT3 and INT1 lie in front of RIP, and so do accesses."""
+        return not self._remote.stepped and not stop.reasons and not self._asked
 
     # -- going on --------------------------------------------------------------------------------------------
 

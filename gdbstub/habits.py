@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from gdbstub.client import RemoteTarget
-from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.sight import Sight
 
 
 class Habits:
     """Nothing needs to be done."""
+
+    keeps_code = False
+    """Is it worth while to keep code that was read over a step (`CodeWindow`)?"""
 
     def __init__(self, remote: RemoteTarget) -> None:
         self._remote = remote
@@ -30,6 +33,10 @@ class Habits:
     async def is_idle(self, stop: Stop) -> bool:
         """Did the resume run nothing, for reasons of the stub's own? Then it has to be done again."""
         return False
+
+    def wants_code_before(self, stop: Stopped) -> bool:
+        """Does what lies in front of RIP tell why the guest stopped?"""
+        return any(isinstance(why, Watch) for why in stop.reasons)
 
     def asked_to_stop(self) -> None:
         """The guest was asked to stop while it ran."""

@@ -6,12 +6,14 @@ bytes at RIP, with the next step behind them in the same write where the run may
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.breakpoints import BreakpointTable
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
+from gdbstub.code_window import BYTES, CodeWindow
 from gdbstub.conversation import Token
 from gdbstub.dom0 import Stepped
 from gdbstub.errors import Refused
@@ -58,6 +60,7 @@ class Observer:
         self._catcher = catcher
         self._stray_watches = stray_watches
         self._seen: dict[int, Sight] = {}
+        self._window = CodeWindow()
         self._last_frames: dict[int, Frame | None] = {}
         self.cpu = 0
         self.stale = False
@@ -124,7 +127,7 @@ class Observer:
         stepped = None if before is None else Stepped(before.state, before.code)
         state = await self._reader.state(arrival.asked, arrival.registers, stepped)
         if ahead is None:
-            code = await self.code(state.pc)
+            code = await self._code_behind(state, before)
         else:
             code = await self._asked_code(ahead, state.pc) if state.pc == arrival.pc else b""
         self.stale = False
@@ -143,8 +146,8 @@ class Observer:
             return b""
 
     async def _with_culprit(self, sight: Sight) -> Sight:
-        """At a watchpoint the instruction that made the access lies in front of RIP; its bytes are evidence."""
-        if not isinstance(sight.stop, Stopped) or not any(isinstance(why, Watch) for why in sight.stop.reasons):
+        """At a watchpoint, and the like, the instruction that did it lies in front of RIP; its bytes are evidence."""
+        if not isinstance(sight.stop, Stopped) or not self._habits.wants_code_before(sight.stop):
             return sight
         return sight._replace(windows=await self._catcher.code_around(sight.state.pc))
 
@@ -171,6 +174,23 @@ class Observer:
             doubts=self._catcher.doubts(vector),
         )
 
+    async def _code_behind(self, state: CpuState, before: Sight | None) -> bytes:
+        """The bytes at RIP, without asking where a step from ``before`` can't have changed them."""
+        window = self._window
+        if not self._habits.keeps_code:
+            return await self.code(state.pc)
+        if before is None or not self._remote.stepped or before.state.cpu != state.cpu or self.stale:
+            window.forget()
+        else:
+            window.stepped(before.state, before.code, state.rip)
+        known = window.at(state.pc, CODE_BYTES)
+        if known is None:
+            length = min(BYTES, PAGE - state.pc % PAGE)
+            with suppress(Refused):
+                window.keep(state.pc, await self._table.read_memory(state.pc, length))
+            known = window.at(state.pc, CODE_BYTES)
+        return await self.code(state.pc) if known is None else known
+
     async def code(self, pc: int) -> bytes:
         """The bytes at ``pc``, fewer before a page that can't be read."""
         for length in (CODE_BYTES, PAGE - pc % PAGE):
@@ -181,10 +201,12 @@ class Observer:
                     continue
         return b""
 
-    async def state(self, cpu: int) -> CpuState:
-        """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed."""
+    async def state(self, cpu: int, *, complete: bool = False) -> CpuState:
+        """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed, or,
+        for a ``complete`` one, not read there."""
         seen = self._seen.get(cpu)
-        if seen is not None and cpu == self.cpu and not self.stale:
+        lacks = complete and seen is not None and seen.state.debug.is_partly_read
+        if seen is not None and cpu == self.cpu and not self.stale and not lacks:
             return seen.state
         state = await self.read_again(cpu)
         await self._remote.select(self.cpu)
@@ -193,6 +215,7 @@ class Observer:
     async def read_again(self, cpu: int) -> CpuState:
         """Read a vCPU without a new stop: after the user changed something, or chose another vCPU."""
         self._remote.thread(cpu)
+        self._window.forget()
         asked = await self._reader.ask(cpu)
         state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)

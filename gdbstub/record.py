@@ -22,6 +22,13 @@ class DebugState(NamedTuple):
     dr7: int | None = None
     source: DebugRegisterSource = "unknown"
     unread: str = "this stub does not show the debug registers"
+    derived_dr6: int | None = None
+    """What DR6 has to be where it was not read."""
+
+    @property
+    def is_partly_read(self) -> bool:
+        """Was DR6 left out where the others are known?"""
+        return self.dr6 is None and self.dr7 is not None
 
 
 class Segment(NamedTuple):

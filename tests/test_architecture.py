@@ -35,6 +35,7 @@ ROOMS = (  # nothing looks down this list
     "gdbstub.notices",
     "gdbstub.backends",
     "gdbstub.dom0",
+    "gdbstub.code_window",
     "gdbstub.gather",
     "gdbstub.breakpoints",
     "gdbstub.catch",
