@@ -13,6 +13,7 @@ import trio
 
 from frontend.clean import clean
 from frontend.commands import parse_break, parse_vectors, parse_watch
+from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
 from frontend.connect import Connection, open_session
 from frontend.failures import DONE, INTERRUPTED, USAGE
 from frontend.interrupts import Interrupts

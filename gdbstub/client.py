@@ -113,7 +113,19 @@ class RemoteTarget(Conversation):
         except Unsupported:
             if not self.manners.without_guest:
                 raise
-            return await self._fail(self.manners.without_guest)
+        cpu, self._selected = self._selected, None
+        if cpu and await self._has_registers(0):
+            await self.select(cpu)
+            raise Refused("g", "", f"vCPU {cpu} shows no registers: the guest has not started it.")
+        return await self._fail(self.manners.without_guest)
+
+    async def _has_registers(self, cpu: int) -> bool:
+        await self.select(cpu)
+        try:
+            await self.request(messages.READ_REGISTERS, "g")
+        except Unsupported:
+            return False
+        return True
 
     # -- memory ---------------------------------------------------------------------------------------------
 

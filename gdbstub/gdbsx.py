@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from gdbstub.client import RemoteTarget
@@ -63,6 +64,8 @@ class GdbsxHabits(Habits):
     async def _shows_debug_event(self, cpu: int) -> bool:
         """Does this vCPU bear the marks of a #DB of its guest's?"""
         values = await self._values(cpu)
+        if not values:
+            return False
         rip, last = values[self._rip], self._dom0.last(cpu)
         shown = await self._dom0.read(cpu)
         if shown is not None and shown.debug.dr6 is not None:
@@ -88,27 +91,34 @@ class GdbsxHabits(Habits):
 
     # -- going on --------------------------------------------------------------------------------------------
 
-    async def before_resume(self, seen: Sight | None) -> None:
+    async def before_resume(self, seen: Sight | None) -> dict[str, int]:
         self._asked = False
         self._dom0.resumed()
+        changed: dict[str, int] = {}
         if seen is not None and isinstance(seen.stop, Stopped):
-            await self._leave(seen)
+            changed = await self._leave(seen)
             if seen.code[:1] == bytes([INT3]):  # one of the guest's own: a step over it leaves its event latched
                 self._may_idle = max(self._may_idle, 1)
         self._before = [await self._raw(cpu) for cpu in self._cpus()] if self._may_idle else []
+        return changed
 
-    async def _leave(self, seen: Sight) -> None:
+    async def _leave(self, seen: Sight) -> dict[str, int]:
         """From a #DB that would come again at once."""
         state = seen.state
         stuck = seen.before is not None and getattr(seen.before.rip, "value", None) == state.rip
         if not (_is_event(seen.stop) or stuck):
-            return
+            return {}
         here = shape(seen.code, state.mode)
         if here is not None and "icebp" in here.traits and state.registers.get("cs", 0) & 0xF000 != 0xE000:
-            await self._write(state.cpu, self._rip, state.rip + len(here.bytes))
+            rip = state.rip + len(here.bytes)
+            await self._write(state.cpu, self._rip, rip)
             self._say(f"RIP was put behind the INT1 at {state.pc:#x}, which Xen would take again for ever.")
-        elif _faults_here(state.debug, state.pc) or (stuck and state.debug.dr7 is None):
-            await self._write(state.cpu, self._rflags, state.registers["rflags"] | RF)
+            return {"rip": rip}
+        if _faults_here(state.debug, state.pc) or (stuck and state.debug.dr7 is None):
+            rflags = state.registers["rflags"] | RF
+            await self._write(state.cpu, self._rflags, rflags)
+            return {"rflags": rflags}
+        return {}
 
     async def is_idle(self, stop: Stop) -> bool:
         if not self._before or not isinstance(stop, Stopped):
@@ -144,8 +154,11 @@ class GdbsxHabits(Habits):
         return range(max(len(self._remote.threads), 1))
 
     async def _raw(self, cpu: int) -> bytes:
+        """Empty for a vCPU that the guest has not started."""
         await self._remote.select(cpu)
-        return await self._remote.request(messages.READ_REGISTERS, "g")
+        with suppress(Unsupported):
+            return await self._remote.request(messages.READ_REGISTERS, "g")
+        return b""
 
     async def _values(self, cpu: int) -> dict[str, int]:
         return self._remote.layout.decode_g(await self._raw(cpu))

@@ -27,8 +27,9 @@ class Habits:
         """The stop and the registers as they count, once what the stub left undone is done."""
         return stop, registers
 
-    async def before_resume(self, seen: Sight | None) -> None:
-        """Make the guest able to go on from ``seen``."""
+    async def before_resume(self, seen: Sight | None) -> dict[str, int]:
+        """Make the guest able to go on from ``seen``; the registers, by our names, that were changed for that."""
+        return {}
 
     async def is_idle(self, stop: Stop) -> bool:
         """Did the resume run nothing, for reasons of the stub's own? Then it has to be done again."""

@@ -212,6 +212,13 @@ class Observer:
         await self._remote.select(self.cpu)
         return state
 
+    async def amend(self, changed: dict[str, int]) -> None:
+        """Registers of the selected vCPU were changed for it to go on: the next stop begins with those."""
+        sight = self._seen[self.cpu]
+        state = replace(sight.state, registers=sight.state.registers | changed)
+        code = sight.code if state.pc == sight.state.pc else await self.code(state.pc)
+        self._seen[self.cpu] = sight._replace(state=state, code=code, moment=moment(state, code))
+
     async def read_again(self, cpu: int) -> CpuState:
         """Read a vCPU without a new stop: after the user changed something, or chose another vCPU."""
         self._remote.thread(cpu)

@@ -159,7 +159,8 @@ class Runner:
         """Go; whatever the user changed since the stop is read again first, so that "before" is true."""
         if self._observer.stale:
             await self._observer.read_again(self._observer.cpu)
-        await self._habits.before_resume(self._observer.seen)
+        if changed := await self._habits.before_resume(self._observer.seen):
+            await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
         self._resuming = self._remote.ask_resume(step=step)
         await self._remote.flush()

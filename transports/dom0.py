@@ -87,7 +87,7 @@ class Dom0:
 TOOLS = ("xl", "gdbsx", "xenctx")
 _FOLDERS = ("/usr/lib/xen-{0}/bin", "/usr/libexec/xen/bin", "/usr/lib/xen/bin", "/usr/local/lib/xen/bin", "/usr/sbin")
 _VERSION = re.compile(r"^xen_version\s*:\s*(\d+\.\d+)", re.MULTILINE)
-_WIDTH = re.compile(r"^(rip|eip): ", re.MULTILINE)
+_WIDTH = re.compile(r"^(?:cs:)?(rip|eip): ", re.MULTILINE)
 _LAST_REGISTER = "\ndr7: "
 
 
@@ -106,8 +106,8 @@ class Domain:
         return await self.dom0.run(self.tools.get("xl", "xl"), *words)
 
     async def xenctx(self, cpu: int) -> str:
-        """One vCPU's registers. With frame pointers and one line of stack (``-f -l 1``) it does not map the stack word by
-        word, which takes seconds; that it fails there, behind the registers, does not matter."""
+        """One vCPU's registers. With frame pointers and one line of stack (``-f -l 1``) it does not map the stack word
+        by word, which takes seconds; that it fails there, behind the registers, does not matter."""
         words = ("-a", "-f", "-l", "1", str(self.domain), str(cpu))
         try:
             return await self.dom0.run(self.tools.get("xenctx", "xenctx"), *words)

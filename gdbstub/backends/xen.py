@@ -67,7 +67,7 @@ class XenctxRegisters(NamedTuple):
 
 
 _FIELD = re.compile(r"^\s*(dr[0-367]|cr[0234]): ([0-9a-f]{8,16})\s*$", re.MULTILINE)
-_RIP = re.compile(r"^(?:rip: ([0-9a-f]{16})|eip: ([0-9a-f]{8}))\b", re.MULTILINE)
+_RIP = re.compile(r"^(?:rip: ([0-9a-f]{16})|(?:cs:)?eip: (?:[0-9a-f]{4}:)?([0-9a-f]{8}))\b", re.MULTILINE)
 _BASES = re.compile(r"^ (fs|gs): [0-9a-f]{4} @ ([0-9a-f]{16})(?:/([0-9a-f]{16}))?\s*$", re.MULTILINE)
 
 

@@ -81,10 +81,10 @@ class Domain:
         values = cpu.values
         rip = values["rip"]
         for slot in range(4):
-            if cpu.dr7 >> 2 * slot & 3 and not cpu.dr7 >> 16 + 4 * slot & 3 and cpu.dr[slot] == rip:
-                if not values["eflags"] & RF:
-                    self._hit(cpu, 1 << slot)
-                    return True
+            armed = cpu.dr7 >> 2 * slot & 3 and not cpu.dr7 >> 16 + 4 * slot & 3
+            if armed and cpu.dr[slot] == rip and not values["eflags"] & RF:
+                self._hit(cpu, 1 << slot)
+                return True
         tf = values["eflags"] & TF
         values["eflags"] &= ~RF
         code = self.peek(rip, 3) or b""
