@@ -11,7 +11,7 @@ from gdbstub.x86.debug_registers import Range
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.operands import touches
 
-BYTES = 128
+BYTES = 64
 """Read at once; a packet of so many bytes takes gdbsx no longer than one of fifteen."""
 
 

@@ -121,7 +121,7 @@ class GdbsxHabits(Habits):
         return {}
 
     async def is_idle(self, stop: Stop) -> bool:
-        if not self._before or not isinstance(stop, Stopped):
+        if not self._before or self._asked or not isinstance(stop, Stopped):
             return False
         same = [await self._raw(cpu) for cpu in self._cpus()] == self._before
         self._may_idle = max(self._may_idle - 1, 0) if same else 0

@@ -134,16 +134,15 @@ class Domain:
         return 64 if shown[1] == "rip" else 32
 
     async def fate(self) -> str:
-        """What became of the domain, in one sentence; empty while it is there."""
-        try:
-            await self.xl("domname", str(self.domain))
-        except HelperFailed:
-            try:
-                number = (await self.xl("domid", self.name)).strip()
-            except HelperFailed:
-                return f"The domain {self.name} ({self.domain}) is gone: it was destroyed or shut down."
-            return f"The domain {self.name} ({self.domain}) has rebooted and is number {number} now; attach to it anew."
-        return ""
+        """What became of the domain, in one sentence; empty while it is there. Raises `HelperFailed` where xl does not
+        work at all."""
+        listed = {row[1]: row[0] for line in (await self.xl("list")).splitlines() if len(row := line.split()) > 1}
+        if str(self.domain) in listed:
+            return ""
+        number = next((number for number, name in listed.items() if name == self.name), None)
+        if number is None:
+            return f"The domain {self.name} ({self.domain}) is gone: it was destroyed or shut down."
+        return f"The domain {self.name} ({self.domain}) has rebooted and is number {number} now; attach to it anew."
 
 
 async def find_domain(dom0: Dom0, text: str) -> Domain:

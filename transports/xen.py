@@ -153,7 +153,11 @@ def _breaker(domain: Domain) -> Callable[[], Awaitable[None]]:
         try:
             await domain.pause()
         except HelperFailed as failure:
-            raise CannotInterrupt(f"The domain can't be stopped: {failure}") from failure
+            try:
+                fate = await domain.fate()
+            except HelperFailed:
+                fate = ""
+            raise CannotInterrupt(fate or f"The domain can't be stopped: {failure}") from failure
 
     return pause
 
