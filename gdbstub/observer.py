@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gdbstub.breakpoints import BreakpointTable
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
-from gdbstub.code_window import BYTES, CodeWindow
+from gdbstub.code_window import BLOCK, CodeWindow
 from gdbstub.conversation import Token
 from gdbstub.dom0 import Stepped
 from gdbstub.errors import Refused
@@ -183,12 +183,10 @@ class Observer:
             window.forget()
         else:
             window.stepped(before.state, before.code, state.rip)
+        with suppress(Refused):
+            for block in window.missing(state.pc, CODE_BYTES):
+                window.keep(block, await self._table.read_memory(block, BLOCK))
         known = window.at(state.pc, CODE_BYTES)
-        if known is None:
-            length = min(BYTES, PAGE - state.pc % PAGE)
-            with suppress(Refused):
-                window.keep(state.pc, await self._table.read_memory(state.pc, length))
-            known = window.at(state.pc, CODE_BYTES)
         return await self.code(state.pc) if known is None else known
 
     async def code(self, pc: int) -> bytes:

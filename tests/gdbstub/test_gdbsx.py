@@ -99,7 +99,7 @@ async def test_code_that_the_guest_writes_is_read_again() -> None:
         await debugger.run_steps(2)
         gdbsx.log.clear()
         await debugger.step()
-        assert gdbsx.log[2:3] == [b"m1005,40"]
+        assert gdbsx.log[2:3] == [b"m1000,40"]
 
 
 EVENTS = {
