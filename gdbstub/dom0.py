@@ -7,6 +7,7 @@ where they can have changed: not behind a step over an instruction that can't ha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from gdbstub.backends.xen import (
@@ -95,7 +96,9 @@ class Dom0:
         if self._helpers is None:
             return
         domain = str(self._helpers.domain)
-        if is_paused(await self._asked(self._helpers.xl("list", domain))):
+        with suppress(Refused):  # a domain that is gone needs no help
+            if not is_paused(await self._helpers.xl("list", domain)):
+                return
             await self._asked(self._helpers.xl("unpause", domain))
 
     async def destroy(self) -> None:
