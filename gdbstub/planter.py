@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gdbstub.client import BREAKPOINTS, PAGE, RemoteTarget
-from gdbstub.errors import Refused, Unsupported
+from gdbstub.errors import Refused, TransportError, Unsupported
 from gdbstub.journal import Journal, Left, Planted
 from gdbstub.protocol import messages
 from gdbstub.protocol.messages import BreakpointType
@@ -96,6 +96,15 @@ class Planter:
         """The session is over."""
         self._journal.close()
 
+    async def _see_that_it_is_there(self) -> None:
+        """Memory that can't be read may be that of a guest that is gone, and ours with it. Raises `TransportError`."""
+        try:
+            await self._remote.general(self._remote.ask(messages.READ_REGISTERS))
+        except TransportError:
+            for address in tuple(self._planted):
+                self._forget(address)
+            raise
+
     def _forget(self, address: int) -> None:
         del self._planted[address]
         self._journal.remove(address)
@@ -106,6 +115,7 @@ class Planter:
         try:
             seen = bytearray(await self._remote.memory(self._remote.ask_memory(address, length)))
         except Refused as error:
+            await self._see_that_it_is_there()
             raise Refused(error.command, error.code, refusal) from None
         for at, planted in self._planted.items():
             if address < at < address + length:

@@ -214,6 +214,17 @@ async def test_a_domain_that_is_destroyed_is_one_sentence() -> None:
             await debugger.step()
 
 
+async def test_what_was_planted_goes_with_a_domain_that_is_destroyed(tmp_path: Path) -> None:
+    domain = Domain()
+    async with session(domain, tmp_path) as (debugger, _, _):
+        await debugger.add_breakpoint("execute", CODE)
+        domain.gone = True
+        with pytest.raises(TransportError, match="its domain is gone"):
+            await debugger.step()  # the breakpoint at RIP is to be lifted first
+        await debugger.detach()
+        assert files(tmp_path) == []
+
+
 async def test_a_stub_of_another_kind_is_not_taken_for_one() -> None:
     from tests.fakes.stub import FakeStub, connected
 

@@ -37,8 +37,6 @@ OWN = {  # the guest's mask → cause, class; and where it stops
     3: ("instruction-breakpoint", "fault", "own_execute_at"),
     4: ("data-write", "trap", "own_write_after"),
 }
-NEEDS_INT3 = frozenset((0,))
-"""TCG does not show INT3 of a PVH guest to Xen."""
 
 
 class Lab(NamedTuple):
@@ -138,14 +136,16 @@ def breakpoints(guest: Guest) -> None:
 
 def steps(guest: Guest) -> None:
     """Each of 500 steps runs the instruction that the image has there, and comes to where that leads."""
-    start = ("--from", "plain_loop") if guest.kind == "pv" else ()
-    rows = guest.trace(*start, "--steps", str(STEPS))
+    rows = guest.trace("--from", "plain_loop", "--steps", str(STEPS))
     stops = [row for row in rows if row["kind"] == "stop"]
     assert len(stops) == STEPS, len(stops)
     for before, row in pairwise(stops):
         pc = int(before["pc"], 16)
         what = shape(_bytes_of(guest.image, pc, 15), before["mode"])
         assert what is not None, row
+        if row["mode"] != before["mode"]:
+            continue  # the jump out of 32-bit mode is read in the mode that it leads to
+        assert row["insn"] is not None, (before["pc"], row)
         assert row["insn"]["bytes"] == what.bytes.hex(), row
         leads = successors(what, pc, before["mode"])
         expected = int(row["pc"], 16) in leads or "indirect" in what.traits or "mov-ss" in what.traits
@@ -185,8 +185,6 @@ def interrupt(guest: Guest) -> None:
 def own_events(lab: Lab, kind: str) -> None:
     """What the guest does to itself is its own, and each for what it is."""
     for bit, (cause, klass, place) in OWN.items():
-        if kind == "pvh" and bit in NEEDS_INT3:
-            continue
         guest = Guest(lab, kind, events=f"{1 << bit:x}")
         done = guest.batch("continue", "continue", "stepi")
         assert done.returncode == 0, done.stderr
@@ -260,8 +258,6 @@ STORIES: dict[str, Callable[[Guest], None]] = {
     "killed": killed,
 }
 FOR_KIND: dict[str, Callable[[Lab, str], None]] = {"own-events": own_events, "two-vcpus": two_vcpus}
-ONLY_PV = frozenset(("breakpoints", "leaving", "killed"))
-"""They live on int3s, which TCG does not show to Xen in a PVH guest."""
 
 
 def check(lab: Lab, wanted: list[str]) -> int:
@@ -269,9 +265,7 @@ def check(lab: Lab, wanted: list[str]) -> int:
     failed = 0
     for kind in lab.images:
         for name in [*STORIES, *FOR_KIND]:
-            if (wanted and name not in wanted and f"{kind}/{name}" not in wanted) or (
-                kind == "pvh" and name in ONLY_PV
-            ):
+            if wanted and name not in wanted and f"{kind}/{name}" not in wanted:
                 continue
             began = time.monotonic()
             try:
@@ -282,7 +276,7 @@ def check(lab: Lab, wanted: list[str]) -> int:
                     STORIES[name](guest)
                     guest.destroy()
                 said = "ok"
-            except (AssertionError, subprocess.TimeoutExpired) as error:
+            except (AssertionError, TypeError, subprocess.TimeoutExpired) as error:
                 failed, said = failed + 1, f"FAILED: {error}"
             print(f"{kind:4} {name:12} {time.monotonic() - began:5.1f} s  {said}", flush=True)
     return failed
