@@ -99,7 +99,7 @@ Known departures of platforms from the architecture; an answer that meets one na
 Made from `gdbstub/x86/quirk_table.py` by `make docs`.
 Each one is shown by a case of its name in `tests/gdbstub/x86/test_departures.py`, which also holds what must not be called so; those that the bundled guest meets are in the recordings of `tests/golden/` as well.
 """
-OWNERS = {"qemu-tcg": "QEMU TCG", "qemu-kvm": "QEMU with KVM", "gdbsx": "Xen", None: "Any platform"}
+OWNERS = {"qemu-tcg": "QEMU TCG", "qemu-kvm": "QEMU with KVM", "xen-gdbsx": "Xen", None: "Any platform"}
 VENDORS: dict[str | None, str] = {"intel": "Intel", "amd": "AMD"}
 
 

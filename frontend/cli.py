@@ -20,8 +20,10 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 TARGETS = """\
 TARGET: HOST:PORT, :PORT, [::1]:PORT, tcp:HOST:PORT; unix:PATH or the path of a socket; /dev/ttyS0 or
-serial:/dev/ttyS0?baud=115200; '|COMMAND ARGS' (its standard input and output); gdbsx:HOST:PORT; replay:FILE.
+serial:/dev/ttyS0?baud=115200; '|COMMAND ARGS' (its standard input and output); replay:FILE;
+gdbsx:HOST:PORT (a gdbsx that listens) or xen:DOMAIN (starts one; in dom0, or with --dom0 'ssh root@dom0').
 """
+BACKEND_HELP = "do not ask who the stub is: qemu-tcg, qemu-kvm, xen-gdbsx, generic"
 EXITS = """\
 Exit codes: 0 done, 1 a command failed or the target refused, 2 usage, 3 no connection or lost, 130 interrupted.
 """
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         make_parser().print_help()
         return USAGE
+    check_dom0(options)
     try:
         return int(options.run(options, words))
     except KeyboardInterrupt:
@@ -97,11 +100,19 @@ class _Script(argparse.Action):
 
 def _target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="where the stub is")
+    _dom0(parser)
     parser.epilog = TARGETS
 
 
+def _dom0(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dom0", metavar="PREFIX", help="Xen: put this in front of every helper command, as in 'ssh root@dom0'"
+    )
+    parser.add_argument("--domain", metavar="DOMAIN", help="Xen: the domain behind gdbsx:HOST:PORT, by name or number")
+
+
 def _session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", metavar="NAME", help="do not ask who the stub is: qemu-tcg, qemu-kvm, generic")
+    parser.add_argument("--backend", metavar="NAME", help=BACKEND_HELP)
     parser.add_argument(
         "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
     )
@@ -246,13 +257,14 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target", metavar="TARGET", nargs="?", help="where a stub is; without it, dr6 tests a QEMU of its own"
     )
+    _dom0(parser)
     parser.add_argument(
         "--probe",
         action="store_true",
         help="run the tests on the guest behind TARGET; its memory and registers are put back",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--backend", metavar="NAME", help="do not ask who the stub is: qemu-tcg, qemu-kvm, generic")
+    parser.add_argument("--backend", metavar="NAME", help=BACKEND_HELP)
     parser.add_argument("--record", metavar="FILE", help="write the conversation with TARGET down, for dr6 replay")
     parser.add_argument(
         "--leave",
@@ -296,6 +308,8 @@ def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connecti
         tuple(getattr(options, "symbols", ())),
         options.record,
         getattr(options, "leave", "running"),
+        dom0=getattr(options, "dom0", None),
+        domain=getattr(options, "domain", None),
         command=words,
     )
 
@@ -306,6 +320,23 @@ def _serving(options: argparse.Namespace) -> Serving | None:
     from frontend.serve_command import serving_of
 
     return serving_of(options, options.serve)
+
+
+def check_dom0(options: argparse.Namespace) -> None:
+    """Usage errors about Xen's helpers; raises SystemExit(2) with one sentence."""
+    target, dom0, domain = (getattr(options, name, None) for name in ("target", "dom0", "domain"))
+    wrong = None
+    if isinstance(target, str) and target.startswith("gdbsx:"):
+        if dom0 is not None and domain is None:
+            wrong = "--dom0 needs --domain with gdbsx:HOST:PORT: gdbsx does not say which domain it serves"
+    elif isinstance(target, str) and target.startswith("xen:"):
+        if domain is not None:
+            wrong = "--domain goes with gdbsx:HOST:PORT; xen:DOMAIN names it already"
+    elif dom0 is not None or domain is not None:
+        wrong = "--dom0 and --domain are for xen:DOMAIN and gdbsx:HOST:PORT"
+    if wrong is not None:
+        print(f"dr6: {wrong}.", file=sys.stderr)
+        raise SystemExit(USAGE)
 
 
 def run_attach(options: argparse.Namespace, words: tuple[str, ...]) -> int:

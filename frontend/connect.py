@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import trio
 from trio.abc import ReceiveStream, Stream
 
+from frontend.dom0 import KIND, LiveHelpers, breaking_in, recorded
 from frontend.session import Session
 from frontend.symbols import SymbolError, Symbols
 from frontend.version import tool
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Shortcut
 from gdbstub.debugger import Debugger
+from gdbstub.dom0 import Helpers
 from gdbstub.errors import GdbError
 from transports import (
     Accelerator,
+    Dom0,
     Endpoint,
     Header,
     LaunchedQemu,
     Recorder,
     RecordingStream,
+    ReplayStream,
     launch_qemu,
     open_endpoint,
     open_recorder,
@@ -67,6 +73,10 @@ class Connection:
     """Those of them that are proven to be some; as ``lidt``."""
     owned: bool = False
     """The guest ends with the session; always so for a `Launch`."""
+    dom0: str | None = None
+    """The words in front of every helper of a Xen domain (``--dom0``)."""
+    domain: str | None = None
+    """The domain behind a gdbsx that listens already (``--domain``)."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
 
 
@@ -88,14 +98,16 @@ async def open_session(
         debugger = Debugger(
             stream,
             endpoint.name,
-            backend=connection.backend,
+            backend=connection.backend or endpoint.backend,
             history=connection.history,
             lidt_hints=lidt,
             lidt_sure=frozenset(sure),
-            break_in=endpoint.interrupt,
+            break_in=breaking_in(endpoint.interrupt),
             pace=_noted(pace, recorder),
             last_words=endpoint.last_words,
             shortcut=_shortcut(endpoint) if recorder is None else None,
+            helpers=_helpers(endpoint, recorder),
+            planted=None if isinstance(endpoint.stream, ReplayStream) else planted_folder(),
         )
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)
@@ -118,7 +130,7 @@ async def open_stub(connection: Connection) -> AsyncIterator[tuple[RemoteTarget,
         remote = RemoteTarget(
             stream,
             shortcut=_shortcut(endpoint) if recorder is None else None,
-            break_in=endpoint.interrupt,
+            break_in=breaking_in(endpoint.interrupt),
             last_words=endpoint.last_words,
         )
         stack.push_async_callback(remote.aclose)
@@ -140,7 +152,24 @@ async def _endpoint(stack: AsyncExitStack, connection: Connection) -> tuple[Endp
             )
         )
         return launched.endpoint, launched.console
-    return await stack.enter_async_context(open_endpoint(parse_target(target))), None
+    dom0 = None if connection.dom0 is None else Dom0.parse(connection.dom0)
+    endpoint = open_endpoint(parse_target(target), dom0=dom0, domain=connection.domain)
+    return await stack.enter_async_context(endpoint), None
+
+
+def _helpers(endpoint: Endpoint, recorder: Recorder | None) -> Helpers | None:
+    """Those of a Xen domain, live or from a recording."""
+    if isinstance(endpoint.stream, ReplayStream):
+        return recorded(tuple(endpoint.stream.transcript.notes(KIND)))
+    if endpoint.domain is None:
+        return None
+    return LiveHelpers(endpoint.domain) if recorder is None else LiveHelpers(endpoint.domain, recorder.note)
+
+
+def planted_folder() -> Path:
+    """Where it is kept what dr6 writes into guests: $XDG_STATE_HOME/dr6/planted."""
+    home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "dr6" / "planted"
 
 
 def _shortcut(endpoint: Endpoint) -> Shortcut | None:

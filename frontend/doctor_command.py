@@ -168,7 +168,9 @@ def own_guest() -> OwnGuest:
 
 async def _foreign(options: argparse.Namespace, report: Report) -> None:
     """On the user's stub: asked only, unless ``--probe``."""
-    connection = Connection(options.target, record=options.record, command=options.words)
+    connection = Connection(
+        options.target, record=options.record, dom0=options.dom0, domain=options.domain, command=options.words
+    )
     async with open_stub(connection) as (remote, name):
         vcpu, stop = await greeted(remote, name, options.backend)
         waits = False

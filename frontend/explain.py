@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     registers.add_argument("--mode", type=int, choices=(16, 32, 64), help="CPU mode (64 is assumed)")
     registers.add_argument("--vendor", choices=("intel", "amd"))
-    registers.add_argument("--backend", metavar="NAME", help="qemu-tcg, qemu-kvm, gdbsx, …")
+    registers.add_argument("--backend", metavar="NAME", help="qemu-tcg, qemu-kvm, xen-gdbsx, …")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
 
 
@@ -131,14 +131,16 @@ def _explain(args: argparse.Namespace) -> int:
 
 def typed(args: argparse.Namespace) -> Evidence:
     """A #DB at the guest's handler, with what the command line gives of it."""
-    from gdbstub.x86.evidence import CodeBytes, Evidence, Known, Moment, Platform, Unknown
+    from gdbstub.x86.evidence import BACKEND_ALIASES, CodeBytes, Evidence, Known, Moment, Platform, Unknown
 
     def fact(value: int | None) -> Fact[int]:
         return Unknown("not given") if value is None else Known(value, TYPED)
 
     return Evidence(
         platform=Platform(
-            backend=Known(args.backend, TYPED) if args.backend else Unknown("not given"),
+            backend=Known(BACKEND_ALIASES.get(args.backend, args.backend), TYPED)
+            if args.backend
+            else Unknown("not given"),
             vendor=Known(args.vendor, TYPED) if args.vendor else Unknown("not given"),
         ),
         mode=Known(args.mode or 64, TYPED),

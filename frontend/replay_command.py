@@ -39,6 +39,11 @@ def _replay(options: argparse.Namespace, parse: Parse) -> int:
         from frontend import doctor_command  # no other recording needs the tests of stubs
 
         return run_headless(lambda interrupts: doctor_command.again(options.file, recorded, interrupts))
+    if recorded is not None and (recorded.command == "serve" or getattr(recorded, "serve", None) is not None):
+        raise CannotOpen(
+            f"The recording {options.file!r} is of a guest that clients shared: they decided what was asked, so it can "
+            "be read, but not gone through again."
+        )
     again = Again(options.file, transcript, recorded)
     lines = (*transcript.notes("command"), *script(options))
     if options.batch:

@@ -13,6 +13,7 @@ import trio
 
 from frontend.clean import clean
 from frontend.commands import parse_break, parse_vectors, parse_watch
+from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
 from frontend.connect import Connection, open_session
 from frontend.failures import DONE, INTERRUPTED, USAGE
 from frontend.interrupts import Interrupts
@@ -102,7 +103,9 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
         watch = await parse_watch(session, text)
         await debugger.add_breakpoint(watch.kind, watch.address, watch.length, text=watch.text)
     vectors = [number for text in options.catches for number in parse_vectors(text)]
-    if options.events and not vectors and not options.breaks and not options.watches:
+    if debugger.capabilities.takes_debug_events:
+        vectors = _without_taken(vectors)
+    elif options.events and not vectors and not options.breaks and not options.watches:
         vectors = [1]
     for number in dict.fromkeys(vectors):
         await debugger.add_breakpoint("catch", None, vector=number, text=str(number))
@@ -110,6 +113,13 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
     armed = bool(options.breaks or options.watches or vectors)
     stepping = not options.events and (options.steps is not None or bool(until) or not armed)
     return Plan(stepping, options.steps, options.seconds, until)
+
+
+def _without_taken(vectors: list[int]) -> list[int]:
+    """Without #DB and #BP, which stop the guest by themselves there; another vector can't be caught."""
+    if set(vectors) - set(DEBUG_EVENTS):
+        raise GdbError(NO_IDT)
+    return []
 
 
 async def _run_to(session: Session, text: str) -> None:

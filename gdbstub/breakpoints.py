@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-from gdbstub.client import RemoteTarget
 from gdbstub.errors import GdbError, Refused
 from gdbstub.protocol.messages import BreakpointType
 from gdbstub.target import Capabilities
@@ -30,6 +29,20 @@ class Glance:
 
 
 Test = Callable[[Glance], Awaitable[bool]]
+
+
+class Points(Protocol):
+    """Who puts breakpoints into the guest: the stub (`RemoteTarget`), or a `Planter` for one that can't."""
+
+    async def insert(self, kind: BreakpointType, address: int, length: int) -> None: ...
+
+    async def remove(self, kind: BreakpointType, address: int, length: int) -> None: ...
+
+    async def read_memory(self, address: int, length: int) -> bytes: ...
+
+    def kept_memory(self, address: int, length: int) -> bytes | None: ...
+
+    async def write_memory(self, address: int, data: bytes) -> None: ...
 
 
 class Placed(NamedTuple):
@@ -86,7 +99,7 @@ _ARMED_KINDS: dict[int, BreakpointKind] = {0: "software", 1: "execute", 2: "writ
 class BreakpointTable:
     """Which breakpoints there are, and which packets stand for them in the target."""
 
-    def __init__(self, target: RemoteTarget, capabilities: Capabilities) -> None:
+    def __init__(self, target: Points, capabilities: Capabilities) -> None:
         self._target = target
         self._can = capabilities
         self._rows: dict[int, Breakpoint] = {}
@@ -195,7 +208,7 @@ class BreakpointTable:
         try:
             await self._arm(row)
         except Refused:
-            if row.means != "auto" or row.kind != "execute":
+            if row.means != "auto" or row.kind != "execute" or self._can.no_hardware:
                 raise
             row.means = "hw"  # an int3 can't be written where no memory is (yet); a debug register doesn't mind
             await self._arm(row)
@@ -264,17 +277,20 @@ class BreakpointTable:
         return self.unpatched(address, await self._target.read_memory(address, length))
 
     async def write_memory(self, address: int, data: bytes) -> None:
-        """Write linear memory; an int3 of ours in the way is taken out for it, so that it keeps the byte that was
-        written as the guest's own. Raises `Refused`; what was written before it stays written."""
-        patches = [p for p in self._placed if p.address in self._originals and 0 <= p.address - address < len(data)]
-        for placed in patches:
+        """Write linear memory; an int3 that the stub put in the way is taken out for it, so that the stub keeps the
+        byte that was written as the guest's own. A `Planter` writes around its own. Raises `Refused`; what was written
+        before it stays written."""
+        patched = [p for p in self._placed if p.address in self._originals and 0 <= p.address - address < len(data)]
+        taken_out = [] if self._can.plants_int3 else patched
+        for placed in taken_out:
             await self._target.remove(*placed)
         try:
             await self._target.write_memory(address, data)
         finally:
-            for placed in patches:
-                await self._remember(placed)
+            for placed in taken_out:
                 await self._target.insert(*placed)
+        for placed in patched:
+            self._originals[placed.address] = data[placed.address - address]
 
     async def read_kept(self, address: int, length: int) -> bytes:
         """`read_memory`, out of what was read since the guest stopped where that has it."""
@@ -300,7 +316,7 @@ class BreakpointTable:
             return None
         if row.kind in ("execute", "catch"):
             return Placed(1 if row.means == "hw" else 0, row.address, 1)
-        if row.kind == "read" and not self._can.read_watchpoints:
+        if row.kind == "read" and not self._can.read_watchpoints and not self._can.no_hardware:
             raise Refused(
                 "rwatch",
                 "",
@@ -321,6 +337,8 @@ class BreakpointTable:
         placed = self._plan(row)
         if placed is None or row.placed is not None:
             return
+        if placed.type and self._can.no_hardware:
+            raise Refused(f"Z{placed.type}", "", self._can.no_hardware)
         slots = self._can.hardware_slots
         if placed.type and slots is not None and placed not in self._placed:
             used = sum(p.type > 0 for p in self._placed)

@@ -15,6 +15,8 @@ from gdbstub.protocol.features import CLIENT_FEATURES, Features, parse_supported
 from gdbstub.protocol.fields import ThreadId, decode_hex
 from gdbstub.protocol.layout import make_layout
 from gdbstub.protocol.link import Expect
+from gdbstub.protocol.stops import Stop
+from gdbstub.target import Manners
 
 MEMORY_CHUNK = 1024
 """Bytes in one ``m`` packet of a stub that names no packet size; a quarter of what overflows gdbsx's buffer."""
@@ -48,6 +50,18 @@ class RemoteTarget(Conversation):
         """What ``vCont`` can do here; empty when the stub has no ``vCont``."""
         self.layout = make_layout(())
         self.threads: tuple[ThreadId, ...] = ()
+        self.odd_threads = False
+        """Did the list of threads end in the packet that held it (gdbsx)?"""
+        self.manners = Manners()
+        self.stepped = False
+        """Was the last resume a step?"""
+        self._selected: int | None = None
+
+    def learn(self, manners: Manners) -> None:
+        """Take what is known of how this stub speaks; before the first word where the address tells it already."""
+        self.manners = manners
+        self.probe = manners.probe
+        self.reads_break = manners.reads_break
 
     def settle(self, offered: bytes) -> None:
         """Take the stub's answer to ``qSupported``."""
@@ -74,8 +88,9 @@ class RemoteTarget(Conversation):
     async def select(self, cpu: int) -> None:
         """Make ``g`` and ``m`` mean vCPU ``cpu`` (``Hg``). On a pipelined stub it costs no round trip: the answer is
         dropped, since a thread of the stub's own list is never refused."""
-        if len(self.threads) < 2:
+        if len(self.threads) < 2 or (self.manners.keeps_thread and self._selected == cpu):
             return
+        self._selected = cpu
         payload = messages.choose_thread("g", self.thread(cpu))
         if self.pipelined:
             self._unwanted.add(self.ask(payload))
@@ -89,8 +104,9 @@ class RemoteTarget(Conversation):
         return self.ask(messages.READ_REGISTERS)
 
     async def registers(self, token: Token, cpu: int) -> bytes:
-        """The answer to `ask_registers` as hex digits; it is kept until the guest runs or something is written."""
-        self._g[cpu] = payload = await self.data(token, "g")
+        """The answer to `ask_registers` as hex digits; it is kept until the guest runs or something is written.
+        As `stop` where the guest is gone."""
+        self._g[cpu] = payload = await self._general(token)
         return payload
 
     async def read_registers(self, cpu: int, back_to: int) -> bytes:
@@ -130,6 +146,7 @@ class RemoteTarget(Conversation):
         """Queue a resume: one instruction of vCPU ``step``, with the others held unless ``others``; or vCPU ``only``;
         or everything."""
         self._forget()
+        self.stepped = step is not None
         action: messages.Action = "c" if step is None else "s"
         if action not in self.actions:
             return self.ask(messages.resume(action), Expect.STOP)
@@ -138,6 +155,35 @@ class RemoteTarget(Conversation):
         if others and step is not None and len(self.threads) > 1:
             actions.append(("c", None))
         return self.ask(messages.resume_threads(actions), Expect.STOP)
+
+    async def stop(self, token: Token) -> Stop:
+        """As `Conversation.stop`; a stub whose guest is gone is lost."""
+        try:
+            return await super().stop(token)
+        except Unsupported:
+            if not self.manners.without_guest:
+                raise
+            return await self._fail(self.manners.without_guest)
+
+    async def _general(self, token: Token) -> bytes:
+        try:
+            return await self.data(token, "g")
+        except Unsupported:
+            if not self.manners.without_guest:
+                raise
+        cpu, self._selected = self._selected, None
+        if cpu and await self._has_registers(0):
+            await self.select(cpu)
+            raise Refused("g", "", f"vCPU {cpu} shows no registers: the guest has not started it.")
+        return await self._fail(self.manners.without_guest)
+
+    async def _has_registers(self, cpu: int) -> bool:
+        await self.select(cpu)
+        try:
+            await self.request(messages.READ_REGISTERS, "g")
+        except Unsupported:
+            return False
+        return True
 
     # -- memory ---------------------------------------------------------------------------------------------
 
@@ -244,13 +290,30 @@ class RemoteTarget(Conversation):
     # -- the rest -------------------------------------------------------------------------------------------
 
     async def write_register(self, name: str, value: int) -> None:
-        """``P``, by the description's name. QEMU's ``G`` is unsafe outside 64-bit code and is never sent."""
+        """``P``, by the description's name. QEMU's ``G`` is unsafe outside 64-bit code and is never sent there."""
         register = next((r for r in self.layout.registers if r.name == name), None)
         if register is None:
             raise GdbError(f"This stub has no register {name}.")
         self._forget()
+        if self.manners.writes_all:
+            await self.write_registers({name: value})
+            return
         payload = messages.write_register(register.number, value, register.bits // 8)
         await self.request(payload, f"a write of {name}")
+
+    async def selector(self) -> int | None:
+        """CS of the selected vCPU, where the stub shows it."""
+        return self.layout.decode_g(await self.request(messages.READ_REGISTERS, "g")).get("cs")
+
+    async def write_registers(self, values: dict[str, int]) -> None:
+        """``g``, then ``G`` with nothing but ``values`` (by the description's names) changed in it."""
+        raw = bytearray(decode_hex(await self.request(messages.READ_REGISTERS, "g")))
+        self._g.clear()
+        for name, value in values.items():
+            register = self.layout.by_name[name]
+            mask = (1 << register.bits) - 1
+            raw[register.offset : register.offset + register.size] = (value & mask).to_bytes(register.size, "little")
+        await self.request(messages.write_registers(bytes(raw)), f"a write of {', '.join(values)}")
 
     async def monitor(self, command: str) -> str:
         """Run a command of the stub's own monitor and return its output."""
@@ -261,10 +324,17 @@ class RemoteTarget(Conversation):
     async def detach(self) -> None:
         """``D``: the guest runs on. Breakpoints must be out already."""
         process = self.threads[0].process if self.threads else None
-        await self.request(messages.detach(process), "detach")
+        if self.manners.detach_answers:
+            await self.request(messages.detach(process), "detach")
+            return
+        self.ask(messages.detach(process), Expect.NOTHING)
+        await self.flush()
+        await self.wait_end()
 
     async def kill(self) -> None:
         """``k``: QEMU ends, and the guest with it. There is no answer."""
+        if not self.manners.kills:
+            raise Unsupported("kill", "This stub does not end its guest; detach, and end it from outside.")
         self.ask(messages.KILL, Expect.NOTHING)
         await self.flush()
 

@@ -12,12 +12,13 @@ import math
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import NamedTuple, NewType, TypedDict
+from typing import NamedTuple, NewType, NoReturn, TypedDict
 
 import trio
 from trio.abc import Stream
 
 from gdbstub.errors import (
+    CannotBreakIn,
     LocalProtocolError,
     NoReply,
     Refused,
@@ -47,6 +48,11 @@ READ_SIZE = 65536
 DEADLINE = 10.0
 """Seconds that a stub may take for an answer; a loaded machine's QEMU takes milliseconds."""
 GREETING_DEADLINE = 5.0
+GOODBYE_SECONDS = 3.0
+NO_BREAK = (
+    "gdbsx does not read Ctrl-C from the wire: run 'xl pause DOMAIN' in dom0, or attach with --dom0 (and --domain), "
+    "so that dr6 does it."
+)
 FIRST_BYTES = 64
 TRIES = 24 if len(os.sched_getaffinity(0)) > 1 else 1
 """How often the shortcut is tried for an answer: some 40 µs, in which QEMU answers ``g`` on another core."""
@@ -104,6 +110,10 @@ class Conversation:
         self._last_words = last_words
         self.heard = b""
         """The first bytes that ever came."""
+        self.probe = (b"qC", b"QC")
+        """A request, and how its answer alone begins: what gets the link back in step."""
+        self.reads_break = True
+        """Does 0x03 stop a running guest? gdbsx reads it later, as something else."""
         self.greeted = False
         """Is the handshake behind us? Before it, a missing answer is the end."""
         self._lost: str | None = None
@@ -189,6 +199,8 @@ class Conversation:
         if self._break_in is not None:
             await self._break_in()
             return
+        if not self.reads_break:
+            raise CannotBreakIn(NO_BREAK)
         try:
             self._link.interrupt()
         except LocalProtocolError:
@@ -292,10 +304,10 @@ class Conversation:
         """Give up every unanswered request, a resume too, and ask whether the stub still answers (``qC``)."""
         token = None
         with trio.move_on_after(self._deadline, shield=True):
-            if self._link.running:
+            if self._link.running and self.reads_break:
                 with suppress(LocalProtocolError):  # a 0x03 is on its way already
                     self._link.interrupt()
-            token = Token(self._link.resynchronise())
+            token = Token(self._link.resynchronise(*self.probe))
             await self.flush()
             await self._read_until(token)
         return token is not None and self._answers.pop(token, None) is not None
@@ -308,7 +320,13 @@ class Conversation:
             await self._fail(f"The stub does not answer any more (last asked: {name}).")
         raise NoReply(f"The stub did not answer {name} within {seconds:g} seconds; breakpoints stay as they are.")
 
-    async def _fail(self, why: str) -> None:
+    async def wait_end(self) -> None:
+        """Wait, for a moment, for a stub that closes the connection without a word; what it says is not looked at."""
+        with trio.move_on_after(GOODBYE_SECONDS), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while await self._stream.receive_some(READ_SIZE):
+                pass
+
+    async def _fail(self, why: str) -> NoReturn:
         self._lost = self._lost or why
         raise TransportError(await self._obituary())
 

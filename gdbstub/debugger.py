@@ -9,22 +9,27 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import trio
 from trio.abc import Stream
 
-from gdbstub.backends import PROFILES, Profile, find_loaded_lidt, identify
+from gdbstub.backends import PROFILES, Profile, find_loaded_lidt, identify, wrong_width
 from gdbstub.breakpoints import Breakpoint, BreakpointTable, Glance, LogicalKind, Means, Test
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Shortcut
+from gdbstub.dom0 import Dom0, Helpers
 from gdbstub.errands import Errands
-from gdbstub.errors import GdbError, Refused, Unsupported
+from gdbstub.errors import CannotBreakIn, GdbError, Refused, TransportError, Unsupported
+from gdbstub.furnish import FURNISHERS
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
 from gdbstub.history import History, Later
+from gdbstub.journal import Journal, left_behind
 from gdbstub.notices import Lost, Notice, Resumed, Said
 from gdbstub.observer import Observer
+from gdbstub.planter import recover
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.record import Brief, CpuState, StopRecord
@@ -35,6 +40,7 @@ from gdbstub.target import Backend, Capabilities
 from gdbstub.x86.decode import LONGEST
 from gdbstub.x86.evidence import Action, Platform
 
+XEN = "xen-gdbsx"
 LEAKS_KEPT = 16
 """Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
 
@@ -67,11 +73,14 @@ class Debugger:
         pace: Pace = trio.sleep,
         last_words: Callable[[], Awaitable[str]] | None = None,
         shortcut: Shortcut | None = None,
+        helpers: Helpers | None = None,
+        planted: Path | None = None,
     ) -> None:
         """``target`` is the name for people. ``lidt_hints``: linear addresses of LIDT instructions in the guest's
         image, ``lidt_sure`` those of them that are proven to be some. ``pace`` waits until a running guest's IDT is to
         be looked at again, given how long that should be (a replay knows better). ``last_words`` and ``shortcut`` are
-        for the `Conversation`."""
+        for the `Conversation`. ``helpers`` are those of the domain in Xen's dom0; ``planted`` is the folder of the
+        journals of int3s (None: nothing is kept)."""
         self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
@@ -89,6 +98,10 @@ class Debugger:
             last_words=last_words,
         )
         self._forced = backend
+        self._breaks_in = break_in is not None
+        self._dom0 = Dom0(helpers, self.say)
+        self._planted = planted
+        self._unheard: list[Notice] = []
         self._hints: tuple[int, ...] | None = lidt_hints
         self._sure = lidt_sure
         self._pace = pace
@@ -106,14 +119,28 @@ class Debugger:
         remote = self._remote
         cpus = tuple(range(max(len(remote.threads), 1)))
         self._profile = profile
-        self.capabilities = can = replace(profile.capabilities, cpus=cpus)
+        can = replace(profile.capabilities, cpus=cpus)
+        if profile.capabilities.plants_int3:
+            can = replace(can, interrupt=self._breaks_in, debug_registers=self._dom0.there)
+        self.capabilities = can
         remote.pipelined = profile.pipelined
-        self._table = table = BreakpointTable(remote, can)
+        remote.learn(profile.manners)
+        journal = Journal(self._planted, self.target, self._dom0.identity)
+        furnished = FURNISHERS[profile.habits](profile, remote, self._dom0, journal, self.say)
+        self._habits, self._planter = furnished.habits, furnished.planter
+        self._table = table = BreakpointTable(furnished.points, can)
         self._catcher = catcher = Catcher(table, watch_gates=not can.hardware_hides_guest)
         self._observer = Observer(
-            remote, StateReader(remote, profile), table, catcher, stray_watches=profile.stray_watches
+            remote,
+            StateReader(remote, profile, furnished.dom0),
+            table,
+            catcher,
+            furnished.habits,
+            stray_watches=profile.stray_watches,
         )
-        self._runner = Runner(remote, profile, self._observer, table, catcher, self._pace, self.say, self.errands)
+        self._runner = Runner(
+            remote, profile, self._observer, table, catcher, furnished.habits, self._pace, self.say, self.errands
+        )
 
     # -- what it is -----------------------------------------------------------------------------------------
 
@@ -173,8 +200,11 @@ class Debugger:
         return self._platform
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
-        """Call ``listener`` synchronously for every notice, in order."""
+        """Call ``listener`` synchronously for every notice, in order; the first one also hears what was said before."""
         self._listeners.append(listener)
+        unheard, self._unheard = self._unheard, []
+        for notice in unheard:
+            listener(notice)
 
     def say(self, text: str) -> None:
         """A message of dr6 itself to all listeners."""
@@ -189,9 +219,11 @@ class Debugger:
         self._number = number
 
     def _mourn(self, why: str) -> None:
-        self._publish(Lost(why))
+        self._publish(Lost(" ".join((why, *self._remains()))))
 
     def _publish(self, notice: Notice) -> None:
+        if not self._listeners and isinstance(notice, Said):
+            self._unheard.append(notice)
         for listener in self._listeners:
             listener(notice)
 
@@ -201,35 +233,76 @@ class Debugger:
         """Shake hands, find out who the stub is, and publish where the guest stands."""
         if self._forced is not None and self._forced not in PROFILES:
             raise GdbError(f"There is no backend {self._forced}; dr6 knows {', '.join(PROFILES)}.")
+        if self._forced is not None:
+            self._remote.learn(PROFILES[self._forced].manners)
         stop = await greet(self._remote, self.target)
-        found = await identify(self._remote.monitor)
-        name = self._forced
-        self.backend = found if name is None else replace(found, name=name, profile=name)
+        self.backend = await self._identify()
         self._settle(PROFILES[self.backend.profile])
+        if self._planter is not None:
+            await self._take_out_old()
         self._platform = platform_of(self.backend)
         self._began = time.monotonic()
         return self._keep(await self._observer.see(stop), Action.ATTACH)
+
+    async def _identify(self) -> Backend:
+        """Who the stub is, by its address or the user first, else by its answers."""
+        remote, name = self._remote, self._forced
+        offers = bool(remote.features.raw)
+        found = await identify(remote.monitor, offers=offers, odd_threads=remote.odd_threads)
+        if name == XEN and (offers or found.name not in (XEN, "generic")):
+            raise TransportError(f"{self.target} is no gdbsx: it answers as {found.name} does. Attach to it as tcp:.")
+        found = found if name is None else replace(found, name=name, profile=name)
+        if found.name != XEN:
+            return found
+        cs = await remote.selector()
+        if (wrong := wrong_width(cs, wide="rip" in remote.layout.by_name)) is not None:
+            raise TransportError(wrong)
+        return await self._dom0.identify(cs)
+
+    async def _take_out_old(self) -> None:
+        """The int3s that a dr6 before this one could not take out any more."""
+        if self._planted is not None:
+            findings = await recover(self._remote, left_behind(self._planted, self.target, self._dom0.identity))
+            if findings.sentence:
+                self.say(findings.sentence)
 
     async def detach(self, *, resume: bool = True) -> None:
         """Take every breakpoint out and go: the guest runs on, or stays stopped with ``resume=False`` (QEMU leaves it
         so when the connection closes without a detach packet). Raises `GdbError`, once that is done, where the stub did
         not give a breakpoint back."""
         left: tuple[str, ...] = ()
-        if await self._still_there():
-            left = await self._table.clear()
-            if resume:
-                await self._remote.detach()
-        self.ended = True
-        await self._remote.aclose()
+        try:
+            if await self._still_there():
+                left = await self._table.clear()
+                await self._habits.leave(resume=resume)
+        except CannotBreakIn as error:
+            left = (str(error), *self._remains())
+        finally:
+            await self._close()
         if left:
             raise GdbError(" ".join(left))
 
+    async def _close(self) -> None:
+        self.ended = True
+        if self._planter is not None:
+            self._planter.close()
+        await self._remote.aclose()
+
+    def _remains(self) -> tuple[str, ...]:
+        """What of ours is in a guest that can't be reached any more."""
+        planted = self._planter.planted if self._planter is not None else ()
+        if not planted:
+            return ()
+        count = f"{len(planted)} int3{'s' * (len(planted) > 1)} of dr6's"
+        return (f"{count} stay in the guest's memory: attach to it again, and dr6 takes them out.",)
+
     async def kill(self) -> None:
         """End the guest (on QEMU: QEMU itself)."""
-        if await self._still_there():
-            await self._remote.kill()
-        self.ended = True
-        await self._remote.aclose()
+        try:
+            if await self._still_there():
+                await self._habits.kill()
+        finally:
+            await self._close()
 
     async def _still_there(self) -> bool:
         """Is there a stopped guest to tidy? A run that was given up half-way is stopped for it."""
@@ -324,7 +397,10 @@ class Debugger:
 
     async def interrupt(self) -> None:
         """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
-        await self._runner.interrupt()
+        try:
+            await self._runner.interrupt()
+        except CannotBreakIn as error:
+            self.say(str(error))
 
     async def _wanted(self, sight: Sight, stop_number: int) -> bool:
         """Ask ignore counts and conditions of the breakpoints that were hit; a stop without any is wanted."""
@@ -381,9 +457,10 @@ class Debugger:
 
     # -- state, memory ----------------------------------------------------------------------------------------
 
-    async def state(self, cpu: int | None = None) -> CpuState:
-        """The state of a vCPU (the selected one) now."""
-        return await self._observer.state(self.cpu if cpu is None else cpu)
+    async def state(self, cpu: int | None = None, *, complete: bool = False) -> CpuState:
+        """The state of a vCPU (the selected one) now; a ``complete`` one has the debug registers that were passed over
+        at a step, too."""
+        return await self._observer.state(self.cpu if cpu is None else cpu, complete=complete)
 
     async def raw_registers(self, cpu: int | None = None) -> bytes:
         """The stub's own answer to ``g`` for a vCPU (the selected one), hex digits as `layout` orders them."""

@@ -43,6 +43,10 @@ class Refused(GdbError):
         super().__init__(text or f"The stub refused {command} (error {code}).")
 
 
+class CannotBreakIn(GdbError):
+    """A running guest can't be stopped from here; it runs on."""
+
+
 class Unsupported(Refused):
     """The peer answered with the empty packet: it does not know the command."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdbstub.backends import MonitorRegisters, Profile, parse_info_registers
+from gdbstub.backends import MonitorRegisters, Profile, guest_of, parse_info_registers
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
+from gdbstub.dom0 import Dom0, Stepped, may_have_changed
 from gdbstub.errors import Refused, RemoteProtocolError
 from gdbstub.record import CpuState, DebugState
 from gdbstub.x86.evidence import ABSENT, Fact, Known, Mode, Moment, Unknown
@@ -23,7 +24,6 @@ _ALIASES = {"eflags": "rflags", "eip": "rip"} | {
     f"e{name}": f"r{name}" for name in ("ax", "bx", "cx", "dx", "si", "di", "bp", "sp")
 }
 NO_DEBUG_REGISTERS = DebugState()
-_NO_DR = Unknown("this stub does not show the debug registers")
 _NO_DEBUGCTL = Unknown("no stub shows DEBUGCTL")
 _NO_CODE = Unknown("the bytes at RIP could not be read")
 _NO_SEGMENTS = Unknown("this stub does not show the hidden parts of segment registers")
@@ -40,8 +40,10 @@ class Asked(NamedTuple):
 class StateReader:
     """Asks for the state of a stopped vCPU in one write, and reads the answers when they are wanted."""
 
-    def __init__(self, target: RemoteTarget, profile: Profile) -> None:
+    def __init__(self, target: RemoteTarget, profile: Profile, dom0: Dom0 | None = None) -> None:
+        """``dom0`` is where the debug registers come from instead of a monitor."""
         self._target = target
+        self._dom0 = dom0
         self._monitor = profile.capabilities.debug_registers
         self._source = f"{profile.title} monitor"
         self._wanted = self._columns()
@@ -70,14 +72,23 @@ class StateReader:
         values = self._target.layout.decode_g(await self._target.registers(asked.registers, asked.cpu))
         return {ours: values[theirs] for ours, theirs in self._wanted if theirs in values}
 
-    async def state(self, asked: Asked, registers: dict[str, int]) -> CpuState:
-        """All of it; where the monitor's text is not understood the debug registers are unknown."""
+    async def state(
+        self, asked: Asked, registers: dict[str, int], before: Stepped | None = None, *, fresh: bool = False
+    ) -> CpuState:
+        """All of it; where the monitor's text is not understood the debug registers are unknown. ``before`` is where
+        the last step began; without it, or with ``fresh``, nothing that is read from the side is taken as unchanged."""
         shown = await self._shown(asked)
         if shown is None:
             wide = "r8" in registers
             mode: Mode = 64 if wide else 32
             cs = registers.get("cs")
-            return CpuState(asked.cpu, registers, NO_DEBUG_REGISTERS, mode, None if cs is None else cs & 3)
+            debug = NO_DEBUG_REGISTERS
+            if self._dom0 is not None:
+                stepped = self._target.stepped and before is not None and not fresh
+                due = not stepped or before is None or may_have_changed(before, registers)
+                debug = await self._dom0.debug(asked.cpu, due=due, pv=guest_of(cs) == "pv")
+                mode = 32 if self._dom0.width(asked.cpu) == 32 else mode
+            return CpuState(asked.cpu, registers, debug, mode, None if cs is None else cs & 3)
         return CpuState(
             asked.cpu,
             registers,
@@ -108,11 +119,10 @@ def moment(state: CpuState, code: bytes) -> Moment:
         value = registers.get(name)
         return ABSENT if value is None else Known(value, "registers")
 
-    if debug.dr6 is None:
-        dr: tuple[Fact[int], ...] = (_NO_DR,) * 6
-    else:
-        source = debug.source
-        dr = tuple([_NO_DR if value is None else Known(value, source) for value in debug[:6]])
+    source, unread = debug.source, Unknown(debug.unread)
+    dr: list[Fact[int]] = [unread if value is None else Known(value, source) for value in debug[:6]]
+    if debug.derived_dr6 is not None:
+        dr[4] = Known(debug.derived_dr6, "derived")
     segments, tables = state.segments, state.tables
     if segments is not None and state.mode != 64:
         registers = registers | {f"{name}_base": segment.base for name, segment in segments.items()}

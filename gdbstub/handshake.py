@@ -77,7 +77,10 @@ async def _actions(target: RemoteTarget) -> None:
 async def _layout(target: RemoteTarget) -> RegisterLayout:
     if target.features.xml:
         return await _description(target)
-    length = len(await target.request(messages.READ_REGISTERS, "g"))
+    try:
+        length = len(await target.request(messages.READ_REGISTERS, "g"))
+    except Unsupported:
+        raise TransportError(target.manners.without_guest or "The stub shows no registers (g).") from None
     layout = fallback_layout(length)
     if layout is None:
         raise RemoteProtocolError(
@@ -123,6 +126,7 @@ async def _threads(target: RemoteTarget) -> tuple[ThreadId, ...]:
             break
         part = messages.parse_threads(request, answer)
         threads += part.threads
+        target.odd_threads = bool(part.threads) and part.last
         if part.last or not part.threads:
             break
         request = messages.MORE_THREADS

@@ -7,15 +7,19 @@ bytes at RIP, with the next step behind them in the same write where the run may
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.breakpoints import BreakpointTable, Glance
 from gdbstub.catch import CR0_PE, Catcher
 from gdbstub.client import RemoteTarget
+from gdbstub.code_window import BLOCK, CodeWindow
 from gdbstub.conversation import Token
+from gdbstub.dom0 import Stepped
 from gdbstub.errors import Refused
 from gdbstub.gather import Asked, StateReader, moment
+from gdbstub.habits import Habits
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.record import CpuState, DebugState
 from gdbstub.sight import GONE, Sight
@@ -48,15 +52,18 @@ class Observer:
         reader: StateReader,
         table: BreakpointTable,
         catcher: Catcher,
+        habits: Habits,
         *,
         stray_watches: bool,
     ) -> None:
         self._remote = remote
+        self._habits = habits
         self._reader = reader
         self._table = table
         self._catcher = catcher
         self._stray_watches = stray_watches
         self._seen: dict[int, Sight] = {}
+        self._window = CodeWindow()
         self._last_frames: dict[int, Frame | None] = {}
         self.cpu = 0
         self.stale = False
@@ -88,10 +95,11 @@ class Observer:
     async def arrive(self, stop: Stopped) -> Arrival:
         """The registers of the vCPU that stopped."""
         stop = self.without_strays(stop)
-        cpu = self._remote.cpu_of(stop.thread)
+        cpu = await self._habits.whose(stop)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
         registers = await self._reader.registers(asked)
+        stop, registers = await self._habits.arrived(stop, registers)
         seen = self.seen
         if seen is None:
             return Arrival(stop, asked, registers, None)
@@ -178,12 +186,13 @@ class Observer:
 
     async def look(self, arrival: Arrival, ahead: Token | None = None) -> Sight:
         """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already."""
-        state = await self._reader.state(arrival.asked, arrival.registers)
+        before = self.seen
+        stepped = None if before is None else Stepped(before.state, before.code)
+        state = await self._reader.state(arrival.asked, arrival.registers, stepped)
         if ahead is None:
-            code = await self.code(state.pc)
+            code = await self._code_behind(state, before)
         else:
             code = await self._asked_code(ahead, state.pc) if state.pc == arrival.pc else b""
-        before = self.seen
         self.stale = False
         sight = Sight(
             arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
@@ -200,8 +209,8 @@ class Observer:
             return b""
 
     async def _with_culprit(self, sight: Sight) -> Sight:
-        """At a watchpoint the instruction that made the access lies in front of RIP; its bytes are evidence."""
-        if not isinstance(sight.stop, Stopped) or not any(isinstance(why, Watch) for why in sight.stop.reasons):
+        """At a watchpoint, and the like, the instruction that did it lies in front of RIP; its bytes are evidence."""
+        if not isinstance(sight.stop, Stopped) or not self._habits.wants_code_before(sight.stop):
             return sight
         return sight._replace(windows=await self._catcher.code_around(sight.state.pc))
 
@@ -228,6 +237,21 @@ class Observer:
             doubts=self._catcher.doubts(vector),
         )
 
+    async def _code_behind(self, state: CpuState, before: Sight | None) -> bytes:
+        """The bytes at RIP, without asking where a step from ``before`` can't have changed them."""
+        window = self._window
+        if not self._habits.keeps_code:
+            return await self.code(state.pc)
+        if before is None or not self._remote.stepped or before.state.cpu != state.cpu or self.stale:
+            window.forget()
+        else:
+            window.stepped(before.state, before.code, state.rip)
+        with suppress(Refused):
+            for block in window.missing(state.pc, CODE_BYTES):
+                window.keep(block, await self._table.read_memory(block, BLOCK))
+        known = window.at(state.pc, CODE_BYTES)
+        return await self.code(state.pc) if known is None else known
+
     async def code(self, pc: int) -> bytes:
         """The bytes at ``pc``, fewer before a page that can't be read."""
         for length in (CODE_BYTES, PAGE - pc % PAGE):
@@ -238,24 +262,31 @@ class Observer:
                     continue
         return b""
 
-    async def state(self, cpu: int) -> CpuState:
-        """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed."""
+    async def state(self, cpu: int, *, complete: bool = False) -> CpuState:
+        """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed, or,
+        for a ``complete`` one, not read there."""
         seen = self._seen.get(cpu)
-        if seen is not None and cpu == self.cpu and not self.stale:
-            return (
-                seen.state
-                if seen.state.tables is not None or not self._reader.shows_tables
-                else (await self.complete(seen)).state
-            )
+        lacks = complete and seen is not None and seen.state.debug.is_partly_read
+        if seen is not None and cpu == self.cpu and not self.stale and not lacks:
+            light = seen.state.tables is None and self._reader.shows_tables
+            return (await self.complete(seen)).state if light else seen.state
         state = await self.read_again(cpu)
         await self._remote.select(self.cpu)
         return state
 
+    async def amend(self, changed: dict[str, int]) -> None:
+        """Registers of the selected vCPU were changed for it to go on: the next stop begins with those."""
+        sight = self._seen[self.cpu]
+        state = replace(sight.state, registers=sight.state.registers | changed)
+        code = sight.code if state.pc == sight.state.pc else await self.code(state.pc)
+        self._seen[self.cpu] = sight._replace(state=state, code=code, moment=moment(state, code))
+
     async def read_again(self, cpu: int) -> CpuState:
         """Read a vCPU without a new stop: after the user changed something, or chose another vCPU."""
         self._remote.thread(cpu)
+        self._window.forget()
         asked = await self._reader.ask(cpu)
-        state = await self._reader.state(asked, await self._reader.registers(asked))
+        state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)
         seen = self._seen.get(cpu) or next(iter(self._seen.values()))
         self._seen[cpu] = Sight(seen.stop, state, code, moment(state, code), None, seen.event)

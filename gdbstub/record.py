@@ -12,7 +12,7 @@ DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "registers", "unknown"
 
 
 class DebugState(NamedTuple):
-    """DR0-3, DR6 and DR7 of the guest's own vCPU, and where they were read. None is unknown."""
+    """DR0-3, DR6 and DR7 of the guest's own vCPU, and where they were read. None is unknown, ``unread`` says why."""
 
     dr0: int | None = None
     dr1: int | None = None
@@ -21,6 +21,14 @@ class DebugState(NamedTuple):
     dr6: int | None = None
     dr7: int | None = None
     source: DebugRegisterSource = "unknown"
+    unread: str = "this stub does not show the debug registers"
+    derived_dr6: int | None = None
+    """What DR6 has to be where it was not read."""
+
+    @property
+    def is_partly_read(self) -> bool:
+        """Was DR6 left out where the others are known?"""
+        return self.dr6 is None and self.dr7 is not None
 
 
 class Segment(NamedTuple):

@@ -18,7 +18,8 @@ from gdbstub.catch import Catcher
 from gdbstub.client import RemoteTarget
 from gdbstub.conversation import Token
 from gdbstub.errands import Errands
-from gdbstub.errors import GdbError, TransportError
+from gdbstub.errors import CannotBreakIn, GdbError, TransportError
+from gdbstub.habits import Habits
 from gdbstub.observer import Observer
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.sight import Sight, hits
@@ -46,6 +47,7 @@ class Runner:
         observer: Observer,
         table: BreakpointTable,
         catcher: Catcher,
+        habits: Habits,
         pace: Pace,
         say: Callable[[str], None],
         errands: Errands,
@@ -55,6 +57,7 @@ class Runner:
         self._observer = observer
         self._table = table
         self._catcher = catcher
+        self._habits = habits
         self._pace = pace
         self._say = say
         self._errands = errands
@@ -88,14 +91,18 @@ class Runner:
         token = self._resuming
         if self._stepping:
             await trio.sleep(STEP_GRACE)
-        if token == self._resuming:
-            await self._remote.interrupt()
+        if token == self._resuming and self._remote.running:
+            await self._break_in()
+
+    async def _break_in(self) -> None:
+        await self._remote.interrupt()
+        self._habits.asked_to_stop()
 
     async def halt(self) -> Stop | None:
         """Stop a guest whose run was given up half-way (a cancelled task); None when it does not run."""
         if not self._remote.running or self._resuming is None:
             return None
-        await self._remote.interrupt()
+        await self._break_in()
         return await self._remote.stop(self._resuming)
 
     # -- steps ------------------------------------------------------------------------------------------------
@@ -109,6 +116,9 @@ class Runner:
             lifted = await self._table.lift(seen.state.pc)
         await self._resume(self._observer.cpu, others=others)
         stop = await self.await_step()
+        while await self._habits.is_idle(stop):
+            await self._resume(self._observer.cpu)
+            stop = await self.await_step()
         if lifted and isinstance(stop, Stopped):
             await self._table.put_back(lifted)
         return stop
@@ -123,10 +133,12 @@ class Runner:
         token = self._pending
         with trio.move_on_after(STEP_SECONDS):
             return await self._remote.stop(token)
-        self._say(
-            f"The step did not end within {STEP_SECONDS:g} seconds (HLT waits for an interrupt?); it was broken off."
-        )
-        await self._remote.interrupt()
+        hangs = f"The step did not end within {STEP_SECONDS:g} seconds (HLT waits for an interrupt?)"
+        try:
+            await self._break_in()
+            self._say(f"{hangs}; it was broken off.")
+        except CannotBreakIn as error:
+            self._say(f"{hangs}, and goes on. {error}")
         return await self._remote.stop(token)
 
     # -- continues --------------------------------------------------------------------------------------------
@@ -155,6 +167,9 @@ class Runner:
         """Go; whatever the user changed since the stop is read again first, so that "before" is true."""
         if self._observer.stale:
             await self._observer.read_again(self._observer.cpu)
+        if changed := await self._habits.before_resume(self._observer.seen):
+            await self._observer.amend(changed)
+        await self._remote.select(self._observer.cpu)
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 
@@ -185,10 +200,12 @@ class Runner:
     async def _continue(self) -> tuple[Sight, bool]:
         """Continue; the stop, and whether it was for a purpose of ours."""
         self._table.all_in()
-        await self._resume(None)
-        if self.interrupted:  # asked for while the guest stood still for an affair of ours
-            await self._remote.interrupt()
-        stop = await self._await_run()
+        stop: Stop | None = None
+        while stop is None or await self._habits.is_idle(stop):
+            await self._resume(None)
+            if self.interrupted:  # asked for while the guest stood still for an affair of ours
+                await self._break_in()
+            stop = await self._await_run()
         while await self._passes(stop):
             stop = await self._pass_by()
         wrote_gate = self._is_gate_watch(stop)
@@ -226,7 +243,7 @@ class Runner:
         """Stop for an affair of ours; may be called from another task."""
         self._looked = True
         with suppress(TransportError):  # who waits for the stop learns of it, too
-            await self._remote.interrupt()
+            await self._break_in()
 
     async def _look(self) -> None:
         await self._pace(self._look_seconds)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.breakpoints import BreakpointTable
-from gdbstub.protocol.stops import ConsoleOutput, FileRequest, Stop, Stopped, Watch
+from gdbstub.protocol.stops import ConsoleOutput, FileRequest, SoftwareBreak, Stop, Stopped, Watch
 from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
 from gdbstub.target import Backend
 from gdbstub.x86.decode import shape
@@ -40,6 +40,7 @@ _CPLS = tuple(Known(cpl, "CS") for cpl in range(4))
 _NO_VECTOR = Unknown("the stop is not at a caught handler")
 _NO_FRAME = Unknown("the handler's stack could not be read")
 _NO_LAST = Unknown("no event was caught before")
+_NO_HELPER = Unknown("no helper in dom0 was asked, or it did not say")
 _NO_CPL = Unknown("this stub does not show CS")
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
 """Stands where there is no vCPU left to read."""
@@ -69,6 +70,8 @@ def reply_text(stop: Stop) -> str:
 
 def platform_of(backend: Backend) -> Platform:
     """A stub's backend as evidence."""
+    if backend.name == "xen-gdbsx":
+        return xen_platform(backend)
     if backend.name == "generic":
         return Platform(backend=Known("generic", "its monitor is none that we know"))
     return Platform(
@@ -76,6 +79,16 @@ def platform_of(backend: Backend) -> Platform:
         version=Known(backend.version, "monitor") if backend.version else ABSENT,
         vendor=Known(backend.vendor, "monitor") if backend.vendor else ABSENT,
         guest=Known("hvm", "QEMU runs whole machines"),
+    )
+
+
+def xen_platform(backend: Backend) -> Platform:
+    """A domain as evidence; what no helper in dom0 told is unknown."""
+    return Platform(
+        backend=Known(backend.name, "the stub's answers"),
+        version=Known(backend.version, "xl info") if backend.version else _NO_HELPER,
+        vendor=Known(backend.vendor, "dom0's /proc/cpuinfo") if backend.vendor else _NO_HELPER,
+        guest=Known(backend.guest, "xl list, or CS") if backend.guest else _NO_HELPER,
     )
 
 
@@ -93,6 +106,9 @@ def evidence_of(
     if event is not None:
         vector, handler = Known(event.vector, "IDT"), Known(event.handler, "IDT")
         frame = _NO_FRAME if event.frame is None else Known(event.frame, "guest stack")
+    after, windows = sight.moment, sight.windows
+    if _was_put_back(sight.stop):
+        after, windows = _as_reported(sight)
     return Evidence(
         platform=platform,
         reply=Known(reply_text(sight.stop), "stop reply"),
@@ -100,17 +116,30 @@ def evidence_of(
         mode=_MODES[state.mode],
         cpl=_NO_CPL if state.cpl is None else _CPLS[state.cpl],
         before=sight.before or NOTHING_KNOWN,
-        after=sight.moment,
+        after=after,
         vector=vector,
         at_handler=_AT_HANDLER[event is not None],
         handler=handler,
         frame=frame,
         frame_mode=_NO_VECTOR if sight.frame_mode is None else _MODES[sight.frame_mode],
         last_frame=_NO_LAST if sight.last_frame is None else Known(sight.last_frame, "guest stack"),
-        code=sight.windows,
+        code=windows,
         breakpoints=Known(sight.armed, "our table"),
         stepped=stepped,
     )
+
+
+def _was_put_back(stop: Stop) -> bool:
+    """Did dr6 put RIP back on a breakpoint, since the stub reports what is behind the int3?"""
+    return isinstance(stop, Stopped) and SoftwareBreak() in stop.reasons and "swbreak" not in stop.raw
+
+
+def _as_reported(sight: Sight) -> tuple[Moment, tuple[CodeBytes, ...]]:
+    """RIP as the stub had it, behind the int3, and the guest's own code around it."""
+    pc, code = sight.state.pc, sight.code
+    rip = Known((sight.state.rip + 1) & 0xFFFF_FFFF_FFFF_FFFF, "registers")
+    here: Fact[bytes] = Known(code[1:], "guest memory") if code[1:] else sight.moment.bytes
+    return replace(sight.moment, rip=rip, bytes=here), (*sight.windows, CodeBytes(pc, code))
 
 
 def record_of(sight: Sight, number: int, action: Action, evidence: Evidence, seconds: float) -> StopRecord:

@@ -6,17 +6,39 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Vendor = Literal["intel", "amd"]
+Guest = Literal["hvm", "pv"]
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
     """Which hypervisor this is (`backend` of a trace header). ``profile`` names a row of `gdbstub.backends`;
-    ``version`` and ``vendor`` are None where they could not be learnt."""
+    ``version``, ``vendor`` and ``guest`` are None where they could not be learnt."""
 
     name: str
     version: str | None
     vendor: Vendor | None
     profile: str
+    guest: Guest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a stub does otherwise than the gdb manual has it; the defaults are QEMU's.
+
+    ``probe``: a request, and how its answer alone begins: for getting back in step. ``reads_break``: 0x03 stops a
+    running guest. ``writes_all``: registers are written with ``G``, there is no ``P``. ``detach_answers``: ``D`` is
+    answered before the connection ends. ``kills``: ``k`` ends the guest. ``keeps_thread``: the thread that ``H`` chose
+    stays so over a stop. ``without_guest``: what it means that ``g`` or a resume is answered by the empty packet;
+    empty where it means nothing.
+    """
+
+    probe: tuple[bytes, bytes] = (b"qC", b"QC")
+    reads_break: bool = True
+    writes_all: bool = False
+    detach_answers: bool = True
+    kills: bool = True
+    keeps_thread: bool = False
+    without_guest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +63,10 @@ class Capabilities:
     slots_in_order: bool = False
     """Hardware breakpoint n of those that are set uses DRn, and a removed one's place goes to the last (QEMU's
     ``kvm_arch_insert_hw_breakpoint`` and ``kvm_arch_remove_hw_breakpoint``)."""
+    plants_int3: bool = False
+    """There is no ``Z0``: software breakpoints are int3s that dr6 writes itself."""
+    no_hardware: str = ""
+    """Why there are neither hardware breakpoints nor watchpoints, and what to do instead; empty where there are."""
+    takes_debug_events: bool = False
+    """Every #DB and #BP of the guest's kernel stops it before its handler, so there is no vector to catch for them."""
     cpus: tuple[int, ...] = field(default=(0,))

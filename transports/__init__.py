@@ -12,9 +12,18 @@ from transports.address import (
     Xen,
     parse_target,
 )
+from transports.dom0 import Dom0, Domain
 from transports.drain import Drain
 from transports.endpoint import Endpoint, open_endpoint
-from transports.errors import CannotInterrupt, CannotListen, CannotOpen, CannotRecord, PeerDied, TransportFailure
+from transports.errors import (
+    CannotInterrupt,
+    CannotListen,
+    CannotOpen,
+    CannotRecord,
+    HelperFailed,
+    PeerDied,
+    TransportFailure,
+)
 from transports.listener import open_listener, parse_listen
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
 from transports.recording import Recorder, RecordingStream, open_recorder
@@ -32,10 +41,13 @@ __all__ = [
     "CannotOpen",
     "CannotRecord",
     "Command",
+    "Dom0",
+    "Domain",
     "Drain",
     "Endpoint",
     "Gdbsx",
     "Header",
+    "HelperFailed",
     "LaunchedQemu",
     "Note",
     "PeerDied",

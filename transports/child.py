@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+from collections.abc import Sequence
 
 import trio
 
@@ -74,10 +75,15 @@ class CommandStream(ProgramStream):
 
 def open_command(line: str) -> tuple[CommandStream, Process]:
     """Run ``line`` with ``/bin/sh``; must be called inside trio."""
+    return open_program("The command", ["/bin/sh", "-c", line])
+
+
+def open_program(name: str, argv: Sequence[str]) -> tuple[CommandStream, Process]:
+    """Run ``argv``; ``name`` is what sentences call it. Must be called inside trio."""
     ours, theirs = socket.socketpair()
     try:
         with theirs:
-            process = spawn("The command", ["/bin/sh", "-c", line], stdin=theirs.fileno(), stdout=theirs.fileno())
+            process = spawn(name, argv, stdin=theirs.fileno(), stdout=theirs.fileno())
     except BaseException:
         ours.close()
         raise

@@ -11,12 +11,13 @@ import trio
 
 from transports.address import Address, Command, Gdbsx, Replay, Serial, Tcp, Unix, Xen
 from transports.child import open_command
+from transports.dom0 import Dom0, Domain
 from transports.errors import CannotOpen
 from transports.replay import ReplayStream
 from transports.serial import open_serial
 from transports.sockets import Shortcut, open_tcp, open_unix, shortcut, silent
 from transports.transcript import BadTranscript, read_transcript
-from transports.xen import refuse_interrupt, what_is_missing
+from transports.xen import Opened, helpers_for, listening, start
 
 
 async def _nothing() -> str:
@@ -28,7 +29,8 @@ class Endpoint:
     """``name`` is the canonical TARGET. ``interrupt`` is None where 0x03 on the wire stops a running guest;
     otherwise it is to be awaited instead, and may raise `CannotInterrupt`. ``last_words`` tells, after the
     stream ended or broke, how the program behind it died, in one sentence; it is empty where there is
-    nothing to tell. ``shortcut`` is a faster way to send and receive, where there is one.
+    nothing to tell. ``shortcut`` is a faster way to send and receive, where there is one. ``backend`` is the kind of
+    stub that the address says it is; ``domain`` are the helpers for a domain of Xen's.
     """
 
     stream: trio.abc.Stream
@@ -36,20 +38,26 @@ class Endpoint:
     interrupt: Callable[[], Awaitable[None]] | None = None
     last_words: Callable[[], Awaitable[str]] = _nothing
     shortcut: Shortcut | None = None
+    backend: str | None = None
+    domain: Domain | None = None
 
     async def close(self) -> None:
         await self.stream.aclose()
 
 
 @contextlib.asynccontextmanager
-async def open_endpoint(address: Address, *, seconds: float = 30.0) -> AsyncIterator[Endpoint]:
+async def open_endpoint(
+    address: Address, *, seconds: float = 30.0, dom0: Dom0 | None = None, domain: str | None = None
+) -> AsyncIterator[Endpoint]:
     """The open endpoint of ``address``; it is closed at the end of the block. Raises `CannotOpen`.
+
+    ``dom0`` is where the helpers of ``xen:`` and ``gdbsx:`` are; ``domain`` names the one behind a ``gdbsx:``.
 
     ``seconds`` bounds the time that connecting may take: here alone is known what it was that took so long.
     No cancel scope stays open behind it, so it may be entered under the caller's own deadline as well.
     """
     with trio.move_on_after(seconds) as bound:
-        endpoint = await _open(address)
+        endpoint = await _open(address, dom0 or Dom0(), domain)
     if bound.cancelled_caught:
         raise CannotOpen(silent(str(address)))
     try:
@@ -58,7 +66,7 @@ async def open_endpoint(address: Address, *, seconds: float = 30.0) -> AsyncIter
         await endpoint.close()
 
 
-async def _open(address: Address) -> Endpoint:
+async def _open(address: Address, dom0: Dom0, domain: str | None) -> Endpoint:
     name = str(address)
     match address:
         case Tcp(host, port, ip):
@@ -71,17 +79,23 @@ async def _open(address: Address) -> Endpoint:
             stream, process = open_command(line)
             return Endpoint(stream, name, last_words=process.last_words)
         case Gdbsx(host, port):
-            return Endpoint(await open_tcp(host, port), name, interrupt=refuse_interrupt)
+            helpers = None if domain is None else await helpers_for(dom0, domain)
+            return _gdbsx_endpoint(listening(await open_tcp(host, port), helpers), name)
         case Replay(path):
             return Endpoint(_replay(path), name)
-        case Xen(domain):
-            raise CannotOpen(what_is_missing(domain))
+        case Xen(wanted):
+            return _gdbsx_endpoint(await start(dom0, wanted), name)
         case _:
             assert_never(address)
 
 
 def _socket_endpoint(stream: trio.SocketStream, name: str) -> Endpoint:
     return Endpoint(stream, name, shortcut=shortcut(stream))
+
+
+def _gdbsx_endpoint(opened: Opened, name: str) -> Endpoint:
+    stream, interrupt, last_words, domain = opened.stream, opened.interrupt, opened.last_words, opened.domain
+    return Endpoint(stream, name, interrupt, last_words, backend="xen-gdbsx", domain=domain)
 
 
 def _replay(path: str) -> ReplayStream:

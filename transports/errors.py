@@ -25,6 +25,14 @@ class CannotInterrupt(TransportFailure):
     """A running guest cannot be stopped through this transport."""
 
 
+class HelperFailed(TransportFailure):
+    """A program in dom0 did not do what was asked; ``printed`` is what it wrote to its standard output."""
+
+    def __init__(self, text: str, printed: str = "") -> None:
+        super().__init__(text)
+        self.printed = printed
+
+
 class PeerDied(trio.BrokenResourceError):
     """The program behind the stream (a command, a QEMU) ended, and this is how."""
 

@@ -15,6 +15,9 @@ from gdbstub.errors import GdbError
 from gdbstub.x86.exceptions import vector
 
 _ASKED: dict[Means, str] = {"hw": " (hardware)", "sw": " (software)", "auto": ""}
+DEBUG_EVENTS = (1, 3)
+TAKEN = "of the guest's kernel stops the domain by itself while gdbsx is attached; there is nothing to catch."
+NO_IDT = "gdbsx does not show IDTR, so only #DB and #BP can be seen: those of the guest's kernel stop it by themselves."
 KIND_NAMES: dict[LogicalKind, str] = {
     "execute": "breakpoint",
     "write": "watchpoint",
@@ -61,6 +64,11 @@ def _catch(temporary: bool) -> Callable[[Session, Arguments], Awaitable[None]]:
             raise CommandError("catch needs a vector: db, bp, gp, pf, … or a number.")
         node = parse(condition) if condition is not None else None
         for which in parse_vectors(text):
+            if session.debugger.capabilities.takes_debug_events:
+                if which not in DEBUG_EVENTS:
+                    raise CommandError(NO_IDT)
+                session.out(f"{vector(which).name} {TAKEN}")
+                continue
             row = await session.debugger.add_breakpoint(
                 "catch", None, vector=which, temporary=temporary, text=vector(which).name
             )

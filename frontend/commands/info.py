@@ -91,10 +91,10 @@ async def threads(session: Session, text: str) -> None:
 
 async def debug_registers(session: Session, text: str) -> None:
     """Bit by bit; unknown registers say so."""
-    state = await session.state()
+    state = await session.debugger.state(complete=True)
     debug = state.debug
     if debug.source == "unknown":
-        session.out("This backend does not show the debug registers.")
+        session.out(f"The debug registers are unknown: {clean(debug.unread)}.")
         return
     session.out(f"The guest's own debug registers, read by {debug.source}:")
     _slots(session, state)
@@ -135,7 +135,8 @@ async def target(session: Session, text: str) -> None:
     session.out(f"Guest: {running}, {len(able.cpus)} CPU{'s' * (len(able.cpus) != 1)}, CPU {debugger.cpu} selected")
     slots = "any number" if able.hardware_slots is None else str(able.hardware_slots)
     lengths = ", ".join(map(str, able.watch_lengths)) or "any"
-    session.out(f"Hardware breakpoints: {slots if able.hardware_breakpoints else 'none'}; watch lengths: {lengths}")
+    hardware = f"{slots}; watch lengths: {lengths}" if able.hardware_breakpoints else "none"
+    session.out(f"Hardware breakpoints: {hardware}")
     for what, has in (
         ("software breakpoints", able.software_breakpoints),
         ("read watchpoints", able.read_watchpoints),
@@ -144,7 +145,9 @@ async def target(session: Session, text: str) -> None:
         ("debug registers", able.debug_registers),
     ):
         session.out(f"  {'yes' if has else 'no ':<4} {what}")
-    if able.hardware_hides_guest:
+    if able.no_hardware:
+        session.out(able.no_hardware)
+    elif able.hardware_hides_guest:
         session.out("While a hardware breakpoint of ours is armed, the guest's own debug registers do not work.")
 
 

@@ -3,5 +3,15 @@
 from gdbstub.backends.hmp import MonitorRegisters, parse_info_registers
 from gdbstub.backends.profiles import PROFILES, Profile
 from gdbstub.backends.qemu import find_loaded_lidt, identify
+from gdbstub.backends.xen import guest_of, wrong_width
 
-__all__ = ["PROFILES", "MonitorRegisters", "Profile", "find_loaded_lidt", "identify", "parse_info_registers"]
+__all__ = [
+    "PROFILES",
+    "MonitorRegisters",
+    "Profile",
+    "find_loaded_lidt",
+    "guest_of",
+    "identify",
+    "parse_info_registers",
+    "wrong_width",
+]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gdbstub.target import Capabilities
+from gdbstub.backends.xen import NO_DOMAIN, NO_HARDWARE
+from gdbstub.target import Capabilities, Manners
+
+AS_THE_MANUAL = Manners()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Profile:
     ``repeats_watches``: after a step that hits a watchpoint, the next resume stops at once, without progress.
     ``stray_watches``: a stop may carry a watch address that no watchpoint covers (one that was removed).
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
+    ``habits``: what has to be done around its stops (`gdbstub.habits`). ``manners``: how it speaks.
     """
 
     name: str
@@ -29,6 +33,8 @@ class Profile:
     stray_watches: bool
     catch_by: Literal["hw", "sw"]
     capabilities: Capabilities
+    habits: Literal["plain", "gdbsx"] = "plain"
+    manners: Manners = AS_THE_MANUAL
 
 
 _TCG = Profile(
@@ -60,6 +66,35 @@ _KVM = Profile(
     catch_by="sw",
     capabilities=Capabilities(monitor=True, read_watchpoints=False, debug_registers=True, slots_in_order=True),
 )
+_GDBSX = Profile(
+    name="xen-gdbsx",
+    title="Xen gdbsx",
+    pipelined=False,
+    steps_off_breakpoints=False,
+    steps_by_tf=True,
+    repeats_watches=False,
+    stray_watches=False,
+    catch_by="sw",
+    capabilities=Capabilities(
+        hardware_breakpoints=False,
+        read_watchpoints=False,
+        interrupt=False,
+        hardware_slots=0,
+        plants_int3=True,
+        no_hardware=NO_HARDWARE,
+        takes_debug_events=True,
+    ),
+    habits="gdbsx",
+    manners=Manners(
+        probe=(b"qfThreadInfo", b"m"),
+        reads_break=False,
+        writes_all=True,
+        detach_answers=False,
+        kills=False,
+        keeps_thread=True,
+        without_guest=NO_DOMAIN,
+    ),
+)
 _GENERIC = Profile(
     name="generic",
     title="unknown stub",
@@ -72,4 +107,4 @@ _GENERIC = Profile(
     capabilities=Capabilities(),
 )
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (_TCG, _KVM, _GENERIC)}
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (_TCG, _KVM, _GDBSX, _GENERIC)}

@@ -1,4 +1,4 @@
-"""Which QEMU this is: accelerator, version and the guest CPU's vendor, all asked of its monitor."""
+"""Which stub this is, by its monitor; of a QEMU the accelerator, the version and the guest CPU's vendor."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import cast
 
 from gdbstub.backends.hmp import parse_cpu_path, parse_kvm, parse_roms, parse_vendor, parse_version
+from gdbstub.backends.xen import backend as xen_backend
+from gdbstub.backends.xen import is_gdbsx
 from gdbstub.errors import Refused
 from gdbstub.target import Backend, Vendor
 from gdbstub.x86.lidt import find_lidt
@@ -18,14 +20,19 @@ MOST_SCANNED = 16 << 20
 """Bytes of one loaded segment that are searched for LIDT."""
 
 
-async def identify(monitor: Monitor) -> Backend:
-    """Ask the stub's monitor who it is; any stub whose monitor does not answer as QEMU's is "generic"."""
+async def identify(monitor: Monitor, *, offers: bool = True, odd_threads: bool = False) -> Backend:
+    """Ask the stub's monitor who it is; any stub whose monitor does not answer as QEMU's or gdbsx's is "generic".
+
+    ``offers``: it named features in the handshake; ``odd_threads``: it listed its threads as gdbsx does.
+    """
     try:
-        kvm = parse_kvm(await monitor("info kvm"))
+        answer = await monitor("info kvm")
     except Refused:
-        kvm = None
+        answer = ""
+    kvm = parse_kvm(answer)
     if kvm is None:
-        return Backend("generic", None, None, "generic")
+        known = is_gdbsx(answer, offers=offers, odd_threads=odd_threads)
+        return xen_backend(None, None, None) if known else Backend("generic", None, None, "generic")
     version = parse_version(await monitor("info version"))
     path = parse_cpu_path(await monitor("info hotpluggable-cpus"))
     vendor = parse_vendor(await monitor(f"qom-get {path} vendor")) if path else None

@@ -16,6 +16,9 @@ from gdbstub.x86.scene import Found, Scene, known
 STICKY_CAUSES = {BD: {"general-detect"}, BS: {"single-step", "branch-step"}, BT: {"task-switch"}}
 
 
+BY_ITSELF = " (dr6 does so itself when it goes on from there)"
+
+
 def _has(found: list[Found], cause: str, owner: str) -> bool:
     return any(row.cause.cause == cause and row.cause.owner == owner for row in found)
 
@@ -115,7 +118,7 @@ def any_bit_stops(scene: Scene, event: Event | None, found: list[Found]) -> Iter
 
 def xen_fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
     if scene.xen and event is None and _has(found, "instruction-breakpoint", "guest"):
-        yield "Set RF (0x10000) in the vCPU's RFLAGS before it goes on, or the same breakpoint stops it again."
+        yield f"Set RF (0x10000) in RFLAGS before the vCPU goes on, or the same breakpoint stops it again{BY_ITSELF}."
 
 
 def xen_icebp_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:
@@ -127,7 +130,7 @@ def xen_icebp_repeats(scene: Scene, event: Event | None, found: list[Found]) -> 
         and _has(found, "icebp", "guest")
         and first.address == scene.pc
     ):
-        yield "Move RIP past the F1 before the vCPU goes on, or it stops here again."
+        yield f"Move RIP past the F1 before the vCPU goes on, or it stops here again{BY_ITSELF}."
 
 
 def xen_side_channel(scene: Scene, event: Event | None, found: list[Found]) -> Iterator[str]:

@@ -124,9 +124,13 @@ class Moment:
 NOTHING_KNOWN = Moment()
 
 
+BACKEND_ALIASES = {"gdbsx": "xen-gdbsx"}
+"""Names that evidence may use beside those of the profiles."""
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Who ran the guest. ``backend`` is a profile name of `gdbstub.backends` ("qemu-tcg", "qemu-kvm", "gdbsx",
+    """Who ran the guest. ``backend`` is a profile name of `gdbstub.backends` ("qemu-tcg", "qemu-kvm", "xen-gdbsx",
     "generic"); ``guest`` is "hvm" or "pv". ``vendor`` is that of the guest's CPUID."""
 
     backend: Fact[str] = ABSENT

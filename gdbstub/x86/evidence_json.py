@@ -12,6 +12,7 @@ from typing import TypeVar
 from gdbstub.errors import GdbError
 from gdbstub.x86.evidence import (
     ABSENT,
+    BACKEND_ALIASES,
     NOTHING_KNOWN,
     Action,
     Armed,
@@ -84,6 +85,10 @@ def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise BadEvidence(f'"{where}" has to be text, not {_shown(value)}.')
     return value
+
+
+def _backend(value: object, where: str) -> str:
+    return BACKEND_ALIASES.get(name := _text(value, where), name)
 
 
 def _flag(value: object, where: str) -> bool:
@@ -258,7 +263,7 @@ def evidence_from_json(data: object) -> Evidence:
     """A parsed JSON value in the format; `BadEvidence` with one sentence where it is not."""
     top = _object(data, "The evidence", TOP_KEYS)
     platform = Platform(
-        _fact(top, "backend", _text),
+        _fact(top, "backend", _backend),
         _fact(top, "version", _text),
         _fact(top, "vendor", _one_of("intel", "amd")),
         _fact(top, "guest", _one_of("hvm", "pv")),

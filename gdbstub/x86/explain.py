@@ -114,6 +114,8 @@ def _own_event(scene: Scene, dr6: GuestDr6 | None) -> tuple[str, ...]:
         return ()
     if scene.stepped_shape is not None and "mov-dr" in scene.stepped_shape.traits:
         return ()
+    if scene.xen and dr6.set == ("BS",):
+        return ()  # the step's own: Xen merges it into the guest's DR6
     bits = ", ".join(dr6.set)
     return (f"The guest's own DR6 gained {bits} in this step: it was delivered a #DB; catch db to have it explained.",)
 

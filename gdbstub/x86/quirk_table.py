@@ -330,27 +330,27 @@ KVM = (
 XEN = (
     Quirk(
         "xen-takes-db",
-        "gdbsx",
+        "xen-gdbsx",
         "with gdbsx attached, Xen pauses the domain at each #DB of the guest and does not deliver it",
         "Xen domain_pause_for_debugger",
     ),
     Quirk(
         "xen-false-step",
-        "gdbsx",
+        "xen-gdbsx",
         "Xen sets BS in every #DB that it injects into an HVM guest while TF is set",
         "Xen vmx_inject_event, svm_inject_event",
         guest="hvm",
     ),
     Quirk(
         "xen-no-task-bit",
-        "gdbsx",
+        "xen-gdbsx",
         "Xen raises the trap of a TSS's T flag without BT",
         "Xen hvm_task_switch",
         guest="hvm",
     ),
     Quirk(
         "xen-icebp-at-f1",
-        "gdbsx",
+        "xen-gdbsx",
         "Xen on AMD leaves RIP on an INT1 that it took for the debugger, so it repeats",
         "Xen svm.c VMEXIT_ICEBP; measured on Xen 4.17",
         vendor="amd",
@@ -358,7 +358,7 @@ XEN = (
     ),
     Quirk(
         "xen-hits-accumulate",
-        "gdbsx",
+        "xen-gdbsx",
         "Xen before 4.18 ORs B bits into a PV guest's DR6 and never clears them",
         "Xen stable-4.17 do_debug; measured on Xen 4.17",
         below=(4, 18),
@@ -366,7 +366,7 @@ XEN = (
     ),
     Quirk(
         "xen-hits-wiped",
-        "gdbsx",
+        "xen-gdbsx",
         "Xen 4.18, and 4.19 and 4.20 before the fix, merges a PV guest's DR6 twice and loses the B bits",
         "Xen pv_inject_event; Xen commit d965e2ee07",
         since=(4, 18),
@@ -375,7 +375,7 @@ XEN = (
     ),
     Quirk(
         "xen-loses-bus-lock",
-        "gdbsx",
+        "xen-gdbsx",
         "Xen on Intel writes the exit qualification into DR6 without turning BLD over",
         "Xen vmx_vmexit_handler",
         vendor="intel",

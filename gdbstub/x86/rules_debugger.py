@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.x86.decode import shape, successors
-from gdbstub.x86.evidence import Action
+from gdbstub.x86.evidence import Action, Armed
 from gdbstub.x86.explanation import Cause, Confidence
 from gdbstub.x86.scene import Found, Scene, known
 from gdbstub.x86.shapes import Shape
@@ -130,7 +130,9 @@ def own_breakpoint(scene: Scene) -> Iterator[Found]:
     for armed in scene.breakpoints:
         if armed.owner != "debugger":
             continue
-        if armed.kind == "software" and armed.address == scene.pc - scene.xen:
+        if armed.kind == "software" and scene.xen and armed.address == scene.pc:
+            yield from _stepped_onto(scene, armed)
+        elif armed.kind == "software" and armed.address == scene.pc - scene.xen:
             level, because = _stands_on(scene)
             reason = f"the debugger's software breakpoint stands at {armed.address:#x}"
             cause = Cause("software-breakpoint", "debugger", "trap", level, (reason, because), BREAKPOINT)
@@ -148,6 +150,17 @@ def own_breakpoint(scene: Scene) -> Iterator[Found]:
                 armed.slot,
             )
             yield Found(cause, scene.decoded(armed.address), armed.address)
+
+
+def _stepped_onto(scene: Scene, armed: Armed) -> Iterator[Found]:
+    """gdbsx's RIP is on an int3 of the debugger's only where a step came there: a hit has it behind."""
+    if scene.code_before(armed.address)[-1:] == b"\xcc":
+        return  # one of the guest's own in front of it accounts for the stop
+    level, because = _stands_on(scene)
+    level = "likely" if level == "certain" else level
+    reason = f"the debugger's software breakpoint stands at {armed.address:#x}"
+    cause = Cause("software-breakpoint", "debugger", "trap", level, (reason, because), BREAKPOINT)
+    yield Found(cause, scene.decoded(armed.address), armed.address)
 
 
 def _steps_over_it(scene: Scene) -> bool:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gdbstub.x86 import bitless, rules_guest
-from gdbstub.x86.debug_registers import B_MASK, DR6_INIT
+from gdbstub.x86.debug_registers import B_MASK, DR6_INIT, decode_dr7
 from gdbstub.x86.decode import shape
 from gdbstub.x86.event import Event
 from gdbstub.x86.evidence import Action, Frame, Known, Unknown
 from gdbstub.x86.explanation import Cause, Confidence
 from gdbstub.x86.quirks import applies
+from gdbstub.x86.registers import TF
 from gdbstub.x86.rules_stop import SIGINT
 from gdbstub.x86.scene import Found, Scene, known
 
@@ -62,8 +63,27 @@ def _causes(scene: Scene) -> Iterator[Found]:
         before = replace(evidence.before, dr6=Known(DR6_INIT, "Xen vmx_vmexit_handler"))
         evidence = replace(evidence, before=before)
     event = Event(Scene(evidence))
+    some = False
     for rule in rules_guest.RULES:
-        yield from rule(event)
+        for found in rule(event):
+            some = True
+            yield found
+    if not some:
+        yield from _late_step(scene)
+
+
+def _late_step(scene: Scene) -> Iterator[Found]:
+    """The guest's own single-step on AMD, where DR6 is saved late (`svm_save_dr`): TF is left to tell."""
+    rflags, dr7 = known(scene.evidence.after.rflags), known(scene.evidence.after.dr7)
+    if scene.guest == "pv" or scene.vendor == "intel" or rflags is None or not rflags & TF:
+        return
+    if dr7 is None or decode_dr7(dr7).enabled:
+        return
+    because = (
+        "the guest's RFLAGS have TF set",
+        "DR7 enables nothing, and then the DR6 that Xen on AMD shows can be an old one (svm_save_dr)",
+    )
+    yield Found(Cause("single-step", "guest", "trap", "likely", because, ("SDM 3B 18.3.1.4", "Xen svm_save_dr")))
 
 
 RULES = (taken,)

@@ -129,7 +129,7 @@ class Scene:
 
     @property
     def xen(self) -> bool:
-        return self.backend == "gdbsx"
+        return self.backend == "xen-gdbsx"
 
     def trap_reply(self) -> bool:
         """Whether the reply allows a debug stop: SIGTRAP, or not known."""

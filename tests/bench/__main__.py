@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import costs
+from tests.bench import costs, serving
 from tests.bench.contenders import BARE, CONTENDERS, DR6_TRACE, GDB, GDB_PACKETS, Contender, Ran, check_same_guest
 from tests.guests.machine import qemu_version
 
@@ -25,6 +25,7 @@ class Options(argparse.Namespace):
     steps: int
     million: bool
     speed_only: bool
+    serve_only: bool
 
 
 class Rates(NamedTuple):
@@ -42,10 +43,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10_000, help="rows that dr6 traces in one turn")
     parser.add_argument("--million", action="store_true", help="trace a million rows for the memory figure")
     parser.add_argument("--speed-only", action="store_true", help="only the contest")
+    parser.add_argument("--serve-only", action="store_true", help="only gdb through dr6 against gdb directly")
     options = parser.parse_args(namespace=Options())
     print(f"QEMU {qemu_version()} (TCG), {_gdb_version()}, Python {sys.version.split()[0]}; guest: loop; unix socket")
     if (load := os.getloadavg()[0]) > BUSY:
         print(f"This machine is busy (load {load:.1f}): dr6 and QEMU want a core each, and lose most by that.")
+    if options.serve_only:
+        _serving(options.rounds)
+        return
     check_same_guest(300)
     print("dr6 and gdb write the same registers, 300 rows compared")
     with tempfile.TemporaryDirectory(prefix="dr6-bench-") as directory:
@@ -53,6 +58,8 @@ def main() -> None:
         _contest(options.rounds, options.steps, output)
         if not options.speed_only:
             _costs(options.million, output)
+    if not options.speed_only:
+        _serving(options.rounds)
 
 
 def _gdb_version() -> str:
@@ -81,6 +88,16 @@ def _rates(contender: Contender, turns: list[Ran]) -> Rates:
     rates = Rates(statistics.median(steady), max(steady), whole)
     print(f"{contender.name:24}{rates.steady:9.0f}{rates.best:9.0f}{rates.whole:16.0f}   {turns[0].rows}")
     return rates
+
+
+def _serving(rounds: int) -> None:
+    print(f"\ngdb through dr6 serve, and directly; medians of {rounds} rounds, in which both take their turn")
+    for row in serving.compare(rounds):
+        _tell(row.name, f"{row.served:.0f} {row.unit}, directly {row.direct:.0f}")
+        if row.target is None:
+            _tell(f"  {row.name}", f"{row.ratio:.2f} times")
+        else:
+            _judge(f"  {row.name}", row.ratio, row.target, unit=" times")
 
 
 def _costs(million: bool, output: Path) -> None:

@@ -77,7 +77,7 @@ def _evidence(dice: random.Random) -> Evidence:
 
     return Evidence(
         platform=Platform(
-            fact(lambda: dice.choice(("qemu-tcg", "qemu-kvm", "gdbsx", "generic"))),
+            fact(lambda: dice.choice(("qemu-tcg", "qemu-kvm", "xen-gdbsx", "generic"))),
             fact(lambda: dice.choice(("7.2.22", "10.0.2", "4.17", "4.18"))),
             fact(lambda: dice.choice(("intel", "amd"))),
             fact(lambda: dice.choice(("hvm", "pv"))),

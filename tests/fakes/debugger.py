@@ -68,7 +68,7 @@ class FakeDebugger:
     async def attach(self) -> StopRecord:
         return self._publish(Action.ATTACH, "unknown", "attached")
 
-    async def state(self, cpu: int | None = None) -> CpuState:
+    async def state(self, cpu: int | None = None, *, complete: bool = False) -> CpuState:
         return CpuState(self.cpu if cpu is None else cpu, dict(self.registers), self.debug, self.mode, 0)
 
     async def read_memory(self, address: int, length: int) -> bytes:

@@ -52,7 +52,7 @@ async def test_slots_say_type_length_and_who_enabled_them(terminal: Terminal) ->
 
 async def test_debug_registers_that_nobody_shows_are_called_so(terminal: Terminal) -> None:
     terminal.fake.debug = DebugState()
-    assert await terminal.run("dr") == "This backend does not show the debug registers."
+    assert await terminal.run("dr") == "The debug registers are unknown: this stub does not show the debug registers."
     terminal.fake.debug = DebugState(1, 2, 3, 4, None, 6, "xenctx")
     assert "DR6  unknown" in await terminal.run("dr")
 

@@ -16,7 +16,7 @@ from tests.gdbstub.x86.test_explain import EVENTS, STOPS
 from tests.gdbstub.x86.vectors import CASES, OWN_WRITE, RBX, STORE, TF
 
 ALL = [*(row.evidence for row in (*STOPS.values(), *EVENTS.values())), *(case.evidence for case in CASES.values())]
-XEN_INTEL_PV = platform("gdbsx", "4.17", "intel", "pv")
+XEN_INTEL_PV = platform("xen-gdbsx", "4.17", "intel", "pv")
 
 
 def watched(slot: int | None, kind: str = "awatch") -> Evidence:
@@ -67,6 +67,8 @@ def test_a_step_in_which_the_guest_had_an_event_of_its_own_says_so() -> None:
     assert explain(changed(0xFFFF0FF1)).advice == ()
     assert explain(changed(0xFFFF0FF0)).advice == ()
     assert not any("in this step" in text for text in explain(changed(0xFFFF4FF3, action=Action.CONTINUE)).advice)
+    own_bs = replace(changed(0xFFFF4FF1), platform=XEN_INTEL_PV)
+    assert not any("in this step" in text for text in explain(own_bs).advice), "Xen merges the step's BS into it"
 
 
 def test_a_step_lacks_nothing_but_breakpoints_that_are_not_known() -> None:

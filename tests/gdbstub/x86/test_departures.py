@@ -379,10 +379,10 @@ def test_a_line_in_a_list_has_no_more_than_the_quirks_name() -> None:
 
 
 def test_versions_vendors_and_guests_narrow_a_quirk() -> None:
-    assert not applies("xen-hits-wiped", platform("gdbsx", "4.17", None, "pv"))
-    assert not applies("xen-hits-wiped", platform("gdbsx", "4.21", None, "pv"))
-    assert applies("xen-hits-wiped", platform("gdbsx", None, None, None))
-    assert not applies("xen-hits-wiped", platform("gdbsx", "4.18", None, "hvm"))
+    assert not applies("xen-hits-wiped", platform("xen-gdbsx", "4.17", None, "pv"))
+    assert not applies("xen-hits-wiped", platform("xen-gdbsx", "4.21", None, "pv"))
+    assert applies("xen-hits-wiped", platform("xen-gdbsx", None, None, None))
+    assert not applies("xen-hits-wiped", platform("xen-gdbsx", "4.18", None, "hvm"))
 
 
 class Row(NamedTuple):
@@ -599,7 +599,7 @@ def test_what_keeps_a_step_from_being_certain_is_said() -> None:
     taken = stop("90", reply="T02thread:0;", action=Action.CONTINUE, rflags=TF, dr6=0xFFFF4FF0, on=XEN)
     late = "whether DR6 is up to date: Xen on AMD saves it late while DR7 enables nothing (svm_save_dr)"
     assert late not in explain(taken).unknowns
-    assert late in explain(swap(taken, platform("gdbsx", "4.17", "amd", "hvm"))).unknowns
+    assert late in explain(swap(taken, platform("xen-gdbsx", "4.17", "amd", "hvm"))).unknowns
 
 
 def test_a_watch_of_mov_ss_is_found_one_instruction_back() -> None:

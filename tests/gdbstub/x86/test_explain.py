@@ -7,7 +7,20 @@ from typing import NamedTuple
 
 import pytest
 
-from gdbstub.x86.evidence import Action, Armed, CodeBytes, Evidence, Frame, Known, Moment, SteppedOver, Unknown
+from gdbstub.x86.debug_registers import DR6_INIT
+from gdbstub.x86.evidence import (
+    ABSENT,
+    Action,
+    Armed,
+    CodeBytes,
+    Evidence,
+    Frame,
+    Known,
+    Moment,
+    Platform,
+    SteppedOver,
+    Unknown,
+)
 from gdbstub.x86.explain import EVENT_PHASES, STOP_PHASES, explain
 from gdbstub.x86.explanation import CauseName
 from gdbstub.x86.quirks import QUIRKS, applies, version_of
@@ -20,6 +33,7 @@ from tests.gdbstub.x86.build import (
     TCG,
     TCG_10,
     XEN,
+    XEN_INTEL,
     event,
     know,
     platform,
@@ -34,6 +48,14 @@ def ist_again(rsp: int) -> Evidence:
     """The handler once more, with a frame that leads to it; the frame's RSP is 8000h, the handler's ``rsp``."""
     found = event(0xFFFF0FF0, code="90", handler=CODE + 1, last_frame=Frame(CODE + 1, 8, 2, 0x8000, 0x10), on=TCG)
     return replace(found, after=replace(found.after, rsp=know(rsp)))
+
+
+def late_step(on: Platform, tf: int, dr7: int | None) -> Evidence:
+    """A stop by gdbsx's T02 with nothing in DR6."""
+    seen = stop("90", reply="T02thread:0;", action=Action.CONTINUE, on=on)
+    registers = Known(2 | tf, "t"), Known(DR6_INIT, "t"), ABSENT if dr7 is None else Known(dr7, "t")
+    rflags, dr6, value = registers
+    return replace(seen, after=replace(seen.after, rflags=rflags, dr6=dr6, dr7=value))
 
 
 class Row(NamedTuple):
@@ -129,6 +151,18 @@ STOPS: dict[str, Row] = {
     "a software breakpoint of gdbsx": Row(
         stop(to=2, action=Action.CONTINUE, own=SOFT, on=XEN, reply="T05thread:0;"),
         ("software-breakpoint debugger certain",),
+    ),
+    "gdbsx's RIP on a breakpoint, where a step came there": Row(
+        stop(action=Action.CONTINUE, own=SOFT, on=XEN, reply="T05thread:0;"),
+        ("software-breakpoint debugger likely",),
+    ),
+    "a step of gdbsx onto a breakpoint": Row(
+        stop(own=SOFT, on=XEN, reply="T05thread:0;"),
+        ("single-step debugger certain", "software-breakpoint debugger possible"),
+    ),
+    "gdbsx's RIP on a breakpoint, behind an INT3 of the guest's": Row(
+        stop("cc", action=Action.CONTINUE, own=SOFT, on=XEN, reply="T05thread:0;"),
+        ("software-breakpoint guest likely",),
     ),
     "a breakpoint of somebody else": Row(
         stop(action=Action.CONTINUE, own=(Armed("guest", "software", CODE + 1, 1),)), ("spurious unknown possible",)
@@ -292,6 +326,15 @@ STOPS: dict[str, Row] = {
         ),
         ("unknown unknown possible",),
     ),
+    "gdbsx's T02 with TF, where Xen on AMD saves DR6 late": Row(
+        late_step(XEN, TF, 0x400), ("single-step guest likely",), ()
+    ),
+    "gdbsx's T02 with TF on Intel, where DR6 is true": Row(
+        late_step(XEN_INTEL, TF, 0x400), ("unknown unknown possible",)
+    ),
+    "gdbsx's T02 with TF and an enabled breakpoint": Row(late_step(XEN, TF, 0x402), ("unknown unknown possible",)),
+    "gdbsx's T02 with TF and no DR7": Row(late_step(XEN, TF, None), ("unknown unknown possible",)),
+    "gdbsx's T02 without TF": Row(late_step(XEN, 0, 0x400), ("unknown unknown possible",)),
     "GD heeded where the CPL is not 0": Row(
         stop("0f21f0", dr7=0x2400, cpl=3, on=TCG), ("single-step debugger certain",)
     ),

@@ -112,7 +112,7 @@ EVIDENCE = st.builds(
     Evidence,
     platform=st.builds(
         Platform,
-        facts(st.sampled_from(("qemu-tcg", "qemu-kvm", "gdbsx", "generic"))),
+        facts(st.sampled_from(("qemu-tcg", "qemu-kvm", "xen-gdbsx", "generic"))),
         facts(st.sampled_from(("7.2.22", "10.0.2", "?", ""))),
         facts(st.sampled_from(("intel", "amd"))),
         facts(st.sampled_from(("hvm", "pv"))),

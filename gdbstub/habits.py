@@ -1,0 +1,53 @@
+"""What has to be done around the stops of one kind of stub, beside asking and resuming; most want nothing.
+
+`Habits` is for those. gdbsx's are in `gdbstub.gdbsx`; a profile names which (`Profile.habits`).
+"""
+
+from __future__ import annotations
+
+from gdbstub.client import RemoteTarget
+from gdbstub.protocol.stops import Stop, Stopped, Watch
+from gdbstub.sight import Sight
+
+
+class Habits:
+    """Nothing needs to be done."""
+
+    keeps_code = False
+    """Is it worth while to keep code that was read over a step (`CodeWindow`)?"""
+
+    def __init__(self, remote: RemoteTarget) -> None:
+        self._remote = remote
+
+    async def whose(self, stop: Stopped) -> int | None:
+        """The vCPU that stopped; None where the stub does not tell."""
+        return self._remote.cpu_of(stop.thread)
+
+    async def arrived(self, stop: Stopped, registers: dict[str, int]) -> tuple[Stopped, dict[str, int]]:
+        """The stop and the registers as they count, once what the stub left undone is done."""
+        return stop, registers
+
+    async def before_resume(self, seen: Sight | None) -> dict[str, int]:
+        """Make the guest able to go on from ``seen``; the registers, by our names, that were changed for that."""
+        return {}
+
+    async def is_idle(self, stop: Stop) -> bool:
+        """Did the resume run nothing, for reasons of the stub's own? Then it has to be done again."""
+        return False
+
+    def wants_code_before(self, stop: Stopped) -> bool:
+        """Does what lies in front of RIP tell why the guest stopped?"""
+        return any(isinstance(why, Watch) for why in stop.reasons)
+
+    def asked_to_stop(self) -> None:
+        """The guest was asked to stop while it ran."""
+
+    async def leave(self, *, resume: bool) -> None:
+        """The last word to a stub whose breakpoints are out: the guest runs on, or stays stopped (QEMU leaves it so
+        when the connection closes without one)."""
+        if resume:
+            await self._remote.detach()
+
+    async def kill(self) -> None:
+        """End the guest."""
+        await self._remote.kill()

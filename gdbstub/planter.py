@@ -1,0 +1,209 @@
+"""Software breakpoints for a stub that has none: int3s of our own in the guest's memory.
+
+`Planter` offers what `RemoteTarget` offers a `BreakpointTable`, so the table does not know the difference. Everything
+that is written is in the journal first, and what a dr6 that died left behind is taken out by `recover`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gdbstub.client import BREAKPOINTS, PAGE, RemoteTarget
+from gdbstub.errors import Refused, Unsupported
+from gdbstub.journal import Journal, Left, Planted
+from gdbstub.protocol import messages
+from gdbstub.protocol.messages import BreakpointType
+from gdbstub.x86.decode import shape
+from gdbstub.x86.evidence import Mode
+
+INT3 = 0xCC
+CONTEXT = 8
+"""Bytes that are read where an int3 goes: that one, and those behind it, by which the place is known again."""
+
+
+class Planter:
+    """Breakpoints of type 0 as int3s; the others are refused with ``why_no_hardware``."""
+
+    def __init__(self, remote: RemoteTarget, journal: Journal, why_no_hardware: str) -> None:
+        self._remote = remote
+        self._journal = journal
+        self._why = why_no_hardware
+        self._planted: dict[int, Planted] = {}
+
+    @property
+    def planted(self) -> frozenset[int]:
+        """Where int3s of ours stand now."""
+        return frozenset(self._planted)
+
+    def is_ours(self, address: int) -> bool:
+        """Is the int3 at ``address`` ours, and not the guest's own?"""
+        planted = self._planted.get(address)
+        return planted is not None and planted.original != INT3
+
+    async def insert(self, kind: BreakpointType, address: int, length: int) -> None:
+        """Put an int3 at ``address``. Raises `Refused` where that can't be, `CannotKeep` where no journal can."""
+        if kind:
+            raise Unsupported(BREAKPOINTS[kind], self._why)
+        seen = await self._look(address, f"No int3 can be put at {address:#x}: the memory there can't be read now.")
+        planted = Planted(address, seen[0], seen[1:])
+        self._journal.plant(planted)
+        self._planted[address] = planted
+        if planted.original == INT3:
+            return  # an INT3 of the guest's own stops the domain as well
+        try:
+            await self._remote.write_memory(address, bytes([INT3]))
+        except Refused:
+            self._forget(address)
+            raise
+
+    async def remove(self, kind: BreakpointType, address: int, length: int) -> None:
+        """Take ours out. Where the guest wrote something else there, its byte stays. Raises `Refused` where the place
+        can't be reached; the int3 is then still there, and in the journal."""
+        planted = self._planted.get(address)
+        if planted is None:
+            return
+        text = f"The int3 at {address:#x} could not be taken out: the memory there can't be read or written now."
+        seen = await self._look(address, text)
+        if seen[0] == INT3 and planted.original != INT3:
+            try:
+                await self._remote.write_memory(address, bytes([planted.original]))
+            except Refused as refusal:
+                raise Refused(refusal.command, refusal.code, text) from None
+        self._forget(address)
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        """Memory as it is, our int3s in it."""
+        return await self._remote.read_memory(address, length)
+
+    def kept_memory(self, address: int, length: int) -> bytes | None:
+        """The same, where it was read since the guest ran."""
+        return self._remote.kept_memory(address, length)
+
+    async def write_memory(self, address: int, data: bytes) -> None:
+        """Write the guest's own bytes, around the int3s that stand among them: those get them when they go."""
+        last = address + len(data)
+        inside = [planted for at, planted in self._planted.items() if address <= at < last]
+        patched = bytearray(data)
+        for planted in inside:
+            at = planted.address - address
+            new = planted._replace(original=data[at])
+            self._journal.plant(new)
+            self._planted[planted.address] = new
+            patched[at] = INT3
+        await self._remote.write_memory(address, bytes(patched))
+
+    def close(self) -> None:
+        """The session is over."""
+        self._journal.close()
+
+    def _forget(self, address: int) -> None:
+        del self._planted[address]
+        self._journal.remove(address)
+
+    async def _look(self, address: int, refusal: str) -> bytes:
+        """The byte at ``address`` and those behind it on its page, other int3s of ours taken out of those."""
+        length = min(CONTEXT, PAGE - address % PAGE)
+        try:
+            seen = bytearray(await self._remote.memory(self._remote.ask_memory(address, length)))
+        except Refused as error:
+            raise Refused(error.command, error.code, refusal) from None
+        for at, planted in self._planted.items():
+            if address < at < address + length:
+                seen[at - address] = planted.original
+        return bytes(seen)
+
+
+class Findings:
+    """What became of the int3s that dr6s before this one left behind."""
+
+    def __init__(self) -> None:
+        self.restored: list[int] = []
+        self.intact: list[int] = []
+        self.foreign: list[int] = []
+        self.unreachable: list[int] = []
+        self.behind: list[int] = []
+        self.pids: list[int] = []
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one line; empty where there was nothing."""
+        if not self.pids:
+            return ""
+        who = f"an earlier dr6 (process {', '.join(map(str, self.pids))})"
+        parts = []
+        if self.restored:
+            count = f"{len(self.restored)} int3{'s' * (len(self.restored) > 1)}"
+            parts.append(
+                f"Restored and verified: {count} that {who} had left in the guest's memory, at {_listed(self.restored)}"
+            )
+        elif self.intact:
+            parts.append(f"Verified: nothing that {who} had planted is left in the guest's memory")
+        if self.behind:
+            parts.append(f"RIP was put back to {_listed(self.behind)}, where one of them had been hit")
+        if self.foreign:
+            parts.append(f"{_listed(self.foreign)} holds other code than where {who} planted, and was left alone")
+        if self.unreachable:
+            parts.append(f"an int3 of {who} at {_listed(self.unreachable)} can't be reached now, and stays noted")
+        return f"{'; '.join(parts)}."
+
+
+def _listed(addresses: Iterable[int]) -> str:
+    return ", ".join(f"{address:#x}" for address in addresses)
+
+
+async def recover(remote: RemoteTarget, left: Iterable[Left]) -> Findings:
+    """Take out what is still there of ``left``, look that it is out, and forget the journals that hold no more."""
+    findings = Findings()
+    for one in left:
+        if one.planted:
+            findings.pids.append(one.pid)
+        before = len(findings.unreachable)
+        rows = {planted.address: planted for planted in one.planted}
+        for planted in one.planted:
+            await _recover(remote, planted, rows, findings)
+        if len(findings.unreachable) == before:
+            one.path.unlink(missing_ok=True)
+        await _put_back(remote, rows, findings)
+    return findings
+
+
+async def _put_back(remote: RemoteTarget, rows: dict[int, Planted], findings: Findings) -> None:
+    """A vCPU that hit one stands behind it, in the middle of the instruction that is there again. Where that is one of
+    a single byte, RIP may as well be right."""
+    name: str
+    mode: Mode
+    name, mode = ("rip", 64) if "rip" in remote.layout.by_name else ("eip", 32)
+    hit = {at for at in findings.restored if (at in rows) and not _is_one_byte(rows[at], mode)}
+    for cpu in range(max(len(remote.threads), 1)) if hit else ():
+        await remote.select(cpu)
+        at = remote.layout.decode_g(await remote.request(messages.READ_REGISTERS, "g"))[name] - 1
+        if at in hit:
+            await remote.write_registers({name: at})
+            findings.behind.append(at)
+
+
+def _is_one_byte(planted: Planted, mode: Mode) -> bool:
+    there = shape(bytes([planted.original]) + planted.behind, mode)
+    return there is not None and len(there.bytes) == 1
+
+
+async def _recover(remote: RemoteTarget, planted: Planted, rows: dict[int, Planted], findings: Findings) -> None:
+    at = planted.address
+    wanted = bytes([planted.original]) + planted.behind
+    try:
+        seen = bytearray(await remote.memory(remote.ask_memory(at, len(wanted))))
+    except Refused:
+        findings.unreachable.append(at)
+        return
+    for other in rows.values():  # one of ours that is not out yet
+        place = other.address - at
+        if 0 < place < len(seen) and seen[place] == INT3:
+            seen[place] = other.original
+    if bytes(seen) == wanted:
+        findings.intact.append(at)
+    elif seen[0] == INT3 and bytes(seen[1:]) == planted.behind:
+        await remote.write_memory(at, wanted[:1])
+        again = await remote.memory(remote.ask_memory(at, 1))
+        (findings.restored if again == wanted[:1] else findings.unreachable).append(at)
+    else:
+        findings.foreign.append(at)
