@@ -17,7 +17,7 @@ $rip   : 0x00000000001000a1  →  0x4c00004f5805ff48
  →   0x1000a1 <main_loop+0>    inc    QWORD PTR [rip+0x4f58]
 [#0] Id 1, Name: "", stopped, reason: BREAKPOINT
 [#0] Id 1, Name: "", stopped, reason: SINGLE STEP
-#2 cpu0 step at 0x1000a8: single-step by the debugger over `inc`
+#2 cpu0 step at 0x1000a8 <main_loop+7>: single-step by the debugger over `inc`
 """
 
 
