@@ -3,14 +3,14 @@
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen docs format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef docs format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
 	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
-	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen)'
+	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve)'
 	@echo 'make docs    write the pages that are made from tables'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
@@ -20,7 +20,7 @@ demo:
 	@$(BIN)/dr6 demo
 
 test:
-	@scripts/setup qemu-system-x86_64 gdb tmux as ld
+	@scripts/setup qemu-system-x86_64 gdb lldb tmux as ld
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -32,7 +32,7 @@ bench:
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 labs:
-	@scripts/setup as ld gcc make
+	@scripts/setup qemu-system-x86_64 gdb as ld gcc make
 	@$(BIN)/python -m tests.labs $(LABS)
 
 lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10:
@@ -42,6 +42,10 @@ lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10:
 lab-xen:
 	@scripts/setup as ld gcc make
 	@$(BIN)/python -m tests.labs xen $(LABS)
+
+lab-gef:
+	@scripts/setup qemu-system-x86_64 gdb as ld
+	@$(BIN)/python -m tests.labs gef $(LABS)
 
 docs:
 	@scripts/setup

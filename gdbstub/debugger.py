@@ -428,7 +428,7 @@ class Debugger:
         self._number += 1
         self.ended = self.ended or record.ended
         self.records.append(record)
-        self.newest = record.brief
+        self.newest, self._unexplained = record.brief, None
         self._note_leaks(sight, action)
         self._publish(record)
         return record

@@ -417,9 +417,12 @@ class Client:
             raise GdbError("There is no stop yet.")
         return self._stop_of(record) if record.ended else _plain(self._stop_of(record))
 
-    def repeat_stop(self) -> None:
+    def newest_stop(self) -> Stop:
         record = self.debugger.newest
-        self._link.stop(Stopped(0, self.manners.thread(self.debugger.cpu)) if record is None else self._stop_of(record))
+        return Stopped(0, self.manners.thread(self.debugger.cpu)) if record is None else self._stop_of(record)
+
+    def repeat_stop(self) -> None:
+        self._link.stop(self.newest_stop())
 
     def go(self, wish: Wish) -> None:
         self.shared.go(self.party, lambda tell: run(self, wish, tell))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gdbstub.protocol import encode_hex, encode_pairs
-from gdbstub.server.query_packets import thread_text
+from gdbstub.protocol import Stopped, Watch, encode_hex, encode_pairs
 
 if TYPE_CHECKING:
     from gdbstub.server.client import Client
@@ -39,11 +38,23 @@ async def version(client: Client, _: bytes) -> bytes:
 
 
 async def threads(client: Client, _: bytes) -> bytes:
-    """Every vCPU, the one that stopped with its reason."""
+    """Every vCPU; the one that stopped with what its stop reply says."""
+    stop = client.newest_stop()
     rows = []
     for cpu in client.debugger.capabilities.cpus:
-        row: dict[str, object] = {"tid": cpu + 1, "name": thread_text(client, cpu)}
-        if cpu == client.debugger.cpu:
-            row |= {"reason": "trace", "signal": 5}
+        row: dict[str, object] = {"tid": cpu + 1, "name": f"vCPU {cpu}"}
+        if isinstance(stop, Stopped) and stop.thread == client.manners.thread(cpu):
+            row |= _stopped(stop)
         rows.append(row)
     return json.dumps(rows, separators=(",", ":")).encode()
+
+
+def _stopped(stop: Stopped) -> dict[str, object]:
+    """Without a ``reason`` lldb finds out whether SIGTRAP is its breakpoint or its step, as it does for a ``T``."""
+    row: dict[str, object] = {
+        "signal": stop.signal,
+        "registers": {str(number): value.hex() for number, value in stop.registers},
+    }
+    if isinstance(stop.reason, Watch):
+        row |= {"reason": "watchpoint", "description": str(stop.reason.address)}
+    return row

@@ -63,6 +63,8 @@ HANDLERS: Final[dict[bytes, Handler]] = {
     b"QListThreadsInStopReply": query_packets.nothing,
     b"qMemoryRegionInfo:": query_packets.nothing,
     b"qVAttachOrWaitSupported": query_packets.nothing,
+    b"qStructuredDataPlugins": query_packets.nothing,
+    b"jThreadExtendedInfo:": query_packets.nothing,
     b"jThreadsInfo": lldb_packets.threads,
 }
 

@@ -16,11 +16,13 @@ GDB = ("gdb", "-nx", "-q", "-batch", "-iex", "set pagination off", "-iex", "set 
 
 
 class Served(NamedTuple):
-    """``path`` is the socket for clients."""
+    """``path`` is the socket for clients, unless the options have dr6 ``--listen`` elsewhere; ``address`` is the TARGET
+    that reaches it in any case."""
 
     machine: Machine
     server: subprocess.Popen[bytes]
     path: Path
+    address: str
 
 
 @contextlib.contextmanager
@@ -40,9 +42,9 @@ def serving(guest: Machine, directory: Path, *options: str) -> Iterator[Served]:
     server = start("serve", guest.target, "--listen", f"unix:{path}", *options)
     try:
         assert server.stderr is not None
-        line = server.stderr.readline()  # said once clients may connect
-        assert b"is served at" in line, line + server.stderr.read()
-        yield Served(guest, server, path)
+        line = server.stderr.readline().decode()  # said once clients may connect
+        assert "is served at" in line, line + server.stderr.read().decode()
+        yield Served(guest, server, path, line.partition("is served at ")[2].partition(";")[0])
     finally:
         server.terminate()
         server.communicate(timeout=SECONDS)
