@@ -106,7 +106,7 @@ class RemoteTarget(Conversation):
     async def registers(self, token: Token, cpu: int) -> bytes:
         """The answer to `ask_registers` as hex digits; it is kept until the guest runs or something is written.
         As `stop` where the guest is gone."""
-        self._g[cpu] = payload = await self._general(token)
+        self._g[cpu] = payload = await self.general(token)
         return payload
 
     async def read_registers(self, cpu: int, back_to: int) -> bytes:
@@ -165,7 +165,8 @@ class RemoteTarget(Conversation):
                 raise
             return await self._fail(self.manners.without_guest)
 
-    async def _general(self, token: Token) -> bytes:
+    async def general(self, token: Token) -> bytes:
+        """The answer to ``g`` as hex digits, not kept."""
         try:
             return await self.data(token, "g")
         except Unsupported:
