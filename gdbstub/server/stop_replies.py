@@ -46,8 +46,8 @@ def stop_reply(
     registers: Iterable[Register],
 ) -> Stop:
     """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked for
-    (a step, an interrupt, an event that it catches); otherwise another party's affair, and gdb says just that the
-    guest stopped. ``raw`` is the stub's answer to ``g`` for the vCPU, if it is at hand."""
+    (a step, an event that it catches, a breakpoint even where no reason can be told); otherwise another party's affair,
+    and gdb says just that the guest stopped. ``raw`` is the stub's answer to ``g`` for the vCPU, if it is at hand."""
     stop = _from_stub(record)
     if not isinstance(stop, Stopped):
         return stop
