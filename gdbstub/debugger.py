@@ -390,8 +390,9 @@ class Debugger:
         self._publish(Resumed())
         while True:
             sight = await runner.run()
-            if await self._wanted(sight, self._number):
-                asked = runner.interrupted and is_pause(sight.stop)
+            wanted = await self._wanted(sight, self._number)
+            if wanted or runner.interrupted:  # who asked for a stop takes any: a busy breakpoint comes before 0x03
+                asked = runner.interrupted and (is_pause(sight.stop) or not wanted)
                 went = Action.STEP if runner.stuck else Action.CONTINUE
                 return self._keep(sight, Action.INTERRUPT if asked else went)
 

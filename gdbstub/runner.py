@@ -110,6 +110,7 @@ class Runner:
     async def step(self, *, others: bool = False) -> Stop:
         """One step, with our breakpoint at RIP out of the way where the stub would only report it again; with
         ``others`` the other vCPUs run meanwhile."""
+        await self._look_again()
         seen = self._observer.seen
         lifted: tuple[Placed, ...] = ()
         if not self._profile.steps_off_breakpoints and seen is not None:
@@ -163,19 +164,27 @@ class Runner:
                     continue
             return sight
 
-    async def _resume(self, step: int | None, *, others: bool = False) -> None:
-        """Go; whatever the user changed since the stop is read again first, so that "before" is true."""
+    async def _look_again(self) -> None:
+        """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
         if self._observer.stale:
             await self._observer.read_again(self._observer.cpu)
+<<<<<<< HEAD
         if changed := await self._habits.before_resume(self._observer.seen):
             await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
+=======
+
+    async def _resume(self, step: int | None, *, others: bool = False) -> None:
+        """Go."""
+        await self._look_again()
+>>>>>>> srvtest
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 
     async def _step_off(self) -> tuple[Sight, bool] | None:
         """Before a continue: one step from a breakpoint's address. Returns the stop only if it is one by itself."""
         for _ in range(MOST_IDLE_STEPS):
+            await self._look_again()
             seen = self._observer.seen
             if seen is None or seen.state.pc not in self._table.marks:
                 return None

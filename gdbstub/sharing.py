@@ -66,6 +66,8 @@ class Party:
         """The number of the last stop that it knows of."""
         self.broke_off = False
         """Did it ask for a stop before the guest went?"""
+        self.wishes = 0
+        """How often it asked for a run; only the last one counts."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.number}"
@@ -240,6 +242,7 @@ class SharedGuest:
         """``party`` asked for ``run``: as the driver it lets the guest go, otherwise it follows. It hears of the next
         stop, at once where one passed that it was not told of."""
         party.waits, party.due, party.broke_off = True, False, False
+        party.wishes += 1
         self._rearmed.set()
         if self.driver is None:
             self.take(party)
@@ -247,7 +250,7 @@ class SharedGuest:
             party.waits = False
             party.ear.lost(self.lost)
         elif self.driver is party and not self._missed(party):
-            self._nursery.start_soon(self._run, party, run)
+            self._nursery.start_soon(self._run, party, run, party.wishes)
         elif self._missed(party) and not self.debugger.running:
             self._tell(party)
         elif self.driver is not party:
@@ -264,10 +267,12 @@ class SharedGuest:
     async def _run_on(self, tell: Tell) -> None:
         tell((await self.debugger.resume()).brief)
 
-    async def _run(self, party: Party | None, run: Run) -> None:
+    async def _run(self, party: Party | None, run: Run, wish: int = 0) -> None:
         await self._gather()
         try:
             async with self.turn():
+                if party is not None and (not party.waits or party.wishes != wish):
+                    return  # it was told of a stop while another had the guest
                 if party is not None and party.broke_off:
                     self._tell(party)
                     return

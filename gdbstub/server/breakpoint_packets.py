@@ -133,7 +133,7 @@ class Points:
                     row.test_reads.add(address)
                 return int.from_bytes(await glance.read_memory(address, size), "little")
             case Print(text=text):
-                self._client.print(text.decode("utf-8", "replace"))
+                self._client.print_soon(text.decode("utf-8", "replace"))
                 return 0
             case _:
                 assert_never(request)

@@ -146,7 +146,10 @@ class Client:
                     data = bytes(await self._stream.receive_some(READ_SIZE))
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     return
-            for event in self._link.receive(data):
+            events = self._link.receive(data)
+            if events and isinstance(events[-1], Lost):
+                return  # nobody is there to hear the answers to what came before it
+            for event in events:
                 await self._take(event)
                 if self._leaving:
                     return
@@ -179,8 +182,6 @@ class Client:
             await self._answer(event.payload)
         elif isinstance(event, Break):
             await self._interrupt()
-        elif isinstance(event, Lost):
-            self._leaving = True
         # a bad frame: while the guest runs nothing but 0x03 is heard; damage was answered with a ``-``
 
     async def _answer(self, payload: bytes) -> None:
@@ -250,6 +251,8 @@ class Client:
             self._drained.set()
             if self._left:
                 self._wake.set()
+            elif self.shared.lost is not None:
+                self._done.cancel()  # the last words are out
 
     async def _finish(self) -> None:
         """Let the last words out."""
@@ -269,6 +272,13 @@ class Client:
         """Text to the client's console, as part of an answer or while it waits for a stop."""
         if text:
             self._link.console(text.encode("utf-8", "replace"))
+
+    def print_soon(self, text: str) -> None:
+        """The same for text that comes at any time: kept where the client would take it for the answer to something."""
+        self._lines.append(text)
+        if self.party.waits and self._link.running:
+            self._say_lines()
+            self._flush()
 
     # -- what it hears (the party's ear) --------------------------------------------------------------------------
 
@@ -297,10 +307,7 @@ class Client:
         self._flush()
 
     def said(self, text: str) -> None:
-        self._lines.append(text)
-        if self.party.waits and self._link.running:
-            self._say_lines()
-            self._flush()
+        self.print_soon(f"dr6: {text}\n")
 
     def lost(self, why: str) -> None:
         if self._link.running:
@@ -315,12 +322,19 @@ class Client:
 
     def _say_lines(self) -> None:
         while self._lines:
-            self.print(f"dr6: {self._lines.popleft()}\n")
+            self.print(self._lines.popleft())
 
     def _stop_of(self, record: Brief) -> Stop:
+<<<<<<< HEAD
         rows = self.debugger.hit_at(record.number)
         hit = [row for row in rows if row.owner == self.party.number]
         own = bool(hit) or (self.shared.driver is self.party and not rows)
+=======
+        mine = self.own_breakpoints()
+        hit = [row for row in mine if row.hit_at == record.number and not row.dormant]
+        caught = record.vector is not None and any(row.vector == record.vector for row in mine)
+        own = bool(hit) or caught or (self.shared.driver is self.party and record.action is Action.STEP)
+>>>>>>> srvtest
         raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
         return stop_reply(record, self.manners, hit, own=own, raw=raw, registers=self._expedited)
 

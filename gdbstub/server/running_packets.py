@@ -93,6 +93,9 @@ async def run(client: Client, wish: Wish, tell: Tell) -> None:
     await client.points.sweep(every=not wish.steps or wish.range is not None)
     if wish.cpu is not None and wish.cpu != debugger.cpu and (wish.steps or wish.only):
         await debugger.select_cpu(wish.cpu)
+    if client.party.broke_off and debugger.newest is not None:  # meanwhile
+        tell(debugger.newest)
+        return
     if not wish.steps:
         record = await debugger.resume(only=wish.cpu if wish.only else None)
     elif wish.range is not None:

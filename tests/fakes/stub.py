@@ -59,8 +59,9 @@ class FakeStub:
     """A stopped vCPU with `LOOP` at CODE and RDI at DATA. The attributes are the test's to change.
 
     ``patches``: software breakpoints are int3s in memory, and stepping from a breakpoint reports it again (KVM);
-    otherwise neither (TCG). ``stops`` holds stop replies that are sent instead of running. ``mute`` and
-    ``answers`` replace the answers to single requests: by silence, by these bytes.
+    otherwise neither (TCG). A continue from one reports it again in any case. ``stops`` holds stop replies that are
+    sent instead of running. ``mute`` and ``answers`` replace the answers to single requests: by silence, by these
+    bytes.
     """
 
     def __init__(self, *, xml: bool = True, patches: bool = False, slots: int | None = None) -> None:
@@ -83,6 +84,7 @@ class FakeStub:
         self.log: list[bytes] = []
         self.running = False
         self.link = Link(Role.SERVER)
+        self.send: trio.abc.SendStream | None = None
         self._patched: dict[int, int] = {}
 
     # -- the guest ------------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ class FakeStub:
         if self.stops:
             return self.stops.popleft()
         for number in range(1 if step else MOST):
-            if self._at_breakpoint() and (number or self.patches):
+            if self._at_breakpoint() and (number or self.patches or not step):
                 return self._stop()
             if hit := self._step():
                 return hit
@@ -138,7 +140,7 @@ class FakeStub:
 
     async def serve(self, send: trio.abc.SendStream, receive: trio.abc.ReceiveStream) -> None:
         """Answer until the client leaves. A guest that ran when the last client left is stopped first."""
-        self.link = Link(Role.SERVER)
+        self.link, self.send = Link(Role.SERVER), send
         if self.running:
             self.running = False
             self._unasked(self._stop(signal=2))
@@ -150,6 +152,11 @@ class FakeStub:
                 self._take(event)
             if not got:
                 return
+
+    def pause(self) -> None:
+        """Stop the guest from outside; the reply is ready to send."""
+        self.running = False
+        self.link.stop(parse_stop(self._stop(signal=2)))
 
     def _unasked(self, payload: bytes) -> None:
         self.link._queue_packet(payload)

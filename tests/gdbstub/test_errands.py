@@ -1,0 +1,104 @@
+"""Jobs that one party leaves for another: done once, in order, with their results to who asked."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from gdbstub.errands import Errands
+from gdbstub.errors import GdbError
+
+
+async def test_jobs_are_done_in_order_and_answer_who_asked() -> None:
+    errands, done, answers = Errands(), list[int](), dict[int, int]()
+
+    async def ask(number: int) -> None:
+        async def job() -> int:
+            done.append(number)
+            return 10 * number
+
+        answers[number] = await errands.ask(job)
+
+    async with trio.open_nursery() as nursery:
+        for number in (1, 2, 3):
+            nursery.start_soon(ask, number)
+            await wait_all_tasks_blocked()
+        assert (errands.waiting, done) == (True, [])
+        await errands.serve()
+    assert (errands.waiting, done) == (False, [1, 2, 3])
+    assert answers == {1: 10, 2: 20, 3: 30}
+
+
+async def test_what_a_job_raises_is_its_askers_and_the_next_is_done() -> None:
+    errands, results = Errands(), list[str]()
+
+    async def ask(fails: bool) -> None:
+        async def job() -> str:
+            if fails:
+                raise GdbError("no")
+            return "yes"
+
+        try:
+            results.append(await errands.ask(job))
+        except GdbError as error:
+            results.append(str(error))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask, True)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(ask, False)
+        await wait_all_tasks_blocked()
+        await errands.serve()
+    assert sorted(results) == ["no", "yes"]
+
+
+async def test_the_run_under_way_is_paused_for_a_job() -> None:
+    errands, pauses = Errands(), list[str]()
+
+    async def pause() -> None:
+        pauses.append("pause")
+        nursery.start_soon(errands.serve)
+
+    async def job() -> str:
+        return "done"
+
+    errands.pause = pause
+    async with trio.open_nursery() as nursery:
+        assert await errands.ask(job) == "done"
+    assert pauses == ["pause"]
+
+
+async def test_a_job_whose_asker_is_gone_is_not_done() -> None:
+    errands, done = Errands(), list[str]()
+
+    async def job() -> None:
+        done.append("done")
+
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(errands.ask, job)
+            await wait_all_tasks_blocked()
+            scope.cancel()
+    assert not errands.waiting
+    await errands.serve()
+    assert done == []
+
+
+async def test_jobs_that_nobody_will_do_are_refused() -> None:
+    errands, why = Errands(), list[str]()
+
+    async def job() -> None:
+        raise AssertionError("it is done all the same")
+
+    async def ask() -> None:
+        with pytest.raises(GdbError) as refusal:
+            await errands.ask(job)
+        why.append(str(refusal.value))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        errands.refuse()
+    assert why == ["The guest can't be reached any more: dr6 is leaving it."] * 2
