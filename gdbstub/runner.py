@@ -168,16 +168,13 @@ class Runner:
         """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
         if self._observer.stale:
             await self._observer.read_again(self._observer.cpu)
-<<<<<<< HEAD
-        if changed := await self._habits.before_resume(self._observer.seen):
-            await self._observer.amend(changed)
-        await self._remote.select(self._observer.cpu)
-=======
 
     async def _resume(self, step: int | None, *, others: bool = False) -> None:
         """Go."""
         await self._look_again()
->>>>>>> srvtest
+        if changed := await self._habits.before_resume(self._observer.seen):
+            await self._observer.amend(changed)
+        await self._remote.select(self._observer.cpu)
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 

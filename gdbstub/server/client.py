@@ -325,18 +325,16 @@ class Client:
             self.print(self._lines.popleft())
 
     def _stop_of(self, record: Brief) -> Stop:
-<<<<<<< HEAD
         rows = self.debugger.hit_at(record.number)
         hit = [row for row in rows if row.owner == self.party.number]
         own = bool(hit) or (self.shared.driver is self.party and not rows)
-=======
-        mine = self.own_breakpoints()
-        hit = [row for row in mine if row.hit_at == record.number and not row.dormant]
-        caught = record.vector is not None and any(row.vector == record.vector for row in mine)
-        own = bool(hit) or caught or (self.shared.driver is self.party and record.action is Action.STEP)
->>>>>>> srvtest
         raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
         return stop_reply(record, self.manners, hit, own=own, raw=raw, registers=self._expedited)
+
+    @property
+    def here(self) -> bool:
+        """Has it not left yet?"""
+        return self.party.number in self.shared.parties
 
     # -- what its requests need -----------------------------------------------------------------------------------
 

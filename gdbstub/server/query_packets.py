@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from gdbstub.errors import GdbError, RemoteProtocolError
-from gdbstub.protocol import decode_hex, decode_number, encode_hex, format_stop, messages, shown
+from gdbstub.protocol import decode_hex, encode_hex, format_stop, messages, shown
 from gdbstub.server.console import answer
 from gdbstub.server.manners import PROCESS
 from gdbstub.server.running_packets import ACTIONS, thread_of
@@ -148,7 +148,7 @@ async def detach(client: Client, payload: bytes) -> bytes:
 
 def _check_process(payload: bytes) -> None:
     _, named, process = payload.partition(b";")
-    if named and decode_number(process) != PROCESS:
+    if named and process.lstrip(b"0") != b"%x" % PROCESS:  # lldb writes sixteen digits
         raise RemoteProtocolError(f"There is no process {shown(process)}; the guest is process {PROCESS}.")
 
 

@@ -100,7 +100,7 @@ async def run(client: Client, wish: Wish, tell: Tell) -> None:
         record = await debugger.resume(only=wish.cpu if wish.only else None)
     elif wish.range is not None:
         start, end = wish.range
-        record = await debugger.run_steps(None, go_on=lambda pc: start <= pc < end, others=wish.others)
+        record = await debugger.run_steps(None, go_on=lambda pc: start <= pc < end and client.here, others=wish.others)
     elif client.shared.light:
         await debugger.step_lightly(tell, others=wish.others)
         return

@@ -45,15 +45,9 @@ def stop_reply(
     raw: bytes | None,
     registers: Iterable[Register],
 ) -> Stop:
-<<<<<<< HEAD
     """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked
     for; otherwise another party's affair, and gdb says just that the guest stopped. ``raw`` is the stub's answer to
     ``g`` for the vCPU, if it is at hand."""
-=======
-    """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked for
-    (a step, an event that it catches, a breakpoint even where no reason can be told); otherwise another party's affair,
-    and gdb says just that the guest stopped. ``raw`` is the stub's answer to ``g`` for the vCPU, if it is at hand."""
->>>>>>> srvtest
     stop = _from_stub(record)
     if not isinstance(stop, Stopped):
         return stop

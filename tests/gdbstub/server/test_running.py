@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from trio.lowlevel import checkpoint
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gdbstub.errors import RemoteProtocolError
@@ -72,6 +73,17 @@ async def test_a_step_in_a_range_goes_until_it_is_left(autojump_clock: MockClock
         await peer.ask(b"Z0,1002,1")
         assert rip(await peer.run(b"vCont;r1000,1007:p1.1")) == CODE + 2
         assert rip(await peer.run(b"vCont;r2000,2001:p1.1")) == CODE + 5  # at least one
+
+
+async def test_a_step_in_a_range_that_is_never_left_ends_with_its_client(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        peer = await served.gdb()
+        await peer.go(b"vCont;r1000,1007:p1.1")  # the whole loop
+        await peer.stream.aclose()
+        for _ in range(10_000):
+            await checkpoint()
+        assert not served.shared.parties
+        assert not served.shared.busy
 
 
 @pytest.mark.parametrize("packet", [b"s1001", b"S05;1001"])
