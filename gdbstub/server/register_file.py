@@ -22,6 +22,7 @@ from gdbstub.protocol import (
 )
 from gdbstub.record import CpuState
 
+CORE_FEATURE = "org.gnu.gdb.i386.core"
 DEBUG_FEATURE, SYSTEM_FEATURE = "org.dr6.x86.debug", "org.dr6.x86.system"
 DEFAULT_ARCHITECTURE: Final = "i386:x86-64"
 
@@ -33,6 +34,7 @@ class Extra(NamedTuple):
     bits: int
     feature: str
     read: Callable[[CpuState], int | None]
+    type: str = ""
 
 
 def _debug(name: str) -> Extra:
@@ -75,6 +77,18 @@ EXTRAS: Final[tuple[Extra, ...]] = (
 """In the order of their numbers. One that the stub has itself is left to it."""
 
 
+def _unknown(name: str, bits: int, type_: str) -> Extra:
+    return Extra(name, bits, CORE_FEATURE, lambda state: None, type_)
+
+
+X87: Final[tuple[Extra, ...]] = (
+    *(_unknown(f"st{number}", 80, "i387_ext") for number in range(8)),
+    *(_unknown(f"f{name}", 32, "int") for name in ("ctrl", "stat", "tag", "iseg", "ioff", "oseg", "ooff", "op")),
+)
+"""gdb takes no description of x86 without them (gdb manual, "i386 Features"); a stub that describes nothing, such as
+gdbsx, doesn't have them, so they are unavailable."""
+
+
 class Write(NamedTuple):
     """One register that a client gave another value."""
 
@@ -87,17 +101,27 @@ class RegisterFile:
 
     def __init__(self, stub: RegisterLayout) -> None:
         self._stub = stub
-        extras = [extra for extra in EXTRAS if extra.name not in stub.by_name]
+        known = EXTRAS if stub.features else (*X87, *EXTRAS)
+        extras = [extra for extra in known if extra.name not in stub.by_name]
         self._extras = {extra.name: extra for extra in extras}
         first = max((register.number for register in stub.registers), default=-1) + 1
-        features = stub.features or (Feature("org.dr6.stub"),)
+        features = stub.features or (Feature(CORE_FEATURE),)
         # of a stub without a description, registers belong to some feature all the same
         own = [r if r.feature else r._replace(feature=features[0].name) for r in stub.registers]
         more = [
-            Register(extra.name, extra.bits, first + n, 0, f"uint{extra.bits}", "system", extra.feature)
+            Register(
+                extra.name,
+                extra.bits,
+                first + n,
+                0,
+                extra.type or f"uint{extra.bits}",
+                None if extra.type else "system",
+                extra.feature,
+            )
             for n, extra in enumerate(extras)
         ]
-        used = tuple(Feature(name) for name in dict.fromkeys(extra.feature for extra in extras))
+        names = dict.fromkeys(extra.feature for extra in extras)
+        used = tuple(Feature(name) for name in names if name not in {feature.name for feature in features})
         self.layout = make_layout([*own, *more], (*features, *used), stub.architecture or DEFAULT_ARCHITECTURE)
         self.description = format_description(self.layout)
         self._by_number = {register.number: register for register in self.layout.registers}

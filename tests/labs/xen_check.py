@@ -290,9 +290,14 @@ def main() -> int:
     options = parser.parse_args()
     ports = [int(port) for port in options.ports.split(",")]
     images = {"pv": Path(options.pv), "pvh": Path(options.pvh)}
+    return check_on(tuple(shlex.split(options.dom0)), ports, images, options.stories)
+
+
+def check_on(prefix: tuple[str, ...], ports: list[int], images: dict[str, Path], wanted: list[str]) -> int:
+    """`check` on a Xen host, with a journal of int3s of its own; how many stories failed."""
     with tempfile.TemporaryDirectory(prefix="dr6-xen-check-") as state:
         os.environ["XDG_STATE_HOME"] = state
-        return check(Lab(tuple(shlex.split(options.dom0)), _in_turn(ports), images), options.stories)
+        return check(Lab(prefix, _in_turn(ports), images), wanted)
 
 
 def _in_turn(ports: list[int]) -> Iterator[int]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from gdbstub.protocol import fallback_layout
+from gdbstub.server import RegisterFile
 from tests.guests.build import build
 from tests.guests.image import read_image
 from tests.live.machine import SECONDS, finish, machine, start
-from tests.live.served import RUN, gdb, gdb_start, served, wait_until, wait_until_it_runs
+from tests.live.served import GDB, RUN, gdb, gdb_start, served, wait_until, wait_until_it_runs
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -240,3 +243,17 @@ def test_serving_refuses_an_address_that_others_reach(tmp_path: Path) -> None:
     assert ran.code == 1
     assert "the remote protocol has no password" in ran.err.replace("\n", " ")
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(("hex_length", "architecture"), [(328, "i386:x86-64"), (384, "i386:x86-64"), (128, "i386")])
+def test_gdb_takes_the_description_of_a_stub_that_has_none(hex_length: int, architecture: str, tmp_path: Path) -> None:
+    layout = fallback_layout(hex_length)
+    assert layout is not None
+    described = tmp_path / "target.xml"
+    described.write_bytes(RegisterFile(layout).description)
+    commands = (f"set tdesc filename {described}", "show architecture", "maintenance print registers")
+    words = [word for command in commands for word in ("-ex", command)]
+    done = subprocess.run([*GDB, *words], capture_output=True, text=True, check=True, timeout=SECONDS)
+    assert f'currently "{architecture}"' in done.stdout
+    assert re.search(r"^ *dr6 ", done.stdout, re.MULTILINE)
+    assert "warning" not in done.stderr
