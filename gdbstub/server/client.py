@@ -329,7 +329,8 @@ class Client:
         hit = [row for row in rows if row.owner == self.party.number]
         own = bool(hit) or (self.shared.driver is self.party and not rows)
         raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
-        return stop_reply(record, self.manners, hit, own=own, raw=raw, registers=self._expedited)
+        broken_off = self.party.broke_off and not hit
+        return stop_reply(record, self.manners, hit, own=own, broken_off=broken_off, raw=raw, registers=self._expedited)
 
     @property
     def here(self) -> bool:

@@ -42,11 +42,13 @@ def stop_reply(
     hit: Iterable[Breakpoint],
     *,
     own: bool,
+    broken_off: bool,
     raw: bytes | None,
     registers: Iterable[Register],
 ) -> Stop:
     """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked
-    for; otherwise another party's affair, and gdb says just that the guest stopped. ``raw`` is the stub's answer to
+    for; otherwise another party's affair, and gdb says just that the guest stopped. ``broken_off``:
+    it asked for a stop, which may have come before the guest went. ``raw`` is the stub's answer to
     ``g`` for the vCPU, if it is at hand."""
     stop = _from_stub(record)
     if not isinstance(stop, Stopped):
@@ -56,7 +58,7 @@ def stop_reply(
     signal = stop.signal
     if signal == SIGTRAP and not own and not reasons:
         signal = SIGNAL_0
-    if record.action is Action.INTERRUPT and not reasons:
+    if (broken_off or record.action is Action.INTERRUPT) and not reasons:
         signal = SIGINT
     values = () if raw is None else tuple(_values(raw, registers))
     return Stopped(signal, thread, reasons, values)
