@@ -12,7 +12,20 @@ from typing import NamedTuple
 
 from tests.live.machine import SECONDS, Machine, machine, start
 
-GDB = ("gdb", "-nx", "-q", "-batch", "-iex", "set pagination off", "-iex", "set width 0", "-iex", "set confirm off")
+GDB = (
+    "gdb",
+    "-nx",
+    "-q",
+    "-batch",
+    "-iex",
+    "set remotetimeout 30",
+    "-iex",
+    "set pagination off",
+    "-iex",
+    "set width 0",
+    "-iex",
+    "set confirm off",
+)
 
 
 class Served(NamedTuple):

@@ -108,7 +108,8 @@ def test_a_dump_of_16_megabytes_is_the_direct_one(tmp_path: Path) -> None:
     with machine(tmp_path, image, "-m", "32") as guest:
         gdb(guest.path, image, f"dump binary memory {direct} 0 0x1000000")
     with served(tmp_path, image, qemu=("-m", "32")) as through:
-        gdb(through.path, image, f"dump binary memory {ours} 0 0x1000000")
+        text = gdb(through.path, image, f"dump binary memory {ours} 0 0x1000000")
+    assert ours.exists(), text
     assert ours.read_bytes() == direct.read_bytes()
     assert len(ours.read_bytes()) == 1 << 24
 
