@@ -52,6 +52,8 @@ COMPRESSED_FROM = 1024
 """Hex digits in an answer, from which on its runs are looked for."""
 TURNS = 32
 """Requests answered without waiting before other tasks get a turn."""
+PRINTED = 16384
+"""Bytes of text in one packet, which takes two digits for each."""
 MOST_QUEUED = 4 << 20
 """Bytes that may wait for a client that does not read."""
 SLOW_SECONDS = 30.0
@@ -270,8 +272,9 @@ class Client:
 
     def print(self, text: str) -> None:
         """Text to the client's console, as part of an answer or while it waits for a stop."""
-        if text:
-            self._link.console(text.encode("utf-8", "replace"))
+        data = text.encode("utf-8", "replace")
+        for at in range(0, len(data), PRINTED):
+            self._link.console(data[at : at + PRINTED])
 
     def print_soon(self, text: str) -> None:
         """The same for text that comes at any time: kept where the client would take it for the answer to something."""

@@ -1,4 +1,5 @@
-"""A gdb that shares a guest: sets one breakpoint, continues again and again, and prints what it saw of each stop.
+"""A gdb that shares a guest: sets one breakpoint, continues again and again, and prints what it saw of each stop, and
+the session's own list of them.
 
 gdb sources this file. STOPS_BREAK is the breakpoint's place, STOPS_COUNT how many stops, STOPS_AFTER what has to stand
 in ``monitor clients`` before it begins (another client that waits)."""
@@ -30,7 +31,8 @@ def main() -> None:
     gdb.events.stop.connect(stopped)
     for _ in range(int(os.environ["STOPS_COUNT"])):
         gdb.execute("continue", False, True)
-    print(json.dumps(seen), flush=True)
+    stops = gdb.execute("monitor dr6 events all", False, True)
+    print(json.dumps([seen, stops]), flush=True)
 
 
 main()
