@@ -15,6 +15,7 @@ import trio
 from gdbstub.errors import GdbError
 
 T = TypeVar("T")
+LEAVING = "The guest can't be reached any more: dr6 is leaving it."
 
 
 class _Errand:
@@ -61,7 +62,7 @@ class Errands:
         """Nobody will do them any more."""
         while self._queue:
             errand = self._queue.popleft()
-            errand.failure = GdbError("The guest can't be reached any more: dr6 is leaving it.")
+            errand.failure = GdbError(LEAVING)
             errand.done.set()
 
     async def serve(self) -> None:
@@ -72,5 +73,8 @@ class Errands:
                 errand.result = await errand.job()
             except Exception as error:
                 errand.failure = error
+            except BaseException:  # whoever drives is cancelled: no result must not pass for one
+                errand.failure = GdbError(LEAVING)
+                raise
             finally:
                 errand.done.set()

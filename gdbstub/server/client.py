@@ -343,7 +343,15 @@ class Client:
     # -- what its requests need -----------------------------------------------------------------------------------
 
     async def reach(self, job: Callable[[], Awaitable[T]]) -> T:
-        return await self.shared.reach(job)
+        """As `SharedGuest.reach`. A job that was begun is done, also when the client goes meanwhile: half of it would
+        leave the stub in another state than we think."""
+
+        async def whole() -> T:
+            with trio.CancelScope(shield=True):
+                result = await job()
+            return result
+
+        return await self.shared.reach(whole)
 
     async def command(self, line: str) -> str:
         """What a command of dr6 prints."""
@@ -352,7 +360,7 @@ class Client:
             await self.debugger.explain_newest()
             return await self.words.command(line)
 
-        return await self.reach(words)
+        return await self.shared.reach(words)
 
     def own_breakpoints(self) -> tuple[Breakpoint, ...]:
         return self.debugger.owned_by(self.party.number)

@@ -102,3 +102,28 @@ async def test_jobs_that_nobody_will_do_are_refused() -> None:
         await wait_all_tasks_blocked()
         errands.refuse()
     assert why == ["The guest can't be reached any more: dr6 is leaving it."] * 2
+
+
+async def test_an_errand_whose_driver_is_cancelled_has_no_result() -> None:
+    errands = Errands()
+    begun = trio.Event()
+
+    async def never() -> int:
+        begun.set()
+        await trio.sleep_forever()
+
+    async def asks() -> None:
+        with pytest.raises(GdbError, match="leaving"):
+            await errands.ask(never)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(asks)
+        await wait_all_tasks_blocked()
+        with trio.CancelScope() as scope:
+            nursery.start_soon(_cancel_after, begun, scope)
+            await errands.serve()
+
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
