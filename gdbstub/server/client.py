@@ -349,7 +349,7 @@ class Client:
         async def whole() -> T:
             with trio.CancelScope(shield=True):
                 result = await job()
-            return result
+            return result  # noqa: RET504  # to mypy, a cancel scope may swallow what is returned inside of it
 
         return await self.shared.reach(whole)
 

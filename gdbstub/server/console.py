@@ -84,7 +84,7 @@ async def _dr6(client: Client, text: str) -> str:
 
 WORDS: tuple[Word, ...] = (
     Word("why", "[N]", "explain the last stop, or stop N", _why),
-    Word("events", "[N]", "the stops so far, one line each", _events),
+    Word("events", "[all]", "the caught events so far; all: every stop", _events),
     Word("dr", "", "the guest's debug registers, bit by bit", _dr),
     Word("catch", "VECTORS|off", "stop at the guest's handlers: db, gp, pf, numbers", _catch),
     Word("clients", "", "who shares this guest, and who drives", _clients),
