@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Unpack
 
@@ -134,7 +134,13 @@ class RemoteTarget(Conversation):
             return None
         return b"".join(page for page in pages if page)[address - first : address - first + length]
 
-    def _forget(self) -> None:
+    def keep(self, cpu: int, registers: bytes, pieces: Mapping[int, bytes]) -> None:
+        """Take what was read past the caches: ``g`` of a vCPU as hex digits, memory by address."""
+        self._g[cpu] = registers
+        for address, piece in pieces.items():
+            self._keep_piece(address, piece)
+
+    def forget(self) -> None:
         """The guest runs, or was written to: nothing that was read holds any more."""
         self._pages.clear()
         self._pieces.clear()
@@ -145,21 +151,25 @@ class RemoteTarget(Conversation):
     def ask_resume(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> Token:
         """Queue a resume: one instruction of vCPU ``step``, with the others held unless ``others``; or vCPU ``only``;
         or everything."""
-        self._forget()
+        self.forget()
         self.stepped = step is not None
+        return self.ask(self.resume_packet(step=step, only=only, others=others), Expect.STOP)
+
+    def resume_packet(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> bytes:
+        """The payload of such a resume."""
         action: messages.Action = "c" if step is None else "s"
         if action not in self.actions:
-            return self.ask(messages.resume(action), Expect.STOP)
+            return messages.resume(action)
         one = only if step is None else step
         actions: list[tuple[messages.Action, ThreadId | None]] = [(action, None if one is None else self.thread(one))]
         if others and step is not None and len(self.threads) > 1:
             actions.append(("c", None))
-        return self.ask(messages.resume_threads(actions), Expect.STOP)
+        return messages.resume_threads(actions)
 
-    async def stop(self, token: Token) -> Stop:
+    async def stop(self, token: Token, patience: float = 0.0) -> Stop:
         """As `Conversation.stop`; a stub whose guest is gone is lost."""
         try:
-            return await super().stop(token)
+            return await super().stop(token, patience)
         except Unsupported:
             if not self.manners.without_guest:
                 raise
@@ -258,7 +268,7 @@ class RemoteTarget(Conversation):
 
     async def write_memory(self, address: int, data: bytes) -> None:
         """Raises `Refused` naming the address; what was written before it stays written."""
-        self._forget()
+        self.forget()
         for at in range(0, len(data), MEMORY_CHUNK):
             chunk = data[at : at + MEMORY_CHUNK]
             try:
@@ -295,7 +305,7 @@ class RemoteTarget(Conversation):
         register = next((r for r in self.layout.registers if r.name == name), None)
         if register is None:
             raise GdbError(f"This stub has no register {name}.")
-        self._forget()
+        self.forget()
         if self.manners.writes_all:
             await self.write_registers({name: value})
             return
@@ -319,7 +329,7 @@ class RemoteTarget(Conversation):
     async def monitor(self, command: str) -> str:
         """Run a command of the stub's own monitor and return its output."""
         token = self.ask_monitor(command)
-        self._forget()
+        self.forget()
         return await self.text(token, f"monitor {command}")
 
     async def detach(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple, NewType, NoReturn, TypedDict
 
@@ -64,11 +64,24 @@ class Shortcut(NamedTuple):
     """The stream's bytes without a turn through trio's scheduler, which costs more than a stub's answer takes.
 
     ``send`` writes what is taken at once and says how much that was; ``receive`` returns what is there, None for
-    nothing. Both leave errors to the stream.
+    nothing; ``wait`` holds everything up until there is something, at most so many milliseconds, and says whether there
+    is. All leave errors to the stream.
     """
 
     send: Callable[[bytes], int]
     receive: Callable[[], bytes | None]
+    wait: Callable[[float], bool]
+
+
+class Exchange(NamedTuple):
+    """What `Conversation.exchange` came to: all answers, or, where they did not come at once, the tokens of what was
+    asked (none: it could not be asked so)."""
+
+    answers: tuple[bytes, ...] = ()
+    tokens: tuple[Token, ...] = ()
+
+
+NOT_ASKED = Exchange()
 
 
 class Wiring(TypedDict, total=False):
@@ -165,9 +178,13 @@ class Conversation:
         """Ask and wait. Raises `Unsupported` for an empty answer, `Refused` for an error."""
         return await self.data(self.ask(payload), name or shown(payload))
 
-    async def stop(self, token: Token) -> Stop:
+    async def stop(self, token: Token, patience: float = 0.0) -> Stop:
         """How the guest stopped after the resume ``token``; waits as long as it runs. May be cancelled and called
-        again."""
+        again. With ``patience`` (milliseconds) a stop that comes so soon is taken while nobody else gets a turn, but
+        for one now and then."""
+        if patience and token not in self._answers:
+            await self.flush()
+            await self._linger(token, patience)
         event = await self._event(token, "resume", math.inf)
         if isinstance(event, StopReply):
             return event.stop
@@ -175,6 +192,44 @@ class Conversation:
             accepted(event, "the resume")
             raise RemoteProtocolError(f"The stub answered {shown(event.payload)} to a resume.")
         raise RemoteProtocolError("The stub's stop reply was damaged on the way.")
+
+    def exchange(
+        self,
+        requests: tuple[bytes, ...],
+        milliseconds: float,
+        expects: Expect = Expect.REPLY,
+        only: bytes | None = None,
+    ) -> Exchange:
+        """Ask and take the answers while nobody else gets a turn: for what is answered within microseconds, thousands
+        of times. Answers that are long in coming or damaged, or another one than ``only``, are left to whoever awaits
+        the tokens."""
+        link, shortcut = self._link, self._shortcut
+        if shortcut is None or self._sending or self._lost is not None or not (data := link.send_plainly(requests)):
+            return NOT_ASKED
+        sent = shortcut.send(data)
+        came, count = b"", len(requests)
+        while sent == len(data) and shortcut.wait(milliseconds):
+            part = shortcut.receive()
+            if not part:
+                break  # the end of the stream, which is the stream's to tell
+            came += part
+            if only is None:
+                if answers := link.plain_answers(came, count):
+                    return Exchange(answers)
+            elif link.is_plainly(came, only):
+                return Exchange((only,))
+            elif part[-3:-2] == b"#":
+                break
+        tokens = tuple([Token(token) for token in link.came_otherwise(requests, expects, data[sent:])])
+        if came:
+            self._digest(came)
+        return Exchange((), tokens)
+
+    def drop(self, tokens: Iterable[Token]) -> None:
+        """Nobody waits for these answers any more."""
+        for token in tokens:
+            if self._answers.pop(token, None) is None:
+                self._unwanted.add(token)
 
     async def flush(self) -> None:
         """Write what is queued. Where another task is writing already, it writes this too."""
@@ -253,6 +308,17 @@ class Conversation:
             elif data is not None:
                 return False
         return False
+
+    async def _linger(self, token: Token, milliseconds: float) -> None:
+        shortcut = self._shortcut
+        self._hurried += 1
+        if self._hurried % TURNS == 0:
+            await trio.lowlevel.checkpoint()
+        while shortcut is not None and token not in self._answers and shortcut.wait(milliseconds):
+            data = shortcut.receive()
+            if not data:
+                return
+            self._digest(data)
 
     async def _read_until(self, token: Token) -> None:
         while token not in self._answers:

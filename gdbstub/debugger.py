@@ -5,8 +5,6 @@ What a stop means is left to `gdbstub.x86`; what is read at it, and how the gues
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,27 +20,27 @@ from gdbstub.conversation import Shortcut
 from gdbstub.dom0 import Dom0, Helpers
 from gdbstub.errands import Errands
 from gdbstub.errors import CannotBreakIn, GdbError, Refused, TransportError, Unsupported
+from gdbstub.express import Detour, Express
 from gdbstub.furnish import FURNISHERS
 from gdbstub.gather import StateReader
 from gdbstub.handshake import greet
-from gdbstub.history import History, Later
+from gdbstub.history import History
 from gdbstub.journal import Journal, left_behind
+from gdbstub.ledger import Ledger
 from gdbstub.notices import Lost, Notice, Resumed, Said
 from gdbstub.observer import Observer
 from gdbstub.planter import recover
 from gdbstub.protocol.layout import RegisterLayout
-from gdbstub.protocol.stops import Stopped
+from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.record import Brief, CpuState, StopRecord
 from gdbstub.runner import Pace, Runner, is_pause
-from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, platform_of, record_of, reply_text
+from gdbstub.sight import Sight, hits, platform_of, reply_text
 from gdbstub.steps import StepRun
 from gdbstub.target import Backend, Capabilities
 from gdbstub.x86.decode import LONGEST
 from gdbstub.x86.evidence import Action, Platform
 
 XEN = "xen-gdbsx"
-LEAKS_KEPT = 16
-"""Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
 
 
 def always(pc: int) -> bool:
@@ -85,9 +83,7 @@ class Debugger:
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
         self.capabilities = Capabilities()
-        self.records = History(history)
-        self.newest: Brief | None = None
-        """The last stop, in brief."""
+        self._ledger = Ledger(history, self._publish)
         self.ended = False
         self._remote = RemoteTarget(
             stream,
@@ -106,12 +102,7 @@ class Debugger:
         self._sure = lidt_sure
         self._pace = pace
         self._listeners: list[Callable[[Notice], None]] = []
-        self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
-        self._platform = Platform()
-        self._number = 0
-        self._unexplained: Sight | None = None
         self.errands = Errands()
-        self._began = time.monotonic()
         self._settle(PROFILES["generic"])
 
     def _settle(self, profile: Profile) -> None:
@@ -119,6 +110,7 @@ class Debugger:
         remote = self._remote
         cpus = tuple(range(max(len(remote.threads), 1)))
         self._profile = profile
+        self._ledger.leaks_tf = profile.steps_by_tf
         can = replace(profile.capabilities, cpus=cpus)
         if profile.capabilities.plants_int3:
             can = replace(can, interrupt=self._breaks_in, debug_registers=self._dom0.there)
@@ -159,6 +151,16 @@ class Debugger:
         return self._remote.lost
 
     @property
+    def records(self) -> History:
+        """The stops so far, oldest first."""
+        return self._ledger.records
+
+    @property
+    def newest(self) -> Brief | None:
+        """The last stop, in brief."""
+        return self._ledger.newest
+
+    @property
     def interrupted(self) -> bool:
         """Was the last run asked to stop?"""
         return self._runner.interrupted
@@ -197,7 +199,7 @@ class Debugger:
     @property
     def platform(self) -> Platform:
         """Who runs the guest, as evidence has it."""
-        return self._platform
+        return self._ledger.platform
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` synchronously for every notice, in order; the first one also hears what was said before."""
@@ -216,7 +218,7 @@ class Debugger:
 
     def number_from(self, number: int) -> None:
         """Give the next record this number; a trace counts its own rows."""
-        self._number = number
+        self._ledger.number = number
 
     def _mourn(self, why: str) -> None:
         self._publish(Lost(" ".join((why, *self._remains()))))
@@ -240,8 +242,8 @@ class Debugger:
         self._settle(PROFILES[self.backend.profile])
         if self._planter is not None:
             await self._take_out_old()
-        self._platform = platform_of(self.backend)
-        self._began = time.monotonic()
+        self._ledger.platform = platform_of(self.backend)
+        self._ledger.begin()
         return self._keep(await self._observer.see(stop), Action.ATTACH)
 
     async def _identify(self) -> Backend:
@@ -341,7 +343,7 @@ class Debugger:
 
         async def ends(sight: Sight) -> bool:
             # counts it in any case
-            met = bool(hits(self._table, sight)) and await self._wanted(sight, self._number - 1)
+            met = bool(hits(self._table, sight)) and await self._wanted(sight, self._ledger.number - 1)
             return met and end_at_hits
 
         run = StepRun(self._remote, self._observer, self._runner, self._catcher, self.errands, self._keep, sink)
@@ -351,11 +353,36 @@ class Debugger:
         """One step of which only the registers are read, and the lines that a debugger asks for next; ``told`` hears of
         it in between. Anything but a plain step in 64-bit code is read and explained as ever. Listeners are not told of
         a plain one."""
+        self._runner.begin(stepping=True)
+        guess = self._lines_near()
+        return await self._take_lightly(await self._runner.step(others=others), guess, told)
+
+    def express(self, *, others: bool = False) -> Express | None:
+        """More of such steps at once, from where the guest stands; None where the last stop was no plain one."""
+        ledger, newest, seen = self._ledger, self._ledger.newest, self._ledger.unexplained
+        busy = self._catcher.active or self._observer.stale or self.errands.waiting or self._runner.interrupted
+        if newest is None or seen is None or busy or ledger.leaks_tf or not self._remote.pipelined:
+            return None
+        if self._remote.kept_registers(newest.cpu) is None:
+            return None
+        return Express(self._remote, self._observer, ledger, self._table, seen, newest, others=others)
+
+    async def finish_step(self, detour: Detour, told: Callable[[Brief], None]) -> Brief:
+        """The step with which an `express` ended, as `step_lightly` has it."""
+        self._runner.begin(stepping=True)
+        seen = self._observer.seen
+        if detour.token is None and seen is not None:  # it has ended as the one before did
+            return await self._take_lightly(seen.stop, self._lines_near(), told)
+        if detour.token is not None:
+            self._runner.went_ahead(detour.token)
+        return await self._take_lightly(await self._runner.await_step(), self._lines_near(), told)
+
+    def _lines_near(self) -> tuple[int, ...]:
+        seen = self._observer.seen
+        return () if seen is None else lines_of(seen.state.registers)
+
+    async def _take_lightly(self, stop: Stop, guess: tuple[int, ...], told: Callable[[Brief], None]) -> Brief:
         runner, observer = self._runner, self._observer
-        seen = observer.seen
-        guess = () if seen is None else lines_of(seen.state.registers)
-        runner.begin(stepping=True)
-        stop = await runner.step(others=others)
         arrival = await observer.arrive_lightly(stop, guess) if isinstance(stop, Stopped) else None
         if arrival is None or runner.interrupted:
             sight = await observer.see(stop)
@@ -363,24 +390,20 @@ class Debugger:
             await self._wanted(sight, record.number)
             told(record.brief)
             return record.brief
-        brief = Brief(self._number, observer.cpu, Action.STEP, reply_text(stop), arrival.registers["rip"])
-        self._number += 1
-        self.newest = brief  # before anybody is told: the next request may come while the lines are read
+        brief = Brief(self._ledger.number, observer.cpu, Action.STEP, reply_text(stop), arrival.registers["rip"])
+        self._ledger.announce(brief)  # before anybody is told: the next request may come while the lines are read
         told(brief)
         await self._remote.read_lines(lines_of(arrival.registers))
-        self._keep_unexplained(observer.look_lightly(arrival), brief.number)
+        sight = observer.look_lightly(arrival)
+        self._ledger.keep_later(brief.number, lambda: sight)
+        self._ledger.newest_is(sight)
         return brief
 
     async def explain_newest(self) -> None:
         """Read what a step was content without, while the guest still stands there."""
-        sight, self._unexplained = self._unexplained, None
-        if sight is None or self.ended or self.newest is None or self._remote.running:
-            return
-        stepped = tuple(leak.stepped for leak in self._leaks)
-        whole = await self._observer.complete(sight)
-        evidence = evidence_of(whole, Action.STEP, self._platform, stepped)
-        newest = record_of(whole, self.newest.number, Action.STEP, evidence, time.monotonic() - self._began)
-        self.records.replace_last(newest)
+        sight = self._ledger.take_unexplained()
+        if sight is not None and not self.ended and not self._remote.running:
+            self._ledger.complete(await self._observer.complete(sight))
 
     async def resume(self, *, only: int | None = None) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
@@ -390,7 +413,7 @@ class Debugger:
         self._publish(Resumed())
         while True:
             sight = await runner.run()
-            wanted = await self._wanted(sight, self._number)
+            wanted = await self._wanted(sight, self._ledger.number)
             if wanted or runner.interrupted:  # who asked for a stop takes any: a busy breakpoint comes before 0x03
                 asked = runner.interrupted and (is_pause(sight.stop) or not wanted)
                 went = Action.STEP if runner.stuck else Action.CONTINUE
@@ -423,35 +446,8 @@ class Debugger:
         return wanted
 
     def _keep(self, sight: Sight, action: Action) -> StopRecord:
-        """Explain, number, remember and publish."""
-        evidence = evidence_of(sight, action, self._platform, tuple(leak.stepped for leak in self._leaks))
-        record = record_of(sight, self._number, action, evidence, time.monotonic() - self._began)
-        self._number += 1
-        self.ended = self.ended or record.ended
-        self.records.append(record)
-        self.newest, self._unexplained = record.brief, None
-        self._note_leaks(sight, action)
-        self._publish(record)
-        return record
-
-    def _note_leaks(self, sight: Sight, action: Action) -> None:
-        if self._leaks:
-            self._leaks = deque((leak for leak in self._leaks if may_leak(leak, sight)), maxlen=LEAKS_KEPT)
-        if self._profile.steps_by_tf and action is Action.STEP and (leak := leaked_tf(sight)) is not None:
-            self._leaks.append(leak)
-
-    def _keep_unexplained(self, sight: Sight, number: int) -> None:
-        """Remember a plain step; its record is made when somebody looks at it."""
-        seconds = time.monotonic() - self._began
-        stepped = tuple(leak.stepped for leak in self._leaks)
-
-        def make() -> StopRecord:
-            evidence = evidence_of(sight, Action.STEP, self._platform, stepped)
-            return record_of(sight, number, Action.STEP, evidence, seconds)
-
-        self.records.append(Later(make))
-        self._unexplained = sight
-        self._note_leaks(sight, Action.STEP)
+        self.ended = self.ended or not isinstance(sight.stop, Stopped)
+        return self._ledger.keep(sight, action)
 
     async def _glance(self) -> Glance:
         return Glance(await self._remote.read_registers(self.cpu, self.cpu), self.read_memory)

@@ -69,7 +69,11 @@ class StateReader:
 
     async def registers(self, asked: Asked) -> dict[str, int]:
         """The ``g`` answer by our names. Raises `Refused` where the stub has none."""
-        values = self._target.layout.decode_g(await self._target.registers(asked.registers, asked.cpu))
+        return self.decode(await self._target.registers(asked.registers, asked.cpu))
+
+    def decode(self, payload: bytes) -> dict[str, int]:
+        """The registers of an answer to ``g``, hex digits, by our names."""
+        values = self._target.layout.decode_g(payload)
         return {ours: values[theirs] for ours, theirs in self._wanted if theirs in values}
 
     async def state(

@@ -23,7 +23,7 @@ from gdbstub.habits import Habits
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.record import CpuState, DebugState
 from gdbstub.sight import GONE, Sight
-from gdbstub.x86.evidence import NOTHING_KNOWN, Frame
+from gdbstub.x86.evidence import NOTHING_KNOWN, Frame, Moment
 
 CODE_BYTES = 15
 """The longest x86 instruction: SDM vol. 2A 2.3.11."""
@@ -136,13 +136,24 @@ class Observer:
         registers = arrival.registers
         kept = self._remote.kept_memory(registers["rip"], CODE_BYTES)
         code = b"" if kept is None else self._table.unpatched(registers["rip"], kept)
-        old = self._seen[self.cpu].state
-        state = CpuState(self.cpu, registers, DebugState(), old.mode, old.cpl, old.segments, None, False)
-        seen = Sight(
-            arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
-        )
-        self._seen[self.cpu] = seen
-        return seen
+        seen = self._plain(self._seen[self.cpu], registers, code, before.moment if before else None)
+        self._seen[self.cpu] = seen._replace(stop=arrival.stop, armed=self._table.armed)
+        return self._seen[self.cpu]
+
+    def plain_sight(self, like: Sight, payload: bytes, code: bytes, before: Moment) -> Sight:
+        """A plain step as `look_lightly` has it, of ``g`` as hex digits; the rest is as in ``like``, a plain step of
+        the same run."""
+        return self._plain(like, self._reader.decode(payload), code, before)
+
+    @staticmethod
+    def _plain(like: Sight, registers: dict[str, int], code: bytes, before: Moment | None) -> Sight:
+        old = like.state
+        state = CpuState(old.cpu, registers, DebugState(), old.mode, old.cpl, old.segments, None, False)
+        return Sight(like.stop, state, code, moment(state, code), before, armed=like.armed)
+
+    def saw(self, sight: Sight) -> None:
+        """This is what a vCPU was seen in last."""
+        self._seen[sight.state.cpu] = sight
 
     async def complete(self, sight: Sight) -> Sight:
         """The same with all that can still be read of it."""

@@ -34,6 +34,8 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
 MOST_IDLE_STEPS = 6
 """Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
+PASSING_MILLISECONDS = 2.0
+"""Where a condition just said no, how long the next stop is waited for with everything else held up."""
 SIGINT = 2
 
 
@@ -69,6 +71,7 @@ class Runner:
         self.interrupted = False
         """Was the last run asked to stop?"""
         self._only: int | None = None
+        self._patience = 0.0
         self.stuck = False
         """Did the last continue end at its own first step, which ran nothing?"""
 
@@ -133,7 +136,7 @@ class Runner:
         """The stop behind the step that is under way; one that hangs is broken off."""
         token = self._pending
         with trio.move_on_after(STEP_SECONDS):
-            return await self._remote.stop(token)
+            return await self._remote.stop(token, self._patience)
         hangs = f"The step did not end within {STEP_SECONDS:g} seconds (HLT waits for an interrupt?)"
         try:
             await self._break_in()
@@ -228,7 +231,9 @@ class Runner:
         try:
             if self._errands.waiting:
                 await self._pause()
-            return await (self._stop_or_look(token) if self._catcher.active else self._remote.stop(token))
+            if self._catcher.active:
+                return await self._stop_or_look(token)
+            return await self._remote.stop(token, self._patience)
         finally:
             self._errands.pause = None
 
@@ -281,12 +286,16 @@ class Runner:
 
     async def _pass_by(self) -> Stop:
         """From such a place to the next stop."""
-        stop = await self.step()
-        if not isinstance(stop, Stopped) or stop.reasons or self.interrupted:
-            return stop
-        self._table.all_in()
-        await self._resume(None)
-        return await self._await_run()
+        self._patience = PASSING_MILLISECONDS
+        try:
+            stop = await self.step()
+            if not isinstance(stop, Stopped) or stop.reasons or self.interrupted:
+                return stop
+            self._table.all_in()
+            await self._resume(None)
+            return await self._await_run()
+        finally:
+            self._patience = 0.0
 
     # -- whose stop it is ---------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import stat
 from collections.abc import Callable
@@ -128,10 +129,12 @@ def _is_socket(path: str) -> bool:
 
 class Shortcut(NamedTuple):
     """A socket's bytes without a turn through trio's scheduler. ``send`` writes what the kernel takes at once and says
-    how much that was; ``receive`` returns what is there, None for nothing. Both leave errors to the stream."""
+    how much that was; ``receive`` returns what is there, None for nothing; ``wait`` holds everything up until there is
+    something, at most so many milliseconds, and says whether there is. All leave errors to the stream."""
 
     send: Callable[[bytes], int]
     receive: Callable[[], bytes | None]
+    wait: Callable[[float], bool]
 
 
 def shortcut(stream: trio.SocketStream) -> Shortcut:
@@ -150,4 +153,11 @@ def shortcut(stream: trio.SocketStream) -> Shortcut:
         except OSError:
             return None
 
-    return Shortcut(send, receive)
+    def wait(milliseconds: float) -> bool:
+        if not poller:
+            poller.append(select.poll())
+            poller[0].register(fileno(), select.POLLIN)
+        return bool(poller[0].poll(milliseconds))
+
+    poller: list[select.poll] = []
+    return Shortcut(send, receive, wait)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from gdbstub.errors import LocalProtocolError, RemoteProtocolError
@@ -17,7 +19,7 @@ from gdbstub.protocol.events import (
     UnsolicitedStop,
 )
 from gdbstub.protocol.fields import decode_hex, shown
-from gdbstub.protocol.framing import BREAK, NACK, Malformed, encode_binary
+from gdbstub.protocol.framing import ACK, BREAK, NACK, Malformed, checksum, encode_binary, frame
 from gdbstub.protocol.packets import Shape, find_packet
 from gdbstub.protocol.states import State, Step
 from gdbstub.protocol.stops import Exited, FileRequest, NoResumed, Stop, Terminated, parse_stop
@@ -55,6 +57,48 @@ class ClientSide(Wire):
             )
         self._state = state
         return self._queue_request(payload, expects)
+
+    def send_plainly(self, requests: tuple[bytes, ...]) -> bytes:
+        """The bytes that ask ``requests`` (payloads) at once, to be written by the caller; `plain_answers` follows, or
+        `came_otherwise`. Empty where the link is not at rest: something is queued, unanswered or only half there."""
+        if self._state is not State.STOPPED or self._pending or self._out or not self._reader.empty:
+            return b""
+        acks: bytes = ACK.value * self._owed
+        self._owed = 0
+        return acks + _frames(requests)
+
+    def plain_answers(self, data: bytes, count: int) -> tuple[bytes, ...]:
+        """The payloads in ``data``, all that came since `send_plainly`, where it is ``count`` undamaged packets with
+        nothing to undo in them; empty where it is not, or not yet."""
+        if data[-3:-2] != b"#" or b"*" in data or b"}" in data:
+            return ()
+        acks, *packets = data.split(b"$")
+        if len(packets) != count or acks.strip(b"+"):
+            return ()
+        payloads = []
+        for packet in packets:
+            payload, _, end = packet.rstrip(b"+").rpartition(b"#")
+            if end != b"%02x" % checksum(payload):
+                return ()
+            payloads.append(payload)
+        if self._acking:
+            self._owed = count
+        return tuple(payloads)
+
+    def is_plainly(self, data: bytes, payload: bytes) -> bool:
+        """As `plain_answers` for one packet, where it has to be ``payload``."""
+        if data.lstrip(b"+") != frame(payload):
+            return False
+        if self._acking:
+            self._owed = 1
+        return True
+
+    def came_otherwise(self, requests: Sequence[bytes], expects: Expect, unsent: bytes) -> list[int]:
+        """The tokens of ``requests``, which `send_plainly` gave, all but the bytes ``unsent``: from now on they are
+        requests like any other. What came since goes to `receive`."""
+        tokens = [self.send(request, expects) for request in requests]
+        self._out[:] = [unsent] if unsent else []
+        return tokens
 
     def interrupt(self) -> None:
         """Queue 0x03: the only byte that may follow a resume. Legal only while the guest runs."""
@@ -196,6 +240,12 @@ class ClientSide(Wire):
         if self._unacked > len(self._pending):  # an answer acknowledges, too
             self._unacked = len(self._pending)
         return pending
+
+
+@lru_cache(maxsize=512)
+def _frames(requests: tuple[bytes, ...]) -> bytes:
+    """The same few come again at each step."""
+    return b"".join([frame(request) for request in requests])
 
 
 def _step_of(stop: Stop) -> Step:

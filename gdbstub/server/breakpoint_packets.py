@@ -42,6 +42,8 @@ class Points:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._rows: dict[Key, Breakpoint] = {}
+        self._stepped_without: set[Key] = set()
+        """What was marked when the guest was stepped last."""
 
     async def take(self, payload: bytes) -> bytes:
         """Answer one packet."""
@@ -83,13 +85,14 @@ class Points:
         )
 
     async def sweep(self, *, every: bool) -> bool:
-        """Take out what is marked; whether there was anything. A step is not disturbed by an execution breakpoint, so
-        those stay in for it unless ``every``."""
-        marked = [(key, row) for key, row in self._rows.items() if row.dormant and (every or row.kind != "execute")]
-        for key, row in marked:
-            del self._rows[key]
-            await self._client.debugger.delete_breakpoint(row.number)
-        return bool(marked)
+        """Take out what is marked; whether there was anything. A step is not disturbed by an execution breakpoint, and
+        gdb takes all of them out to step off one: so those stay in for a step unless ``every``, but not for two."""
+        marked = {key for key, row in self._rows.items() if row.dormant}
+        kept = {key for key in marked if KINDS[key[0]] == "execute" and not every} - self._stepped_without
+        self._stepped_without = kept
+        for key in marked - kept:
+            await self._client.debugger.delete_breakpoint(self._rows.pop(key).number)
+        return marked != kept
 
     # -- conditions and commands, evaluated here --------------------------------------------------------------
 

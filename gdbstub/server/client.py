@@ -33,6 +33,7 @@ from gdbstub.protocol import (
     ThreadId,
     decode_hex,
     find_packet,
+    frame,
 )
 from gdbstub.record import Brief, CpuState, StopRecord
 from gdbstub.server.breakpoint_packets import Points
@@ -106,9 +107,11 @@ class Client:
         self.ending = ""
         """Why the client was sent away, if it was."""
         self._stream = stream
-        self._shortcut = shortcut
+        self.shortcut = shortcut
+        self.stepped_with = b""
+        """The frame with which the client asked for the last run."""
         self._link = Link(Role.SERVER, max_size=PACKET_SIZE + 64)
-        self._expedited = expedited(registers.layout)
+        self.expedited = expedited(registers.layout)
         self._left = b""
         self._wake = trio.Event()
         self._writing = False
@@ -118,6 +121,9 @@ class Client:
         self._detached = False
         self._asked = False
         self._hurried = 0
+        self._listening: trio.CancelScope | None = None
+        self._wire_is_back: trio.Event | None = None
+        self._handed_back = b""
         self._done = trio.CancelScope()
 
     # -- the stream -------------------------------------------------------------------------------------------
@@ -145,7 +151,7 @@ class Client:
             data = self._next_at_once()
             if data is None:
                 try:
-                    data = bytes(await self._stream.receive_some(READ_SIZE))
+                    data = await self._next()
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     return
             events = self._link.receive(data)
@@ -163,15 +169,73 @@ class Client:
                 self._drained = trio.Event()
                 await self._drained.wait()
 
+    async def _next(self) -> bytes:
+        """What comes next, while nobody else has the wire."""
+        while True:
+            if self._wire_is_back is not None:
+                await self._wire_is_back.wait()
+            if self._handed_back:
+                rest, self._handed_back = self._handed_back, b""
+                return rest
+            data: bytes | None = None
+            with trio.CancelScope() as self._listening:
+                data = bytes(await self._stream.receive_some(READ_SIZE))
+            self._listening = None
+            if data is not None:
+                return data
+
+    def give_wire(self) -> bool:
+        """Let the reader rest until `take_wire_back`: who has the client's turn reads its requests meanwhile. Not where
+        there is no shortcut, or more under way than steps."""
+        resting = self._listening is not None and not self.party.waits and not self._link.outstanding
+        plain = self.shortcut is not None and not self._link.acknowledging and not self.physical
+        if self._listening is None or not (resting and plain and self.alone and self._clear):
+            return False
+        self._wire_is_back = trio.Event()
+        self._listening.cancel()
+        self._link.prepare({})
+        return True
+
+    def take_wire_back(self, rest: bytes, *, under_way: bool) -> None:
+        """The reader goes on, with what was read and not answered. ``under_way``: the step that was asked for last is
+        not over."""
+        newest = self.debugger.newest
+        self.party.seen = None if newest is None else newest.number
+        if under_way:
+            self._link.receive(self.stepped_with)
+            self.party.waits, self.party.due = True, False
+        self._handed_back = rest
+        if self._wire_is_back is not None:
+            self._wire_is_back.set()
+            self._wire_is_back = None
+
+    @property
+    def alone(self) -> bool:
+        """Does nobody else want anything of the guest?"""
+        shared = self.shared
+        wanted = shared.debugger.errands.waiting or self.party.broke_off or shared.lost is not None
+        return len(shared.parties) == 1 and self.here and shared.light and not wanted
+
+    @property
+    def _clear(self) -> bool:
+        """Has the client been sent everything?"""
+        return not self._left and not self._writing and not self._lines and not self._leaving
+
+    def put(self, data: bytes) -> bool:
+        """Send a whole frame; False where some of it has to wait."""
+        sent = 0 if self.shortcut is None or not self._clear else self.shortcut.send(data)
+        self._leave_to_writer(data[sent:])
+        return sent == len(data)
+
     def _next_at_once(self) -> bytes | None:
         """The next request, where it comes within the moment that a debugger takes between two of them; None where it
         does not, or where something is under way that this would hold up."""
-        if self._shortcut is None or self.party.waits or self._left or self.shared.busy or not self._asked:
+        if self.shortcut is None or self.party.waits or self._left or self.shared.busy or not self._asked:
             return None
         self._hurried += 1
         if self._hurried % TURNS == 0:
             return None
-        receive = self._shortcut.receive
+        receive = self.shortcut.receive
         for _ in range(TRIES):
             if data := receive():
                 return data
@@ -193,6 +257,7 @@ class Client:
         row = find_packet(payload)
         try:
             if row is not None and row.prefix in RESUMERS:
+                self.stepped_with = frame(payload)
                 await RESUMERS[row.prefix](self, payload)
                 self._flush()
                 return
@@ -226,14 +291,17 @@ class Client:
     def _flush(self) -> None:
         """Send what is ready: at once as far as the stream takes it, the rest by the writer."""
         data = self._link.data_to_send()
+        if data and not self._left and not self._writing and self.shortcut is not None:
+            data = data[self.shortcut.send(data) :]
+        self._leave_to_writer(data)
+
+    def _leave_to_writer(self, data: bytes) -> None:
         if not data:
             return
-        if not self._left and not self._writing and self._shortcut is not None:
-            data = data[self._shortcut.send(data) :]
         self._left += data
         if len(self._left) > MOST_QUEUED:
             self.send_away("it does not read what it is sent")
-        elif self._left:
+        else:
             self._wake.set()
 
     async def _write(self) -> None:
@@ -333,7 +401,7 @@ class Client:
         own = bool(hit) or (self.shared.driver is self.party and not rows)
         raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
         broken_off = self.party.broke_off and not hit
-        return stop_reply(record, self.manners, hit, own=own, broken_off=broken_off, raw=raw, registers=self._expedited)
+        return stop_reply(record, self.manners, hit, own=own, broken_off=broken_off, raw=raw, registers=self.expedited)
 
     @property
     def here(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import ALL, ThreadId, decode_number, messages
 from gdbstub.protocol.messages import ThreadAction
+from gdbstub.server.lane import ride
 from gdbstub.server.manners import cpu_of
 from gdbstub.sharing import Tell
 
@@ -103,6 +104,7 @@ async def run(client: Client, wish: Wish, tell: Tell) -> None:
         record = await debugger.run_steps(None, go_on=lambda pc: start <= pc < end and client.here, others=wish.others)
     elif client.shared.light:
         await debugger.step_lightly(tell, others=wish.others)
+        await ride(client, wish.others, tell)
         return
     else:
         record = await debugger.run_steps(1, others=wish.others)

@@ -16,6 +16,7 @@ from gdbstub.protocol import (
     Stop,
     Stopped,
     StopReason,
+    ThreadId,
     Watch,
     WatchKind,
     decode_hex,
@@ -62,6 +63,21 @@ def stop_reply(
         signal = SIGINT
     values = () if raw is None else tuple(_values(raw, registers))
     return Stopped(signal, thread, reasons, values)
+
+
+class PlainStops:
+    """The stop replies of plain steps, made of the stub's ``g`` as it came (hex digits)."""
+
+    def __init__(self, thread: ThreadId, registers: Iterable[Register]) -> None:
+        self._pieces = [
+            (b"%02x:" % register.number, slice(2 * register.offset, 2 * (register.offset + register.size)))
+            for register in registers
+        ]
+        self._tail = b"thread:%b;" % thread.format()
+
+    def payload(self, raw: bytes) -> bytes:
+        """As `format_stop` has it for a `stop_reply` with nothing but these registers."""
+        return b"T05" + b"".join([b"%b%b;" % (name, raw[span]) for name, span in self._pieces]) + self._tail
 
 
 def _from_stub(record: Brief) -> Stop:

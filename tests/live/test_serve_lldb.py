@@ -72,10 +72,14 @@ def test_lldb_reads_breaks_steps_and_watches(tmp_path: Path) -> None:
 
 def test_lldb_interrupts_a_running_guest_and_leaves_it_running(tmp_path: Path) -> None:
     image = build("loop")
-    rounds = read_image(image).symbols["rounds"]
+    symbols = read_image(image).symbols
+    rounds = symbols["rounds"]
     with served(tmp_path, image) as guest:
         with lldb(image) as debugger:
             debugger.stop(f"process connect -p gdb-remote unix-connect://{guest.path}", reason="signal SIGTRAP")
+            debugger.run(f"breakpoint set -H -a {symbols['main_loop']:#x}", "Breakpoint 1: ")  # behind the firmware
+            debugger.stop("continue", reason="breakpoint 1.1")
+            debugger.run("breakpoint disable", "disabled")
             debugger.run("continue", "Process 1 resuming")
             debugger.wait_until_it_runs()
             debugger.stop("process interrupt", reason="signal SIGINT")

@@ -50,7 +50,7 @@ def join(path: Path, image: Path, place: str, count: int, after: str = "") -> tu
 
 def told(process: subprocess.Popen[bytes], output: Path) -> Told:
     try:
-        process.wait(timeout=3 * SECONDS)
+        process.wait(timeout=8 * SECONDS)  # 20 stops a second on a busy machine
     finally:
         process.kill()
     text = output.read_text(encoding="utf-8")
