@@ -232,7 +232,8 @@ class Conversation:
                 self._unwanted.add(token)
 
     async def flush(self) -> None:
-        """Write what is queued. Where another task is writing already, it writes this too."""
+        """Write what is queued, all of it even where the task is cancelled: the link counts it as sent. Where another
+        task is writing already, it writes this too."""
         if self._sending or self._lost is not None:
             return
         self._sending = True
@@ -240,7 +241,10 @@ class Conversation:
             while data := self._link.data_to_send():
                 sent = self._shortcut.send(data) if self._shortcut is not None else 0
                 if sent < len(data):
-                    await self._stream.send_all(data[sent:])
+                    with trio.move_on_after(self._deadline, shield=True) as scope:
+                        await self._stream.send_all(data[sent:])
+                    if scope.cancelled_caught:
+                        await self._fail("The stub does not read what it is sent.")
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._broken = _last_word(error)
             await self._fail("The stub closed the connection.")

@@ -86,6 +86,8 @@ class SharedGuest:
         self._next = 1
         self._rearmed = trio.Event()
         self._stopped_at = trio.current_time()
+        self._coming = 0
+        """Parties that come, and want the guest stopped before another run begins."""
         self.parties: dict[int, Party] = {}
         self.driver: Party | None = None
         self.lost: str | None = None
@@ -173,7 +175,7 @@ class SharedGuest:
         if self.parties.pop(party.number, None) is None:
             return
         self.tell_others(party, f"{party} is gone")
-        self._rest(party)
+        self.rest(party)
         if self.driver is party:
             self.driver = None
         if self.lost is None and self.debugger.owned_by(party.number):
@@ -273,15 +275,16 @@ class SharedGuest:
             async with self.turn():
                 if party is not None and (not party.waits or party.wishes != wish):
                     return  # it was told of a stop while another had the guest
-                if party is not None and party.broke_off:
-                    self._tell(party)
+                if self._coming or (party is not None and party.broke_off):
+                    if party is not None:
+                        self._tell(party)
                     return
                 self.changed()
                 await run(self.announce)
         except GdbError as error:
             if self.debugger.lost is not None:
                 self.lose(self.debugger.lost)
-            elif party is not None:
+            elif party is not None and party.waits:
                 party.waits = False
                 party.ear.failed(str(error))
 
@@ -326,13 +329,18 @@ class SharedGuest:
 
     async def stand(self, party: Party) -> Brief | None:
         """Have the guest stopped for a party that comes, as QEMU does when a debugger connects; the newest stop."""
-        if self.busy:
-            await self.interrupt(party)
-        async with self.turn():
-            party.seen = self._newest_number
+        self._coming += 1
+        try:
+            if self.busy:
+                await self.interrupt(party)
+            async with self.turn():
+                party.seen = self._newest_number
+        finally:
+            self._coming -= 1
         return self.debugger.newest
 
-    def _rest(self, party: Party) -> None:
+    def rest(self, party: Party) -> None:
+        """``party`` waits for no stop any more, and nobody for it."""
         party.waits = party.due = False
         self._rearmed.set()
 

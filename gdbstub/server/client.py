@@ -156,6 +156,7 @@ class Client:
                     return
             events = self._link.receive(data)
             if events and isinstance(events[-1], Lost):
+                self.shared.rest(self.party)
                 return  # nobody is there to hear the answers to what came before it
             for event in events:
                 await self._take(event)

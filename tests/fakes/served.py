@@ -198,11 +198,13 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(stub: FakeStub | None = None, *, backend: str | None = None) -> AsyncIterator[Served]:
+async def serving(
+    stub: FakeStub | None = None, *, backend: str | None = None, bound: float = BOUND
+) -> AsyncIterator[Served]:
     """A stub with a debugger attached, and room for clients; fails where the test hangs."""
     stub = stub or qemu()
     failure: Exception | None = None
-    with trio.fail_after(BOUND):
+    with trio.fail_after(bound):
         async with connected(stub) as stream:
             debugger = Debugger(stream, "fake", backend=backend)
             await debugger.attach()

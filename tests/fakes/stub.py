@@ -45,7 +45,6 @@ LOOP = bytes.fromhex("9090 48ff07 ebf9")
 QEMU_OFFER = b"PacketSize=1000;qXfer:features:read+;vContSupported+;multiprocess+"
 _WATCHES: dict[int, WatchKind] = {2: "write", 3: "read", 4: "access"}
 MOST = 10_000
-"""Instructions after which a guest without a stop counts as one that runs for ever."""
 
 
 def layout() -> RegisterLayout:
@@ -61,7 +60,7 @@ class FakeStub:
     ``patches``: software breakpoints are int3s in memory, and stepping from a breakpoint reports it again (KVM);
     otherwise neither (TCG). A continue from one reports it again in any case. ``stops`` holds stop replies that are
     sent instead of running. ``mute`` and ``answers`` replace the answers to single requests: by silence, by these
-    bytes.
+    bytes. ``most`` is after how many instructions without a stop the guest counts as one that runs for ever.
     """
 
     def __init__(self, *, xml: bool = True, patches: bool = False, slots: int | None = None) -> None:
@@ -83,6 +82,7 @@ class FakeStub:
         self.monitor: dict[str, str] = {}
         self.log: list[bytes] = []
         self.running = False
+        self.most = MOST
         self.link = Link(Role.SERVER)
         self.send: trio.abc.SendStream | None = None
         self._patched: dict[int, int] = {}
@@ -126,7 +126,7 @@ class FakeStub:
         """The stop reply, or None for a guest that runs on."""
         if self.stops:
             return self.stops.popleft()
-        for number in range(1 if step else MOST):
+        for number in range(1 if step else self.most):
             if self._at_breakpoint() and (number or self.patches or not step):
                 return self._stop()
             if hit := self._step():

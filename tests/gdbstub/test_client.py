@@ -333,3 +333,25 @@ async def test_registers_are_written_one_by_one_and_never_all_at_once() -> None:
         await remote.write_register("eflags", 0x102)
     assert stub.log == [b"P0=8877665544332211", b"P11=02010000"]
     assert stub.registers["rax"] == 0x1122334455667788
+
+
+# -- cancelled tasks ------------------------------------------------------------------------------------------
+
+
+async def test_who_is_cancelled_while_it_writes_leaves_no_request_half_sent() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await remote.request(b"qC")
+        assert scope.cancelled_caught
+        assert stub.log == [b"qC"] or not stub.log
+        assert await remote.request(b"m%x,1" % CODE) == LOOP[:1].hex().encode()
+        assert stub.log == [b"qC", b"m%x,1" % CODE]
+
+
+async def test_a_stub_that_does_not_read_is_given_up(autojump_clock: MockClock) -> None:
+    client, _ = trio.testing.lockstep_stream_pair()
+    remote = RemoteTarget(client)
+    with pytest.raises(TransportError, match=r"^The stub does not read what it is sent\.$"):
+        await remote.request(b"qC")

@@ -114,6 +114,19 @@ async def test_who_was_told_of_a_stop_while_it_waited_for_its_turn_lets_nothing_
         assert [request for request in served.stub.log if request[:1] in b"v"][1:] == [b"vCont;s:p1.1"]
 
 
+async def test_who_comes_is_not_passed_by_the_runs_that_wait(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first, second = await two(served)
+        await first.go()
+        await wait_all_tasks_blocked()
+        await second.monitor("drive")
+        await second.go()  # behind the run that goes on
+        third = served.connect()
+        assert (await third.greet())[:1] == b"T"
+        assert not served.stub.running
+        assert (await first.stop())[:1] == (await second.stop())[:1] == b"T"
+
+
 async def test_any_party_may_stop_the_guest(autojump_clock: MockClock) -> None:
     async with serving() as served:
         first, second = await two(served)

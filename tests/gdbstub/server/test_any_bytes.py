@@ -12,6 +12,7 @@ from gdbstub.protocol.packets import PACKETS
 from tests.fakes.served import STEP, serving
 from tests.fakes.stub import DATA
 from tests.fuzz.hostile import Lenient, spoken
+from tests.fuzz.long_run import many
 from tests.gdbstub.server.test_breakpoints import rip
 
 PREFIXES = [row.prefix for row in PACKETS if row.sender == "client"]
@@ -54,6 +55,11 @@ def pieces(draw: st.DrawFn) -> list[bytes]:
 @given(pieces())
 def test_any_bytes_are_survived(said: list[bytes]) -> None:
     trio.run(spoken, said, clock=MockClock(autojump_threshold=0))
+
+
+def test_many_clients_one_after_another_leave_nothing_behind() -> None:
+    left = trio.run(many, 400, 1, clock=MockClock(autojump_threshold=0))
+    assert left.grown < 50 << 20
 
 
 async def test_a_client_that_says_nothing_but_noise_costs_a_bounded_amount(autojump_clock: MockClock) -> None:
