@@ -275,9 +275,10 @@ class SharedGuest:
             async with self.turn():
                 if party is not None and (not party.waits or party.wishes != wish):
                     return  # it was told of a stop while another had the guest
-                if self._coming or (party is not None and party.broke_off):
-                    if party is not None:
-                        self._tell(party)
+                if party is None and self.parties:
+                    return  # somebody came meanwhile
+                if party is not None and (party.broke_off or self._coming):
+                    self._tell(party)
                     return
                 self.changed()
                 await run(self.announce)

@@ -114,17 +114,30 @@ async def test_who_was_told_of_a_stop_while_it_waited_for_its_turn_lets_nothing_
         assert [request for request in served.stub.log if request[:1] in b"v"][1:] == [b"vCont;s:p1.1"]
 
 
-async def test_who_comes_is_not_passed_by_the_runs_that_wait(autojump_clock: MockClock) -> None:
-    async with serving() as served:
-        first, second = await two(served)
-        await first.go()
-        await wait_all_tasks_blocked()
-        await second.monitor("drive")
-        await second.go()  # behind the run that goes on
-        third = served.connect()
-        assert (await third.greet())[:1] == b"T"
+async def test_who_comes_is_not_passed_by_a_run_that_waits(autojump_clock: MockClock) -> None:
+    async with serving() as served, trio.open_nursery() as nursery:
+        first = await served.gdb()
+        second = served.connect()
+        async with served.shared.turn():
+            await first.go()
+            await wait_all_tasks_blocked()
+            nursery.start_soon(second.greet)
+            await wait_all_tasks_blocked()
+        assert rip(await first.stop()) == CODE
         assert not served.stub.running
-        assert (await first.stop())[:1] == (await second.stop())[:1] == b"T"
+
+
+async def test_a_guest_that_was_let_go_stands_for_who_comes_at_that_moment(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first = await served.gdb()
+        async with served.shared.turn():
+            assert await first.ask(b"D;1") == b"OK"
+            await wait_all_tasks_blocked()
+            assert not served.shared.parties
+            served.shared.let_go()
+            second = served.connect()
+        assert rip(await second.greet()) == CODE
+        assert not served.stub.running
 
 
 async def test_any_party_may_stop_the_guest(autojump_clock: MockClock) -> None:
