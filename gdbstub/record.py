@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from gdbstub.x86.evidence import Action, Evidence, Frame, Mode
 from gdbstub.x86.explanation import Explanation
 
-DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "registers", "unknown"]
+DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "unknown"]
 
 
 class DebugState(NamedTuple):
@@ -24,6 +24,8 @@ class DebugState(NamedTuple):
     unread: str = "this stub does not show the debug registers"
     derived_dr6: int | None = None
     """What DR6 has to be where it was not read."""
+    exit_dr6: int | None = None
+    """DR6 as the vCPU stopped with it, where breakpoints of dr6's own are in the registers and it has a new bit."""
 
     @property
     def is_partly_read(self) -> bool:
