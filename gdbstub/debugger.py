@@ -38,7 +38,7 @@ from gdbstub.sight import Leak, Sight, evidence_of, hits, leaked_tf, may_leak, p
 from gdbstub.steps import StepRun
 from gdbstub.target import Backend, Capabilities
 from gdbstub.x86.decode import LONGEST
-from gdbstub.x86.evidence import Action, Armed, Platform
+from gdbstub.x86.evidence import Action, Platform
 
 XEN = "xen-gdbsx"
 LEAKS_KEPT = 16
@@ -170,11 +170,6 @@ class Debugger:
     def breakpoints(self) -> dict[int, Breakpoint]:
         """The user's, by number."""
         return self._table.listed
-
-    @property
-    def shared_slots(self) -> tuple[Armed, ...]:
-        """Breakpoints of dr6's own that are in debug registers which the guest has too."""
-        return tuple(armed for armed in self._table.armed if armed.slot is not None) if self._hardware else ()
 
     def owned_by(self, party: int) -> tuple[Breakpoint, ...]:
         """The breakpoints of one party that shares the guest."""

@@ -54,6 +54,7 @@ class GdbsxHabits(Habits):
     async def whose(self, stop: Stopped) -> int | None:
         if stop.signal != SIGINT:
             return self._remote.cpu_of(stop.thread)
+        self._remote.forget_selected()
         if self._asked or len(self._remote.threads) < 2:
             return None  # vCPU 0 is what gdbsx says of every pause
         if (hardware := self._planter.hardware) is not None and hardware.active:

@@ -23,6 +23,7 @@ from gdbstub.journal import Journal, Kept
 from gdbstub.protocol.messages import BreakpointType
 from gdbstub.record import DebugState
 from gdbstub.slots import NOWHERE, NOWHERE_SLOT, ORDER, Armed, apart, enabled, same, together
+from gdbstub.x86 import evidence
 from gdbstub.x86.debug_registers import Type, may_arm
 
 TYPES: dict[BreakpointType, Type] = {1: "execute", 2: "write", 3: "access", 4: "access"}
@@ -105,7 +106,12 @@ class Hardware:
         if not self.active or own is None or now is None:
             return None
         exit_dr6 = now.dr6 if self.is_marked(cpu) else None
-        return DebugState(*own.dr, own.dr6, own.dr7, "dr6-vcpu", exit_dr6=exit_dr6)
+        shared = tuple(
+            evidence.Armed("debugger", armed.type, armed.address, armed.length, slot)
+            for armed, slot in self._wanted.items()
+            if slot in self._ours.get(cpu, {})
+        )
+        return DebugState(*own.dr, own.dr6, own.dr7, "dr6-vcpu", exit_dr6=exit_dr6, shared=shared)
 
     # -- setting -----------------------------------------------------------------------------------------------
 

@@ -361,6 +361,7 @@ class FakeGdbsx:
                 if domain.run(cpu):
                     domain.paused += 1
                     told, cpu.latched = cpu.latched, False
+                    self.current = number if told else 0
                     return b"T05thread:%x;" % number if told else b"T02thread:0;"
             await trio.lowlevel.checkpoint()
         return b"T02thread:0;"
