@@ -92,11 +92,11 @@ class Domain:
         if self.pv or cpu.dr7 & 0xFF:
             cpu.cpu_dr, cpu.cpu_dr7 = list(cpu.dr), cpu.dr7
         dr, dr7 = cpu.cpu_dr, cpu.cpu_dr7
-        for slot in range(4):
-            armed = dr7 >> 2 * slot & 3 and not dr7 >> 16 + 4 * slot & 3
-            if armed and dr[slot] == rip and not values["eflags"] & RF:
-                self._hit(cpu, 1 << slot)
-                return True
+        armed = [slot for slot in range(4) if dr7 >> 2 * slot & 3 and not dr7 >> 16 + 4 * slot & 3]
+        met = sum(1 << slot for slot in armed if dr[slot] == rip)
+        if met and not values["eflags"] & RF:
+            self._hit(cpu, met)
+            return True
         tf = values["eflags"] & TF
         values["eflags"] &= ~RF
         code = self.peek(rip, 3) or b""
@@ -120,6 +120,13 @@ class Domain:
         elif code[:1] == b"\xf1":
             values["rip"] += self.pv
             return True
+        elif code[:2] == b"\x0f\x23":  # mov drN, rax
+            values["rip"] += 3
+            number = code[2] >> 3 & 7
+            if number == 7:
+                cpu.dr7 = cpu.cpu_dr7 = values["rax"]
+            else:
+                cpu.dr[number] = cpu.cpu_dr[number] = values["rax"]
         elif code == b"\x48\xff\x07":
             values["rip"] += 3
             at = values["rdi"]
