@@ -44,6 +44,7 @@ class Hardware:
         self._ours: dict[int, dict[int, Armed]] = {}
         self._hits: dict[int, tuple[Armed, ...]] = {}
         self._fresh = False
+        self._unread = ""
         self.stopped = 0
         """The vCPU that stopped last."""
 
@@ -65,18 +66,28 @@ class Hardware:
     # -- a stop ------------------------------------------------------------------------------------------------
 
     async def look(self, *, stepped: bool = False) -> None:
-        """Read all vCPUs, once a stop; where nothing is ours, not at all. ``stepped``: behind a step of dr6's."""
-        if self.active and not self._fresh:
+        """Read all vCPUs, once a stop; where nothing is ours, not at all. ``stepped``: behind a step of dr6's. A helper
+        that fails is said, and the registers are unknown then."""
+        if not self.active or self._fresh:
+            return
+        try:
             await self._read(stepped=stepped)
+        except Refused as refusal:
+            if str(refusal) != self._unread:
+                self._unread = str(refusal)
+                self._say(f"The debug registers are unknown: {refusal}")
 
     async def _read(self, *, stepped: bool = False) -> None:
         """All vCPUs as they are, the guest's own told from ours. Raises `Refused`."""
         now = await self._dom0.vcpus()
-        self._fresh = True
+        self._fresh, self._unread = True, ""
         for cpu, registers in now.items():
             ours = self._ours.get(cpu, {})
             taken = apart(registers, self._own.get(cpu, registers), ours, sticky=self._dom0.pv, stepped=stepped)
-            self._hits[cpu] = tuple(ours[slot] for slot in taken.hits if slot not in taken.overwritten)
+            old = self._went[cpu].dr6 if cpu in self._went else registers.dr6
+            self._hits[cpu] = tuple(
+                ours[slot] for slot in taken.hits if slot not in taken.overwritten and not old >> slot & 1
+            )
             self._now[cpu], self._own[cpu] = registers, taken.own
             self._ours[cpu] = {slot: armed for slot, armed in ours.items() if slot not in taken.overwritten}
             lost = [(slot, ours[slot]) for slot in taken.overwritten if ours[slot] != NOWHERE]
@@ -93,7 +104,7 @@ class Hardware:
 
     def is_marked(self, cpu: int) -> bool:
         """Has DR6 of this vCPU got any bit since the guest went?"""
-        went, now = self._went.get(cpu), self._now.get(cpu)
+        went, now = self._went.get(cpu), self._now.get(cpu) if self._fresh else None
         return went is not None and now is not None and bool(now.dr6 & ~went.dr6)
 
     def stands_at(self, address: int) -> bool:
@@ -102,6 +113,8 @@ class Hardware:
 
     def shown(self, cpu: int) -> DebugState | None:
         """The guest's own registers of a vCPU, without ours; None where nothing of ours is there."""
+        if self.active and self._unread:
+            return DebugState(unread=self._unread)
         own, now = self._own.get(cpu), self._now.get(cpu)
         if not self.active or own is None or now is None:
             return None
@@ -151,15 +164,20 @@ class Hardware:
             raise
 
     async def go(self) -> None:
-        """Before a resume: what the guest wrote over is armed again, and our bits of DR6 are taken out."""
+        """Before a resume: what the guest wrote over is armed again, and our bits of DR6 are taken out. Where the
+        helper fails that is said, and the guest goes on as it is."""
         try:
             if self.active:
-                await self.look()
-                self._move()
-                await self._program()
-        finally:
+                await self.look(stepped=True)  # where the stop was not looked at, BS is not taken for the guest's
+                if self._fresh:
+                    self._move()
+                    await self._program()
+        except Refused as refusal:
+            self._say(f"dr6's breakpoints in the debug registers could not be kept up: {refusal}")
             self._fresh = False
-            self._went = dict(self._now)
+        finally:
+            self._went = dict(self._now) if self._fresh else {}
+            self._fresh = False
 
     def _busy(self) -> frozenset[int]:
         return enabled(self._own.values())

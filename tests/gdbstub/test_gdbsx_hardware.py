@@ -224,6 +224,24 @@ async def test_a_helper_that_does_not_work_is_the_reason_for_the_refusal(pv: boo
             await debugger.add_breakpoint("execute", STORE, means="hw")
 
 
+async def test_a_helper_that_fails_later_is_said_and_the_session_goes_on(pv: bool) -> None:
+    domain = made(pv)
+    async with attached(domain) as (debugger, messages):
+        await debugger.add_breakpoint("execute", STORE, means="hw")
+        await debugger.resume()
+        domain.broken.add("vcpu")
+        record = await debugger.resume()
+        assert record.state.pc == STORE
+        assert (record.state.debug.dr7, record.state.debug.source) == (None, "unknown")
+        assert [cause.owner for cause in record.explanation.causes] != ["guest"]
+        assert sum("The debug registers are unknown" in text for text in messages) == 1
+        domain.broken.clear()
+        record = await debugger.resume()
+        assert record.state.pc == STORE
+        record = await debugger.resume()
+        assert said(record) == [("instruction-breakpoint", "debugger", "certain")]
+
+
 async def test_an_address_that_xen_does_not_take_is_refused_and_nothing_is_left(pv: bool, tmp_path: Path) -> None:
     domain = made(pv)
     domain.refused.add(0xFFFF828000000000)
