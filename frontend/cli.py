@@ -281,6 +281,13 @@ def _explain(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
+def _xen_helper(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "In dom0, with libxenctrl's headers (Debian: libxen-dev):\n"
+        "  dr6 xen-helper >dr6-vcpu.c && cc -O2 -o /usr/local/sbin/dr6-vcpu dr6-vcpu.c -lxenctrl\n"
+    )
+
+
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what --record wrote")
     _commands(parser)
@@ -406,6 +413,13 @@ def run_replay(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     return replay(options, parse)
 
 
+def run_xen_helper(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from transports import helper_source
+
+    sys.stdout.write(helper_source())
+    return DONE
+
+
 _Add = Callable[[argparse.ArgumentParser], None]
 _Run = Callable[[argparse.Namespace, tuple[str, ...]], int]
 
@@ -417,5 +431,11 @@ COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
     ("serve", "Let stock gdb, lldb and their plug-ins attach through dr6.", _serve, run_serve),
     ("doctor", "What the stub is, and tests of what can be trusted on it.", _doctor, run_doctor),
     ("explain", "Why a #DB fired, from DR6 or from a file of evidence.", _explain, run_explain),
+    (
+        "xen-helper",
+        "Print the C source of dr6-vcpu: hardware breakpoints for Xen's gdbsx.",
+        _xen_helper,
+        run_xen_helper,
+    ),
     ("replay", "Go through a recorded session again, without a guest.", _replay, run_replay),
 )

@@ -29,7 +29,12 @@ class LiveHelpers:
     note: Note = _nothing
 
     def __post_init__(self) -> None:
-        self.note(KIND, json.dumps({"domain": self.domain, "identity": self.identity}))
+        self.note(
+            KIND,
+            json.dumps(
+                {"domain": self.domain, "identity": self.identity, "sets-debug-registers": self.sets_debug_registers}
+            ),
+        )
 
     @property
     def domain(self) -> int:
@@ -38,6 +43,13 @@ class LiveHelpers:
     @property
     def identity(self) -> str | None:
         return self.inner.identity
+
+    @property
+    def sets_debug_registers(self) -> bool:
+        return self.inner.sets_debug_registers
+
+    async def vcpu(self, *words: str) -> str:
+        return await self._asked(" ".join(("vcpu", *words)), self.inner.vcpu(*words))
 
     async def xenctx(self, cpu: int) -> str:
         return await self._asked(f"xenctx {cpu}", self.inner.xenctx(cpu))
@@ -71,7 +83,11 @@ class RecordedHelpers:
         domain, identity = head.get("domain"), head.get("identity")
         self.domain = domain if isinstance(domain, int) else 0
         self.identity = identity if isinstance(identity, str) else None
+        self.sets_debug_registers = head.get("sets-debug-registers") is True
         self._answers = answers
+
+    async def vcpu(self, *words: str) -> str:
+        return self._next(" ".join(("vcpu", *words)))
 
     async def xenctx(self, cpu: int) -> str:
         return self._next(f"xenctx {cpu}")

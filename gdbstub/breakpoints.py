@@ -99,8 +99,15 @@ _ARMED_KINDS: dict[int, BreakpointKind] = {0: "software", 1: "execute", 2: "writ
 class BreakpointTable:
     """Which breakpoints there are, and which packets stand for them in the target."""
 
-    def __init__(self, target: Points, capabilities: Capabilities) -> None:
+    def __init__(
+        self,
+        target: Points,
+        capabilities: Capabilities,
+        slot_of: Callable[[BreakpointType, int, int], int | None] | None = None,
+    ) -> None:
+        """``slot_of`` knows the debug register of each, where dr6 sets them itself."""
         self._target = target
+        self._slot_of = slot_of
         self._can = capabilities
         self._rows: dict[int, Breakpoint] = {}
         self._placed: Counter[Placed] = Counter()
@@ -148,7 +155,7 @@ class BreakpointTable:
     @property
     def armed(self) -> tuple[Armed, ...]:
         """What was in the target when the guest went last, as evidence: without what was lifted for a step."""
-        if self._armed is None:
+        if self._armed is None or self._slot_of is not None:
             self._armed = tuple(
                 Armed("debugger", _ARMED_KINDS[p.type], p.address, p.length, self._slot(p))
                 for p in self._placed
@@ -168,6 +175,8 @@ class BreakpointTable:
         return any(p.type > 1 and p.address <= address < p.address + p.length for p in self._placed)
 
     def _slot(self, placed: Placed) -> int | None:
+        if self._slot_of is not None:
+            return self._slot_of(*placed)
         known = self._can.slots_in_order and placed in self._slots
         return self._slots.index(placed) if known else None
 
@@ -248,7 +257,8 @@ class BreakpointTable:
 
     async def lift(self, address: int) -> tuple[Placed, ...]:
         """Take the execution breakpoints at ``address`` out for a step; `put_back` returns them."""
-        lifted = tuple(p for p in self._placed if p.type < 2 and p.address == address)
+        kinds = (0,) if self._can.passes_by_rf else (0, 1)
+        lifted = tuple(p for p in self._placed if p.type in kinds and p.address == address)
         self._out, self._armed = lifted, None
         for placed in lifted:
             await self._target.remove(*placed)

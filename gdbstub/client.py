@@ -97,6 +97,10 @@ class RemoteTarget(Conversation):
         else:
             await self.request(payload)
 
+    def forget_selected(self) -> None:
+        """The stub may have chosen a vCPU by itself (gdbsx: the one that it names in a stop)."""
+        self._selected = None
+
     # -- registers ------------------------------------------------------------------------------------------
 
     def ask_registers(self) -> Token:

@@ -114,13 +114,16 @@ class Debugger:
         can = replace(profile.capabilities, cpus=cpus)
         if profile.capabilities.plants_int3:
             can = replace(can, interrupt=self._breaks_in, debug_registers=self._dom0.there)
+            why = self._dom0.no_hardware
+            slots = 0 if why else 4
+            can = replace(can, no_hardware=why, hardware_slots=slots, hardware_breakpoints=not why)
         self.capabilities = can
         remote.pipelined = profile.pipelined
         remote.learn(profile.manners)
         journal = Journal(self._planted, self.target, self._dom0.identity)
         furnished = FURNISHERS[profile.habits](profile, remote, self._dom0, journal, self.say)
-        self._habits, self._planter = furnished.habits, furnished.planter
-        self._table = table = BreakpointTable(furnished.points, can)
+        self._habits, self._planter, self._hardware = furnished.habits, furnished.planter, furnished.hardware
+        self._table = table = BreakpointTable(furnished.points, can, self._hardware.slot_of if self._hardware else None)
         self._catcher = catcher = Catcher(table, watch_gates=not can.hardware_hides_guest)
         self._observer = Observer(
             remote,
@@ -264,7 +267,9 @@ class Debugger:
     async def _take_out_old(self) -> None:
         """The int3s that a dr6 before this one could not take out any more."""
         if self._planted is not None:
-            findings = await recover(self._remote, left_behind(self._planted, self.target, self._dom0.identity))
+            findings = await recover(
+                self._remote, left_behind(self._planted, self.target, self._dom0.identity), self._hardware
+            )
             if findings.sentence:
                 self.say(findings.sentence)
 
@@ -293,10 +298,13 @@ class Debugger:
     def _remains(self) -> tuple[str, ...]:
         """What of ours is in a guest that can't be reached any more."""
         planted = self._planter.planted if self._planter is not None else ()
-        if not planted:
-            return ()
-        count = f"{len(planted)} int3{'s' * (len(planted) > 1)} of dr6's"
-        return (f"{count} stay in the guest's memory: attach to it again, and dr6 takes them out.",)
+        cpus = self._hardware.left if self._hardware is not None else ()
+        left = []
+        if planted:
+            left.append(f"{len(planted)} int3{'s' * (len(planted) > 1)} of dr6's stay in the guest's memory")
+        if cpus:
+            left.append(f"breakpoints of dr6's stay in the debug registers of vCPU {', '.join(map(str, cpus))}")
+        return (f"{'; '.join(left)}: attach to it again, and dr6 takes them out.",) if left else ()
 
     async def kill(self) -> None:
         """End the guest (on QEMU: QEMU itself)."""

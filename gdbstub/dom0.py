@@ -10,7 +10,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+from gdbstub.backends.vcpu import DebugRegisters, parse_vcpus
 from gdbstub.backends.xen import (
+    NO_HARDWARE,
+    NO_VCPU_HELPER,
+    VCPU_FAILS,
     XenctxRegisters,
     backend,
     guest_of,
@@ -49,6 +53,12 @@ class Helpers(Protocol):
 
     async def cpuinfo(self) -> str: ...
 
+    @property
+    def sets_debug_registers(self) -> bool:
+        """Is dr6-vcpu there?"""
+
+    async def vcpu(self, *words: str) -> str: ...
+
 
 class Dom0:
     """The helpers of one domain, and what was last read of its vCPUs."""
@@ -60,6 +70,13 @@ class Dom0:
         self._last: dict[int, DebugState] = {}
         self._widths: dict[int, int] = {}
         self._now: dict[int, XenctxRegisters] = {}
+        self.no_hardware = NO_HARDWARE
+        """Why debug registers can't be set, and what to do; empty where they can."""
+        self.pv = False
+        self.lazy = False
+        """An HVM domain whose DR7 Xen may keep from the CPU (`svm_restore_dr`): on AMD, or an unknown CPU."""
+        self.own: Callable[[int], DebugState | None] | None = None
+        """The guest's own registers of a vCPU where dr6's are among them; see `gdbstub.hardware`."""
 
     @property
     def there(self) -> bool:
@@ -77,7 +94,29 @@ class Dom0:
         version = parse_xl_version(await self._asked(helpers.xl("info")))
         vendor = parse_cpuinfo(await self._asked(helpers.cpuinfo()))
         kind = parse_domain_kind(await self._asked(helpers.xl("list", "-l", str(helpers.domain))))
-        return backend(version, vendor, kind or guest_of(cs))
+        kind = kind or guest_of(cs)
+        self.pv, self.lazy = kind == "pv", kind != "pv" and vendor != "intel"
+        self.no_hardware = await self._try_vcpus(helpers)
+        return backend(version, vendor, kind)
+
+    async def _try_vcpus(self, helpers: Helpers) -> str:
+        """Why debug registers can't be set; empty where they can."""
+        if not helpers.sets_debug_registers:
+            return NO_VCPU_HELPER
+        try:
+            await self.vcpus()
+        except (Refused, RemoteProtocolError) as error:
+            return VCPU_FAILS.format(error)
+        return ""
+
+    async def vcpus(self, *words: str) -> dict[int, DebugRegisters]:
+        """Set what ``words`` say (`gdbstub.backends.vcpu`), and read all vCPUs. Raises `Refused`."""
+        if self._helpers is None:
+            raise Refused("dr6-vcpu", "", NO_HARDWARE)
+        try:
+            return parse_vcpus(await self._helpers.vcpu(str(self._helpers.domain), *words))
+        except RemoteProtocolError as error:
+            raise Refused("dr6-vcpu", "", str(error)) from None
 
     async def _asked(self, answer: Awaitable[str]) -> str:
         try:
@@ -137,6 +176,11 @@ class Dom0:
     async def debug(self, cpu: int, *, due: bool, pv: bool) -> DebugState:
         """The debug registers of a stopped vCPU: read where that is ``due``, else those that can't have changed. Behind
         a step of a PV vCPU DR6 follows: Xen traps it by TF, and merges that BS into the guest's own DR6."""
+        own = None if self.own is None else self.own(cpu)
+        if own is not None:
+            if due and not pv:
+                await self.read(cpu)  # the mode of an HVM vCPU
+            return own
         last = self._last.get(cpu)
         if not due and last is not None and cpu not in self._now:
             dr6 = last.dr6 | BS if pv and last.dr6 is not None else None

@@ -11,18 +11,20 @@ from gdbstub.client import RemoteTarget
 from gdbstub.dom0 import Dom0
 from gdbstub.gdbsx import GdbsxHabits
 from gdbstub.habits import Habits
+from gdbstub.hardware import Hardware
 from gdbstub.journal import Journal
 from gdbstub.planter import Planter
 
 
 class Furnishings(NamedTuple):
     """``points`` puts breakpoints into the guest. ``dom0`` is where debug registers come from, if not from a monitor;
-    ``planter`` is the one of ``points`` that has to be closed."""
+    ``planter`` is the one of ``points`` that has to be closed, ``hardware`` where its debug registers come from."""
 
     points: Points
     habits: Habits
     dom0: Dom0 | None = None
     planter: Planter | None = None
+    hardware: Hardware | None = None
 
 
 def plain(
@@ -34,8 +36,11 @@ def plain(
 def gdbsx(
     profile: Profile, remote: RemoteTarget, dom0: Dom0, journal: Journal, say: Callable[[str], None]
 ) -> Furnishings:
-    planter = Planter(remote, journal, profile.capabilities.no_hardware)
-    return Furnishings(planter, GdbsxHabits(remote, planter, dom0, say), dom0, planter)
+    hardware = None if dom0.no_hardware else Hardware(dom0, journal, say)
+    if hardware is not None:
+        dom0.own = hardware.shown
+    planter = Planter(remote, journal, dom0.no_hardware, hardware)
+    return Furnishings(planter, GdbsxHabits(remote, planter, dom0, say), dom0, planter, hardware)
 
 
 FURNISHERS = {"plain": plain, "gdbsx": gdbsx}

@@ -20,7 +20,7 @@ from gdbstub.errors import GdbError, Refused, Unsupported
 from gdbstub.habits import Habits
 from gdbstub.planter import INT3, Planter
 from gdbstub.protocol import messages
-from gdbstub.protocol.stops import SoftwareBreak, Stop, Stopped
+from gdbstub.protocol.stops import SoftwareBreak, Stop, Stopped, Watch
 from gdbstub.record import DebugState
 from gdbstub.sight import Sight
 from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
@@ -54,8 +54,14 @@ class GdbsxHabits(Habits):
     async def whose(self, stop: Stopped) -> int | None:
         if stop.signal != SIGINT:
             return self._remote.cpu_of(stop.thread)
+        self._remote.forget_selected()
         if self._asked or len(self._remote.threads) < 2:
             return None  # vCPU 0 is what gdbsx says of every pause
+        if (hardware := self._planter.hardware) is not None and hardware.active:
+            await hardware.look()
+            marked = [cpu for cpu in self._cpus() if hardware.is_marked(cpu)]
+            if marked:
+                return next((cpu for cpu in marked if hardware.hits(cpu)), marked[0])
         for cpu in range(len(self._remote.threads)):
             if await self._shows_debug_event(cpu):
                 return cpu
@@ -77,8 +83,16 @@ class GdbsxHabits(Habits):
         code = await self._code(rip - 1, 2)
         return code[:1] == b"\xf1" or code[1:] == b"\xf1"
 
-    async def arrived(self, stop: Stopped, registers: dict[str, int]) -> tuple[Stopped, dict[str, int]]:
-        """Behind an int3 of ours RIP goes back to it, and the stop says so (``swbreak`` of the gdb manual)."""
+    async def arrived(self, stop: Stopped, registers: dict[str, int], cpu: int) -> tuple[Stopped, dict[str, int]]:
+        """Behind an int3 of ours RIP goes back to it, and the stop says so (``swbreak`` of the gdb manual), as it says
+        which watchpoint of ours DR6 names (``watch``)."""
+        if (hardware := self._planter.hardware) is not None and hardware.active:
+            await hardware.look(stepped=self._remote.stepped)
+            hardware.stopped = cpu
+            watches = [armed for armed in hardware.hits(cpu) if armed.type != "execute"]
+            if watches:
+                reasons = tuple(Watch("write" if w.type == "write" else "access", w.address) for w in watches)
+                return replace(stop, reasons=reasons), registers
         at = registers["rip"] - 1
         if stop.signal != SIGTRAP or self._remote.stepped or not self._planter.is_ours(at):
             return stop, registers
@@ -87,7 +101,7 @@ class GdbsxHabits(Habits):
 
     def wants_code_before(self, stop: Stopped) -> bool:
         """At all that the guest brought on itself: INT3 and INT1 lie in front of RIP, and so do accesses."""
-        return not self._remote.stepped and not stop.reasons and not self._asked
+        return super().wants_code_before(stop) or not (self._remote.stepped or stop.reasons or self._asked)
 
     # -- going on --------------------------------------------------------------------------------------------
 
@@ -97,8 +111,13 @@ class GdbsxHabits(Habits):
         changed: dict[str, int] = {}
         if seen is not None and isinstance(seen.stop, Stopped):
             changed = await self._leave(seen)
+            hardware = self._planter.hardware
+            if not changed and hardware is not None and hardware.stands_at(seen.state.pc):
+                changed = await self._pass(seen)
             if seen.code[:1] == bytes([INT3]):  # one of the guest's own: a step over it leaves its event latched
                 self._may_idle = max(self._may_idle, 1)
+        if self._planter.hardware is not None:
+            await self._planter.hardware.go()
         self._before = [await self._raw(cpu) for cpu in self._cpus()] if self._may_idle else []
         return changed
 
@@ -115,10 +134,14 @@ class GdbsxHabits(Habits):
             self._say(f"RIP was put behind the INT1 at {state.pc:#x}, which Xen would take again for ever.")
             return {"rip": rip}
         if _faults_here(state.debug, state.pc) or (stuck and state.debug.dr7 is None):
-            rflags = state.registers["rflags"] | RF
-            await self._write(state.cpu, self._rflags, rflags)
-            return {"rflags": rflags}
+            return await self._pass(seen)
         return {}
+
+    async def _pass(self, seen: Sight) -> dict[str, int]:
+        """Over an instruction breakpoint, by RF."""
+        rflags = seen.state.registers["rflags"] | RF
+        await self._write(seen.state.cpu, self._rflags, rflags)
+        return {"rflags": rflags}
 
     async def is_idle(self, stop: Stop) -> bool:
         if not self._before or self._asked or not isinstance(stop, Stopped):
@@ -138,7 +161,11 @@ class GdbsxHabits(Habits):
         await self._remote.detach()
         if resume:
             await self._dom0.let_run()
-        elif not self._dom0.there:
+        if self._planter.hardware is not None:
+            await self._planter.hardware.settle(running=resume)
+        if resume:
+            return
+        if not self._dom0.there:
             raise GdbError(
                 "gdbsx lets the domain run when its client leaves; to leave it stopped dr6 needs 'xl pause' (--dom0)."
             )

@@ -5,8 +5,8 @@ killed, or whose stub was, leaves a file that the next one finds (`gdbstub.plant
 a lock on its file, which the kernel takes away with it.
 
 The file: one JSON object a line. The first names the target; ``planted`` has an address, the byte that was there and
-the bytes behind it; ``removed`` an address. A last line that was cut off counts as not written: then nothing was
-planted.
+the bytes behind it; ``removed`` an address. ``kept`` has a vCPU, the guest's own debug registers, and what of ours is
+in which of them; ``released`` a vCPU. A last line that was cut off counts as not written: then nothing was planted.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from gdbstub.backends.vcpu import Addresses, DebugRegisters
 from gdbstub.errors import Refused
+from gdbstub.slots import Armed
+from gdbstub.x86.debug_registers import TYPES
 
 
 class CannotKeep(Refused):
@@ -35,13 +38,23 @@ class Planted(NamedTuple):
     behind: bytes
 
 
+class Kept(NamedTuple):
+    """A vCPU's own debug registers while ours are in some of them: the slots that are, or may be."""
+
+    cpu: int
+    own: DebugRegisters
+    slots: tuple[tuple[int, Armed], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a dr6 that is gone left in a guest: its journal, whose it was, and what was still planted."""
+    """What a dr6 that is gone left in a guest: its journal, whose it was, what was still planted, and in which vCPUs'
+    debug registers breakpoints of it were."""
 
     path: Path
     pid: int
     planted: tuple[Planted, ...]
+    kept: tuple[Kept, ...] = ()
 
 
 class Journal:
@@ -60,6 +73,7 @@ class Journal:
         self._fd: int | None = None
         self._planted: dict[int, Planted] = {}
         self._sure: set[Planted] = set()
+        self._kept_cpus: set[int] = set()
 
     def plant(self, planted: Planted) -> None:
         """Put it down, on the disk unless it is there already. Raises `CannotKeep`: then nothing may be planted."""
@@ -69,11 +83,28 @@ class Journal:
             "original": f"{planted.original:02x}",
             "behind": planted.behind.hex(),
         }
+        self._put_down(row, sync=planted not in self._sure)
+        self._sure.add(planted)
+        self._planted[planted.address] = planted
+
+    def keep(self, kept: Kept) -> None:
+        """Put down a vCPU's own debug registers, on the disk. Raises `CannotKeep`: then nothing may be set."""
+        own = kept.own
+        row = {
+            "kind": "kept",
+            "cpu": kept.cpu,
+            "own": [hex(value) for value in (*own.dr, own.dr6, own.dr7)],
+            "slots": [[slot, armed.type, hex(armed.address), armed.length] for slot, armed in kept.slots],
+        }
+        self._put_down(row, sync=True)
+        self._kept_cpus.add(kept.cpu)
+
+    def _put_down(self, row: Mapping[str, object], *, sync: bool) -> None:
         try:
             if self._fd is None and self._kept:
                 self._fd = self._open()
             self._write(row)
-            if self._fd is not None and planted not in self._sure:
+            if self._fd is not None and sync:
                 os.fsync(self._fd)
         except OSError as error:
             raise CannotKeep(
@@ -82,23 +113,29 @@ class Journal:
                 f"No breakpoint was set: what dr6 writes into the guest could not be put down in {str(self._path)!r} "
                 f"first ({error.strerror}).",
             ) from None
-        self._sure.add(planted)
-        self._planted[planted.address] = planted
 
     def remove(self, address: int) -> None:
         """It is out of the guest again. Never raises: what stays in the file is only looked at once more."""
-        if self._planted.pop(address, None) is None:
-            return
+        if self._planted.pop(address, None) is not None:
+            self._note({"kind": "removed", "address": hex(address)})
+
+    def release(self, cpu: int) -> None:
+        """A vCPU has its own debug registers again. Never raises, as `remove`."""
+        if cpu in self._kept_cpus:
+            self._kept_cpus.discard(cpu)
+            self._note({"kind": "released", "cpu": cpu})
+
+    def _note(self, row: Mapping[str, object]) -> None:
         try:
-            self._write({"kind": "removed", "address": hex(address)})
+            self._write(row)
         except OSError:
             return
 
     def close(self) -> None:
-        """Keep the file only where something is still planted."""
+        """Keep the file only where something of ours is still in the guest."""
         if self._fd is None:
             return
-        if not self._planted:
+        if not self._planted and not self._kept_cpus:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
         self._fd = None
@@ -144,6 +181,7 @@ def left_behind(folder: Path, target: str, domain: str | None) -> Iterator[Left]
 
 def _read(path: Path, target: str, domain: str | None) -> Left | None:
     planted: dict[int, Planted] = {}
+    kept: dict[int, Kept] = {}
     pid, ours = 0, False
     for text in path.read_bytes().splitlines():
         try:
@@ -156,6 +194,21 @@ def _read(path: Path, target: str, domain: str | None) -> Left | None:
                 planted[at] = Planted(at, int(row["original"], 16), bytes.fromhex(row["behind"]))
             elif row["kind"] == "removed":
                 planted.pop(int(row["address"], 16), None)
+            elif row["kind"] == "kept":
+                kept[int(row["cpu"])] = _kept(row)
+            elif row["kind"] == "released":
+                kept.pop(int(row["cpu"]), None)
         except (ValueError, KeyError, TypeError):
             continue  # the line that was being written when dr6 died
-    return Left(path, pid, tuple(planted.values())) if ours else None
+    return Left(path, pid, tuple(planted.values()), tuple(kept.values())) if ours else None
+
+
+def _kept(row: dict[str, Any]) -> Kept:
+    """Raises `ValueError` and the like where it is none."""
+    dr0, dr1, dr2, dr3, dr6, dr7 = (int(value, 16) for value in row["own"])
+    dr: Addresses = (dr0, dr1, dr2, dr3)
+    slots = tuple(
+        (int(slot) & 3, Armed(TYPES[TYPES.index(kind)], int(address, 16), int(length)))
+        for slot, kind, address, length in row["slots"]
+    )
+    return Kept(int(row["cpu"]), DebugRegisters(dr, dr6, dr7), slots)

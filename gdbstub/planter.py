@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from gdbstub.client import BREAKPOINTS, PAGE, RemoteTarget
 from gdbstub.errors import Refused, TransportError, Unsupported
+from gdbstub.hardware import Hardware
 from gdbstub.journal import Journal, Left, Planted
 from gdbstub.protocol import messages
 from gdbstub.protocol.messages import BreakpointType
@@ -22,9 +23,12 @@ CONTEXT = 8
 
 
 class Planter:
-    """Breakpoints of type 0 as int3s; the others are refused with ``why_no_hardware``."""
+    """Breakpoints of type 0 as int3s; the others are ``hardware``'s, or refused with ``why_no_hardware``."""
 
-    def __init__(self, remote: RemoteTarget, journal: Journal, why_no_hardware: str) -> None:
+    def __init__(
+        self, remote: RemoteTarget, journal: Journal, why_no_hardware: str, hardware: Hardware | None = None
+    ) -> None:
+        self.hardware = hardware
         self._remote = remote
         self._journal = journal
         self._why = why_no_hardware
@@ -43,7 +47,10 @@ class Planter:
     async def insert(self, kind: BreakpointType, address: int, length: int) -> None:
         """Put an int3 at ``address``. Raises `Refused` where that can't be, `CannotKeep` where no journal can."""
         if kind:
-            raise Unsupported(BREAKPOINTS[kind], self._why)
+            if self.hardware is None:
+                raise Unsupported(BREAKPOINTS[kind], self._why)
+            await self.hardware.insert(kind, address, length)
+            return
         seen = await self._look(address, f"No int3 can be put at {address:#x}: the memory there can't be read now.")
         planted = Planted(address, seen[0], seen[1:])
         self._journal.plant(planted)
@@ -59,6 +66,9 @@ class Planter:
     async def remove(self, kind: BreakpointType, address: int, length: int) -> None:
         """Take ours out. Where the guest wrote something else there, its byte stays. Raises `Refused` where the place
         can't be reached; the int3 is then still there, and in the journal."""
+        if kind and self.hardware is not None:
+            await self.hardware.remove(kind, address, length)
+            return
         planted = self._planted.get(address)
         if planted is None:
             return
@@ -132,6 +142,8 @@ class Findings:
         self.foreign: list[int] = []
         self.unreachable: list[int] = []
         self.behind: list[int] = []
+        self.registers: list[int] = []
+        self.locked: list[int] = []
         self.pids: list[int] = []
 
     @property
@@ -146,35 +158,64 @@ class Findings:
             parts.append(
                 f"Restored and verified: {count} that {who} had left in the guest's memory, at {_listed(self.restored)}"
             )
-        elif self.intact:
+        elif self.intact and not self.registers and not self.locked:
             parts.append(f"Verified: nothing that {who} had planted is left in the guest's memory")
+        if self.registers:
+            parts.append(
+                f"Restored and verified: the guest's own debug registers of vCPU {_numbered(self.registers)}, among "
+                f"which {who} had left breakpoints"
+            )
+        if self.locked:
+            parts.append(
+                f"breakpoints of {who} in the debug registers of vCPU {_numbered(self.locked)} can't be taken out "
+                "without a working dr6-vcpu in dom0, and stay noted"
+            )
         if self.behind:
             parts.append(f"RIP was put back to {_listed(self.behind)}, where one of them had been hit")
         if self.foreign:
             parts.append(f"{_listed(self.foreign)} holds other code than where {who} planted, and was left alone")
         if self.unreachable:
             parts.append(f"an int3 of {who} at {_listed(self.unreachable)} can't be reached now, and stays noted")
-        return f"{'; '.join(parts)}."
+        return f"{'; '.join(parts)}." if parts else ""
+
+
+def _numbered(cpus: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(cpus))))
 
 
 def _listed(addresses: Iterable[int]) -> str:
     return ", ".join(f"{address:#x}" for address in addresses)
 
 
-async def recover(remote: RemoteTarget, left: Iterable[Left]) -> Findings:
+async def recover(remote: RemoteTarget, left: Iterable[Left], hardware: Hardware | None = None) -> Findings:
     """Take out what is still there of ``left``, look that it is out, and forget the journals that hold no more."""
     findings = Findings()
     for one in left:
-        if one.planted:
+        if one.planted or one.kept:
             findings.pids.append(one.pid)
-        before = len(findings.unreachable)
+        before = len(findings.unreachable) + len(findings.locked)
+        await _release(one, hardware, findings)
         rows = {planted.address: planted for planted in one.planted}
         for planted in one.planted:
             await _recover(remote, planted, rows, findings)
-        if len(findings.unreachable) == before:
+        if len(findings.unreachable) + len(findings.locked) == before:
             one.path.unlink(missing_ok=True)
         await _put_back(remote, rows, findings)
     return findings
+
+
+async def _release(one: Left, hardware: Hardware | None, findings: Findings) -> None:
+    """The debug registers, which need a helper in dom0."""
+    cpus = [kept.cpu for kept in one.kept]
+    if not cpus:
+        return
+    try:
+        if hardware is None:
+            findings.locked += cpus
+        else:
+            findings.registers += await hardware.adopt(one.kept)
+    except Refused:
+        findings.locked += cpus
 
 
 async def _put_back(remote: RemoteTarget, rows: dict[int, Planted], findings: Findings) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from gdbstub.x86.evidence import Action, Evidence, Frame, Mode
+from gdbstub.x86.evidence import Action, Armed, Evidence, Frame, Mode
 from gdbstub.x86.explanation import Explanation
 
-DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "registers", "unknown"]
+DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "unknown"]
 
 
 class DebugState(NamedTuple):
@@ -24,6 +24,10 @@ class DebugState(NamedTuple):
     unread: str = "this stub does not show the debug registers"
     derived_dr6: int | None = None
     """What DR6 has to be where it was not read."""
+    exit_dr6: int | None = None
+    """DR6 as the vCPU stopped with it, where breakpoints of dr6's own are in the registers and it has a new bit."""
+    shared: tuple[Armed, ...] = ()
+    """Those breakpoints of dr6's own, in the registers of their ``slot`` instead of the guest's values."""
 
     @property
     def is_partly_read(self) -> bool:

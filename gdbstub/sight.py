@@ -41,6 +41,7 @@ _NO_VECTOR = Unknown("the stop is not at a caught handler")
 _NO_FRAME = Unknown("the handler's stack could not be read")
 _NO_LAST = Unknown("no event was caught before")
 _NO_HELPER = Unknown("no helper in dom0 was asked, or it did not say")
+_NO_EXIT = Unknown("no stub shows the DR6 of the exit")
 _NO_CPL = Unknown("this stub does not show CS")
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
 """Stands where there is no vCPU left to read."""
@@ -125,6 +126,7 @@ def evidence_of(
         last_frame=_NO_LAST if sight.last_frame is None else Known(sight.last_frame, "guest stack"),
         code=windows,
         breakpoints=Known(sight.armed, "our table"),
+        exit_dr6=_NO_EXIT if state.debug.exit_dr6 is None else Known(state.debug.exit_dr6, state.debug.source),
         stepped=stepped,
     )
 

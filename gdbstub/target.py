@@ -63,6 +63,8 @@ class Capabilities:
     slots_in_order: bool = False
     """Hardware breakpoint n of those that are set uses DRn, and a removed one's place goes to the last (QEMU's
     ``kvm_arch_insert_hw_breakpoint`` and ``kvm_arch_remove_hw_breakpoint``)."""
+    passes_by_rf: bool = False
+    """A resume passes a hardware breakpoint at RIP with it in place: RF is set for it."""
     plants_int3: bool = False
     """There is no ``Z0``: software breakpoints are int3s that dr6 writes itself."""
     no_hardware: str = ""

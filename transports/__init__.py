@@ -12,7 +12,7 @@ from transports.address import (
     Xen,
     parse_target,
 )
-from transports.dom0 import Dom0, Domain
+from transports.dom0 import Dom0, Domain, helper_source
 from transports.drain import Drain
 from transports.endpoint import Endpoint, open_endpoint
 from transports.errors import (
@@ -63,6 +63,7 @@ __all__ = [
     "TransportFailure",
     "Unix",
     "Xen",
+    "helper_source",
     "launch_qemu",
     "open_endpoint",
     "open_listener",

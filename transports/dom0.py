@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import trio
 
@@ -24,6 +25,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:=+,@%-]+")
 _NOT_THERE = re.compile(r"not found|no such file|cannot find", re.IGNORECASE)
 _NOT_ALLOWED = re.compile(r"permission denied|operation not permitted|must be root", re.IGNORECASE)
 _NO_XEN = re.compile(r"privileged command interface|failed to stat .*xenstored|privcmd", re.IGNORECASE)
+
+
+def helper_source() -> str:
+    """dr6-vcpu in C, for a compiler in dom0; its first lines say how."""
+    return Path(__file__).with_name("dr6-vcpu.c").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +90,18 @@ class Dom0:
         return f"{what}: {said}." if said else f"{what} with status {status}, and said nothing."
 
 
-TOOLS = ("xl", "gdbsx", "xenctx")
-_FOLDERS = ("/usr/lib/xen-{0}/bin", "/usr/libexec/xen/bin", "/usr/lib/xen/bin", "/usr/local/lib/xen/bin", "/usr/sbin")
+HELPER = "dr6-vcpu"
+"""dr6's own, for debug registers: see `helper_source`."""
+TOOLS = ("xl", "gdbsx", "xenctx", HELPER)
+_OWN = ("/usr/local/sbin", "/usr/local/bin")
+_FOLDERS = (
+    "/usr/lib/xen-{0}/bin",
+    "/usr/libexec/xen/bin",
+    "/usr/lib/xen/bin",
+    "/usr/local/lib/xen/bin",
+    "/usr/sbin",
+    *_OWN,
+)
 _VERSION = re.compile(r"^xen_version\s*:\s*(\d+\.\d+)", re.MULTILINE)
 _WIDTH = re.compile(r"^(?:cs:)?(rip|eip): ", re.MULTILINE)
 _LAST_REGISTER = "\ndr7: "
@@ -115,6 +131,14 @@ class Domain:
             if _LAST_REGISTER not in failure.printed:
                 raise
             return failure.printed
+
+    @property
+    def sets_debug_registers(self) -> bool:
+        """Was dr6-vcpu found?"""
+        return HELPER in self.tools
+
+    async def vcpu(self, *words: str) -> str:
+        return await self.dom0.run(self.tools.get(HELPER, HELPER), *words)
 
     async def cpuinfo(self) -> str:
         return await self.dom0.run("cat", "/proc/cpuinfo")

@@ -98,6 +98,10 @@ async def debug_registers(session: Session, text: str) -> None:
         return
     session.out(f"The guest's own debug registers, read by {debug.source}:")
     _slots(session, state)
+    for armed in debug.shared:
+        kind = "read/write" if armed.kind == "access" else armed.kind
+        size = f"{armed.length} byte{'s' * (armed.length > 1)}"
+        session.out(f"DR{armed.slot}  now dr6's own: {kind}, {size} at {session.place(armed.address)}")
     for name, value, describe in (("DR6", debug.dr6, describe_dr6), ("DR7", debug.dr7, describe_dr7)):
         if value is None:
             session.out(f"{name}  unknown")

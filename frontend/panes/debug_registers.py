@@ -78,6 +78,18 @@ def _slots(debug: DebugState, fired: GuestDr6 | None, width: int) -> list[Line]:
     return lines
 
 
+def _shared(debug: DebugState, width: int) -> list[Line]:
+    """dr6's own breakpoints that are in these registers now."""
+    lines: list[Line] = []
+    for armed in debug.shared:
+        kind = "read/write" if armed.kind == "access" else armed.kind
+        what = f"{kind}, {armed.length} byte{'s' * (armed.length > 1)}"
+        head = line(span(f"DR{armed.slot} ", "name"), f"{armed.address:016x}")
+        tail = line(span(f"{what}  dr6's own", "dim"))
+        lines.extend([(*head, span("  "), *tail)] if width >= WIDE else [head, (span("    "), *tail)])
+    return lines
+
+
 def _state(found: GuestDr6 | None, name: str, active: bool) -> tuple[str, str]:
     """Whether a bit of the guest's DR6 belongs to this event: text and style."""
     if not active:
@@ -176,6 +188,7 @@ def _lines(record: StopRecord, state: CpuState, width: int, tall: bool) -> list[
     found = record.explanation.guest_dr6 if ours else None
     return [
         *_slots(debug, found, width),
+        *_shared(debug, width),
         *_dr6(debug.dr6, found, width, tall),
         *_dr7(debug.dr7, width),
         *(_exit(record, width) if ours else ()),

@@ -19,8 +19,18 @@ NO_DOMAIN = (
     "See 'xl list' in dom0 and attach to it anew."
 )
 NO_HARDWARE = (
-    "gdbsx has no hardware breakpoints and no watchpoints, and no helper in dom0 sets a vCPU's debug registers. "
-    "Use a software breakpoint (break) at the code that makes the access, or step."
+    "gdbsx has no hardware breakpoints and no watchpoints; dr6 has them through its helper dr6-vcpu in dom0, and was "
+    "given no way there (--dom0, --domain). Use a software breakpoint (break) at the code that makes the access, or "
+    "step."
+)
+NO_VCPU_HELPER = (
+    "gdbsx has no hardware breakpoints and no watchpoints; dr6 has them through its helper dr6-vcpu, which is not on "
+    "dom0's PATH. Build it there: 'dr6 xen-helper' prints its source, and how (docs/xen.md). Or use a software "
+    "breakpoint (break) at the code that makes the access, or step."
+)
+VCPU_FAILS = (
+    "gdbsx has no hardware breakpoints and no watchpoints, and dr6's helper for them, dr6-vcpu, does not work in dom0: "
+    "{} Build it anew there ('dr6 xen-helper' prints its source). Or use a software breakpoint (break), or step."
 )
 BAD_COMMAND = "Bad monitor command\n"
 """What gdbsx answers to any ``qRcmd`` but its own ``pgd3`` (process_remote_request, gx_main.c)."""

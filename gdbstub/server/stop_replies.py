@@ -55,8 +55,11 @@ def stop_reply(
     if not isinstance(stop, Stopped):
         return stop
     thread = manners.thread(record.cpu)
+    hit = tuple(hit)
     reasons = tuple(_reasons(record, manners, hit))
     signal = stop.signal
+    if signal == SIGINT and hit and record.action is not Action.INTERRUPT:
+        signal = SIGTRAP  # gdbsx says signal 2 of hardware breakpoints too
     if signal == SIGTRAP and not own and not reasons:
         signal = SIGNAL_0
     if (broken_off or record.action is Action.INTERRUPT) and not reasons:

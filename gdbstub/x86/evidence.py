@@ -167,4 +167,7 @@ class Evidence:
     code: tuple[CodeBytes, ...] = ()
     breakpoints: Fact[tuple[Armed, ...]] = ABSENT
     """The debugger's breakpoints that were armed; ``Known((), …)`` when there were none."""
+    exit_dr6: Fact[int] = ABSENT
+    """DR6 as the vCPU left the guest with it, where somebody shows it: with the bits of the debugger's own breakpoints,
+    whose ``slot`` in ``breakpoints`` is then known. ``after.dr6`` is the guest's own, without them."""
     stepped: tuple[SteppedOver, ...] = ()

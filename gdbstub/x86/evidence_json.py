@@ -254,7 +254,8 @@ def _action(value: object, where: str) -> Action:
 TOP_KEYS = dict.fromkeys(
     (
         *("backend", "version", "vendor", "guest", "reply", "action", "mode", "cpl", "vector", "at_handler", "handler"),
-        *("before", "after", "frame", "frame_mode", "last_frame", "saved_rip", "code", "breakpoints", "stepped"),
+        *("before", "after", "frame", "frame_mode", "last_frame", "saved_rip", "code", "breakpoints", "exit_dr6"),
+        "stepped",
     )
 )
 
@@ -285,6 +286,7 @@ def evidence_from_json(data: object) -> Evidence:
         saved_rip=_fact(top, "saved_rip", _number),
         code=_codes(top),
         breakpoints=_fact(top, "breakpoints", _breakpoints),
+        exit_dr6=_fact(top, "exit_dr6", _number),
         stepped=_stepped(top),
     )
 
@@ -340,7 +342,7 @@ def evidence_to_json(evidence: Evidence) -> Json:
     _put(row, "action", evidence.action, lambda action: action.value)
     for name in ("mode", "cpl", "vector", "at_handler", "frame_mode"):
         _put(row, name, getattr(evidence, name), _same)
-    for name in ("handler", "saved_rip"):
+    for name in ("handler", "saved_rip", "exit_dr6"):
         _put(row, name, getattr(evidence, name), hex)
     for name in ("before", "after"):
         moment = _moment_json(getattr(evidence, name))

@@ -19,6 +19,7 @@ from gdbstub.x86 import (
     rules_vectors,
     rules_watch,
     rules_xen,
+    rules_xen_own,
 )
 from gdbstub.x86.advice import advise
 from gdbstub.x86.agreement import agreed
@@ -37,6 +38,7 @@ STOP_PHASES: tuple[tuple[str, tuple[SceneRule, ...]], ...] = (
     ("the kind of stop", rules_stop.RULES),
     ("watchpoints", rules_watch.RULES),
     ("the debugger's own stops", rules_debugger.RULES),
+    ("the debugger's own under Xen", rules_xen_own.RULES),
     ("Xen", rules_xen.RULES),
     ("the guest's events that the hypervisor took", rules_swallowed.RULES),
 )
@@ -126,7 +128,7 @@ def _left_over(scene: Scene, found: list[Found]) -> GuestDr6 | None:
     if isinstance(value, Unknown):
         return None
     if rules_xen.stopped(scene):
-        return _split(decode_dr6(value.value), found)
+        return _split(decode_dr6(value.value), [row for row in found if row.cause.owner != "debugger"])
     before = scene.evidence.before.dr6
     if isinstance(before, Unknown) or before.value == value.value:
         return _unchanged(value.value)
@@ -149,6 +151,9 @@ def _unchanged(value: int) -> GuestDr6:
 def _exit_dr6(scene: Scene, found: list[Found]) -> ExitDr6:
     """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes. Xen steps an
     HVM guest on Intel by MTF, which is no #DB at all (`hvm_debug_op`)."""
+    shown = scene.evidence.exit_dr6
+    if not isinstance(shown, Unknown):
+        return ExitDr6(shown.value, "reported")
     if scene.xen and scene.vendor == "intel" and scene.guest != "pv":
         return NO_EXIT
     value = 0

@@ -18,6 +18,7 @@ from gdbstub.x86.explanation import Cause, Confidence
 from gdbstub.x86.quirks import applies
 from gdbstub.x86.registers import TF
 from gdbstub.x86.rules_stop import SIGINT
+from gdbstub.x86.rules_xen_own import guest_bits, own_hits, shared
 from gdbstub.x86.scene import Found, Scene, known
 
 SOURCES = ("Xen domain_pause_for_debugger", "gdbsx process_c_request")
@@ -42,23 +43,26 @@ def taken(scene: Scene) -> Iterator[Found]:
         yield found._replace(
             cause=cause._replace(confidence=level, because=because, sources=(*cause.sources, *SOURCES))
         )
-    if not some:
+    if not some and not any(True for _ in own_hits(scene)):
         because = ("gdbsx answers so for every #DB of the guest and for a pause of the domain",)
         yield Found(Cause("unknown", "unknown", "none", "possible", because, SOURCES))
 
 
 def _causes(scene: Scene) -> Iterator[Found]:
     here = shape(scene.code_at(scene.pc), scene.mode)
-    if here is not None and "icebp" in here.traits:
+    ours = any(armed.kind == "execute" and armed.address == scene.pc for armed in shared(scene))
+    if not ours and here is not None and "icebp" in here.traits:
         because = ("the instruction at RIP is INT1 (F1)", "Xen on AMD leaves RIP on it")
         yield Found(Cause("icebp", "guest", "trap", "likely", because, ("Xen VMEXIT_ICEBP",)), scene.decoded(scene.pc))
         return
-    after = scene.evidence.after
+    after, exit_dr6 = scene.evidence.after, guest_bits(scene)
+    if exit_dr6 is not None:
+        after = replace(after, dr6=Known(exit_dr6, "the DR6 of the exit, without the debugger's bits"))
     if isinstance(after.rip, Unknown) or isinstance(after.rflags, Unknown) or isinstance(after.dr6, Unknown):
         return
     selector = 0 if isinstance(after.cs, Unknown) else after.cs.value
     frame = Frame(after.rip.value, selector, after.rflags.value)
-    evidence = replace(scene.evidence, vector=Known(1, "derived"), frame=Known(frame, "registers"))
+    evidence = replace(scene.evidence, after=after, vector=Known(1, "derived"), frame=Known(frame, "registers"))
     if scene.vendor == "intel" and scene.guest == "hvm":  # Xen overwrites DR6 with the exit qualification
         before = replace(evidence.before, dr6=Known(DR6_INIT, "Xen vmx_vmexit_handler"))
         evidence = replace(evidence, before=before)
@@ -68,7 +72,7 @@ def _causes(scene: Scene) -> Iterator[Found]:
         for found in rule(event):
             some = True
             yield found
-    if not some:
+    if not some and exit_dr6 is None:
         yield from _late_step(scene)
 
 

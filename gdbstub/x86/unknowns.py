@@ -36,7 +36,7 @@ def _of_stop(scene: Scene, main: Cause) -> Iterator[str]:
     yield from _say("the debugger's breakpoints", evidence.breakpoints)
     dr7 = evidence.after.dr7
     lazy = scene.xen and scene.vendor == "amd" and scene.guest == "hvm"
-    if lazy and isinstance(dr7, Known) and not decode_dr7(dr7.value).enabled:
+    if lazy and isinstance(evidence.exit_dr6, Unknown) and isinstance(dr7, Known) and not decode_dr7(dr7.value).enabled:
         yield "whether DR6 is up to date: Xen on AMD saves it late while DR7 enables nothing (svm_save_dr)"
     if scene.action is Action.STEP:
         yield from _say("RIP before the step", evidence.before.rip)

@@ -42,6 +42,12 @@ class Vcpu:
     dr6: int = 0xFFFF0FF0
     dr7: int = 0x400
     latched: bool = False
+    ran: int = 0
+    """Nanoseconds that it has run; here, instructions."""
+    cpu_dr: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    cpu_dr7: int = 0x400
+    """What the CPU has: under SVM not what Xen has, where that enables nothing (`svm_restore_dr`)."""
+    down: bool = False
 
 
 class Domain:
@@ -60,6 +66,8 @@ class Domain:
         self.asked: list[str] = []
         self.broken: set[str] = set()
         """Helpers that fail."""
+        self.refused: set[int] = set()
+        """Addresses that Xen takes into no debug register."""
         self.moved = trio.Event()
 
     domain = 3
@@ -80,11 +88,15 @@ class Domain:
         """One instruction; whether Xen pauses the domain for the debugger. Raises for what isn't in the repertoire."""
         values = cpu.values
         rip = values["rip"]
-        for slot in range(4):
-            armed = cpu.dr7 >> 2 * slot & 3 and not cpu.dr7 >> 16 + 4 * slot & 3
-            if armed and cpu.dr[slot] == rip and not values["eflags"] & RF:
-                self._hit(cpu, 1 << slot)
-                return True
+        cpu.ran += 1
+        if self.pv or cpu.dr7 & 0xFF:
+            cpu.cpu_dr, cpu.cpu_dr7 = list(cpu.dr), cpu.dr7
+        dr, dr7 = cpu.cpu_dr, cpu.cpu_dr7
+        armed = [slot for slot in range(4) if dr7 >> 2 * slot & 3 and not dr7 >> 16 + 4 * slot & 3]
+        met = sum(1 << slot for slot in armed if dr[slot] == rip)
+        if met and not values["eflags"] & RF:
+            self._hit(cpu, met)
+            return True
         tf = values["eflags"] & TF
         values["eflags"] &= ~RF
         code = self.peek(rip, 3) or b""
@@ -108,12 +120,19 @@ class Domain:
         elif code[:1] == b"\xf1":
             values["rip"] += self.pv
             return True
+        elif code[:2] == b"\x0f\x23":  # mov drN, rax
+            values["rip"] += 3
+            number = code[2] >> 3 & 7
+            if number == 7:
+                cpu.dr7 = cpu.cpu_dr7 = values["rax"]
+            else:
+                cpu.dr[number] = cpu.cpu_dr[number] = values["rax"]
         elif code == b"\x48\xff\x07":
             values["rip"] += 3
             at = values["rdi"]
             self.place(at, (int.from_bytes(self.peek(at, 8) or b"", "little") + 1).to_bytes(8, "little"))
             for slot in range(4):
-                if cpu.dr7 >> 2 * slot & 3 and cpu.dr7 >> 16 + 4 * slot & 3 == 1 and cpu.dr[slot] == at:
+                if dr7 >> 2 * slot & 3 and dr7 >> 16 + 4 * slot & 3 in (1, 3) and dr[slot] == at:
                     self._hit(cpu, 1 << slot)
                     stops = True
         else:
@@ -155,6 +174,35 @@ class Domain:
                 state = "--p---" if self.paused else "-b----"
                 return f"Name  ID   Mem VCPUs\tState\tTime(s)\nd  3  16  1  {state}  1.0\n"
         return ""
+
+    sets_debug_registers = False
+    """Is dr6-vcpu in dom0?"""
+
+    async def vcpu(self, *words: str) -> str:
+        """transports/dr6-vcpu.c, the same answers."""
+        self._ask(" ".join(("vcpu", *words)))
+        for word in words[1:]:
+            number, _, rest = word.partition(":")
+            named = dict(part.split("=") for part in rest.split(","))
+            self._set(self.cpus[int(number)], named)
+        return "".join(self._line(number, cpu) for number, cpu in enumerate(self.cpus))
+
+    def _set(self, cpu: Vcpu, named: dict[str, str]) -> None:
+        if cpu.ran <= int(named.pop("ran", "-1")):
+            return
+        values = [*cpu.dr, 0, 0, cpu.dr6, cpu.dr7]
+        if any(values[int(name[3])] != int(value, 16) for name, value in named.items() if name.startswith("was")):
+            return
+        for name, value in named.items():
+            if name.startswith("dr"):
+                values[int(name[2])] = int(value, 16)
+        cpu.dr, cpu.dr6, cpu.dr7 = [0 if at in self.refused else at for at in values[:4]], values[6], values[7]
+
+    def _line(self, number: int, cpu: Vcpu) -> str:
+        if cpu.down:
+            return f"{number} down\n"
+        values = [(f"dr{n}", value) for n, value in enumerate(cpu.dr)] + [("dr6", cpu.dr6), ("dr7", cpu.dr7)]
+        return f"{number} {' '.join(f'{name}={value:x}' for name, value in values)} ran={cpu.ran}\n"
 
     async def cpuinfo(self) -> str:
         self._ask("cpuinfo")
@@ -320,6 +368,7 @@ class FakeGdbsx:
                 if domain.run(cpu):
                     domain.paused += 1
                     told, cpu.latched = cpu.latched, False
+                    self.current = number if told else 0
                     return b"T05thread:%x;" % number if told else b"T02thread:0;"
             await trio.lowlevel.checkpoint()
         return b"T02thread:0;"

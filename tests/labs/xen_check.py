@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from gdbstub.x86.decode import shape, successors
 from tests.guests.image import read_image
+from tests.labs import xen_hardware
 
 DR6 = Path(sys.executable).with_name("dr6")
 STEPS = 500
@@ -258,6 +259,7 @@ STORIES: dict[str, Callable[[Guest], None]] = {
     "killed": killed,
 }
 FOR_KIND: dict[str, Callable[[Lab, str], None]] = {"own-events": own_events, "two-vcpus": two_vcpus}
+STORIES, FOR_KIND = STORIES | xen_hardware.STORIES, FOR_KIND | xen_hardware.FOR_KIND
 
 
 def check(lab: Lab, wanted: list[str]) -> int:

@@ -115,3 +115,11 @@ async def test_a_prefix_that_is_not_there_is_one_sentence() -> None:
         HelperFailed, match="no-such-program can't be run behind --dom0 'no-such-program': No such file"
     ):
         await Dom0(("no-such-program",)).run("xl", "info")
+
+
+async def test_dr6s_own_helper_is_found_where_it_was_put(dom0: Path) -> None:
+    assert not (await find_domain(Dom0(), "web")).sets_debug_registers
+    put(dom0, "dr6-vcpu", 'echo "$@"')
+    domain = await find_domain(Dom0(), "web")
+    assert domain.sets_debug_registers
+    assert await domain.vcpu("7", "0:dr0=1,dr7=402") == "7 0:dr0=1,dr7=402\n"

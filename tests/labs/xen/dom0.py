@@ -23,7 +23,7 @@ from tests.labs.packages import Kernel, kernel, unpacked
 from tests.labs.progress import Progress
 from tests.labs.qemu import Qemu, debian_qemu
 from tests.labs.xen.hypervisor import Hypervisor, hypervisor
-from tests.labs.xen.programs import command_server, vcpu_dr
+from tests.labs.xen.programs import command_server, dr6_vcpu
 
 KERNEL = "linux-image-amd64"
 """Not the one for virtual machines: that one cannot be a dom0."""
@@ -120,7 +120,7 @@ def _initrd(linux: Kernel, files: dict[str, Content]) -> Path:
     own: dict[str, Content] = {
         "lab/start.sh": Path(__file__).with_name("start.sh"),
         "usr/bin/command_server": command_server(),
-        "usr/bin/vcpu_dr": vcpu_dr(),
+        "usr/bin/dr6-vcpu": dr6_vcpu(),
     }
     archive = root_filesystem(linux, unpacked("busybox-static"), MODULES, {**found, **own, **files})
     name = hashlib.sha256(archive).hexdigest()[:12]

@@ -12,25 +12,27 @@ from tests.labs.errors import LabError
 from tests.labs.packages import unpacked
 
 SOURCES = Path(__file__).parent
+HELPER = SOURCES.parents[2] / "transports/dr6-vcpu.c"
+"""What ``dr6 xen-helper`` prints."""
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-static")
 LIBXEN = ("ctrl", "call", "devicemodel", "evtchn", "foreignmemory", "gnttab", "toollog", "toolcore")
 """libxenctrl, and what it needs."""
 
 
 def command_server() -> Path:
-    return _compiled("command_server")
+    return _compiled(SOURCES / "command_server.c")
 
 
-def vcpu_dr() -> Path:
-    """Debug registers of a vCPU, read and set through libxenctrl of Debian's libxen-dev."""
+def dr6_vcpu() -> Path:
+    """dr6's helper for debug registers, with libxenctrl of Debian's libxen-dev."""
     tree = unpacked("libxen-dev") / "usr"
     folder = tree / "lib/x86_64-linux-gnu"
     archives = [str(folder / f"libxen{name}.a") for name in LIBXEN]
-    return _compiled("vcpu_dr", "-isystem", str(tree / "include"), *archives)
+    return _compiled(HELPER, "-isystem", str(tree / "include"), *archives)
 
 
-def _compiled(name: str, *arguments: str) -> Path:
-    source = SOURCES / f"{name}.c"
+def _compiled(source: Path, *arguments: str) -> Path:
+    name = source.stem
     recipe = hashlib.sha256("\0".join([source.read_text(), *FLAGS, *arguments]).encode()).hexdigest()[:12]
 
     def make(folder: Path) -> None:

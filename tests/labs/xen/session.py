@@ -64,9 +64,9 @@ class Session:
 
     async def debug_registers(self, vcpu: int = 0, **values: int) -> dict[str, int]:
         """All of them, after ``values`` (dr0=…) were set."""
-        words = [f"{name}={value:x}" for name, value in values.items()]
-        said = await self._dom0.run("vcpu_dr", str(self.domain.id), str(vcpu), *words)
-        return dict(_registers(said))
+        words = [f"{vcpu}:{','.join(f'{name}={value:x}' for name, value in values.items())}"] if values else []
+        said = await self._dom0.run("dr6-vcpu", str(self.domain.id), *words)
+        return dict(_registers(said.splitlines()[vcpu]))
 
     async def disarm(self) -> None:
         """Under SVM Xen gives DR7 to the CPU only where it enables something, so one breakpoint stays, at `NOWHERE`."""
@@ -81,7 +81,7 @@ class Session:
 
 
 def _registers(said: str) -> Iterator[tuple[str, int]]:
-    for name, value in re.findall(r"^(dr\d): ([0-9a-f]+)$", said, re.MULTILINE):
+    for name, value in re.findall(r" (dr\d)=([0-9a-f]+)", said):
         yield name, int(value, 16)
 
 

@@ -1,0 +1,34 @@
+"""What a client is told of a stop that gdbsx reports with signal 2."""
+
+from __future__ import annotations
+
+import pytest
+
+from gdbstub.breakpoints import Breakpoint, LogicalKind
+from gdbstub.protocol.stops import HardwareBreak, Stopped, StopReason, Watch
+from gdbstub.record import Brief
+from gdbstub.server.manners import Manners
+from gdbstub.server.stop_replies import stop_reply
+from gdbstub.x86.evidence import Action
+
+SIGINT, SIGTRAP = 2, 5
+
+
+def told(action: Action, *hit: Breakpoint) -> Stopped:
+    record = Brief(1, 0, action, "T02thread:0;", 0x1000)
+    stop = stop_reply(record, Manners(hwbreak=True), hit, own=True, broken_off=False, raw=None, registers=())
+    assert isinstance(stop, Stopped)
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("execute", HardwareBreak()), ("write", Watch("write", 0x1000)), ("access", Watch("access", 0x1000))],
+)
+def test_a_breakpoint_of_the_clients_is_sigtrap_with_its_reason(kind: LogicalKind, reason: StopReason) -> None:
+    stop = told(Action.CONTINUE, Breakpoint(1, kind, 0x1000, text="Z1"))
+    assert (stop.signal, stop.reasons) == (SIGTRAP, (reason,))
+
+
+def test_without_one_it_is_what_the_stub_said() -> None:
+    assert (told(Action.CONTINUE).signal, told(Action.INTERRUPT).signal) == (SIGINT, SIGINT)
