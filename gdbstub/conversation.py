@@ -53,6 +53,8 @@ NO_BREAK = (
     "gdbsx does not read Ctrl-C from the wire: run 'xl pause DOMAIN' in dom0, or attach with --dom0 (and --domain), "
     "so that dr6 does it."
 )
+GRACE = 0.5
+"""Of those, the last ones begin anew: where this machine stood still, and not the stub, the answer lies there."""
 FIRST_BYTES = 64
 TRIES = 24 if len(os.sched_getaffinity(0)) > 1 else 1
 """How often the shortcut is tried for an answer: some 40 µs, in which QEMU answers ``g`` on another core."""
@@ -230,9 +232,12 @@ class Conversation:
             if seconds == math.inf:
                 await self._read_until(token)
             else:
-                with trio.move_on_after(seconds) as scope:
-                    await self._read_until(token)
-                if scope.cancelled_caught:
+                for patience in (seconds - GRACE, GRACE):
+                    with trio.move_on_after(patience) as scope:
+                        await self._read_until(token)
+                    if not scope.cancelled_caught:
+                        break
+                else:
                     await self._recover(name, seconds)
         return answers.pop(token)
 
@@ -319,6 +324,11 @@ class Conversation:
         if not await self.resynchronise():
             await self._fail(f"The stub does not answer any more (last asked: {name}).")
         raise NoReply(f"The stub did not answer {name} within {seconds:g} seconds; breakpoints stay as they are.")
+
+    async def lose(self, why: str) -> NoReturn:
+        """There is nothing behind this stub any more. Raises `TransportError`, in better words than ``why`` if somebody
+        has such."""
+        await self._fail(why)
 
     async def wait_end(self) -> None:
         """Wait, for a moment, for a stub that closes the connection without a word; what it says is not looked at."""

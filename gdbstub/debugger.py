@@ -95,10 +95,11 @@ class Debugger:
             on_output=self.guest_output,
             on_lost=self._mourn,
             break_in=break_in,
-            last_words=last_words,
+            last_words=self._last_words,
         )
         self._forced = backend
         self._breaks_in = break_in is not None
+        self._words = last_words
         self._dom0 = Dom0(helpers, self.say)
         self._planted = planted
         self._unheard: list[Notice] = []
@@ -121,7 +122,8 @@ class Debugger:
         self._profile = profile
         can = replace(profile.capabilities, cpus=cpus)
         if profile.capabilities.plants_int3:
-            can = replace(can, interrupt=self._breaks_in, debug_registers=self._dom0.there)
+            there = self._dom0.there
+            can = replace(can, interrupt=self._breaks_in, debug_registers=there, debug_aside=there)
         self.capabilities = can
         remote.pipelined = profile.pipelined
         remote.learn(profile.manners)
@@ -217,6 +219,13 @@ class Debugger:
     def number_from(self, number: int) -> None:
         """Give the next record this number; a trace counts its own rows."""
         self._number = number
+
+    async def _last_words(self) -> str:
+        """What the transport knows of the end; int3s of ours go with a domain that is gone."""
+        words = "" if self._words is None else await self._words()
+        if self._planter is not None and self._planter.planted and not await self._dom0.is_there():
+            self._planter.forget()
+        return words
 
     def _mourn(self, why: str) -> None:
         self._publish(Lost(" ".join((why, *self._remains()))))

@@ -14,6 +14,7 @@ from gdbstub.backends.xen import (
     XenctxRegisters,
     backend,
     guest_of,
+    is_listed,
     is_paused,
     parse_cpuinfo,
     parse_domain_kind,
@@ -90,6 +91,15 @@ class Dom0:
         """One more on the domain's pause count."""
         if self._helpers is not None:
             await self._helpers.xl("pause", str(self._helpers.domain))
+
+    async def is_there(self) -> bool:
+        """Is the domain neither gone nor going? True where nobody tells."""
+        if self._helpers is None:
+            return True
+        try:
+            return is_listed(await self._helpers.xl("list"), self._helpers.domain)
+        except Refused:
+            return True
 
     async def let_run(self) -> None:
         """See to it that a domain that was let go runs: its pause count may have been higher than one."""

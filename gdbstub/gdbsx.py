@@ -3,7 +3,8 @@
 * Behind an int3 of ours RIP is one byte too far; it is put back at once, so that the guest is right even if dr6 dies.
 * The first resumes may run nothing: the domain's pause count was 2 (``xl create -p``, or ``xl pause`` at a stop), a
   step traps on the way out of a hypercall, or the event of an INT3 that was stepped over is still latched.
-* Signal 2 names vCPU 0, whichever it was: a #DB of the guest. Its DR6, or the code, tell.
+* Signal 2 names vCPU 0, whichever it was: a #DB of the guest. Its DR6, or the code, tell. It is also said where the
+  domain was paused from outside; ``xl destroy``, and what follows a guest's shutdown, begin with that.
 * A #DB of the guest that is a fault comes again at each resume: its own execute breakpoint, until RF is set; INT1 on
   AMD, whose RIP Xen leaves at the F1.
 """
@@ -54,11 +55,13 @@ class GdbsxHabits(Habits):
     async def whose(self, stop: Stopped) -> int | None:
         if stop.signal != SIGINT:
             return self._remote.cpu_of(stop.thread)
-        if self._asked or len(self._remote.threads) < 2:
+        if self._asked:
             return None  # vCPU 0 is what gdbsx says of every pause
-        for cpu in range(len(self._remote.threads)):
+        for cpu in self._cpus():
             if await self._shows_debug_event(cpu):
                 return cpu
+        if not await self._dom0.is_there():
+            await self._remote.lose(self._remote.manners.without_guest)
         return None
 
     async def _shows_debug_event(self, cpu: int) -> bool:

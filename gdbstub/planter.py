@@ -92,6 +92,11 @@ class Planter:
             patched[at] = INT3
         await self._remote.write_memory(address, bytes(patched))
 
+    def forget(self) -> None:
+        """The guest is gone, and what was planted with it."""
+        for address in tuple(self._planted):
+            self._forget(address)
+
     def close(self) -> None:
         """The session is over."""
         self._journal.close()
@@ -101,8 +106,7 @@ class Planter:
         try:
             await self._remote.general(self._remote.ask(messages.READ_REGISTERS))
         except TransportError:
-            for address in tuple(self._planted):
-                self._forget(address)
+            self.forget()
             raise
 
     def _forget(self, address: int) -> None:
