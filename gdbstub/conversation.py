@@ -55,6 +55,7 @@ NO_BREAK = (
 )
 GRACE = 0.5
 """Of those, the last ones begin anew: where this machine stood still, and not the stub, the answer lies there."""
+LAST_WORDS_SECONDS = 8.0
 FIRST_BYTES = 64
 TRIES = 24 if len(os.sched_getaffinity(0)) > 1 else 1
 """How often the shortcut is tried for an answer: some 40 µs, in which QEMU answers ``g`` on another core."""
@@ -79,7 +80,7 @@ class Wiring(TypedDict, total=False):
     shortcut: Shortcut | None
     deadline: float
     on_output: Callable[[bytes], None]
-    on_lost: Callable[[str], None]
+    on_lost: Callable[[str], str]
     break_in: Callable[[], Awaitable[None]] | None
     last_words: Callable[[], Awaitable[str]] | None
 
@@ -94,11 +95,12 @@ class Conversation:
         shortcut: Shortcut | None = None,
         deadline: float = DEADLINE,
         on_output: Callable[[bytes], None] = lambda text: None,
-        on_lost: Callable[[str], None] = lambda why: None,
+        on_lost: Callable[[str], str] = lambda why: why,
         break_in: Callable[[], Awaitable[None]] | None = None,
         last_words: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
-        """``break_in`` stops a running guest where 0x03 does not. ``last_words`` tells how the program behind died."""
+        """``break_in`` stops a running guest where 0x03 does not. ``last_words`` tells how the program behind died;
+        ``on_lost`` hears of the end once, and gives the sentence for it that everybody gets."""
         self._stream = stream
         self._shortcut = shortcut
         self._hurried = 0
@@ -344,9 +346,10 @@ class Conversation:
         """Why there is no stub any more, in the words of whoever knows most."""
         if not self._mourned:
             self._mourned = True
-            words = await self._last_words() if self._last_words is not None else ""
-            self._lost = words or self._broken or self._lost or "The stub closed the connection."
-            self._on_lost(self._lost)
+            words = ""
+            with trio.move_on_after(LAST_WORDS_SECONDS, shield=True):  # whoever waits for the stub may wait no longer
+                words = await self._last_words() if self._last_words is not None else ""
+            self._lost = self._on_lost(words or self._broken or self._lost or "The stub closed the connection.")
         return self._lost or ""
 
 

@@ -49,6 +49,10 @@ def always(pc: int) -> bool:
     return True
 
 
+async def yes(question: str) -> bool:
+    return True
+
+
 def lines_of(registers: dict[str, int]) -> tuple[int, ...]:
     """Addresses that a debugger looks at in every stop: the instruction at RIP, and the top of the stack."""
     return registers["rip"], registers["rip"] + LONGEST - 1, registers.get("rsp", 0)
@@ -75,12 +79,14 @@ class Debugger:
         shortcut: Shortcut | None = None,
         helpers: Helpers | None = None,
         planted: Path | None = None,
+        may_restore: Callable[[str], Awaitable[bool]] = yes,
     ) -> None:
         """``target`` is the name for people. ``lidt_hints``: linear addresses of LIDT instructions in the guest's
         image, ``lidt_sure`` those of them that are proven to be some. ``pace`` waits until a running guest's IDT is to
         be looked at again, given how long that should be (a replay knows better). ``last_words`` and ``shortcut`` are
         for the `Conversation`. ``helpers`` are those of the domain in Xen's dom0; ``planted`` is the folder of the
-        journals of int3s (None: nothing is kept)."""
+        journals of int3s (None: nothing is kept); ``may_restore`` is asked, with a question for the user, before those
+        of a dr6 that died are taken out."""
         self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
@@ -102,6 +108,7 @@ class Debugger:
         self._words = last_words
         self._dom0 = Dom0(helpers, self.say)
         self._planted = planted
+        self._may_restore = may_restore
         self._unheard: list[Notice] = []
         self._hints: tuple[int, ...] | None = lidt_hints
         self._sure = lidt_sure
@@ -227,8 +234,11 @@ class Debugger:
             self._planter.forget()
         return words
 
-    def _mourn(self, why: str) -> None:
-        self._publish(Lost(" ".join((why, *self._remains()))))
+    def _mourn(self, why: str) -> str:
+        """The end, with what of ours stays behind it."""
+        whole = " ".join((why, *self._remains()))
+        self._publish(Lost(whole))
+        return whole
 
     def _publish(self, notice: Notice) -> None:
         if not self._listeners and isinstance(notice, Said):
@@ -271,7 +281,8 @@ class Debugger:
     async def _take_out_old(self) -> None:
         """The int3s that a dr6 before this one could not take out any more."""
         if self._planted is not None:
-            findings = await recover(self._remote, left_behind(self._planted, self.target, self._dom0.identity))
+            left = tuple(left_behind(self._planted, self.target, self._dom0.identity))
+            findings = await recover(self._remote, left, self._may_restore)
             if findings.sentence:
                 self.say(findings.sentence)
 
@@ -302,8 +313,8 @@ class Debugger:
         planted = self._planter.planted if self._planter is not None else ()
         if not planted:
             return ()
-        count = f"{len(planted)} int3{'s' * (len(planted) > 1)} of dr6's"
-        return (f"{count} stay in the guest's memory: attach to it again, and dr6 takes them out.",)
+        which = "1 int3 of dr6's stays" if len(planted) == 1 else f"{len(planted)} int3s of dr6's stay"
+        return (f"{which} in the guest's memory until dr6 is attached to it again.",)
 
     async def kill(self) -> None:
         """End the guest (on QEMU: QEMU itself)."""

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+import trio
+
 from gdbstub.backends.xen import (
     XenctxRegisters,
     backend,
     guest_of,
-    is_listed,
     is_paused,
+    listed_state,
     parse_cpuinfo,
     parse_domain_kind,
     parse_xenctx,
@@ -28,6 +30,7 @@ from gdbstub.x86.debug_registers import BS, decode_dr7
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.registers import TF
 
+LOOKS_AT_SHUT_DOWN, LOOK_SECONDS = 8, 0.25
 NO_HELPER = "gdbsx does not show the debug registers, and no helper in dom0 was given (--dom0, --domain)"
 STEPPED_DR6 = "not read behind this step, which sets DR6.BS itself"
 
@@ -93,13 +96,19 @@ class Dom0:
             await self._helpers.xl("pause", str(self._helpers.domain))
 
     async def is_there(self) -> bool:
-        """Is the domain neither gone nor going? True where nobody tells."""
+        """Is the domain neither gone nor going? True where nobody tells. One that has shut down is waited for: xl takes
+        it away a moment later, unless it is to be preserved."""
         if self._helpers is None:
             return True
-        try:
-            return is_listed(await self._helpers.xl("list"), self._helpers.domain)
-        except Refused:
-            return True
+        for _ in range(LOOKS_AT_SHUT_DOWN):
+            try:
+                state = listed_state(await self._helpers.xl("list"), self._helpers.domain)
+            except Refused:
+                return True
+            if "s" not in state:
+                return state != ""
+            await trio.sleep(LOOK_SECONDS)
+        return True
 
     async def let_run(self) -> None:
         """See to it that a domain that was let go runs: its pause count may have been higher than one."""

@@ -128,11 +128,11 @@ _LISTED = re.compile(r"\S+\s+(\d+)\s+\d+\s+\d+\s+(\S+)\s")
 """Name, number, memory, vCPUs, state."""
 
 
-def is_listed(printed: str, domain: int) -> bool:
-    """Whether ``xl list`` has a domain of that number that is not being destroyed (state ``d``)."""
-    return any(
-        found[1] == str(domain) and "d" not in found[2] for found in map(_LISTED.match, printed.splitlines()) if found
-    )
+def listed_state(printed: str, domain: int) -> str:
+    """The letters of a domain's state in ``xl list``; empty where it is not in it, or is being destroyed (``d``)."""
+    rows = (found for found in map(_LISTED.match, printed.splitlines()) if found)
+    state = next((found[2] for found in rows if found[1] == str(domain)), "")
+    return "" if "d" in state else state
 
 
 def is_paused(text: str) -> bool:

@@ -265,10 +265,10 @@ FOR_KIND: dict[str, Callable[[Lab, str], None]] = {"own-events": own_events, "tw
 
 def check(lab: Lab, wanted: list[str]) -> int:
     """Every story on every kind of guest; how many failed."""
-    from tests.labs import xen_failures, xen_serve  # they stand on this module
+    from tests.labs import xen_failures, xen_rates, xen_serve  # they stand on this module
 
     failed = 0
-    for_kind = FOR_KIND | xen_serve.STORIES | xen_failures.STORIES
+    for_kind = FOR_KIND | xen_serve.STORIES | xen_failures.STORIES | xen_rates.STORIES
     for kind in lab.images:
         for name in [*STORIES, *for_kind]:
             if wanted and name not in wanted and f"{kind}/{name}" not in wanted:
