@@ -55,7 +55,7 @@ NO_BREAK = (
 )
 GRACE = 0.5
 """Of those, the last ones begin anew: where this machine stood still, and not the stub, the answer lies there."""
-LAST_WORDS_SECONDS = 8.0
+LAST_WORDS_SECONDS = 12.0
 FIRST_BYTES = 64
 TRIES = 24 if len(os.sched_getaffinity(0)) > 1 else 1
 """How often the shortcut is tried for an answer: some 40 µs, in which QEMU answers ``g`` on another core."""
@@ -118,6 +118,8 @@ class Conversation:
         """A request, and how its answer alone begins: what gets the link back in step."""
         self.reads_break = True
         """Does 0x03 stop a running guest? gdbsx reads it later, as something else."""
+        self.acks_late = False
+        """May the ack of an answer wait for the next request, and leave in one write with it?"""
         self.greeted = False
         """Is the handshake behind us? Before it, a missing answer is the end."""
         self._lost: str | None = None
@@ -213,8 +215,11 @@ class Conversation:
 
     async def watch_idle(self) -> None:
         """Read while nobody asks anything: notices that the stub goes away. Cancel before the next request."""
+        await self.flush()
         while self._lost is None:
             await self._receive()
+            if not self._link.pipelined:
+                await self.flush()
         await self._obituary()
 
     async def aclose(self) -> None:
@@ -266,6 +271,8 @@ class Conversation:
             if self._lost is not None:
                 raise TransportError(await self._obituary())
             await self._receive()
+            if not self._link.pipelined and not (self.acks_late and token in self._answers):
+                await self.flush()
 
     async def _receive(self) -> None:
         try:
@@ -274,8 +281,6 @@ class Conversation:
             data = b""
             self._broken = _last_word(error)
         self._digest(bytes(data))
-        if not self._link.pipelined:
-            await self.flush()
 
     def _digest(self, data: bytes) -> None:
         if len(self.heard) < FIRST_BYTES:

@@ -29,7 +29,7 @@ class Manners:
     running guest. ``writes_all``: registers are written with ``G``, there is no ``P``. ``detach_answers``: ``D`` is
     answered before the connection ends. ``kills``: ``k`` ends the guest. ``keeps_thread``: the thread that ``H`` chose
     stays so over a stop. ``without_guest``: what it means that ``g`` or a resume is answered by the empty packet;
-    empty where it means nothing.
+    empty where it means nothing. ``acks_late``: an answer's ack may come with the next request.
     """
 
     probe: tuple[bytes, bytes] = (b"qC", b"QC")
@@ -39,6 +39,7 @@ class Manners:
     kills: bool = True
     keeps_thread: bool = False
     without_guest: str = ""
+    acks_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ _FOLDERS = ("/usr/lib/xen-{0}/bin", "/usr/libexec/xen/bin", "/usr/lib/xen/bin", 
 _VERSION = re.compile(r"^xen_version\s*:\s*(\d+\.\d+)", re.MULTILINE)
 _WIDTH = re.compile(r"^(?:cs:)?(rip|eip): ", re.MULTILINE)
 _LAST_REGISTER = "\ndr7: "
-SUCCESSOR_SECONDS, SUCCESSOR_LOOK = 2.5, 0.5
+SUCCESSOR_SECONDS, SUCCESSOR_LOOK = 5.0, 0.5
 """How long one that is gone may take to come again under its name, and how often that is asked."""
 COLUMNS, STATE = 6, -2
 """Of ``xl list``: name, number, memory, vCPUs, state, seconds. A state with a ``d`` is that of a domain that is being

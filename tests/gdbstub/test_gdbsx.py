@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import memory_stream_pair
 
+from gdbstub.backends import PROFILES
+from gdbstub.client import RemoteTarget
 from gdbstub.debugger import Debugger, yes
 from gdbstub.errors import GdbError, Refused, TransportError, Unsupported
 from gdbstub.journal import left_behind
@@ -96,6 +99,23 @@ async def test_a_plain_step_asks_for_neither_code_nor_debug_registers() -> None:
         assert gdbsx.log == [b"s", b"g"] * 10
         assert domain.asked == []
         assert (record.state.debug.source, record.state.debug.dr6, record.state.debug.dr7) == ("xenctx", None, 0x400)
+
+
+async def test_the_ack_of_an_answer_leaves_with_the_next_request() -> None:
+    """Two writes wake an emulated or busy dom0 twice."""
+    client, server = memory_stream_pair()
+    remote = RemoteTarget(client)
+    remote.learn(PROFILES["xen-gdbsx"].manners)
+    for before in (b"", b"+"):
+        token = remote.ask(b"g")
+        await remote.flush()
+        assert await server.receive_some() == before + b"$g#67"
+        await server.send_all(b"+$00#60")
+        assert await remote.data(token, "g") == b"00"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(remote.watch_idle)
+        assert await server.receive_some() == b"+", "who waits without a request owes none"
+        nursery.cancel_scope.cancel()
 
 
 async def test_code_that_the_guest_writes_is_read_again() -> None:
