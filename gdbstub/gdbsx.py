@@ -46,6 +46,8 @@ class GdbsxHabits(Habits):
         self._say = say
         self._may_idle = IDLE_AT_FIRST
         self._asked = False
+        self._event_of: int | None = None
+        """The vCPU that was found to have a #DB at this stop."""
         self._before: list[bytes] = []
         names = remote.layout.by_name
         self._rip, self._rflags = ("rip" if "rip" in names else "eip"), "eflags"
@@ -55,13 +57,12 @@ class GdbsxHabits(Habits):
     async def whose(self, stop: Stopped) -> int | None:
         if stop.signal != SIGINT:
             return self._remote.cpu_of(stop.thread)
-        if self._asked:
+        if self._asked or len(self._remote.threads) < 2:
             return None  # vCPU 0 is what gdbsx says of every pause
-        for cpu in self._cpus():
+        for cpu in range(len(self._remote.threads)):
             if await self._shows_debug_event(cpu):
+                self._event_of = cpu
                 return cpu
-        if not await self._dom0.is_there():
-            await self._remote.lose(self._remote.manners.without_guest)
         return None
 
     async def _shows_debug_event(self, cpu: int) -> bool:
@@ -69,19 +70,32 @@ class GdbsxHabits(Habits):
         values = await self._values(cpu)
         if not values:
             return False
-        rip, last = values[self._rip], self._dom0.last(cpu)
+        rip = values[self._rip]
+        if await self._registers_show_one(cpu, rip, values[self._rflags]):
+            return True
+        code = await self._code(rip - 1, 2)
+        return code[:1] == b"\xf1" or code[1:] == b"\xf1"
+
+    async def _registers_show_one(self, cpu: int, rip: int, rflags: int) -> bool:
+        last = self._dom0.last(cpu)
         shown = await self._dom0.read(cpu)
         if shown is not None and shown.debug.dr6 is not None:
             new = shown.debug.dr6 & ~(last.dr6 if last is not None and last.dr6 is not None else ~0)
             if new & (B_MASK | BS) or _faults_here(shown.debug, rip):
                 return True
-        if values[self._rflags] & TF:
-            return True
-        code = await self._code(rip - 1, 2)
-        return code[:1] == b"\xf1" or code[1:] == b"\xf1"
+        return bool(rflags & TF)
 
-    async def arrived(self, stop: Stopped, registers: dict[str, int]) -> tuple[Stopped, dict[str, int]]:
+    async def _see_to_the_domain(self, cpu: int, registers: dict[str, int]) -> None:
+        """A pause that nobody asked for, and no #DB explains, may be the beginning of the domain's end."""
+        if self._event_of == cpu or await self._registers_show_one(cpu, registers["rip"], registers["rflags"]):
+            return
+        if not await self._dom0.is_there():
+            await self._remote.lose(self._remote.manners.without_guest)
+
+    async def arrived(self, stop: Stopped, cpu: int, registers: dict[str, int]) -> tuple[Stopped, dict[str, int]]:
         """Behind an int3 of ours RIP goes back to it, and the stop says so (``swbreak`` of the gdb manual)."""
+        if stop.signal == SIGINT and not self._asked:
+            await self._see_to_the_domain(cpu, registers)
         at = registers["rip"] - 1
         if stop.signal != SIGTRAP or self._remote.stepped or not self._planter.is_ours(at):
             return stop, registers
@@ -95,7 +109,7 @@ class GdbsxHabits(Habits):
     # -- going on --------------------------------------------------------------------------------------------
 
     async def before_resume(self, seen: Sight | None) -> dict[str, int]:
-        self._asked = False
+        self._asked, self._event_of = False, None
         self._dom0.resumed()
         changed: dict[str, int] = {}
         if seen is not None and isinstance(seen.stop, Stopped):
