@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from frontend.clean import clean
@@ -16,6 +17,7 @@ from frontend.console import Console
 from frontend.failures import INTERRUPTED, USAGE
 from frontend.guarded import guarded
 from frontend.interrupts import Interrupts
+from frontend.restore import always, at_terminal
 from frontend.session import Session
 from frontend.text_record import describe
 from gdbstub.record import StopRecord
@@ -74,6 +76,11 @@ def speak(session: Session, interrupts: Interrupts) -> None:
 def complain(text: str) -> None:
     """One error, on standard error."""
     print(f"dr6: {text}", file=sys.stderr)
+
+
+def asking(connection: Connection) -> Connection:
+    """The same, with somebody at the terminal, who is asked before the screen takes it."""
+    return replace(connection, may_restore=at_terminal) if connection.may_restore is always else connection
 
 
 def screen(connection: Connection, startup: tuple[str, ...], serving: Serving | None = None) -> int:

@@ -101,6 +101,7 @@ class _Script(argparse.Action):
 def _target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="where the stub is")
     _dom0(parser)
+    _int3s(parser)
     parser.epilog = TARGETS
 
 
@@ -109,6 +110,15 @@ def _dom0(parser: argparse.ArgumentParser) -> None:
         "--dom0", metavar="PREFIX", help="Xen: put this in front of every helper command, as in 'ssh root@dom0'"
     )
     parser.add_argument("--domain", metavar="DOMAIN", help="Xen: the domain behind gdbsx:HOST:PORT, by name or number")
+
+
+def _int3s(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep-int3s",
+        action="store_true",
+        help="Xen: leave the int3s of an earlier dr6 that was killed where they are (default: they are taken out; the "
+        "screen asks first)",
+    )
 
 
 def _session(parser: argparse.ArgumentParser) -> None:
@@ -295,6 +305,7 @@ def _replay(parser: argparse.ArgumentParser) -> None:
 
 def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connection:
     from frontend.connect import Connection, Launch
+    from frontend.restore import always, never
 
     target = (
         options.target
@@ -317,6 +328,7 @@ def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connecti
         getattr(options, "leave", "running"),
         dom0=getattr(options, "dom0", None),
         domain=getattr(options, "domain", None),
+        may_restore=never if getattr(options, "keep_int3s", False) else always,
         command=words,
     )
 
@@ -348,12 +360,12 @@ def check_dom0(options: argparse.Namespace) -> None:
 
 def run_attach(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     """``attach`` and ``launch``."""
-    from frontend.attach_command import batch, screen, script
+    from frontend.attach_command import asking, batch, screen, script
     from frontend.guarded import run_headless
 
     connection, lines = _connection(options, words), script(options)
     if not options.batch:
-        return screen(connection, lines, _serving(options))
+        return screen(asking(connection), lines, _serving(options))
     if options.serve is not None:
         print("dr6: --serve is for the screen; without one, use dr6 serve.", file=sys.stderr)
         return USAGE

@@ -16,6 +16,7 @@ import trio
 from trio.abc import ReceiveStream, Stream
 
 from frontend.dom0 import KIND, LiveHelpers, breaking_in, recorded
+from frontend.restore import Ask, always
 from frontend.session import Session
 from frontend.symbols import SymbolError, Symbols
 from frontend.version import tool
@@ -77,6 +78,8 @@ class Connection:
     """The words in front of every helper of a Xen domain (``--dom0``)."""
     domain: str | None = None
     """The domain behind a gdbsx that listens already (``--domain``)."""
+    may_restore: Ask = always
+    """Asked before the int3s that an earlier dr6 left in a guest are taken out."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
 
 
@@ -108,6 +111,7 @@ async def open_session(
             shortcut=_shortcut(endpoint) if recorder is None else None,
             helpers=_helpers(endpoint, recorder),
             planted=None if isinstance(endpoint.stream, ReplayStream) else planted_folder(),
+            may_restore=connection.may_restore,
         )
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)

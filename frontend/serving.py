@@ -78,7 +78,7 @@ class Door:
         self._shared = shared
         self._serving = serving
         self._say = say
-        self._registers = RegisterFile(session.debugger.layout)
+        self._registers = RegisterFile(session.debugger.layout, aside=session.debugger.capabilities.debug_aside)
         self._words = SessionWords(session)
         self._clients: set[Client] = set()
 

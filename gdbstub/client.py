@@ -62,6 +62,7 @@ class RemoteTarget(Conversation):
         self.manners = manners
         self.probe = manners.probe
         self.reads_break = manners.reads_break
+        self.acks_late = manners.acks_late
 
     def settle(self, offered: bytes) -> None:
         """Take the stub's answer to ``qSupported``."""

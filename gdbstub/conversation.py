@@ -53,6 +53,9 @@ NO_BREAK = (
     "gdbsx does not read Ctrl-C from the wire: run 'xl pause DOMAIN' in dom0, or attach with --dom0 (and --domain), "
     "so that dr6 does it."
 )
+GRACE = 0.5
+"""Of those, the last ones begin anew: where this machine stood still, and not the stub, the answer lies there."""
+LAST_WORDS_SECONDS = 12.0
 FIRST_BYTES = 64
 TRIES = 24 if len(os.sched_getaffinity(0)) > 1 else 1
 """How often the shortcut is tried for an answer: some 40 µs, in which QEMU answers ``g`` on another core."""
@@ -90,7 +93,7 @@ class Wiring(TypedDict, total=False):
     shortcut: Shortcut | None
     deadline: float
     on_output: Callable[[bytes], None]
-    on_lost: Callable[[str], None]
+    on_lost: Callable[[str], str]
     break_in: Callable[[], Awaitable[None]] | None
     last_words: Callable[[], Awaitable[str]] | None
 
@@ -105,11 +108,12 @@ class Conversation:
         shortcut: Shortcut | None = None,
         deadline: float = DEADLINE,
         on_output: Callable[[bytes], None] = lambda text: None,
-        on_lost: Callable[[str], None] = lambda why: None,
+        on_lost: Callable[[str], str] = lambda why: why,
         break_in: Callable[[], Awaitable[None]] | None = None,
         last_words: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
-        """``break_in`` stops a running guest where 0x03 does not. ``last_words`` tells how the program behind died."""
+        """``break_in`` stops a running guest where 0x03 does not. ``last_words`` tells how the program behind died;
+        ``on_lost`` hears of the end once, and gives the sentence for it that everybody gets."""
         self._stream = stream
         self._shortcut = shortcut
         self._hurried = 0
@@ -127,6 +131,8 @@ class Conversation:
         """A request, and how its answer alone begins: what gets the link back in step."""
         self.reads_break = True
         """Does 0x03 stop a running guest? gdbsx reads it later, as something else."""
+        self.acks_late = False
+        """May the ack of an answer wait for the next request, and leave in one write with it?"""
         self.greeted = False
         """Is the handshake behind us? Before it, a missing answer is the end."""
         self._lost: str | None = None
@@ -268,8 +274,11 @@ class Conversation:
 
     async def watch_idle(self) -> None:
         """Read while nobody asks anything: notices that the stub goes away. Cancel before the next request."""
+        await self.flush()
         while self._lost is None:
             await self._receive()
+            if not self._link.pipelined:
+                await self.flush()
         await self._obituary()
 
     async def aclose(self) -> None:
@@ -289,9 +298,12 @@ class Conversation:
             if seconds == math.inf:
                 await self._read_until(token)
             else:
-                with trio.move_on_after(seconds) as scope:
-                    await self._read_until(token)
-                if scope.cancelled_caught:
+                for patience in (seconds - GRACE, GRACE):
+                    with trio.move_on_after(patience) as scope:
+                        await self._read_until(token)
+                    if not scope.cancelled_caught:
+                        break
+                else:
                     await self._recover(name, seconds)
         return answers.pop(token)
 
@@ -329,6 +341,8 @@ class Conversation:
             if self._lost is not None:
                 raise TransportError(await self._obituary())
             await self._receive()
+            if not self._link.pipelined and not (self.acks_late and token in self._answers):
+                await self.flush()
 
     async def _receive(self) -> None:
         try:
@@ -337,8 +351,6 @@ class Conversation:
             data = b""
             self._broken = _last_word(error)
         self._digest(bytes(data))
-        if not self._link.pipelined:
-            await self.flush()
 
     def _digest(self, data: bytes) -> None:
         if len(self.heard) < FIRST_BYTES:
@@ -390,6 +402,11 @@ class Conversation:
             await self._fail(f"The stub does not answer any more (last asked: {name}).")
         raise NoReply(f"The stub did not answer {name} within {seconds:g} seconds; breakpoints stay as they are.")
 
+    async def lose(self, why: str) -> NoReturn:
+        """There is nothing behind this stub any more. Raises `TransportError`, in better words than ``why`` if somebody
+        has such."""
+        await self._fail(why)
+
     async def wait_end(self) -> None:
         """Wait, for a moment, for a stub that closes the connection without a word; what it says is not looked at."""
         with trio.move_on_after(GOODBYE_SECONDS), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -404,9 +421,10 @@ class Conversation:
         """Why there is no stub any more, in the words of whoever knows most."""
         if not self._mourned:
             self._mourned = True
-            words = await self._last_words() if self._last_words is not None else ""
-            self._lost = words or self._broken or self._lost or "The stub closed the connection."
-            self._on_lost(self._lost)
+            words = ""
+            with trio.move_on_after(LAST_WORDS_SECONDS, shield=True):  # whoever waits for the stub may wait no longer
+                words = await self._last_words() if self._last_words is not None else ""
+            self._lost = self._on_lost(words or self._broken or self._lost or "The stub closed the connection.")
         return self._lost or ""
 
 

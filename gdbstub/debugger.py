@@ -47,6 +47,10 @@ def always(pc: int) -> bool:
     return True
 
 
+async def yes(question: str) -> bool:
+    return True
+
+
 def lines_of(registers: dict[str, int]) -> tuple[int, ...]:
     """Addresses that a debugger looks at in every stop: the instruction at RIP, and the top of the stack."""
     return registers["rip"], registers["rip"] + LONGEST - 1, registers.get("rsp", 0)
@@ -73,12 +77,14 @@ class Debugger:
         shortcut: Shortcut | None = None,
         helpers: Helpers | None = None,
         planted: Path | None = None,
+        may_restore: Callable[[str], Awaitable[bool]] = yes,
     ) -> None:
         """``target`` is the name for people. ``lidt_hints``: linear addresses of LIDT instructions in the guest's
         image, ``lidt_sure`` those of them that are proven to be some. ``pace`` waits until a running guest's IDT is to
         be looked at again, given how long that should be (a replay knows better). ``last_words`` and ``shortcut`` are
         for the `Conversation`. ``helpers`` are those of the domain in Xen's dom0; ``planted`` is the folder of the
-        journals of int3s (None: nothing is kept)."""
+        journals of int3s (None: nothing is kept); ``may_restore`` is asked, with a question for the user, before those
+        of a dr6 that died are taken out."""
         self.stream = stream
         self.target = target
         self.backend = Backend("generic", None, None, "generic")
@@ -91,12 +97,14 @@ class Debugger:
             on_output=self.guest_output,
             on_lost=self._mourn,
             break_in=break_in,
-            last_words=last_words,
+            last_words=self._last_words,
         )
         self._forced = backend
         self._breaks_in = break_in is not None
+        self._words = last_words
         self._dom0 = Dom0(helpers, self.say)
         self._planted = planted
+        self._may_restore = may_restore
         self._unheard: list[Notice] = []
         self._hints: tuple[int, ...] | None = lidt_hints
         self._sure = lidt_sure
@@ -113,10 +121,9 @@ class Debugger:
         self._ledger.leaks_tf = profile.steps_by_tf
         can = replace(profile.capabilities, cpus=cpus)
         if profile.capabilities.plants_int3:
-            can = replace(can, interrupt=self._breaks_in, debug_registers=self._dom0.there)
-            why = self._dom0.no_hardware
-            slots = 0 if why else 4
-            can = replace(can, no_hardware=why, hardware_slots=slots, hardware_breakpoints=not why)
+            there, why = self._dom0.there, self._dom0.no_hardware
+            can = replace(can, interrupt=self._breaks_in, debug_registers=there, debug_aside=there)
+            can = replace(can, no_hardware=why, hardware_slots=0 if why else 4, hardware_breakpoints=not why)
         self.capabilities = can
         remote.pipelined = profile.pipelined
         remote.learn(profile.manners)
@@ -223,8 +230,18 @@ class Debugger:
         """Give the next record this number; a trace counts its own rows."""
         self._ledger.number = number
 
-    def _mourn(self, why: str) -> None:
-        self._publish(Lost(" ".join((why, *self._remains()))))
+    async def _last_words(self) -> str:
+        """What the transport knows of the end; int3s of ours go with a domain that is gone."""
+        words = "" if self._words is None else await self._words()
+        if self._planter is not None and self._remains() and not await self._dom0.is_there():
+            self._planter.forget()
+        return words
+
+    def _mourn(self, why: str) -> str:
+        """The end, with what of ours stays behind it."""
+        whole = " ".join((why, *self._remains()))
+        self._publish(Lost(whole))
+        return whole
 
     def _publish(self, notice: Notice) -> None:
         if not self._listeners and isinstance(notice, Said):
@@ -267,9 +284,8 @@ class Debugger:
     async def _take_out_old(self) -> None:
         """The int3s that a dr6 before this one could not take out any more."""
         if self._planted is not None:
-            findings = await recover(
-                self._remote, left_behind(self._planted, self.target, self._dom0.identity), self._hardware
-            )
+            left = tuple(left_behind(self._planted, self.target, self._dom0.identity))
+            findings = await recover(self._remote, left, self._may_restore, self._hardware)
             if findings.sentence:
                 self.say(findings.sentence)
 
@@ -301,10 +317,11 @@ class Debugger:
         cpus = self._hardware.left if self._hardware is not None else ()
         left = []
         if planted:
-            left.append(f"{len(planted)} int3{'s' * (len(planted) > 1)} of dr6's stay in the guest's memory")
+            which = "1 int3 of dr6's stays" if len(planted) == 1 else f"{len(planted)} int3s of dr6's stay"
+            left.append(f"{which} in the guest's memory")
         if cpus:
             left.append(f"breakpoints of dr6's stay in the debug registers of vCPU {', '.join(map(str, cpus))}")
-        return (f"{'; '.join(left)}: attach to it again, and dr6 takes them out.",) if left else ()
+        return (f"{'; '.join(left)} until dr6 is attached to it again.",) if left else ()
 
     async def kill(self) -> None:
         """End the guest (on QEMU: QEMU itself)."""

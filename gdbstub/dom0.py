@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+import trio
+
 from gdbstub.backends.vcpu import DebugRegisters, parse_vcpus
 from gdbstub.backends.xen import (
     NO_HARDWARE,
@@ -19,6 +21,7 @@ from gdbstub.backends.xen import (
     backend,
     guest_of,
     is_paused,
+    listed_state,
     parse_cpuinfo,
     parse_domain_kind,
     parse_xenctx,
@@ -31,6 +34,7 @@ from gdbstub.x86.debug_registers import BS, decode_dr7
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.registers import TF
 
+LOOKS_AT_SHUT_DOWN, LOOK_SECONDS = 8, 0.25
 NO_HELPER = "gdbsx does not show the debug registers, and no helper in dom0 was given (--dom0, --domain)"
 STEPPED_DR6 = "not read behind this step, which sets DR6.BS itself"
 
@@ -129,6 +133,21 @@ class Dom0:
         """One more on the domain's pause count."""
         if self._helpers is not None:
             await self._helpers.xl("pause", str(self._helpers.domain))
+
+    async def is_there(self) -> bool:
+        """Is the domain neither gone nor going? True where nobody tells. One that has shut down is waited for: xl takes
+        it away a moment later, unless it is to be preserved."""
+        if self._helpers is None:
+            return True
+        for _ in range(LOOKS_AT_SHUT_DOWN):
+            try:
+                state = listed_state(await self._helpers.xl("list"), self._helpers.domain)
+            except Refused:
+                return True
+            if "s" not in state:
+                return state != ""
+            await trio.sleep(LOOK_SECONDS)
+        return True
 
     async def let_run(self) -> None:
         """See to it that a domain that was let go runs: its pause count may have been higher than one."""

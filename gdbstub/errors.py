@@ -26,6 +26,21 @@ class RemoteProtocolError(ProtocolError):
     """The peer sent what the protocol does not allow."""
 
 
+class BadField(RemoteProtocolError):
+    """A piece of a packet that can't be read. It is a stub's, unless who took it from somebody else says so (`of`).
+
+    ``found`` is the piece, fit for a message; ``wanted`` ends the sentence: "a hex number belongs".
+    """
+
+    def __init__(self, found: str, wanted: str, sender: str = "stub") -> None:
+        self._said = found, wanted
+        super().__init__(f"The {sender} sent {found} where {wanted}.")
+
+    def of(self, sender: str) -> BadField:
+        """The same, sent by another."""
+        return BadField(*self._said, sender)
+
+
 class NoReply(TransportError):
     """The peer did not answer within the deadline that the caller set."""
 

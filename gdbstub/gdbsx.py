@@ -3,7 +3,8 @@
 * Behind an int3 of ours RIP is one byte too far; it is put back at once, so that the guest is right even if dr6 dies.
 * The first resumes may run nothing: the domain's pause count was 2 (``xl create -p``, or ``xl pause`` at a stop), a
   step traps on the way out of a hypercall, or the event of an INT3 that was stepped over is still latched.
-* Signal 2 names vCPU 0, whichever it was: a #DB of the guest. Its DR6, or the code, tell.
+* Signal 2 names vCPU 0, whichever it was: a #DB of the guest. Its DR6, or the code, tell. It is also said where the
+  domain was paused from outside; ``xl destroy``, and what follows a guest's shutdown, begin with that.
 * A #DB of the guest that is a fault comes again at each resume: its own execute breakpoint, until RF is set; INT1 on
   AMD, whose RIP Xen leaves at the F1.
 """
@@ -45,6 +46,8 @@ class GdbsxHabits(Habits):
         self._say = say
         self._may_idle = IDLE_AT_FIRST
         self._asked = False
+        self._event_of: int | None = None
+        """The vCPU that was found to have a #DB at this stop."""
         self._before: list[bytes] = []
         names = remote.layout.by_name
         self._rip, self._rflags = ("rip" if "rip" in names else "eip"), "eflags"
@@ -64,6 +67,7 @@ class GdbsxHabits(Habits):
                 return next((cpu for cpu in marked if hardware.hits(cpu)), marked[0])
         for cpu in range(len(self._remote.threads)):
             if await self._shows_debug_event(cpu):
+                self._event_of = cpu
                 return cpu
         return None
 
@@ -72,27 +76,42 @@ class GdbsxHabits(Habits):
         values = await self._values(cpu)
         if not values:
             return False
-        rip, last = values[self._rip], self._dom0.last(cpu)
+        rip = values[self._rip]
+        if await self._registers_show_one(cpu, rip, values[self._rflags]):
+            return True
+        code = await self._code(rip - 1, 2)
+        return code[:1] == b"\xf1" or code[1:] == b"\xf1"
+
+    async def _registers_show_one(self, cpu: int, rip: int, rflags: int) -> bool:
+        last = self._dom0.last(cpu)
         shown = await self._dom0.read(cpu)
         if shown is not None and shown.debug.dr6 is not None:
             new = shown.debug.dr6 & ~(last.dr6 if last is not None and last.dr6 is not None else ~0)
             if new & (B_MASK | BS) or _faults_here(shown.debug, rip):
                 return True
-        if values[self._rflags] & TF:
-            return True
-        code = await self._code(rip - 1, 2)
-        return code[:1] == b"\xf1" or code[1:] == b"\xf1"
+        return bool(rflags & TF)
 
-    async def arrived(self, stop: Stopped, registers: dict[str, int], cpu: int) -> tuple[Stopped, dict[str, int]]:
+    async def _see_to_the_domain(self, cpu: int, registers: dict[str, int]) -> None:
+        """A pause that nobody asked for, and no #DB explains, may be the beginning of the domain's end."""
+        if self._event_of == cpu or await self._registers_show_one(cpu, registers["rip"], registers["rflags"]):
+            return
+        if not await self._dom0.is_there():
+            await self._remote.lose(self._remote.manners.without_guest)
+
+    async def arrived(self, stop: Stopped, cpu: int, registers: dict[str, int]) -> tuple[Stopped, dict[str, int]]:
         """Behind an int3 of ours RIP goes back to it, and the stop says so (``swbreak`` of the gdb manual), as it says
         which watchpoint of ours DR6 names (``watch``)."""
+        marked = False
         if (hardware := self._planter.hardware) is not None and hardware.active:
             await hardware.look(stepped=self._remote.stepped)
             hardware.stopped = cpu
+            marked = hardware.is_marked(cpu)
             watches = [armed for armed in hardware.hits(cpu) if armed.type != "execute"]
             if watches:
                 reasons = tuple(Watch("write" if w.type == "write" else "access", w.address) for w in watches)
                 return replace(stop, reasons=reasons), registers
+        if stop.signal == SIGINT and not self._asked and not marked:
+            await self._see_to_the_domain(cpu, registers)
         at = registers["rip"] - 1
         if stop.signal != SIGTRAP or self._remote.stepped or not self._planter.is_ours(at):
             return stop, registers
@@ -106,7 +125,7 @@ class GdbsxHabits(Habits):
     # -- going on --------------------------------------------------------------------------------------------
 
     async def before_resume(self, seen: Sight | None) -> dict[str, int]:
-        self._asked = False
+        self._asked, self._event_of = False, None
         self._dom0.resumed()
         changed: dict[str, int] = {}
         if seen is not None and isinstance(seen.stop, Stopped):

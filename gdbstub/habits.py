@@ -23,8 +23,8 @@ class Habits:
         """The vCPU that stopped; None where the stub does not tell."""
         return self._remote.cpu_of(stop.thread)
 
-    async def arrived(self, stop: Stopped, registers: dict[str, int], cpu: int) -> tuple[Stopped, dict[str, int]]:
-        """The stop and the registers as they count, once what the stub left undone is done."""
+    async def arrived(self, stop: Stopped, cpu: int, registers: dict[str, int]) -> tuple[Stopped, dict[str, int]]:
+        """The stop and the registers of vCPU ``cpu`` as they count, once what the stub left undone is done."""
         return stop, registers
 
     async def before_resume(self, seen: Sight | None) -> dict[str, int]:

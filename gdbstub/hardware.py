@@ -254,6 +254,13 @@ class Hardware:
         self._fresh = True
         return tuple(found)
 
+    def forget(self) -> None:
+        """The guest is gone, and its registers with it."""
+        for cpu in self._ours:
+            self._journal.release(cpu)
+        self._wanted.clear()
+        self._ours.clear()
+
     async def settle(self, *, running: bool) -> None:
         """The domain was let go: take `NOWHERE` out of vCPUs that have run, so that the CPU no longer has ours."""
         waiting = {cpu: own for cpu, own in self._own.items() if NOWHERE in self._ours.get(cpu, {}).values()}

@@ -12,6 +12,7 @@ in which of them; ``released`` a vCPU. A last line that was cut off counts as no
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -69,7 +70,7 @@ class Journal:
         folder = folder or Path()
         self._folder = folder
         self._head = {"target": target, "domain": domain, "pid": os.getpid()}
-        self._path = folder / f"{quote(domain or target, safe='')}.{os.getpid()}.jsonl"
+        self._path = _unused(folder, f"{quote(domain or target, safe='')}.{os.getpid()}")
         self._fd: int | None = None
         self._planted: dict[int, Planted] = {}
         self._sure: set[Planted] = set()
@@ -155,6 +156,12 @@ class Journal:
     def _write(self, row: Mapping[str, object]) -> None:
         if self._fd is not None:
             os.write(self._fd, _line(row))
+
+
+def _unused(folder: Path, name: str) -> Path:
+    """A file of ``folder`` that is not there: a process number comes again, and what its last owner left is kept."""
+    names = itertools.chain((name,), (f"{name}-{n}" for n in itertools.count(1)))
+    return next(path for one in names if not (path := folder / f"{one}.jsonl").exists())
 
 
 def _line(row: Mapping[str, object]) -> bytes:

@@ -99,7 +99,7 @@ class Observer:
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
         registers = await self._reader.registers(asked)
-        stop, registers = await self._habits.arrived(stop, registers, self.cpu)
+        stop, registers = await self._habits.arrived(stop, self.cpu, registers)
         seen = self.seen
         if seen is None:
             return Arrival(stop, asked, registers, None)

@@ -6,7 +6,7 @@ that is written is in the journal first, and what a dr6 that died left behind is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gdbstub.client import BREAKPOINTS, PAGE, RemoteTarget
 from gdbstub.errors import Refused, TransportError, Unsupported
@@ -102,6 +102,13 @@ class Planter:
             patched[at] = INT3
         await self._remote.write_memory(address, bytes(patched))
 
+    def forget(self) -> None:
+        """The guest is gone, and what was planted with it."""
+        for address in tuple(self._planted):
+            self._forget(address)
+        if self.hardware is not None:
+            self.hardware.forget()
+
     def close(self) -> None:
         """The session is over."""
         self._journal.close()
@@ -111,8 +118,7 @@ class Planter:
         try:
             await self._remote.general(self._remote.ask(messages.READ_REGISTERS))
         except TransportError:
-            for address in tuple(self._planted):
-                self._forget(address)
+            self.forget()
             raise
 
     def _forget(self, address: int) -> None:
@@ -144,22 +150,47 @@ class Findings:
         self.behind: list[int] = []
         self.registers: list[int] = []
         self.locked: list[int] = []
+        self.kept: list[int] = []
+        self.kept_cpus: list[int] = []
         self.pids: list[int] = []
+
+    @property
+    def _who(self) -> str:
+        return f"an earlier dr6 (process {', '.join(map(str, self.pids))})"
+
+    @property
+    def question(self) -> str:
+        places = []
+        if self.kept:
+            places.append(f"{_counted(self.kept)} in the guest's memory, at {_listed(self.kept)}")
+        if self.kept_cpus:
+            places.append(f"breakpoints in the debug registers of vCPU {_numbered(self.kept_cpus)}")
+        return f"Take out what {self._who} left: {' and '.join(places)}?"
 
     @property
     def sentence(self) -> str:
         """All of it in one line; empty where there was nothing."""
         if not self.pids:
             return ""
-        who = f"an earlier dr6 (process {', '.join(map(str, self.pids))})"
+        who = self._who
         parts = []
-        if self.restored:
-            count = f"{len(self.restored)} int3{'s' * (len(self.restored) > 1)}"
+        if self.kept:
             parts.append(
-                f"Restored and verified: {count} that {who} had left in the guest's memory, at {_listed(self.restored)}"
+                f"Left in the guest's memory: {_counted(self.kept)} of {who}, at {_listed(self.kept)}, each of which "
+                "stops it as an INT3 of its own; they stay noted for the next start"
             )
-        elif self.intact and not self.registers and not self.locked:
+        elif self.restored:
+            parts.append(
+                f"Restored and verified: {_counted(self.restored)} that {who} had left in the guest's memory, at "
+                f"{_listed(self.restored)}"
+            )
+        elif self.intact and not (self.registers or self.locked or self.kept_cpus):
             parts.append(f"Verified: nothing that {who} had planted is left in the guest's memory")
+        if self.kept_cpus:
+            parts.append(
+                f"Left in the debug registers of vCPU {_numbered(self.kept_cpus)}: breakpoints of {who}; they stay "
+                "noted for the next start"
+            )
         if self.registers:
             parts.append(
                 f"Restored and verified: the guest's own debug registers of vCPU {_numbered(self.registers)}, among "
@@ -183,39 +214,46 @@ def _numbered(cpus: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(set(cpus))))
 
 
+def _counted(addresses: list[int]) -> str:
+    return f"{len(addresses)} int3{'s' * (len(addresses) > 1)}"
+
+
 def _listed(addresses: Iterable[int]) -> str:
     return ", ".join(f"{address:#x}" for address in addresses)
 
 
-async def recover(remote: RemoteTarget, left: Iterable[Left], hardware: Hardware | None = None) -> Findings:
-    """Take out what is still there of ``left``, look that it is out, and forget the journals that hold no more."""
+async def recover(
+    remote: RemoteTarget, left: Sequence[Left], may: Callable[[str], Awaitable[bool]], hardware: Hardware | None = None
+) -> Findings:
+    """Take out what is still there of ``left``, look that it is out, and forget the journals that hold no more. ``may``
+    is asked first, where there is something to be taken out; after a no all of it stays, in the journals too."""
     findings = Findings()
-    for one in left:
-        if one.planted or one.kept:
-            findings.pids.append(one.pid)
-        before = len(findings.unreachable) + len(findings.locked)
-        await _release(one, hardware, findings)
-        rows = {planted.address: planted for planted in one.planted}
-        for planted in one.planted:
-            await _recover(remote, planted, rows, findings)
-        if len(findings.unreachable) + len(findings.locked) == before:
+    found = [(one, await _survey(remote, one, findings)) for one in left]
+    findings.kept = [planted.address for _, standing in found for planted in standing]
+    findings.kept_cpus = [kept.cpu for one in left for kept in one.kept]
+    stays = bool(findings.kept or findings.kept_cpus) and not await may(findings.question)
+    if not stays:
+        findings.kept, findings.kept_cpus = [], []
+    for one, standing in found:
+        released = not one.kept or (not stays and await _release(one, hardware, findings))
+        out = [] if stays else [planted for planted in standing if await _take_out(remote, planted, findings)]
+        reached = all(planted.address not in findings.unreachable for planted in one.planted)
+        if released and reached and len(out) == len(standing):
             one.path.unlink(missing_ok=True)
-        await _put_back(remote, rows, findings)
+        await _put_back(remote, {planted.address: planted for planted in out}, findings)
     return findings
 
 
-async def _release(one: Left, hardware: Hardware | None, findings: Findings) -> None:
-    """The debug registers, which need a helper in dom0."""
-    cpus = [kept.cpu for kept in one.kept]
-    if not cpus:
-        return
+async def _release(one: Left, hardware: Hardware | None, findings: Findings) -> bool:
+    """Give the guest its debug registers back, which needs a helper in dom0; whether that is done."""
     try:
-        if hardware is None:
-            findings.locked += cpus
-        else:
+        if hardware is not None:
             findings.registers += await hardware.adopt(one.kept)
+            return True
     except Refused:
-        findings.locked += cpus
+        pass
+    findings.locked += [kept.cpu for kept in one.kept]
+    return False
 
 
 async def _put_back(remote: RemoteTarget, rows: dict[int, Planted], findings: Findings) -> None:
@@ -238,23 +276,36 @@ def _is_one_byte(planted: Planted, mode: Mode) -> bool:
     return there is not None and len(there.bytes) == 1
 
 
-async def _recover(remote: RemoteTarget, planted: Planted, rows: dict[int, Planted], findings: Findings) -> None:
-    at = planted.address
-    wanted = bytes([planted.original]) + planted.behind
-    try:
-        seen = bytearray(await remote.memory(remote.ask_memory(at, len(wanted))))
-    except Refused:
-        findings.unreachable.append(at)
-        return
-    for other in rows.values():  # one of ours that is not out yet
-        place = other.address - at
-        if 0 < place < len(seen) and seen[place] == INT3:
-            seen[place] = other.original
-    if bytes(seen) == wanted:
-        findings.intact.append(at)
-    elif seen[0] == INT3 and bytes(seen[1:]) == planted.behind:
-        await remote.write_memory(at, wanted[:1])
-        again = await remote.memory(remote.ask_memory(at, 1))
-        (findings.restored if again == wanted[:1] else findings.unreachable).append(at)
-    else:
-        findings.foreign.append(at)
+async def _survey(remote: RemoteTarget, left: Left, findings: Findings) -> list[Planted]:
+    """Which of them stand in the guest; what became of the others goes into ``findings``."""
+    if left.planted or left.kept:
+        findings.pids.append(left.pid)
+    rows = {planted.address: planted for planted in left.planted}
+    standing = []
+    for at, planted in rows.items():
+        wanted = bytes([planted.original]) + planted.behind
+        try:
+            seen = bytearray(await remote.memory(remote.ask_memory(at, len(wanted))))
+        except Refused:
+            findings.unreachable.append(at)
+            continue
+        for other in rows.values():
+            place = other.address - at
+            if 0 < place < len(seen) and seen[place] == INT3:
+                seen[place] = other.original
+        if bytes(seen) == wanted:
+            findings.intact.append(at)
+        elif seen[0] == INT3 and bytes(seen[1:]) == planted.behind:
+            standing.append(planted)
+        else:
+            findings.foreign.append(at)
+    return standing
+
+
+async def _take_out(remote: RemoteTarget, planted: Planted, findings: Findings) -> bool:
+    """Put the guest's own byte back, and look."""
+    original = bytes([planted.original])
+    await remote.write_memory(planted.address, original)
+    there = await remote.memory(remote.ask_memory(planted.address, 1)) == original
+    (findings.restored if there else findings.unreachable).append(planted.address)
+    return there

@@ -29,7 +29,7 @@ class Manners:
     running guest. ``writes_all``: registers are written with ``G``, there is no ``P``. ``detach_answers``: ``D`` is
     answered before the connection ends. ``kills``: ``k`` ends the guest. ``keeps_thread``: the thread that ``H`` chose
     stays so over a stop. ``without_guest``: what it means that ``g`` or a resume is answered by the empty packet;
-    empty where it means nothing.
+    empty where it means nothing. ``acks_late``: an answer's ack may come with the next request.
     """
 
     probe: tuple[bytes, bytes] = (b"qC", b"QC")
@@ -39,6 +39,7 @@ class Manners:
     kills: bool = True
     keeps_thread: bool = False
     without_guest: str = ""
+    acks_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Capabilities:
     hardware_slots: int | None = 4
     watch_lengths: tuple[int, ...] = (1, 2, 4, 8)
     debug_registers: bool = False
+    debug_aside: bool = False
+    """A program of its own reads them, which takes longer than a step: only where somebody asks for them."""
     software_patches_memory: bool = True
     hardware_hides_guest: bool = True
     """Arming a hardware breakpoint switches the guest's own debug registers off (KVM)."""

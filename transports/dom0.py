@@ -105,6 +105,11 @@ _FOLDERS = (
 _VERSION = re.compile(r"^xen_version\s*:\s*(\d+\.\d+)", re.MULTILINE)
 _WIDTH = re.compile(r"^(?:cs:)?(rip|eip): ", re.MULTILINE)
 _LAST_REGISTER = "\ndr7: "
+SUCCESSOR_SECONDS, SUCCESSOR_LOOK = 5.0, 0.5
+"""How long one that is gone may take to come again under its name, and how often that is asked."""
+COLUMNS, STATE = 6, -2
+"""Of ``xl list``: name, number, memory, vCPUs, state, seconds. A state with a ``d`` is that of a domain that is being
+destroyed, and may stay so while somebody holds memory of it."""
 
 
 @dataclass
@@ -160,13 +165,24 @@ class Domain:
     async def fate(self) -> str:
         """What became of the domain, in one sentence; empty while it is there. Raises `HelperFailed` where xl does not
         work at all."""
-        listed = {row[1]: row[0] for line in (await self.xl("list")).splitlines() if len(row := line.split()) > 1}
-        if str(self.domain) in listed:
-            return ""
-        number = next((number for number, name in listed.items() if name == self.name), None)
+        number = await self._number_now()
+        with trio.move_on_after(SUCCESSOR_SECONDS):
+            while number is None:  # a reboot ends one, and makes another under its name
+                await trio.sleep(SUCCESSOR_LOOK)
+                number = await self._number_now()
         if number is None:
             return f"The domain {self.name} ({self.domain}) is gone: it was destroyed or shut down."
+        if number == self.domain:
+            return ""
         return f"The domain {self.name} ({self.domain}) has rebooted and is number {number} now; attach to it anew."
+
+    async def _number_now(self) -> int | None:
+        """The domain's number as long as it is there, then that of the one of its name."""
+        rows = [row for line in (await self.xl("list")).splitlines() if len(row := line.split()) >= COLUMNS]
+        listed = {int(row[1]): row[0] for row in rows if "d" not in row[STATE] and row[1].isdecimal()}
+        if self.domain in listed:
+            return self.domain
+        return next((number for number, name in listed.items() if name == self.name), None)
 
 
 async def find_domain(dom0: Dom0, text: str) -> Domain:

@@ -17,6 +17,7 @@ from transports.child import open_program
 from transports.dom0 import Dom0, Domain, find_domain
 from transports.errors import CannotInterrupt, CannotOpen, HelperFailed
 from transports.process import Process, first_complaint, spawn
+from transports.watched import WatchedStream
 
 PORTS = range(20_000, 32_000)
 TRIES = 4
@@ -57,7 +58,7 @@ def listening(stream: trio.abc.Stream, domain: Domain | None) -> Opened:
     """A gdbsx that somebody else started."""
     if domain is None:
         return Opened(stream, None, _ended, None)
-    return Opened(stream, _breaker(domain), _words(domain, None), domain)
+    return Opened(WatchedStream(stream, domain.fate), _breaker(domain), _words(domain, None), domain)
 
 
 async def start(dom0: Dom0, name: str) -> Opened:
@@ -74,7 +75,8 @@ async def start(dom0: Dom0, name: str) -> Opened:
                     await process.stop()
                 raise
             if stream is not None:
-                return Opened(GdbsxStream(process, stream), _breaker(domain), _words(domain, process), domain)
+                watched = WatchedStream(GdbsxStream(process, stream), domain.fate)
+                return Opened(watched, _breaker(domain), _words(domain, process), domain)
             await process.stop()
     except HelperFailed as failure:
         raise CannotOpen(str(failure)) from failure

@@ -26,7 +26,7 @@ from frontend.commands.hitting import keep_commands
 from frontend.commands.info import SUBJECTS, find_subject
 from frontend.commands.table import GROUPS, Arguments, Command, CommandError
 from frontend.session import Session
-from gdbstub.errors import GdbError
+from gdbstub.errors import GdbError, ProtocolError, TransportError
 
 LONGEST_LINE = 4096
 MOST_COMMANDS = 1000
@@ -183,6 +183,8 @@ async def run_script(session: Session, path: str) -> None:
                 continue
             try:
                 await execute(session, line)
+            except (TransportError, ProtocolError):
+                raise  # the connection's end, not the line's fault
             except GdbError as error:
                 raise CommandError(f"{clean(path)}:{index}: {error}") from error
         if session.collecting is not None:

@@ -95,6 +95,7 @@ _GDBSX = Profile(
         kills=False,
         keeps_thread=True,
         without_guest=NO_DOMAIN,
+        acks_late=True,
     ),
 )
 _GENERIC = Profile(

@@ -58,6 +58,11 @@ def wrong_width(cs: int | None, *, wide: bool) -> str | None:
     """What is wrong where gdbsx was started for a guest of another width; None where nothing shows it."""
     found = {KERNEL_64: 64, KERNEL_32: 32, KERNEL_32 | 2: 32}.get(cs or 0)
     shown = 64 if wide else 32
+    if cs == 0 and not wide:  # what a 64-bit domain shows then (Xen 4.17): PV nothing but zeros, HVM no segments
+        return (
+            "gdbsx was started for a 32-bit guest, and this is none (it shows CS as 0): its registers are not right. "
+            "Start it as 'gdbsx -a DOMID 64 PORT'."
+        )
     if found is None or found == shown:
         return None
     return (
@@ -127,6 +132,17 @@ def parse_domain_kind(text: str) -> Guest | None:
         return _KINDS.get(row["config"]["c_info"]["type"])
     except (KeyError, TypeError):
         return None
+
+
+_LISTED = re.compile(r"\S+\s+(\d+)\s+\d+\s+\d+\s+(\S+)\s")
+"""Name, number, memory, vCPUs, state."""
+
+
+def listed_state(printed: str, domain: int) -> str:
+    """The letters of a domain's state in ``xl list``; empty where it is not in it, or is being destroyed (``d``)."""
+    rows = (found for found in map(_LISTED.match, printed.splitlines()) if found)
+    state = next((found[2] for found in rows if found[1] == str(domain)), "")
+    return "" if "d" in state else state
 
 
 def is_paused(text: str) -> bool:

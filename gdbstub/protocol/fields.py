@@ -1,6 +1,7 @@
 """The small change of the remote protocol: hex, register values, thread ids, ``key:value`` lists, escapes.
 
-Each decoder raises `RemoteProtocolError` and nothing else, whatever the bytes; each encoder is its inverse.
+Each decoder raises `RemoteProtocolError` (mostly `BadField`) and nothing else, whatever the bytes; each encoder is its
+inverse.
 Sources: gdb manual, "Packets" and "Overview" of the remote serial protocol.
 """
 
@@ -11,7 +12,7 @@ from binascii import hexlify, unhexlify
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gdbstub.errors import RemoteProtocolError
+from gdbstub.errors import BadField, RemoteProtocolError
 
 ALL = -1
 """Every process, or every thread, in a `ThreadId`."""
@@ -41,7 +42,7 @@ def decode_hex(text: bytes) -> bytes:
     try:
         return unhexlify(text)
     except ValueError:
-        raise RemoteProtocolError(f"The stub sent {shown(text)} where hex bytes belong.") from None
+        raise BadField(shown(text), "hex bytes belong") from None
 
 
 def encode_number(value: int) -> bytes:
@@ -52,7 +53,7 @@ def encode_number(value: int) -> bytes:
 def decode_number(text: bytes) -> int:
     """One to sixteen hex digits, most significant first."""
     if not _NUMBER.match(text):
-        raise RemoteProtocolError(f"The stub sent {shown(text)} where a hex number belongs.")
+        raise BadField(shown(text), "a hex number belongs")
     return int(text, 16)
 
 
@@ -109,7 +110,7 @@ def decode_pairs(text: bytes) -> list[tuple[str, str]]:
             continue
         key, colon, value = item.partition(b":")
         if not colon or not key:
-            raise RemoteProtocolError(f"The stub sent {shown(item)} where 'key:value' belongs.")
+            raise BadField(shown(item), "'key:value' belongs")
         pairs.append((key.decode("latin-1"), value.decode("latin-1")))
     return pairs
 

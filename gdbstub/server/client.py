@@ -19,7 +19,7 @@ from gdbstub.breakpoints import Breakpoint
 from gdbstub.client import LINE
 from gdbstub.conversation import Shortcut
 from gdbstub.debugger import Debugger
-from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.errors import BadField, GdbError, RemoteProtocolError
 from gdbstub.protocol import (
     Break,
     Event,
@@ -263,7 +263,8 @@ class Client:
                 self._flush()
                 return
             reply = await self._reply(row.prefix if row is not None else b"", payload)
-        except GdbError as error:
+        except GdbError as found:
+            error = found.of("client") if isinstance(found, BadField) else found  # `reach` has named the stub's
             reply = self.manners.error(error, data=row is not None and row.prefix in ANSWERED_WITH_BYTES)
         finally:
             self.cpu = chosen if payload[:1] != b"H" else self.cpu
@@ -413,12 +414,15 @@ class Client:
 
     async def reach(self, job: Callable[[], Awaitable[T]]) -> T:
         """As `SharedGuest.reach`. A job that was begun is done, also when the client goes meanwhile: half of it would
-        leave the stub in another state than we think."""
+        leave the stub in another state than we think. What is malformed in here came from the stub."""
 
         async def whole() -> T:
             with trio.CancelScope(shield=True):
-                result = await job()
-            return result  # noqa: RET504  # to mypy, a cancel scope may swallow what is returned inside of it
+                try:
+                    result = await job()
+                except BadField as error:
+                    raise RemoteProtocolError(str(error)) from error
+            return result  # to mypy, a cancel scope may swallow what is returned inside of it
 
         return await self.shared.reach(whole)
 
@@ -442,12 +446,12 @@ class Client:
         self.shared.may_change(self.party)
         self.shared.changed()
 
-    async def reach_registers(self) -> tuple[bytes, CpuState]:
-        """The stub's ``g`` and the state of the chosen vCPU."""
+    async def reach_registers(self, *, complete: bool = False) -> tuple[bytes, CpuState]:
+        """The stub's ``g`` and the state of the chosen vCPU, a ``complete`` one as `Debugger.state` has it."""
 
         async def read() -> tuple[bytes, CpuState]:
             cpu = self.debugger.cpu if self.cpu is None else self.cpu
-            return await self.debugger.raw_registers(cpu), await self.debugger.state(cpu)
+            return await self.debugger.raw_registers(cpu), await self.debugger.state(cpu, complete=complete)
 
         return await self.reach(read)
 
@@ -461,7 +465,7 @@ class Client:
 
     async def read_memory(self, address: int, length: int) -> bytes:
         if self.physical:
-            return decode_hex(await self._physical(b"m%x,%x" % (address, min(length, 1024))))
+            return await self._physical(b"m%x,%x" % (address, min(length, 1024)), decode_hex)
         if not self.shared.busy and (kept := self.debugger.kept_memory(address, length)) is not None:
             return kept
 
@@ -479,20 +483,21 @@ class Client:
             return
         await self.reach(lambda: self.debugger.write_memory(address, data))
 
-    async def _physical(self, payload: bytes) -> bytes:
-        """One memory packet with physical addresses; the switch is back before anybody else asks."""
+    async def _physical(self, payload: bytes, read: Callable[[bytes], bytes] = bytes) -> bytes:
+        """One memory packet with physical addresses, and what ``read`` makes of its answer; the switch is back before
+        anybody else asks."""
 
         async def ask() -> bytes:
             await self.debugger.ask_stub(b"Qqemu.PhyMemMode:1")
             try:
-                return await self.debugger.ask_stub(payload)
+                answer = await self.debugger.ask_stub(payload)
             finally:
                 await self.debugger.ask_stub(b"Qqemu.PhyMemMode:0")
+            if answer[:1] == b"E" or not answer:
+                raise RemoteProtocolError("The guest has no memory at that physical address.")
+            return read(answer)
 
-        answer = await self.reach(ask)
-        if answer[:1] == b"E" or not answer:
-            raise RemoteProtocolError("The guest has no memory at that physical address.")
-        return answer
+        return await self.reach(ask)
 
     async def catch(self, vector: int) -> None:
         owner = self.party.number

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import (
     Feature,
+    Field,
+    Flags,
     Register,
     RegisterLayout,
     decode_register,
@@ -21,6 +23,7 @@ from gdbstub.protocol import (
     make_layout,
 )
 from gdbstub.record import CpuState
+from gdbstub.x86.registers import RFLAGS
 
 CORE_FEATURE = "org.gnu.gdb.i386.core"
 DEBUG_FEATURE, SYSTEM_FEATURE = "org.dr6.x86.debug", "org.dr6.x86.system"
@@ -89,6 +92,19 @@ X87: Final[tuple[Extra, ...]] = (
 gdbsx, doesn't have them, so they are unavailable."""
 
 
+EFLAGS: Final = Flags(
+    "i386_eflags",
+    4,
+    tuple(Field(field.name, None, field.bit, field.bit + field.width - 1) for field in RFLAGS),
+)
+TYPES: Final = {
+    **dict.fromkeys(("rip", "eip"), "code_ptr"),
+    **dict.fromkeys(("rsp", "rbp", "esp", "ebp"), "data_ptr"),
+    "eflags": EFLAGS.id,
+}
+"""How gdb's own description of x86 has them; other registers are numbers."""
+
+
 class Write(NamedTuple):
     """One register that a client gave another value."""
 
@@ -96,18 +112,25 @@ class Write(NamedTuple):
     value: int
 
 
+def _described(register: Register, feature: str) -> Register:
+    return register._replace(feature=feature, type=TYPES.get(register.name, register.type))
+
+
 class RegisterFile:
     """The description for one stub, and registers to and from packets. Values are little-endian hex digits."""
 
-    def __init__(self, stub: RegisterLayout) -> None:
+    def __init__(self, stub: RegisterLayout, *, aside: bool = False) -> None:
+        """With ``aside`` the extras are not in ``g``, which a debugger asks for at every stop: it asks for one that it
+        wants by ``p`` (gdb's remote.c, `process_g_packet`: registers behind the end of ``g``)."""
         self._stub = stub
-        known = EXTRAS if stub.features else (*X87, *EXTRAS)
-        extras = [extra for extra in known if extra.name not in stub.by_name]
+        unknown = () if stub.features else X87
+        extras = [extra for extra in (*unknown, *EXTRAS) if extra.name not in stub.by_name]
         self._extras = {extra.name: extra for extra in extras}
+        self._in_g = [extra for extra in extras if not aside or extra in unknown]
         first = max((register.number for register in stub.registers), default=-1) + 1
-        features = stub.features or (Feature(CORE_FEATURE),)
+        features = stub.features or (Feature(CORE_FEATURE, (EFLAGS,)),)
         # of a stub without a description, registers belong to some feature all the same
-        own = [r if r.feature else r._replace(feature=features[0].name) for r in stub.registers]
+        own = [r if r.feature else _described(r, features[0].name) for r in stub.registers]
         more = [
             Register(
                 extra.name,
@@ -139,7 +162,7 @@ class RegisterFile:
     def read_all(self, raw: bytes, state: CpuState) -> bytes:
         """The answer to ``g``: what the stub answered, ``raw``, and the others from ``state``."""
         whole = raw[: 2 * self._stub.size].ljust(2 * self._stub.size, b"x")
-        return whole + b"".join(self._read_extra(extra, state) for extra in self._extras.values())
+        return whole + b"".join(self._read_extra(extra, state) for extra in self._in_g)
 
     def read(self, register: Register, raw: bytes, state: CpuState) -> bytes:
         """The answer to ``p``."""

@@ -35,7 +35,7 @@ async def write_registers(client: Client, payload: bytes) -> bytes:
 
 async def read_register(client: Client, payload: bytes) -> bytes:
     register = client.registers.register(decode_number(payload[1:]))
-    raw, state = await client.reach_registers()
+    raw, state = await client.reach_registers(complete=client.registers.is_extra(register))
     return client.registers.read(register, raw, state)
 
 

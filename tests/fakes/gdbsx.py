@@ -62,7 +62,7 @@ class Domain:
         self.place(STACK & -PAGE, bytes(PAGE))
         self.paused = paused
         self.attached = False
-        self.gone = False
+        self.gone = self.dying = False
         self.asked: list[str] = []
         self.broken: set[str] = set()
         """Helpers that fail."""
@@ -170,6 +170,9 @@ class Domain:
             case ("list", "-l", _):
                 kind = "pv" if self.pv else "pvh"
                 return f'[{{"domid": 3, "config": {{"c_info": {{"type": "{kind}", "name": "d"}}}}}}]'
+            case ("list",):
+                state = "--ps-d" if self.dying else "-b----"
+                return "Name  ID   Mem VCPUs\tState\tTime(s)\n" + f"d  3  16  1  {state}  1.0\n" * (not self.gone)
             case ("list", _):
                 state = "--p---" if self.paused else "-b----"
                 return f"Name  ID   Mem VCPUs\tState\tTime(s)\nd  3  16  1  {state}  1.0\n"

@@ -155,7 +155,7 @@ class Served:
         self.stub = stub
         self.debugger = debugger
         self.shared = shared
-        self.registers = RegisterFile(debugger.layout)
+        self.registers = RegisterFile(debugger.layout, aside=debugger.capabilities.debug_aside)
         self.words = FakeWords()
         self._nursery = nursery
 

@@ -250,14 +250,20 @@ async def test_a_stub_that_dies_in_mid_packet_is_lost_with_the_last_words_of_its
 
     client, server = memory_stream_pair()
     heard: list[str] = []
-    remote = RemoteTarget(client, last_words=words, on_lost=heard.append)
+
+    def hear(why: str) -> str:
+        heard.append(why)
+        return f"{why} Alas."
+
+    remote = RemoteTarget(client, last_words=words, on_lost=hear)
     token = remote.ask(b"g")
     await remote.flush()
     await server.send_all(b"+$0011")
     await server.aclose()
-    with pytest.raises(TransportError, match=r"^QEMU was killed by signal 9\.$"):
+    with pytest.raises(TransportError, match=r"^QEMU was killed by signal 9\. Alas\.$"):
         await remote.data(token, "g")
-    assert heard == [remote.lost] == ["QEMU was killed by signal 9."]
+    assert heard == ["QEMU was killed by signal 9."]
+    assert remote.lost == "QEMU was killed by signal 9. Alas."
 
 
 async def test_the_end_of_an_idle_stub_is_noticed() -> None:

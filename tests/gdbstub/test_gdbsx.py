@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import memory_stream_pair
 
-from gdbstub.debugger import Debugger
+from gdbstub.backends import PROFILES
+from gdbstub.client import RemoteTarget
+from gdbstub.debugger import Debugger, yes
 from gdbstub.errors import GdbError, Refused, TransportError, Unsupported
 from gdbstub.journal import left_behind
 from gdbstub.notices import Said
@@ -28,7 +32,12 @@ def files(folder: Path) -> list[Path]:
 
 @asynccontextmanager
 async def session(
-    domain: Domain, folder: Path | None = None, *, helpers: bool = True, backend: str | None = None
+    domain: Domain,
+    folder: Path | None = None,
+    *,
+    helpers: bool = True,
+    backend: str | None = None,
+    may_restore: Callable[[str], Awaitable[bool]] = yes,
 ) -> AsyncIterator[tuple[Debugger, FakeGdbsx, list[str]]]:
     """An attached debugger, and what it says."""
     gdbsx = FakeGdbsx(domain)
@@ -45,6 +54,7 @@ async def session(
             helpers=domain if helpers else None,
             planted=folder,
             break_in=pause if helpers else None,
+            may_restore=may_restore,
         )
         await debugger.attach()
         debugger.listen(lambda notice: messages.append(notice.text) if isinstance(notice, Said) else None)
@@ -90,6 +100,23 @@ async def test_a_plain_step_asks_for_neither_code_nor_debug_registers() -> None:
         assert gdbsx.log == [b"s", b"g"] * 10
         assert domain.asked == []
         assert (record.state.debug.source, record.state.debug.dr6, record.state.debug.dr7) == ("xenctx", None, 0x400)
+
+
+async def test_the_ack_of_an_answer_leaves_with_the_next_request() -> None:
+    """Two writes wake an emulated or busy dom0 twice."""
+    client, server = memory_stream_pair()
+    remote = RemoteTarget(client)
+    remote.learn(PROFILES["xen-gdbsx"].manners)
+    for before in (b"", b"+"):
+        token = remote.ask(b"g")
+        await remote.flush()
+        assert await server.receive_some() == before + b"$g#67"
+        await server.send_all(b"+$00#60")
+        assert await remote.data(token, "g") == b"00"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(remote.watch_idle)
+        assert await server.receive_some() == b"+", "who waits without a request owes none"
+        nursery.cancel_scope.cancel()
 
 
 async def test_code_that_the_guest_writes_is_read_again() -> None:
@@ -225,6 +252,41 @@ async def test_what_was_planted_goes_with_a_domain_that_is_destroyed(tmp_path: P
         assert files(tmp_path) == []
 
 
+async def test_a_domain_that_is_destroyed_while_it_runs_is_no_stop(tmp_path: Path) -> None:
+    """libxl pauses it first, and gdbsx tells of that."""
+    domain = Domain()
+    async with session(domain, tmp_path) as (debugger, _, _), trio.open_nursery() as nursery:
+        await debugger.add_breakpoint("execute", CODE + 0x100)
+
+        async def destroy() -> None:
+            while domain.peek(DATA, 1) == b"\0":
+                await trio.lowlevel.checkpoint()
+            domain.dying = True
+            domain.pause()
+
+        nursery.start_soon(destroy)
+        with pytest.raises(TransportError, match="its domain is gone"):
+            await debugger.resume()
+        assert files(tmp_path) != []
+        await debugger.detach()
+        assert files(tmp_path) == [], "what was planted went with it"
+
+
+async def test_a_domain_that_somebody_pauses_is_a_stop() -> None:
+    domain = Domain()
+    async with session(domain) as (debugger, _, _), trio.open_nursery() as nursery:
+
+        async def pause() -> None:
+            while domain.peek(DATA, 1) == b"\0":
+                await trio.lowlevel.checkpoint()
+            domain.pause()
+
+        nursery.start_soon(pause)
+        record = await debugger.resume()
+        assert record.reply == "T02thread:0;"
+        assert not debugger.ended
+
+
 async def test_a_stub_of_another_kind_is_not_taken_for_one() -> None:
     from tests.fakes.stub import FakeStub, connected
 
@@ -265,6 +327,62 @@ async def test_what_a_dead_dr6_planted_is_taken_out_verified_and_said_in_one_lin
         (line,) = [text for text in messages if "int3" in text]
         assert line.startswith("Restored and verified: 5 int3s that an earlier dr6 (process ")
         assert files(tmp_path) == []
+
+
+async def test_who_says_no_keeps_them_and_is_asked_again(tmp_path: Path) -> None:
+    domain = Domain()
+    await crash(domain, tmp_path, CODE, CODE + 2)
+    asked: list[str] = []
+
+    async def no(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    for _ in range(2):
+        before = domain.peek(CODE, 9)
+        async with session(domain, tmp_path, may_restore=no) as (debugger, _, messages):
+            assert domain.peek(CODE, 9) == before
+            assert await debugger.read_memory(CODE, 1) == b"\xcc", "it is shown as what it is"
+            assert messages[0].startswith("Left in the guest's memory: 2 int3s of an earlier dr6 (process ")
+            record = await debugger.resume()
+            assert [row[:2] for row in said(record)] == [("software-breakpoint", "guest")]
+        assert len(files(tmp_path)) == 1
+    assert asked[0] == asked[1]
+    assert re.fullmatch(
+        r"Take out what an earlier dr6 \(process \d+\) left: 2 int3s in the guest's memory, at 0x1000, 0x1002\?",
+        asked[0],
+    )
+    async with session(domain, tmp_path) as (_, _, messages):
+        assert messages[0].startswith("Restored and verified: 2 int3s")
+        assert files(tmp_path) == []
+
+
+async def test_nobody_is_asked_where_nothing_stands_any_more(tmp_path: Path) -> None:
+    domain = Domain()
+    before = domain.peek(CODE, 9) or b""
+    await crash(domain, tmp_path, CODE)
+    domain.place(CODE, before)
+
+    async def may(question: str) -> bool:
+        raise AssertionError(question)
+
+    async with session(domain, tmp_path, may_restore=may) as (_, _, messages):
+        assert messages[0].startswith("Verified: nothing that an earlier dr6")
+        assert files(tmp_path) == []
+
+
+async def test_a_process_number_that_comes_again_overwrites_nothing(tmp_path: Path) -> None:
+    domain = Domain()
+    await crash(domain, tmp_path, CODE)
+
+    async def no(question: str) -> bool:
+        return False
+
+    async with session(domain, tmp_path, may_restore=no) as (debugger, _, _):
+        await debugger.add_breakpoint("execute", CODE + 2)
+        assert len(files(tmp_path)) == 2
+        await debugger.detach()
+    assert len(files(tmp_path)) == 1
 
 
 async def test_a_vcpu_that_had_hit_one_stands_on_it_again(tmp_path: Path) -> None:

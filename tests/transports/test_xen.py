@@ -94,7 +94,10 @@ async def test_the_interrupt_is_a_pause_of_the_domain(dom0: Path, tmp_path: Path
         await opened.interrupt()
 
 
-async def test_the_last_words_tell_a_domain_that_is_gone_from_one_that_rebooted(dom0: Path, tmp_path: Path) -> None:
+async def test_the_last_words_tell_a_domain_that_is_gone_from_one_that_rebooted(
+    dom0: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transports.dom0.SUCCESSOR_SECONDS", 0)
     opened = listening(None, await find_domain(Dom0(), "web"))  # type: ignore[arg-type]  # nothing is sent
     assert await opened.last_words() == ENDED
     (tmp_path / "log.gone").touch()

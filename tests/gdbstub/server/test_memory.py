@@ -71,6 +71,21 @@ async def test_a_malformed_range_is_refused_here(autojump_clock: MockClock, rest
         assert served.stub.log == []
 
 
+async def test_what_is_malformed_is_named_as_whose_it_is(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        peer = await served.gdb()
+        bad = b"E.The client sent 'zz' where a hex number belongs."
+        for packet in (b"mzz,8", b"Mzz,1:00", b"pzz", b"Hgzz", b"qCRC:zz,1"):
+            assert await peer.ask(packet) == bad, packet
+        assert await peer.run(b"vCont;s:zz") == bad
+        assert await peer.ask(b"M4000,1:zz") == b"E.The client sent 'zz' where hex bytes belong."
+        served.stub.answers[b"m5000,8"] = b"zz"
+        assert await peer.ask(b"m5000,8") == b"E.The stub sent 'zz' where hex bytes belong."
+        served.stub.answers |= {b"qqemu.PhyMemMode": b"0", b"Qqemu.PhyMemMode:1": b"OK"}
+        assert await peer.ask(b"Qqemu.PhyMemMode:1") == b"OK"
+        assert await peer.ask(b"m5000,8") == b"E.The stub sent 'zz' where hex bytes belong."
+
+
 async def test_addresses_at_the_end_of_the_address_space(autojump_clock: MockClock) -> None:
     async with serving() as served:
         peer = await served.gdb()

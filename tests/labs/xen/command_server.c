@@ -1,7 +1,7 @@
 /* Runs commands of dom0 for whoever connects: command_server PORT.
  *
  * One command a connection. In: four bytes, big-endian, the length of what follows: the words of the command, a NUL behind
- * each. Out: packets of a kind (one byte), a length (four bytes, big-endian) and that much data: 1 is what the command
+ * each; behind them the command's standard input, to the end of what the client sends. Out: packets of a kind (one byte), a length (four bytes, big-endian) and that much data: 1 is what the command
  * wrote to its standard output, 2 to standard error, and 0, the last one, its exit status in decimal, as a shell has it.
  * As with sshd, a command whose client is gone goes on. dom0 is reached through the loopback of the lab's machine alone. */
 
@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATUS, OUT, ERR, CHILD };
+enum { STATUS, OUT, ERR, CHILD, IN };
 enum { LONGEST = 65536, MOST_WORDS = 256, CHUNK = 16384, NOT_FOUND = 127 };
 
 static int read_whole(int fd, void *buffer, size_t size)
@@ -57,13 +58,23 @@ static int pass_on(int from, int to, unsigned char kind)
     return n > 0;
 }
 
-static void run(char **words, int out, int err)
+/* False at the end of what the client sends, and for a command that reads no more. */
+static int feed(int client, int to)
 {
-    int nothing = open("/dev/null", O_RDONLY);
+    char data[CHUNK];
+    ssize_t n = recv(client, data, sizeof data, 0), written = 0, m;
 
-    dup2(nothing, 0);
+    while (written < n && (m = write(to, data + written, (size_t)(n - written))) > 0)
+        written += m;
+    return n > 0 && written == n;
+}
+
+static void run(char **words, int in, int out, int err)
+{
+    dup2(in, 0);
     dup2(out, 1);
     dup2(err, 2);
+    signal(SIGPIPE, SIG_DFL);
     setsid();
     execvp(words[0], words);
     dprintf(2, "%s: %s\n", words[0], strerror(errno));
@@ -71,7 +82,7 @@ static void run(char **words, int out, int err)
 }
 
 /* Until the command has ended: what it left running may hold its output open for ever. */
-static void follow(int client, pid_t child, int out, int err)
+static void follow(int client, pid_t child, int in, int out, int err)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, child, 0), status, ended = 0;
     struct pollfd ready[] = {
@@ -79,16 +90,21 @@ static void follow(int client, pid_t child, int out, int err)
         [OUT] = { .fd = out, .events = POLLIN },
         [ERR] = { .fd = err, .events = POLLIN },
         [CHILD] = { .fd = pidfd, .events = POLLIN },
+        [IN] = { .fd = client, .events = POLLIN },
     };
     char text[16];
 
-    while (poll(ready, 4, ended ? 0 : -1) > 0) {
+    while (poll(ready, 5, ended ? 0 : -1) > 0) {
         for (int i = OUT; i <= ERR; i++)
             if (ready[i].revents && !pass_on(ready[i].fd, client, (unsigned char)i))
                 ready[i].fd = -1;
         if (ready[CHILD].revents) {
             ended = 1;
             ready[CHILD].fd = -1;
+        }
+        if (ready[IN].fd >= 0 && (ended || (ready[IN].revents && !feed(client, in)))) {
+            close(in);
+            ready[IN].fd = -1;
         }
     }
     waitpid(child, &status, 0);
@@ -104,7 +120,7 @@ static void serve(int client)
 {
     char text[LONGEST];
     char *words[MOST_WORDS + 1] = { 0 };
-    int out[2], err[2], count = 0;
+    int in[2], out[2], err[2], count = 0;
     uint32_t size;
     pid_t child;
 
@@ -115,13 +131,14 @@ static void serve(int client)
         return;
     for (char *word = text; word < text + size && count < MOST_WORDS; word += strlen(word) + 1)
         words[count++] = word;
-    if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (child = vfork()) < 0)
+    if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (child = vfork()) < 0)
         return;
     if (!child)
-        run(words, out[1], err[1]);
+        run(words, in[0], out[1], err[1]);
+    close(in[0]);
     close(out[1]);
     close(err[1]);
-    follow(client, child, out[0], err[0]);
+    follow(client, child, in[1], out[0], err[0]);
 }
 
 static void *thread(void *argument)
@@ -138,6 +155,7 @@ int main(int argc, char **argv)
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY) };
     int on = 1, server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+    signal(SIGPIPE, SIG_IGN);
     address.sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 0));
     if (setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(server, (void *)&address, sizeof address)
         || listen(server, 16)) {

@@ -1,12 +1,13 @@
 """``python -IS in_dom0.py PORT WORD…``: run a command in the lab's dom0, as if it were here.
 
-Its output is ours, its exit status too; it gets no input. A command prefix such as ``ssh root@host``, but quick: so no
+Its input and output are ours, its exit status too. A command prefix such as ``ssh root@host``, but quick: so no
 package is imported, and not even `socket`, which takes longer than all the rest. `command_server.c` is the other end.
 """
 
 from __future__ import annotations
 
 import _socket
+import _thread
 import os
 import sys
 
@@ -21,6 +22,7 @@ def main(port: str, *words: str) -> int:
     try:
         connection.connect(("127.0.0.1", int(port)))
         _send(connection, len(request).to_bytes(4, "big") + request)
+        _thread.start_new_thread(_pass_input, (connection,))
         return _answer(connection)
     except OSError as error:
         return _lost(f"port {port} of the lab's dom0: {error.strerror}")
@@ -29,6 +31,15 @@ def main(port: str, *words: str) -> int:
 def _send(connection: _socket.socket, data: bytes) -> None:
     while data:
         data = data[connection.send(data) :]
+
+
+def _pass_input(connection: _socket.socket) -> None:
+    try:
+        while data := os.read(0, 65536):
+            _send(connection, data)
+        connection.shutdown(_socket.SHUT_WR)
+    except OSError:
+        return  # the command is over
 
 
 def _answer(connection: _socket.socket) -> int:

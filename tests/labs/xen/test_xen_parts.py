@@ -99,6 +99,9 @@ def test_a_command_of_dom0_has_its_own_outputs_and_status(tmp_path: Path) -> Non
         assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 3)
         words = in_dom0(port, "printf", "%s|", "a b", "$HOME", "")
         assert (words.stdout, words.returncode) == ("a b|$HOME||", 0)
+        argv = [sys.executable, "-IS", str(HERE / "in_dom0.py"), str(port), "cat"]
+        echoed = subprocess.run(argv, input="x" * 300_000, capture_output=True, text=True, timeout=60)
+        assert (echoed.stdout, echoed.returncode) == ("x" * 300_000, 0)
         missing = in_dom0(port, "no-such-program")
         assert (missing.stderr, missing.returncode) == ("no-such-program: No such file or directory\n", 127)
         killed = in_dom0(port, "sh", "-c", "kill -9 $$")
