@@ -6,7 +6,6 @@ client waits for a stop, and otherwise with the next that it is sent: the protoc
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -43,22 +42,14 @@ from gdbstub.server.register_file import RegisterFile, Write
 from gdbstub.server.running_packets import Wish, run
 from gdbstub.server.stop_replies import SIGINT, expedited, stop_reply
 from gdbstub.server.table import ANSWERED_WITH_BYTES, HANDLERS, RESUMERS
+from gdbstub.server.wire import TURNS, Wire
 from gdbstub.sharing import SharedGuest
 
 T = TypeVar("T")
-READ_SIZE = 65536
-TRIES = 64 if len(os.sched_getaffinity(0)) > 1 else 0
-"""How often the next request is looked for at once: some 100 µs, in which gdb asks for the next line."""
 COMPRESSED_FROM = 1024
 """Hex digits in an answer, from which on its runs are looked for."""
-TURNS = 32
-"""Requests answered without waiting before other tasks get a turn."""
 PRINTED = 16384
 """Bytes of text in one packet, which takes two digits for each."""
-MOST_QUEUED = 4 << 20
-"""Bytes that may wait for a client that does not read."""
-SLOW_SECONDS = 30.0
-"""How long a client may take none of them."""
 MOST_LINES = 100
 """Lines that are kept for a client that can't be sent any now."""
 
@@ -106,24 +97,15 @@ class Client:
         self.physical = False
         self.ending = ""
         """Why the client was sent away, if it was."""
-        self._stream = stream
-        self.shortcut = shortcut
+        self.wire = Wire(stream, shortcut, self)
         self.stepped_with = b""
         """The frame with which the client asked for the last run."""
         self._link = Link(Role.SERVER, max_size=PACKET_SIZE + 64)
         self.expedited = expedited(registers.layout)
-        self._left = b""
-        self._wake = trio.Event()
-        self._writing = False
-        self._drained = trio.Event()
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
         self._leaving = False
         self._detached = False
         self._asked = False
-        self._hurried = 0
-        self._listening: trio.CancelScope | None = None
-        self._wire_is_back: trio.Event | None = None
-        self._handed_back = b""
         self._done = trio.CancelScope()
 
     # -- the stream -------------------------------------------------------------------------------------------
@@ -133,13 +115,14 @@ class Client:
         try:
             with self._done:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._write)
+                    nursery.start_soon(self.wire.write)
                     await self._read()
-                    await self._finish()
+                    with trio.move_on_after(1):  # the last words
+                        await self.wire.drain()
                     nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(self._stream)
+                await self.wire.aclose()
                 with suppress(GdbError):
                     await self.shared.leave(self.party)
             if self._detached:
@@ -148,12 +131,7 @@ class Client:
     async def _read(self) -> None:
         turns = 0
         while True:
-            data = self._next_at_once()
-            if data is None:
-                try:
-                    data = await self._next()
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    return
+            data = await self._next()
             events = self._link.receive(data)
             if events and isinstance(events[-1], Lost):
                 self.shared.rest(self.party)
@@ -166,49 +144,35 @@ class Client:
                 if turns % TURNS == 0:
                     await trio.lowlevel.checkpoint()
             self._flush()
-            while len(self._left) > PACKET_SIZE:
-                self._drained = trio.Event()
-                await self._drained.wait()
+            await self.wire.drain(PACKET_SIZE)
 
     async def _next(self) -> bytes:
-        """What comes next, while nobody else has the wire."""
-        while True:
-            if self._wire_is_back is not None:
-                await self._wire_is_back.wait()
-            if self._handed_back:
-                rest, self._handed_back = self._handed_back, b""
-                return rest
-            data: bytes | None = None
-            with trio.CancelScope() as self._listening:
-                data = bytes(await self._stream.receive_some(READ_SIZE))
-            self._listening = None
-            if data is not None:
+        """What the client says next; at once, where that holds nothing up."""
+        if self._asked and not self.party.waits and not self.shared.busy:
+            if data := self.wire.next_at_once():
                 return data
+            self._asked = False
+        return await self.wire.next()
 
-    def give_wire(self) -> bool:
-        """Let the reader rest until `take_wire_back`: who has the client's turn reads its requests meanwhile. Not where
-        there is no shortcut, or more under way than steps."""
-        resting = self._listening is not None and not self.party.waits and not self._link.outstanding
-        plain = self.shortcut is not None and not self._link.acknowledging and not self.physical
-        if self._listening is None or not (resting and plain and self.alone and self._clear):
-            return False
-        self._wire_is_back = trio.Event()
-        self._listening.cancel()
+    # -- while it does nothing but step -------------------------------------------------------------------------
+
+    def lend_wire(self) -> Shortcut | None:
+        """The client's wire, for who has its turn, until `take_wire_back`; None where there is more under way than
+        steps."""
+        waits = self.party.waits or self._link.outstanding or self._link.acknowledging or self._lines or self._leaving
+        if waits or self.physical or not self.alone:
+            return None
         self._link.prepare({})
-        return True
+        return self.wire.lend()
 
     def take_wire_back(self, rest: bytes, *, under_way: bool) -> None:
-        """The reader goes on, with what was read and not answered. ``under_way``: the step that was asked for last is
-        not over."""
+        """Go on, with what was read and not answered. ``under_way``: the step that was asked for last is not over."""
         newest = self.debugger.newest
         self.party.seen = None if newest is None else newest.number
         if under_way:
             self._link.receive(self.stepped_with)
             self.party.waits, self.party.due = True, False
-        self._handed_back = rest
-        if self._wire_is_back is not None:
-            self._wire_is_back.set()
-            self._wire_is_back = None
+        self.wire.take_back(rest)
 
     @property
     def alone(self) -> bool:
@@ -217,31 +181,7 @@ class Client:
         wanted = shared.debugger.errands.waiting or self.party.broke_off or shared.lost is not None
         return len(shared.parties) == 1 and self.here and shared.light and not wanted
 
-    @property
-    def _clear(self) -> bool:
-        """Has the client been sent everything?"""
-        return not self._left and not self._writing and not self._lines and not self._leaving
-
-    def put(self, data: bytes) -> bool:
-        """Send a whole frame; False where some of it has to wait."""
-        sent = 0 if self.shortcut is None or not self._clear else self.shortcut.send(data)
-        self._leave_to_writer(data[sent:])
-        return sent == len(data)
-
-    def _next_at_once(self) -> bytes | None:
-        """The next request, where it comes within the moment that a debugger takes between two of them; None where it
-        does not, or where something is under way that this would hold up."""
-        if self.shortcut is None or self.party.waits or self._left or self.shared.busy or not self._asked:
-            return None
-        self._hurried += 1
-        if self._hurried % TURNS == 0:
-            return None
-        receive = self.shortcut.receive
-        for _ in range(TRIES):
-            if data := receive():
-                return data
-        self._asked = False
-        return None
+    # -- requests -----------------------------------------------------------------------------------------------
 
     async def _take(self, event: Event) -> None:
         if isinstance(event, Request):
@@ -291,53 +231,23 @@ class Client:
     # -- sending ----------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        """Send what is ready: at once as far as the stream takes it, the rest by the writer."""
-        data = self._link.data_to_send()
-        if data and not self._left and not self._writing and self.shortcut is not None:
-            data = data[self.shortcut.send(data) :]
-        self._leave_to_writer(data)
-
-    def _leave_to_writer(self, data: bytes) -> None:
-        if not data:
-            return
-        self._left += data
-        if len(self._left) > MOST_QUEUED:
-            self.send_away("it does not read what it is sent")
-        else:
-            self._wake.set()
-
-    async def _write(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            data, self._left = self._left, b""
-            self._writing = True
-            with trio.move_on_after(SLOW_SECONDS) as scope:
-                try:
-                    await self._stream.send_all(data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    self._done.cancel()
-            self._writing = False
-            if scope.cancelled_caught:
-                self.send_away("it reads too slowly")
-            self._drained.set()
-            if self._left:
-                self._wake.set()
-            elif self.shared.lost is not None:
-                self._done.cancel()  # the last words are out
-
-    async def _finish(self) -> None:
-        """Let the last words out."""
-        with trio.move_on_after(1):
-            while self._left or self._writing:
-                self._drained = trio.Event()
-                await self._drained.wait()
+        """Send what is ready."""
+        self.wire.send(self._link.data_to_send())
 
     def send_away(self, why: str) -> None:
         """End this client, and say why to whoever listens."""
         if not self.ending:
             self.ending = why
             self.shared.tell_others(self.party, f"{self.party} was sent away: {why}")
+            self._done.cancel()
+
+    def gone(self) -> None:
+        """As `Keeper.gone`."""
+        self._done.cancel()
+
+    def written(self) -> None:
+        """As `Keeper.written`: where the stub is lost, the last words are out."""
+        if self.shared.lost is not None:
             self._done.cancel()
 
     def print(self, text: str) -> None:
@@ -388,7 +298,7 @@ class Client:
             self.print(f"dr6: {why}\n")
         self._flush()
         self._leaving = True
-        self._done.cancel() if not self._left else self._wake.set()
+        self.wire.wake() if self.wire.left else self._done.cancel()
 
     def changed(self) -> None:
         self._link.prepare({})

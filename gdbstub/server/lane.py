@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from gdbstub.conversation import Shortcut
 from gdbstub.express import Detour, Express
 from gdbstub.protocol import format_stop, frame
 from gdbstub.server.stop_replies import PlainStops
@@ -29,11 +30,12 @@ _READ = re.compile(rb"\$m([0-9a-f]{1,16}),([0-9a-f]{1,4})#..\Z")
 async def ride(client: Client, others: bool, tell: Tell) -> None:
     """Go on from a plain step for as long as the client does nothing but step, in the client's turn."""
     express = client.debugger.express(others=others)
-    if express is None or not client.give_wire():
+    wire = None if express is None else client.lend_wire()
+    if express is None or wire is None:
         return
     rest, detour = b"", None
     try:
-        rest, detour = await Lane(client, express).run()
+        rest, detour = await Lane(client, express, wire).run()
     finally:
         express.leave(detour)
         client.take_wire_back(rest, under_way=detour is not None)
@@ -42,9 +44,10 @@ async def ride(client: Client, others: bool, tell: Tell) -> None:
 
 
 class Lane:
-    """One such way. ``shortcut`` is the client's wire, ``request`` the frame with which it asked for the last step."""
+    """One such way, on the client's own ``wire``."""
 
-    def __init__(self, client: Client, express: Express) -> None:
+    def __init__(self, client: Client, express: Express, wire: Shortcut) -> None:
+        self._wire = wire
         self._client = client
         self._express = express
         self._request = client.stepped_with
@@ -55,12 +58,12 @@ class Lane:
         """What the client asked for that is not for the lane (nothing where it rests), and the step that is still to be
         taken care of."""
         client, express = self._client, self._express
-        shortcut = client.shortcut
-        if shortcut is None or format_stop(client.newest_stop()) != self._stops.payload(express.raw):
+        wire, send = self._wire, client.wire.send
+        if format_stop(client.newest_stop()) != self._stops.payload(express.raw):
             return b"", None
         request, stops, answers, steps = self._request, self._stops, self._answers, 0
-        while shortcut.wait(THINKING_MILLISECONDS):
-            data = shortcut.receive()
+        while wire.wait(THINKING_MILLISECONDS):
+            data = wire.receive()
             if not data:
                 break  # it left, which the reader will hear
             if data == request:
@@ -72,10 +75,10 @@ class Lane:
                 if (detour := express.step()) is not None:
                     return (b"", detour) if detour.begun else (data, None)
                 answers.clear()
-                whole = client.put(frame(stops.payload(express.raw)))
+                whole = send(frame(stops.payload(express.raw)))
                 express.settle()
             elif (answer := answers.get(data) or self._memory(data)) is not None:
-                whole = client.put(answer)
+                whole = send(answer)
             else:
                 return data, None
             if not whole:

@@ -45,7 +45,7 @@ async def spoken(said: Iterable[bytes], policy: Policy | None = None) -> None:
                 break
             await wait_all_tasks_blocked()
         link = peer.client._link
-        assert len(peer.client._left) < MOST_LEFT
+        assert len(peer.client.wire.left) < MOST_LEFT
         assert len(link.outstanding) < 2
         assert len(link._reader._buffer) < MOST_LEFT
         await trio.sleep(5)

@@ -160,7 +160,7 @@ async def _one(served: Served, dice: random.Random) -> None:
             break
         for _ in range(dice.randrange(TURNS)):  # not until all is quiet: a condition that never holds never is
             await trio.lowlevel.checkpoint()
-    assert len(peer.client._left) < MOST_LEFT
+    assert len(peer.client.wire.left) < MOST_LEFT
     assert len(peer.client._link.outstanding) < 20
     await peer.stream.aclose()
 

@@ -8,7 +8,7 @@ from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 
 from gdbstub.errors import GdbError
 from gdbstub.protocol import Expect, frame
-from gdbstub.server.client import MOST_QUEUED, SLOW_SECONDS
+from gdbstub.server.wire import MOST_QUEUED, SLOW_SECONDS
 from gdbstub.sharing import PATIENCE
 from tests.fakes.served import RUN_ON, STEP, Peer, Served, serving
 from tests.fakes.stub import CODE, DATA
@@ -260,7 +260,7 @@ async def test_the_queue_of_a_client_is_bounded(autojump_clock: MockClock) -> No
     async with serving() as served:
         fast = await served.gdb()
         slow = served.connect(pair=lockstep_stream_pair())
-        slow.client._left = b"x"
+        slow.client.wire.left = b"x"
         slow.client._link.receive(frame(b"m1000,7"))
         for _ in range(MOST_QUEUED // 0x10000):
             slow.client.print("x" * 0x8000)

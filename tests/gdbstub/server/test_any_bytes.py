@@ -76,7 +76,7 @@ async def test_a_client_that_says_nothing_but_noise_costs_a_bounded_amount(autoj
             await peer.stream.send_all(noise)
             await wait_all_tasks_blocked()
         assert len(peer.client._link._reader._buffer) < 0x90000
-        assert len(peer.client._left) < 0x10000
+        assert len(peer.client.wire.left) < 0x10000
         other = await served.gdb()
         assert rip(await other.run(STEP))
         assert await other.ask(b"m%x,1" % DATA) == b"00"
