@@ -153,7 +153,8 @@ class SharedGuest:
                 continue
             async with self._lock:
                 with trio.CancelScope() as self._listening:
-                    await self.debugger.watch_idle()
+                    if not self._lock.statistics().tasks_waiting:  # who came while it was taken can't have cancelled
+                        await self.debugger.watch_idle()
                 self._listening = None
             if self.debugger.lost is not None:
                 self.lose(self.debugger.lost)

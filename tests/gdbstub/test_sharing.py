@@ -9,7 +9,7 @@ from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 from gdbstub.errors import GdbError
 from gdbstub.protocol import Expect, frame
 from gdbstub.server.wire import MOST_QUEUED, SLOW_SECONDS
-from gdbstub.sharing import PATIENCE
+from gdbstub.sharing import IDLE_SECONDS, PATIENCE
 from tests.fakes.served import RUN_ON, STEP, Peer, Served, serving
 from tests.fakes.stub import CODE, DATA
 from tests.gdbstub.server.test_breakpoints import rip
@@ -138,6 +138,19 @@ async def test_a_guest_that_was_let_go_stands_for_who_comes_at_that_moment(autoj
             second = served.connect()
         assert rip(await second.greet()) == CODE
         assert not served.stub.running
+
+
+async def test_who_comes_in_the_moment_in_which_the_stub_is_first_listened_to_gets_its_turn(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as served:
+        with trio.fail_after(100):
+            for _ in range(50):  # the order in which tasks wake is random
+                async with served.shared.turn():
+                    await trio.sleep(IDLE_SECONDS)
+                await trio.sleep(IDLE_SECONDS)
+                async with served.shared.turn():
+                    pass
 
 
 async def test_any_party_may_stop_the_guest(autojump_clock: MockClock) -> None:
