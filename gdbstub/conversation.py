@@ -274,7 +274,8 @@ class Conversation:
 
     async def watch_idle(self) -> None:
         """Read while nobody asks anything: notices that the stub goes away. Cancel before the next request."""
-        await self.flush()
+        if self.acks_late:
+            await self.flush()
         while self._lost is None:
             await self._receive()
             if not self._link.pipelined:
