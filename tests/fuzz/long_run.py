@@ -72,7 +72,7 @@ WORDS = (
     "dr6 why",
 )
 POLICIES = (Policy(), Policy(read_only=True), Policy(monitor="none"))
-CHECK_EVERY = 500
+CHECK_EVERY, SAY_EVERY = 500, 10_000
 TURNS = 12
 """Turns that a client may give the server between two pieces."""
 
@@ -195,6 +195,8 @@ async def many(count: int, seed: int) -> Left:
                 raise AssertionError(
                     f"client {seed + number}, or one of the {CHECK_EVERY} before it: {error!r}"
                 ) from error
+            if number % SAY_EVERY == SAY_EVERY - 1:
+                print(f"{number + 1} clients", file=sys.stderr)
             if number == count // 10:
                 first = _memory()
             served.stub.log.clear()
