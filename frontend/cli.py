@@ -401,7 +401,8 @@ def run_serve(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from frontend.guarded import run_headless
 
     connection = _connection(options, words)
-    return run_headless(lambda interrupts: serve_command.run(options, connection, interrupts))
+    serving = serve_command.serving_of(options, options.listen)
+    return run_headless(lambda interrupts: serve_command.run(serving, connection, interrupts))
 
 
 def run_doctor(options: argparse.Namespace, words: tuple[str, ...]) -> int:

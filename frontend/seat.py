@@ -3,7 +3,8 @@ first whether the screen drives."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from frontend.commands import find_command
 from frontend.session import Session
@@ -36,9 +37,25 @@ class Seat:
         elif name in CHANGING or self._runs(name):
             self.shared.may_change(self.party)
             async with self.shared.seat():
-                await work()
+                with self._asking_aside():
+                    await work()
         else:
             await self.shared.reach(work)
+
+    @contextmanager
+    def _asking_aside(self) -> Iterator[None]:
+        """Nobody waits while the user thinks about a question."""
+        confirm = self._session.confirm
+
+        async def ask(question: str) -> bool:
+            async with self.shared.aside():
+                return await confirm(question)
+
+        self._session.confirm = ask
+        try:
+            yield
+        finally:
+            self._session.confirm = confirm
 
     def _name(self, line: str) -> str:
         words = (line.strip() or self._session.last_line).replace("/", " ").split()
@@ -78,3 +95,6 @@ class Seat:
 
     def changed(self) -> None:
         """The screen keeps nothing of its own."""
+
+    async def going(self) -> None:
+        """Nor does it leave anything in the guest."""

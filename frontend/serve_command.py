@@ -10,14 +10,21 @@ import trio
 from frontend.clean import clean
 from frontend.connect import Connection, open_session
 from frontend.console import Console
-from frontend.failures import DONE, NO_CONNECTION
+from frontend.failures import DONE, NO_CONNECTION, USAGE
 from frontend.interrupts import Interrupts
 from frontend.serving import Serving, gdb_command, serve_session
 from gdbstub.server import Policy
+from transports import BadTarget, parse_listen
 
 
 def serving_of(options: argparse.Namespace, listen: str) -> Serving:
-    """What the command line says of clients."""
+    """What the command line says of clients. What can't be an address is said before anybody's guest is stopped: raises
+    SystemExit(2)."""
+    try:
+        parse_listen(listen)
+    except BadTarget as error:
+        _tell(str(error))
+        raise SystemExit(USAGE) from None
     policy = Policy(options.monitor, options.read_only, options.allow_kill)
     return Serving(listen, policy, options.allow_remote, options.clients)
 
@@ -26,9 +33,8 @@ def _tell(text: str) -> None:
     print(f"dr6: {clean(text)}", file=sys.stderr, flush=True)
 
 
-async def run(options: argparse.Namespace, connection: Connection, interrupts: Interrupts) -> int:
+async def run(serving: Serving, connection: Connection, interrupts: Interrupts) -> int:
     """Serve until Ctrl-C, or until the guest or its stub is gone; the exit code."""
-    serving = serving_of(options, options.listen)
     over = trio.Event()
     async with open_session(connection) as session:
         Console(session.debugger)

@@ -50,6 +50,10 @@ class Ear(Protocol):
     def changed(self) -> None:
         """The guest goes, or was written to: nothing that was read holds any more."""
 
+    async def going(self) -> None:
+        """Another party is about to let the guest go, and has the turn: what of this one's was only left in the guest
+        until then has to come out. May raise `GdbError`."""
+
 
 class Party:
     """One that shares the guest. ``number`` is the owner of its breakpoints."""
@@ -129,12 +133,25 @@ class SharedGuest:
         async with self.turn():
             before = self._newest_number
             self.changed()
+            await self._clear_for(None)
             try:
                 yield
             finally:
                 newest = self.debugger.newest
                 if newest is not None and newest.number != before and not self.debugger.running:
                     self.announce(newest)
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Within a `seat`: let the others have their turns for as long as a user thinks about a question."""
+        self._held = False
+        self._lock.release()
+        try:
+            yield
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._lock.acquire()
+            self._held = True
 
     async def reach(self, job: Callable[[], Awaitable[T]]) -> T:
         """Do ``job`` with the guest stopped: now, or in a pause of the run that is under way. Raises what it raises."""
@@ -282,6 +299,7 @@ class SharedGuest:
                     self._tell(party)
                     return
                 self.changed()
+                await self._clear_for(party)
                 await run(self.announce)
         except GdbError as error:
             if self.debugger.lost is not None:
@@ -289,6 +307,11 @@ class SharedGuest:
             elif party is not None and party.waits:
                 party.waits = False
                 party.ear.failed(str(error))
+
+    async def _clear_for(self, party: Party | None) -> None:
+        for other in tuple(self.parties.values()):
+            if other is not party:
+                await other.ear.going()
 
     async def _gather(self) -> None:
         """Wait for the followers that may be about to ask for the next stop."""
@@ -322,7 +345,7 @@ class SharedGuest:
         of being interrupted raises."""
         party.broke_off = True
         if self.busy:
-            if self.driver is not party:
+            if self.driver is not party and self.debugger.running:
                 self.tell_others(party, f"{party} stopped the guest")
             await self.debugger.interrupt()
         elif party.waits and self.driver is not party:

@@ -303,6 +303,9 @@ class Client:
     def changed(self) -> None:
         self._link.prepare({})
 
+    async def going(self) -> None:
+        await self.points.sweep(every=True)
+
     def _say_lines(self) -> None:
         while self._lines:
             self.print(self._lines.popleft())

@@ -76,6 +76,11 @@ def fault_repeats(scene: Scene, event: Event | None, found: list[Found]) -> Iter
         return
     if scene.tcg and odd_registers.ours_at(event):
         yield "Delete the debugger's breakpoint at this address: where both meet, QEMU TCG never gets past the guest's."
+    elif known(scene.evidence.frame_mode) == 16:
+        yield (
+            "A frame of 16 bits has no RF: let the handler clear the breakpoint, or return by a 32-bit IRET from a "
+            "frame that it made; otherwise the breakpoint fires again on return."
+        )
     else:
         yield "The handler has to set RF in the saved RFLAGS (or clear the breakpoint), or it fires again on return."
 

@@ -68,6 +68,35 @@ async def test_a_breakpoint_of_another_is_no_breakpoint_of_ours(autojump_clock: 
         assert b"swbreak:;" in theirs
 
 
+async def test_what_another_took_out_stops_nobody(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first, second = await two(served)
+        await second.ask(b"Z0,1002,1")
+        await second.go()
+        assert rip(await first.run()) == rip(await second.stop()) == CODE + 2
+        await second.ask(b"z0,1002,1")  # as gdb does at each stop, and when its user deletes it
+        await first.ask(b"Z0,1005,1")
+        assert rip(await first.run()) == CODE + 5
+        assert rip(await first.run()) == CODE + 5
+        assert [point for point in served.stub.points if point[1] == CODE + 2] == []
+        await second.ask(b"Z0,1002,1")
+        await second.go()
+        await wait_all_tasks_blocked()
+        assert rip(await first.run()) == CODE + 2
+
+
+async def test_a_question_of_the_screen_holds_nobody_up(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first, _ = await two(served)
+        served.shared.give(first.client.party)
+        async with served.shared.seat():
+            async with served.shared.aside():
+                assert await first.ask(b"m1000,2") == b"9090"
+                assert rip(await first.run(STEP)) == CODE + 1
+            assert served.shared.busy
+        assert not served.shared.busy
+
+
 async def test_only_the_driver_writes(autojump_clock: MockClock) -> None:
     async with serving() as served:
         first, second = await two(served)

@@ -225,6 +225,9 @@ async def test_the_newest_of_many_is_completed_when_somebody_asks(autojump_clock
 
 async def test_who_joins_ends_the_ride(autojump_clock: MockClock, rides: list[int]) -> None:
     class Silent:
+        async def going(self) -> None:
+            pass
+
         def __getattr__(self, name: str) -> Callable[..., None]:
             return lambda *args: None
 

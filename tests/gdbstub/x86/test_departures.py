@@ -539,6 +539,14 @@ class Hint(NamedTuple):
 
 
 HINTS: dict[str, Hint] = {
+    "a frame without RF": Hint(
+        replace(
+            event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, mode=16, cs=0, cs_base=0, on=TCG),
+            frame_mode=Known(16, "test"),
+        ),
+        replace(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, mode=32, on=TCG), frame_mode=Known(32, "test")),
+        "A frame of 16 bits has no RF",
+    ),
     "a breakpoint of both under TCG": Hint(
         ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=TCG)),
         event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=TCG),
