@@ -179,16 +179,14 @@ class Observer:
         return Glance(payload, self._table.read_kept), -1 if pc is None else pc
 
     def may_go_ahead(self, arrival: Arrival) -> bool:
-        """Is this a step like any other, with nothing of ours at its RIP?"""
+        """May the bytes at RIP, all on one page, be asked for together with the next step?"""
         pc = arrival.pc
-        return (
-            pc is not None
-            and arrival.stop.signal == SIGTRAP
-            and not arrival.stop.reasons
-            and self._remote.pipelined
-            and pc not in self._table.marks
-            and pc % PAGE <= PAGE - CODE_BYTES
-        )
+        return self._remote.pipelined and self.is_plain(arrival) and (pc or 0) % PAGE <= PAGE - CODE_BYTES
+
+    def is_plain(self, arrival: Arrival) -> bool:
+        """Is this a step like any other, with nothing of ours at its RIP?"""
+        pc, stop = arrival.pc, arrival.stop
+        return pc is not None and pc not in self._table.marks and stop.signal == SIGTRAP and not stop.reasons
 
     def step_ahead(self, arrival: Arrival) -> tuple[Token, Token]:
         """Queue the bytes at RIP and the next step behind them; the tokens of both. For `look`."""

@@ -113,12 +113,20 @@ class Runner:
     async def step(self, *, others: bool = False) -> Stop:
         """One step, with our breakpoint at RIP out of the way where the stub would only report it again; with
         ``others`` the other vCPUs run meanwhile."""
+        return await self.end_step(await self.begin_step(others=others))
+
+    async def begin_step(self, *, others: bool = False) -> tuple[Placed, ...]:
+        """Let the step go; what was lifted for it, for `end_step`."""
         await self._look_again()
         seen = self._observer.seen
         lifted: tuple[Placed, ...] = ()
         if not self._profile.steps_off_breakpoints and seen is not None:
             lifted = await self._table.lift(seen.state.pc)
         await self._resume(self._observer.cpu, others=others)
+        return lifted
+
+    async def end_step(self, lifted: tuple[Placed, ...]) -> Stop:
+        """The stop of the step that `begin_step` let go."""
         stop = await self.await_step()
         while await self._habits.is_idle(stop):
             await self._resume(self._observer.cpu)

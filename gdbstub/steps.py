@@ -80,6 +80,11 @@ class StepRun:
                 stop = await self._step_done(behind)
                 continue
             sight = await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
+            if may and arrival is not None and self._may_leave(arrival) and go_on(sight.state.pc):
+                lifted = await self._runner.begin_step()
+                self._sink(self._keep(sight, Action.STEP))
+                stop = await self._runner.end_step(lifted)
+                continue
             record = self._keep(sight, Action.INTERRUPT if is_pause(stop) else Action.STEP)
             self._sink(record)
             met = await ends(sight)
@@ -95,6 +100,12 @@ class StepRun:
         guest uses another IDT, which must be known at the next one."""
         busy = self._runner.interrupted or self._catcher.active or self._errands.waiting
         return not busy and self._observer.may_go_ahead(arrival)
+
+    def _may_leave(self, arrival: Arrival) -> bool:
+        """May the next step leave before this stop, which has been read, is explained? So a stub that takes one request
+        at a time is not kept waiting for it."""
+        busy = self._runner.interrupted or self._catcher.active or self._errands.waiting
+        return not busy and self._observer.is_plain(arrival)
 
     async def _go_ahead(self, arrival: Arrival) -> Behind:
         code, token = self._observer.step_ahead(arrival)
