@@ -78,11 +78,6 @@ class Ledger:
             self.records.replace_last(self._record(sight, number, Action.STEP, self._seconds, self._stepped))
 
     @property
-    def leaks(self) -> bool:
-        """Was an instruction stepped over that may have saved a step's TF?"""
-        return bool(self._leaks)
-
-    @property
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 

@@ -143,14 +143,19 @@ class SharedGuest:
 
     @asynccontextmanager
     async def aside(self) -> AsyncIterator[None]:
-        """Within a `seat`: let the others have their turns for as long as a user thinks about a question."""
+        """Within a `seat`: let the others have their turns for as long as a user thinks about a question. Who lets the
+        guest run meanwhile is stopped in the end."""
         self._held = False
         self._lock.release()
         try:
             yield
         finally:
+            self._coming += 1
             with trio.CancelScope(shield=True):
+                if self._held:
+                    await self.debugger.interrupt()
                 await self._lock.acquire()
+            self._coming -= 1
             self._held = True
 
     async def reach(self, job: Callable[[], Awaitable[T]]) -> T:

@@ -93,7 +93,13 @@ async def test_a_question_of_the_screen_holds_nobody_up(autojump_clock: MockCloc
             async with served.shared.aside():
                 assert await first.ask(b"m1000,2") == b"9090"
                 assert rip(await first.run(STEP)) == CODE + 1
+                await first.go()
+                await wait_all_tasks_blocked()
+                ran = served.stub.running
+            assert ran
             assert served.shared.busy
+            assert not served.stub.running  # a screen that is left must not wait for a run without end
+            assert (await first.stop()).startswith(b"T02")
         assert not served.shared.busy
 
 
