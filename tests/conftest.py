@@ -1,9 +1,12 @@
-"""The trio hook, the clock of tests, and what live tests need."""
+"""The trio hook, the clock of tests, what live tests need, and what is given to users."""
 
 from __future__ import annotations
 
 import inspect
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ import trio.testing
 
 LIVE_TOOLS = ("qemu-system-x86_64", "gdb", "tmux")
 LIVE_SECONDS = 120
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -46,6 +50,20 @@ def _tools_are_there(request: pytest.FixtureRequest) -> None:
         missing = [tool for tool in LIVE_TOOLS if shutil.which(tool) is None]
         if missing:
             pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def build(source: Path, kind: str, into: Path) -> Path:
+    """A ``wheel`` or an ``sdist``, by the backend that pyproject.toml names, as it is installed here: no network."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(into)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (built,) = into.iterdir()
+    return built
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dr6 as pip takes it."""
+    return build(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

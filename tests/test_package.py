@@ -17,16 +17,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by the backend that pyproject.toml names, as it is installed here."""
-    directory = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (built,) = directory.iterdir()
-    return built
-
-
-@pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("site")
     with zipfile.ZipFile(wheel) as archive:
@@ -37,7 +27,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """``dr6 ARGUMENTS`` from the unpacked wheel, in a directory that is not the checkout."""
     environment = os.environ | {"PYTHONPATH": str(installed)}
-    command = [sys.executable, "-m", "frontend", *arguments]
+    command = [sys.executable, "-m", "dr6", *arguments]
     return subprocess.run(
         command, cwd=installed, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -45,9 +35,9 @@ def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_wheel_holds_the_three_packages_and_nothing_else(installed: Path) -> None:
     (metadata,) = installed.glob("*.dist-info")
-    assert {path.name for path in installed.iterdir()} == {*PACKAGES, metadata.name}
+    assert {path.name for path in installed.iterdir()} == {*PACKAGES, "dr6.py", metadata.name}
     assert (metadata / "licenses" / "LICENSE").is_file()
-    assert "dr6 = frontend.cli:main" in (metadata / "entry_points.txt").read_text().splitlines()
+    assert "dr6 = dr6:main" in (metadata / "entry_points.txt").read_text().splitlines()
 
 
 def test_the_wheel_holds_every_file_of_the_packages(installed: Path) -> None:
