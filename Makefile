@@ -11,7 +11,7 @@ help:
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
 	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve)'
-	@echo 'make docs    write the pages that are made from tables'
+	@echo 'make docs    write the pages that are made from tables, the manual page and the completions'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
 
