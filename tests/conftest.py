@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,10 @@ import pytest
 import trio
 import trio.testing
 
+from tests.distributions import ROOT, build
+
 LIVE_TOOLS = ("qemu-system-x86_64", "gdb", "tmux")
 LIVE_SECONDS = 120
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -50,14 +49,6 @@ def _tools_are_there(request: pytest.FixtureRequest) -> None:
         missing = [tool for tool in LIVE_TOOLS if shutil.which(tool) is None]
         if missing:
             pytest.skip(f"not installed: {', '.join(missing)}")
-
-
-def build(source: Path, kind: str, into: Path) -> Path:
-    """A ``wheel`` or an ``sdist``, by the backend that pyproject.toml names, as it is installed here: no network."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(into)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
-    (built,) = into.iterdir()
-    return built
 
 
 @pytest.fixture(scope="session")
