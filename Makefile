@@ -3,7 +3,7 @@
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef docs format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
@@ -12,6 +12,7 @@ help:
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
 	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve)'
 	@echo 'make docs    write the pages that are made from tables, the manual page and the completions'
+	@echo 'make docs-site  the documentation as a site, with its links checked, in build/docs-site'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
 
@@ -50,6 +51,13 @@ lab-gef:
 docs:
 	@scripts/setup
 	$(BIN)/python docs/generate.py
+
+docs-site:
+	@scripts/setup --group docs
+	rm -rf build/docs-site
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --nitpicky --quiet \
+		--conf-dir docs/site --doctree-dir build/doctrees . build/docs-site
+	$(BIN)/python docs/site/check.py build/docs-site
 
 format:
 	@scripts/setup
