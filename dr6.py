@@ -67,7 +67,7 @@ def _records(here: str) -> Iterator[str]:
     for name in names:
         if name.startswith("dr6-") and name.endswith(".dist-info"):
             try:
-                with open(os.path.join(here, name, "RECORD"), encoding="utf-8") as file:
+                with open(os.path.join(here, name, "RECORD"), encoding="utf-8", errors="replace") as file:
                     yield file.read()
             except OSError:
                 continue  # some distributions leave it out
@@ -77,9 +77,10 @@ def _differences(here: str, record: str) -> Iterator[str]:
     """Files by their size, which costs a few milliseconds where their hashes would cost many; modules also by what
     the import system finds under their name: a folder or a shared object goes before the file of a module."""
     for line in record.splitlines():
-        name, _, size = line.rsplit(",", 2)
+        rest, _, size = line.rpartition(",")
+        name = rest.rpartition(",")[0]
         package = name.partition("/")[0]
-        if package not in PACKAGES or not size:
+        if package not in PACKAGES or not size.isdecimal():
             continue  # the size of what was compiled is not recorded
         path = _path(here, name)
         try:
