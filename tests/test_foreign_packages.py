@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import dr6
+from frontend.clean import clean
 from frontend.cli import main
-from frontend.events import Stopped
 from frontend.version import version
 from gdbstub.errors import GdbError
 from gdbstub.x86.explain import explain
@@ -44,13 +44,13 @@ OVERWRITING = {
     "two packages": {file_of(version): FAILS, file_of(GdbError): FAILS},
 }
 SHADOWING = {
-    "a folder for a module": {"frontend/__init__.py": "", file_of(Stopped).replace(".py", "/__init__.py"): THEIRS},
+    "a folder for a module": {"frontend/__init__.py": "", file_of(clean).replace(".py", "/__init__.py"): THEIRS},
     "a shared object for a module": {file_of(parse_target).replace(".py", ".abi3.so"): "not even ELF"},
     "a shared object for a package": {"gdbstub/__init__.abi3.so": "not even ELF"},
 }
 HARMLESS = {
     "other files": {"transports/hub.py": FAILS, "frontend/static/index.html": "<html>"},
-    "a folder without modules": {file_of(Stopped).replace(".py", "/README"): ""},
+    "a folder without modules": {file_of(clean).replace(".py", "/README"): ""},
     "an __init__.py that is as empty as ours": {"gdbstub/__init__.py": "", "frontend/__init__.py": ""},
 }
 COMMANDS = (("--help",), ("explain", "--dr6", "0xffff4ff0"), ("attach", "unix:/nowhere", "--batch"))
