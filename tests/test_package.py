@@ -47,7 +47,7 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(installed: Path) ->
     (metadata,) = installed.glob("*.dist-info")
     assert {path.name for path in installed.iterdir()} == {*PACKAGES, metadata.name}
     assert (metadata / "licenses" / "LICENSE").is_file()
-    assert "dr6 = frontend.cli:main" in (metadata / "entry_points.txt").read_text().splitlines()
+    assert "dr6 = frontend.cli.parser:main" in (metadata / "entry_points.txt").read_text().splitlines()
 
 
 def test_the_wheel_holds_every_file_of_the_packages(installed: Path) -> None:

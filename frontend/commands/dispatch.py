@@ -24,8 +24,8 @@ from frontend.commands import (
 )
 from frontend.commands.hitting import keep_commands
 from frontend.commands.info import SUBJECTS, find_subject
+from frontend.commands.session import Session
 from frontend.commands.table import GROUPS, Arguments, Command, CommandError
-from frontend.session import Session
 from gdbstub.errors import GdbError, ProtocolError, TransportError
 
 LONGEST_LINE = 4096

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from frontend.clean import clean, clean_text
+from frontend.commands.recording import Recording, open_writer
+from frontend.commands.session import Session
 from frontend.commands.stopping import resume_and_report
 from frontend.commands.table import Arguments, Command, CommandError, Quit, no_arguments, number
-from frontend.recording import Recording, open_writer
-from frontend.session import Session
-from gdbstub.record import StopRecord
+from gdbstub.debugger.record import StopRecord
 from gdbstub.trace import TraceError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
-from frontend.session import Session
+from frontend.commands.session import Session
 from gdbstub.errors import GdbError
 
 
