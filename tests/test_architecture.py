@@ -70,6 +70,7 @@ PLAIN = (
     "frontend.tui.panes",
     "frontend.commands.stop_text",
     "frontend.commands.values",
+    "frontend.tui.update",
     "frontend.tui.view",
 )
 """They use the types of rooms that do I/O, but do none themselves: tests draw every screen from values."""
@@ -102,6 +103,7 @@ SCREEN = (
     "frontend.tui.events",
     "frontend.tui.keys",
     "frontend.tui.panes",
+    "frontend.tui.update",
     "frontend.tui.view",
     "frontend.tui.window",
     "frontend.tui.worker",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from frontend.tui.events import Event, Gathered, Printed, SessionOpened, StopShown, Submitted
-from frontend.tui.view import ViewState, update
+from frontend.tui.update import update
+from frontend.tui.view import ViewState
 from frontend.tui.window import BreakpointRow, CodeLine, StackWord, Window, disassemble, where
 from frontend.tui.worker import place
 from gdbstub.debugger.events import Output

@@ -28,7 +28,8 @@ from frontend.tui.events import (
     Walk,
     Working,
 )
-from frontend.tui.view import LINES_KEPT, STOPS_KEPT, WINDOWS_KEPT, ViewState, update
+from frontend.tui.update import update
+from frontend.tui.view import LINES_KEPT, STOPS_KEPT, WINDOWS_KEPT, ViewState
 from frontend.tui.window import Window
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
