@@ -18,7 +18,7 @@ from trio.abc import ReceiveStream, Stream
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
 from frontend.commands.session import Session
-from frontend.commands.symbols import SymbolError, Symbols
+from frontend.commands.symbols import Symbol, SymbolError, Symbols
 from frontend.version import tool
 from gdbstub.backends.xen.dom0 import Helpers
 from gdbstub.debugger.debugger import Debugger
@@ -72,6 +72,8 @@ class Connection:
     """LIDT instructions, where a recording knows them; otherwise those of the symbols' files."""
     lidt_sure: tuple[int, ...] | None = None
     """Those of them that are proven to be some; as ``lidt``."""
+    names: tuple[Symbol, ...] = ()
+    """Symbols that a recording kept."""
     owned: bool = False
     """The guest ends with the session; always so for a `Launch`."""
     dom0: str | None = None
@@ -121,6 +123,7 @@ async def open_session(
         stack.callback(session.close)
         if recorder is not None:
             session.note = recorder.note
+            symbols.on_use = lambda symbol: recorder.note("symbol", symbol.note)
         yield session
 
 
@@ -211,6 +214,7 @@ def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) 
 
 def _symbols(connection: Connection) -> Symbols:
     symbols = Symbols()
+    symbols.learn(connection.names)
     for path in connection.symbols:
         symbols.add(path)
     if isinstance(connection.target, Launch) and connection.target.image not in connection.symbols:

@@ -90,6 +90,7 @@ async def run(options: argparse.Namespace, interrupts: Interrupts) -> int:
 async def again(file: str, recorded: argparse.Namespace, interrupts: Interrupts) -> int:
     """The same on the recorded conversation in ``file``; ``recorded`` are the options that made it."""
     recorded.target, recorded.record, recorded.words = f"replay:{file}", None, ()
+    recorded.qemu = recorded.dom0 = None  # a stranger's words start no program
     return await run(recorded, interrupts)
 
 

@@ -300,6 +300,15 @@ def _xen_helper(parser: argparse.ArgumentParser) -> None:
 
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what --record wrote")
+    parser.add_argument(
+        "--allow-files",
+        action="store_true",
+        help="let commands and the recorded command line read and write files of this machine (symbols, record, trace, "
+        "source); without it nothing but FILE and your own --symbols is touched",
+    )
+    parser.add_argument(
+        "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
+    )
     _commands(parser)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import os.path
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
@@ -40,6 +40,19 @@ class Symbol(NamedTuple):
     kind: Kind
     limit: int
 
+    @property
+    def note(self) -> str:
+        """As a recording keeps it."""
+        return f"{self.address:#x} {self.size:#x} {self.limit:#x} {self.kind} {self.name}"
+
+    @classmethod
+    def of_note(cls, text: str) -> Symbol:
+        """ValueError where ``text`` is none."""
+        address, size, limit, kind, name = text.split(" ", 4)
+        if kind not in _KIND_NAMES:
+            raise ValueError(f"{kind!r} is no kind of symbol")
+        return cls(int(address, 16) & MASK, clean(name), int(size, 16), _KIND_NAMES[kind], int(limit, 16))
+
 
 class CodeSegment(NamedTuple):
     """An executable segment: linear and physical address, and its bytes in the file."""
@@ -68,6 +81,9 @@ class Symbols:
         self._sorted: list[Symbol] = []
         self._addresses: list[int] = []
         self._names: list[str] | None = None
+        self.on_use: Callable[[Symbol], None] | None = None
+        """Hears of every symbol that is asked for and found, once: a recording keeps those."""
+        self._used: set[Symbol] = set()
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -80,18 +96,29 @@ class Symbols:
         symbols, code = _read(str(path), offset)
         self.files.append(str(path))
         self.code.extend(code)
+        self.learn(symbols)
+        return len(symbols)
+
+    def learn(self, symbols: Sequence[Symbol]) -> None:
+        """Take symbols of another origin than a file: a recording."""
         self._by_name.update((symbol.name, symbol) for symbol in symbols)
         self._sorted = sorted([*self._sorted, *symbols], key=_rank)
         self._addresses = [symbol.address for symbol in self._sorted]
         self._names = None
-        return len(symbols)
+
+    def _tell(self, symbol: Symbol) -> Symbol:
+        if self.on_use is not None and symbol not in self._used:
+            self._used.add(symbol)
+            self.on_use(symbol)
+        return symbol
 
     def find(self, name: str) -> Symbol | None:
-        return self._by_name.get(name)
+        symbol = self._by_name.get(name)
+        return None if symbol is None else self._tell(symbol)
 
     def lookup(self, name: str) -> int | None:
         """The address that ``name`` stands for."""
-        symbol = self._by_name.get(name)
+        symbol = self.find(name)
         return None if symbol is None else symbol.address
 
     def symbol_at(self, address: int) -> Symbol | None:
@@ -99,7 +126,7 @@ class Symbols:
         index = bisect.bisect_right(self._addresses, address)
         for symbol in reversed(self._sorted[max(0, index - 16) : index]):
             if address < symbol.limit:
-                return symbol
+                return self._tell(symbol)
         return None
 
     def nearest(self, address: int) -> tuple[str, int] | None:
@@ -219,6 +246,7 @@ _KINDS: dict[int, Literal["function", "object", "label"]] = {
     10: "function",
 }
 _RANKS: dict[Kind, int] = {"label": 0, "object": 1, "function": 2}
+_KIND_NAMES: dict[str, Kind] = {kind: kind for kind in _RANKS}
 _ABSOLUTE = 0xFFF1
 
 
