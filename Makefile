@@ -25,8 +25,8 @@ test:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=ci --cov --cov-report=term tests/gdbstub/x86
-	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=ci --ignore=tests/gdbstub/x86
+	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=ci --cov --cov-report=term tests/gdbstub/x86 tests/gdbstub/explain
+	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=ci --ignore=tests/gdbstub/x86 --ignore=tests/gdbstub/explain
 
 bench:
 	@scripts/setup qemu-system-x86_64 gdb as ld

@@ -37,7 +37,7 @@ def main() -> int:
     if wrong is not None:
         print(f"dr6: {wrong}", file=sys.stderr)
         return USAGE
-    from frontend.cli import main as run
+    from frontend.cli.parser import main as run
 
     return run()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Literal, NamedTuple
 
-from frontend.cli import make_parser
+from frontend.cli.parser import make_parser
 from frontend.commands.dispatch import COMMANDS
 from gdbstub.backends import PROFILES
-from gdbstub.x86.causes import NAMES
+from gdbstub.explain.reference.causes import NAMES
 from gdbstub.x86.exceptions import VECTORS
 
 Kind = Literal["flag", "words", "files", "target", "listen", "any"]

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from docs.completions import FILES
 from docs.manual import manual
-from frontend.cause_pages import overview_rows
+from frontend.cli.cause_pages import overview_rows
 from frontend.commands.reference import markdown as commands
-from frontend.keys import KEYS, MOUSE, PROMPT_KEYS, Place
+from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS, Place
+from gdbstub.explain.explanation import CauseName
+from gdbstub.explain.quirks.lookup import QUIRKS, Quirk
+from gdbstub.explain.reference.causes import CAUSES, NAMES
+from gdbstub.explain.reference.page import paragraphs
 from gdbstub.protocol import packet_table_markdown
 from gdbstub.protocol.states import state_diagram
-from gdbstub.x86.cause_page import paragraphs
-from gdbstub.x86.causes import CAUSES, NAMES
-from gdbstub.x86.explanation import CauseName
-from gdbstub.x86.quirks import QUIRKS, Quirk
 from tests.labs.platform_table import table as platform_table
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ KEYS_HEAD = """\
 
 The keys of the screen; F1 shows them too.
 The prompt has the keys at first; Alt-Right gives them to a pane, Esc gives them back.
-This page is made from `frontend/keys.py`.
+This page is made from `frontend/tui/keys.py`.
 """
 CAUSES_HEAD = """\
 # Causes
@@ -43,7 +43,7 @@ Marks: *measured* and *observed* are runs of the named version, *read* is its so
 What has none is the word of a manual or of a commit, or a test of kvm-unit-tests, which pass on hardware.
 [backends.md](backends.md) says how it was measured; Xen means with its gdbsx.
 SDM and APM are the manuals of Intel and AMD, with the volume behind them.
-This page is made from the table in `gdbstub/x86/causes.py`.
+This page is made from the table in `gdbstub/explain/reference/causes.py`.
 """
 LINK = """\
 
@@ -99,8 +99,8 @@ QUIRKS_HEAD = """\
 # Quirks
 
 Known departures of platforms from the architecture; an answer that meets one names it.
-Made from `gdbstub/x86/quirk_table.py` by `make docs`.
-Each one is shown by a case of its name in `tests/gdbstub/x86/test_departures.py`, which also holds what must not be called so; those that the bundled guest meets are in the recordings of `tests/golden/` as well.
+Made from `gdbstub/explain/quirks/table.py` by `make docs`.
+Each one is shown by a case of its name in `tests/gdbstub/explain/test_departures.py`, which also holds what must not be called so; those that the bundled guest meets are in the recordings of `tests/golden/` as well.
 """
 OWNERS = {"qemu-tcg": "QEMU TCG", "qemu-kvm": "QEMU with KVM", "xen-gdbsx": "Xen", None: "Any platform"}
 VENDORS: dict[str | None, str] = {"intel": "Intel", "amd": "AMD"}

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from docs.command_line import Command, Option, Place, commands
-from frontend.cli import EXITS, TARGETS
+from frontend.cli.parser import EXITS, TARGETS
 from frontend.version import FALLBACK
 
 CHANGELOG = Path(__file__).parents[1] / "CHANGELOG.md"

@@ -26,68 +26,52 @@ ROOMS = (  # nothing looks down this list
     "transports",
     "gdbstub.errors",
     "gdbstub.protocol",
-    "gdbstub.agent",
-    "gdbstub.target",
-    "gdbstub.conversation",
-    "gdbstub.client",
-    "gdbstub.handshake",
     "gdbstub.x86",
-    "gdbstub.record",
-    "gdbstub.history",
-    "gdbstub.notices",
+    "gdbstub.explain",
+    "gdbstub.remote",
     "gdbstub.backends",
-    "gdbstub.slots",
-    "gdbstub.dom0",
-    "gdbstub.code_window",
-    "gdbstub.gather",
-    "gdbstub.breakpoints",
-    "gdbstub.catch",
-    "gdbstub.sight",
-    "gdbstub.ledger",
-    "gdbstub.journal",
-    "gdbstub.hardware",
-    "gdbstub.planter",
-    "gdbstub.habits",
-    "gdbstub.gdbsx",
-    "gdbstub.observer",
-    "gdbstub.express",
-    "gdbstub.errands",
-    "gdbstub.runner",
-    "gdbstub.steps",
-    "gdbstub.furnish",
     "gdbstub.debugger",
-    "gdbstub.sharing",
+    "gdbstub.sessions",
     "gdbstub.server",
     "gdbstub.doctor",
     "gdbstub.trace",
     "gdbstub",
+    "frontend.version",
+    "frontend.clean",
+    "frontend.commands",
+    "frontend.demo_guest",
+    "frontend.tui",
+    "frontend.cli",
     "frontend",
 )
 PURE = (
     "gdbstub.errors",
     "gdbstub.protocol",
-    "gdbstub.agent",
-    "gdbstub.target",
     "gdbstub.x86",
-    "gdbstub.record",
-    "gdbstub.notices",
-    "gdbstub.backends",
+    "gdbstub.explain",
+    "gdbstub.remote.capabilities",
 )
 """Values in, values out, and so is all that they lean on: a recording replays through them without a guest."""
 PLAIN = (
-    "gdbstub.sight",
-    "frontend.arrangement",
+    "gdbstub.debugger.snapshot",
+    "gdbstub.debugger.record",
+    "gdbstub.debugger.events",
+    "gdbstub.backends.profiles",
+    "gdbstub.backends.qemu.monitor",
+    "gdbstub.backends.xen.helpers",
+    "frontend.tui.arrangement",
     "frontend.clean",
-    "frontend.cursor",
-    "frontend.events",
-    "frontend.expressions",
-    "frontend.keys",
-    "frontend.memory_format",
-    "frontend.page_walk",
-    "frontend.panes",
-    "frontend.text_record",
-    "frontend.values",
-    "frontend.view",
+    "frontend.tui.cursor",
+    "frontend.tui.events",
+    "frontend.commands.expressions",
+    "frontend.tui.keys",
+    "frontend.commands.memory_format",
+    "frontend.commands.page_walk",
+    "frontend.tui.panes",
+    "frontend.commands.stop_text",
+    "frontend.commands.values",
+    "frontend.tui.update",
+    "frontend.tui.view",
 )
 """They use the types of rooms that do I/O, but do none themselves: tests draw every screen from values."""
 WORLD = frozenset(
@@ -99,31 +83,32 @@ WORLDLY_CALLS = frozenset({"print", "open", "input"})
 HOMES = {  # a library that only these modules import
     "capstone": {"gdbstub.x86.disassembler"},
     "defusedxml": {"gdbstub.protocol.target_xml"},
-    "elftools": {"frontend.symbols"},
-    "pygments": {"frontend.highlight"},
-    "asyncio": {"frontend.host"},
+    "elftools": {"frontend.commands.symbols"},
+    "pygments": {"frontend.tui.highlight"},
+    "asyncio": {"frontend.tui.host"},
     "prompt_toolkit": {
-        "frontend.app",
-        "frontend.completer",
-        "frontend.host",
-        "frontend.key_bindings",
-        "frontend.layout",
-        "frontend.style",
+        "frontend.tui.app",
+        "frontend.tui.completer",
+        "frontend.tui.host",
+        "frontend.tui.key_bindings",
+        "frontend.tui.layout",
+        "frontend.tui.style",
     },
 }
 SCREEN = (
     *sorted(HOMES["prompt_toolkit"] | HOMES["pygments"]),
-    "frontend.arrangement",
-    "frontend.controls",
-    "frontend.cursor",
-    "frontend.events",
-    "frontend.keys",
-    "frontend.panes",
-    "frontend.view",
-    "frontend.window",
-    "frontend.worker",
+    "frontend.tui.arrangement",
+    "frontend.tui.controls",
+    "frontend.tui.cursor",
+    "frontend.tui.events",
+    "frontend.tui.keys",
+    "frontend.tui.panes",
+    "frontend.tui.update",
+    "frontend.tui.view",
+    "frontend.tui.window",
+    "frontend.tui.worker",
 )
-DOORS = frozenset({("frontend.attach_command", "frontend.app")})
+DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app")})
 """Who opens the screen from outside, inside a function: everything else works without a terminal."""
 _DOORS_ARE = " and ".join(f"only {outside} opens {door}, inside a function" for outside, door in sorted(DOORS))
 
@@ -303,18 +288,18 @@ def test_every_name_in_the_rules_is_a_module(named: tuple[str, ...]) -> None:
 FAULTS = (
     (strangers, "gdbstub.fault", "from transports import open_endpoint"),
     (strangers, "transports.fault", "def late():\n    import gdbstub.errors"),
-    (looks_down, "gdbstub.client.fault", "from gdbstub import debugger"),
-    (looks_down, "gdbstub.trace.fault", "import frontend.view"),
+    (looks_down, "gdbstub.remote.target.fault", "from gdbstub import debugger"),
+    (looks_down, "gdbstub.trace.fault", "import frontend.tui.view"),
     (without_a_room, "gdbstub.fault", ""),
     (touches_the_world, "gdbstub.x86.fault", "import trio"),
     (touches_the_world, "gdbstub.protocol.fault", "def late():\n    from time import monotonic"),
-    (touches_the_world, "frontend.panes.fault", "print('drawn')"),
-    (leans_on_the_world, "gdbstub.x86.fault", "from gdbstub.client import RemoteTarget"),
+    (touches_the_world, "frontend.tui.panes.fault", "print('drawn')"),
+    (leans_on_the_world, "gdbstub.x86.fault", "from gdbstub.remote.target import RemoteTarget"),
     (away_from_home, "frontend.fault", "import asyncio.events"),
-    (empty_homes, "frontend.highlight", ""),
-    (opens_the_screen, "frontend.session", "from frontend.view import update"),
-    (opens_the_screen, "frontend.attach_command", "import frontend.app"),
-    (cycles, "gdbstub.errors", "import gdbstub.target"),
+    (empty_homes, "frontend.tui.highlight", ""),
+    (opens_the_screen, "frontend.commands.session", "from frontend.tui.view import update"),
+    (opens_the_screen, "frontend.cli.attach", "import frontend.tui.app"),
+    (cycles, "gdbstub.errors", "import gdbstub.remote.capabilities"),
 )
 
 
@@ -322,7 +307,7 @@ FAULTS = (
 def test_a_planted_fault_is_found(rule: Callable[[House], list[str]], name: str, source: str) -> None:
     planted = {name: source}
     if rule is cycles:
-        planted["gdbstub.target"] = "import gdbstub.errors"
+        planted["gdbstub.remote.capabilities"] = "import gdbstub.errors"
     known = frozenset(house()) | {name}
     faulty = house() | {me: read_module(text, known) for me, text in planted.items()}
     assert any(name in sentence for sentence in rule(faulty))
@@ -331,7 +316,7 @@ def test_a_planted_fault_is_found(rule: Callable[[House], list[str]], name: str,
 HEAVY = ("asyncio", "prompt_toolkit", "pygments")
 LOADED = """
 import json, sys
-from frontend.cli import main
+from frontend.cli.parser import main
 sys.argv[0] = "dr6"
 code = 0
 try:

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from frontend.cli import COMMANDS, parse
+from frontend.cli.parser import COMMANDS, parse
 from tests.test_architecture import ROOMS
 
 ROOT = Path(__file__).parents[1]

@@ -16,10 +16,10 @@ import pytest
 
 import dr6
 from frontend.clean import clean
-from frontend.cli import main
+from frontend.cli.parser import main
 from frontend.version import version
 from gdbstub.errors import GdbError
-from gdbstub.x86.explain import explain
+from gdbstub.explain.explain import explain
 from tests.distributions import ROOT
 from transports import parse_target
 

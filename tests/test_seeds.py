@@ -6,8 +6,8 @@ import importlib
 import re
 from pathlib import Path
 
-from tests.gdbstub.x86.test_architecture_model import QUALIFICATIONS, VECTORS
-from tests.gdbstub.x86.vectors import ALL, CASES, NOT_EVIDENCE
+from tests.gdbstub.explain.test_architecture_model import QUALIFICATIONS, VECTORS
+from tests.gdbstub.explain.vectors import ALL, CASES, NOT_EVIDENCE
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "seeds.md").read_text(encoding="utf-8")
@@ -15,17 +15,18 @@ ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line
 
 
 def test_each_name_of_the_code_is_there() -> None:
-    names = re.findall(r"`([a-z_0-9]+)\.([A-Za-z_0-9]+)`", PAGE)
+    names = re.findall(r"`((?:explain|x86)\.[a-z_0-9.]+)\.([A-Za-z_0-9]+)`", PAGE)
     assert len(names) > 30
     for module, name in names:
-        assert hasattr(importlib.import_module(f"gdbstub.x86.{module}"), name), (module, name)
+        assert hasattr(importlib.import_module(f"gdbstub.{module}"), name), (module, name)
 
 
 def test_each_test_is_there() -> None:
     tests = re.findall(r"`(test_\w+\.py)::(\w+)`", PAGE)
     assert len(tests) > 5
     for file, name in tests:
-        assert f"def {name}(" in (ROOT / "tests" / "gdbstub" / "x86" / file).read_text(encoding="utf-8"), (file, name)
+        source = (ROOT / "tests" / "gdbstub" / "explain" / file).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, (file, name)
 
 
 def test_each_vector_is_asked_or_has_its_reason() -> None:

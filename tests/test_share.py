@@ -19,7 +19,7 @@ import pytest
 
 from docs.command_line import KINDS, SCHEMES, WORDS, commands
 from docs.manual import escape
-from frontend.cli import COMMANDS, TARGETS
+from frontend.cli.parser import COMMANDS, TARGETS
 
 ROOT = Path(__file__).parents[1]
 SHARE = ROOT / "share"

@@ -3,8 +3,8 @@
 from transports.address import (
     Address,
     BadTarget,
-    Command,
     Gdbsx,
+    Program,
     Replay,
     Serial,
     Tcp,
@@ -12,7 +12,7 @@ from transports.address import (
     Xen,
     parse_target,
 )
-from transports.dom0 import Dom0, Domain, helper_source
+from transports.dom0 import Dom0Programs, Domain, helper_source
 from transports.drain import Drain
 from transports.endpoint import Endpoint, open_endpoint
 from transports.errors import (
@@ -40,8 +40,7 @@ __all__ = [
     "CannotListen",
     "CannotOpen",
     "CannotRecord",
-    "Command",
-    "Dom0",
+    "Dom0Programs",
     "Domain",
     "Drain",
     "Endpoint",
@@ -51,6 +50,7 @@ __all__ = [
     "LaunchedQemu",
     "Note",
     "PeerDied",
+    "Program",
     "Recorder",
     "RecordingEnded",
     "RecordingStream",

@@ -60,7 +60,7 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Program:
     """A command line for ``/bin/sh``, as in gdb's ``target remote | COMMAND``."""
 
     line: str
@@ -98,7 +98,7 @@ class Replay:
         return f"replay:{self.path}"
 
 
-Address = Tcp | Unix | Serial | Command | Gdbsx | Xen | Replay
+Address = Tcp | Unix | Serial | Program | Gdbsx | Xen | Replay
 
 
 def host_port(host: str, port: int) -> str:
@@ -149,11 +149,11 @@ def _path(text: str, kind_of: Callable[[str], FileKind]) -> Address | None:
     return Unix(text) if text.startswith(("/", "./", "../")) else None
 
 
-def _command(rest: str, text: str) -> Command:
+def _command(rest: str, text: str) -> Program:
     line = rest.strip()
     if not line:
         raise BadTarget("No command after '|'; write for example '|ssh host gdbserver - program'.")
-    return Command(line)
+    return Program(line)
 
 
 def _unix(rest: str, text: str) -> Unix:

@@ -54,7 +54,7 @@ class ProgramStream(trio.abc.HalfCloseableStream):
         return data
 
     async def _raise_death(self, error: trio.BrokenResourceError | None) -> None:
-        if words := await self._process.last_words():
+        if words := await self._process.exit_reason():
             raise PeerDied(words) from error
 
     async def aclose(self) -> None:

@@ -33,13 +33,13 @@ def helper_source() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Dom0:
+class Dom0Programs:
     """Where dom0 is: ``prefix`` are the words in front of every command; none where we are in it."""
 
     prefix: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Dom0:
+    def parse(cls, text: str) -> Dom0Programs:
         """The words of ``--dom0``. Raises `HelperFailed` where they don't end as a shell's would."""
         try:
             return cls(tuple(shlex.split(text)))
@@ -116,7 +116,7 @@ destroyed, and may stay so while somebody holds memory of it."""
 class Domain:
     """One domain, and the helpers for it. ``domain`` is its number, ``identity`` its UUID."""
 
-    dom0: Dom0
+    dom0: Dom0Programs
     domain: int
     name: str
     identity: str | None
@@ -185,7 +185,7 @@ class Domain:
         return next((number for number, name in listed.items() if name == self.name), None)
 
 
-async def find_domain(dom0: Dom0, text: str) -> Domain:
+async def find_domain(dom0: Dom0Programs, text: str) -> Domain:
     """The domain of that name or number. Raises `HelperFailed` with one sentence."""
     tools = await _find_tools(dom0)
     xl = tools.get("xl", "xl")
@@ -206,7 +206,7 @@ async def find_domain(dom0: Dom0, text: str) -> Domain:
         raise HelperFailed(f"'xl list -l {text}' printed nothing that dr6 understands.") from None
 
 
-async def _find_tools(dom0: Dom0) -> dict[str, str]:
+async def _find_tools(dom0: Dom0Programs) -> dict[str, str]:
     """Where the tools are; those that are not found are called by their bare names, and fail with a sentence."""
     if not dom0.prefix and shutil.which("xl") is None:
         raise HelperFailed(

@@ -9,15 +9,15 @@ from typing import assert_never
 
 import trio
 
-from transports.address import Address, Command, Gdbsx, Replay, Serial, Tcp, Unix, Xen
+from transports.address import Address, Gdbsx, Program, Replay, Serial, Tcp, Unix, Xen
 from transports.child import open_command
-from transports.dom0 import Dom0, Domain
+from transports.dom0 import Dom0Programs, Domain
 from transports.errors import CannotOpen
 from transports.replay import ReplayStream
 from transports.serial import open_serial
-from transports.sockets import Shortcut, open_tcp, open_unix, shortcut, silent
+from transports.sockets import NonblockingSocket, open_tcp, open_unix, shortcut, silent
 from transports.transcript import BadTranscript, read_transcript
-from transports.xen import Opened, helpers_for, listening, start
+from transports.xen import OpenedGdbsx, helpers_for, listening, start
 
 
 async def _nothing() -> str:
@@ -36,8 +36,8 @@ class Endpoint:
     stream: trio.abc.Stream
     name: str
     interrupt: Callable[[], Awaitable[None]] | None = None
-    last_words: Callable[[], Awaitable[str]] = _nothing
-    shortcut: Shortcut | None = None
+    exit_reason: Callable[[], Awaitable[str]] = _nothing
+    shortcut: NonblockingSocket | None = None
     backend: str | None = None
     domain: Domain | None = None
 
@@ -47,7 +47,7 @@ class Endpoint:
 
 @contextlib.asynccontextmanager
 async def open_endpoint(
-    address: Address, *, seconds: float = 30.0, dom0: Dom0 | None = None, domain: str | None = None
+    address: Address, *, seconds: float = 30.0, dom0: Dom0Programs | None = None, domain: str | None = None
 ) -> AsyncIterator[Endpoint]:
     """The open endpoint of ``address``; it is closed at the end of the block. Raises `CannotOpen`.
 
@@ -57,7 +57,7 @@ async def open_endpoint(
     No cancel scope stays open behind it, so it may be entered under the caller's own deadline as well.
     """
     with trio.move_on_after(seconds) as bound:
-        endpoint = await _open(address, dom0 or Dom0(), domain)
+        endpoint = await _open(address, dom0 or Dom0Programs(), domain)
     if bound.cancelled_caught:
         raise CannotOpen(silent(str(address)))
     try:
@@ -66,7 +66,7 @@ async def open_endpoint(
         await endpoint.close()
 
 
-async def _open(address: Address, dom0: Dom0, domain: str | None) -> Endpoint:
+async def _open(address: Address, dom0: Dom0Programs, domain: str | None) -> Endpoint:
     name = str(address)
     match address:
         case Tcp(host, port, ip):
@@ -75,9 +75,9 @@ async def _open(address: Address, dom0: Dom0, domain: str | None) -> Endpoint:
             return _socket_endpoint(await open_unix(path), name)
         case Serial(path, baud):
             return Endpoint(open_serial(path, baud), name)
-        case Command(line):
+        case Program(line):
             stream, process = open_command(line)
-            return Endpoint(stream, name, last_words=process.last_words)
+            return Endpoint(stream, name, exit_reason=process.exit_reason)
         case Gdbsx(host, port):
             helpers = None if domain is None else await helpers_for(dom0, domain)
             return _gdbsx_endpoint(listening(await open_tcp(host, port), helpers), name)
@@ -93,9 +93,9 @@ def _socket_endpoint(stream: trio.SocketStream, name: str) -> Endpoint:
     return Endpoint(stream, name, shortcut=shortcut(stream))
 
 
-def _gdbsx_endpoint(opened: Opened, name: str) -> Endpoint:
-    stream, interrupt, last_words, domain = opened.stream, opened.interrupt, opened.last_words, opened.domain
-    return Endpoint(stream, name, interrupt, last_words, backend="xen-gdbsx", domain=domain)
+def _gdbsx_endpoint(opened: OpenedGdbsx, name: str) -> Endpoint:
+    stream, interrupt, exit_reason, domain = opened.stream, opened.interrupt, opened.exit_reason, opened.domain
+    return Endpoint(stream, name, interrupt, exit_reason, backend="xen-gdbsx", domain=domain)
 
 
 def _replay(path: str) -> ReplayStream:

@@ -94,7 +94,7 @@ class Process:
             await self.ended.wait()
         return self.ended.is_set()
 
-    async def last_words(self) -> str:
+    async def exit_reason(self) -> str:
         """How it ended, as one sentence; empty while it runs, and when it ended well."""
         if not await self._ends_within(DYING_SECONDS) or not self.status:
             return ""

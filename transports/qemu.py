@@ -85,7 +85,7 @@ async def launch_qemu(
         endpoint = Endpoint(
             ProgramStream(process, stub),
             f"launch:{image}",
-            last_words=process.last_words,
+            exit_reason=process.exit_reason,
             shortcut=shortcut(stub),
         )
         try:
@@ -237,7 +237,7 @@ def _version(greeting: bytes) -> str:
 
 
 async def _refusal(process: Process) -> str:
-    words = await process.last_words()
+    words = await process.exit_reason()
     complaint = first_complaint(process.messages.head)
     if complaint:
         return f"QEMU did not start: {complaint}"

@@ -127,7 +127,7 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-class Shortcut(NamedTuple):
+class NonblockingSocket(NamedTuple):
     """A socket's bytes without a turn through trio's scheduler. ``send`` writes what the kernel takes at once and says
     how much that was; ``receive`` returns what is there, None for nothing; ``wait`` holds everything up until there is
     something, at most so many milliseconds, and says whether there is. All leave errors to the stream."""
@@ -137,7 +137,7 @@ class Shortcut(NamedTuple):
     wait: Callable[[float], bool]
 
 
-def shortcut(stream: trio.SocketStream) -> Shortcut:
+def shortcut(stream: trio.SocketStream) -> NonblockingSocket:
     """The shortcut past ``stream``. Not to be used while another task waits in the stream."""
     fileno = stream.socket.fileno
 
@@ -160,4 +160,4 @@ def shortcut(stream: trio.SocketStream) -> Shortcut:
         return bool(poller[0].poll(milliseconds))
 
     poller: list[select.poll] = []
-    return Shortcut(send, receive, wait)
+    return NonblockingSocket(send, receive, wait)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import trio
 
 from transports.child import open_program
-from transports.dom0 import Dom0, Domain, find_domain
+from transports.dom0 import Dom0Programs, Domain, find_domain
 from transports.errors import CannotInterrupt, CannotOpen, HelperFailed
 from transports.process import Process, first_complaint, spawn
 from transports.watched import WatchedStream
@@ -37,16 +37,16 @@ ENDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedGdbsx:
     """A gdbsx's stream, how to stop the domain, how it ended, and the domain's helpers, where there are some."""
 
     stream: trio.abc.Stream
     interrupt: Callable[[], Awaitable[None]] | None
-    last_words: Callable[[], Awaitable[str]]
+    exit_reason: Callable[[], Awaitable[str]]
     domain: Domain | None
 
 
-async def helpers_for(dom0: Dom0, domain: str) -> Domain:
+async def helpers_for(dom0: Dom0Programs, domain: str) -> Domain:
     """The helpers of a domain whose gdbsx listens already. Raises `CannotOpen`."""
     try:
         return await find_domain(dom0, domain)
@@ -54,14 +54,14 @@ async def helpers_for(dom0: Dom0, domain: str) -> Domain:
         raise CannotOpen(str(failure)) from failure
 
 
-def listening(stream: trio.abc.Stream, domain: Domain | None) -> Opened:
+def listening(stream: trio.abc.Stream, domain: Domain | None) -> OpenedGdbsx:
     """A gdbsx that somebody else started."""
     if domain is None:
-        return Opened(stream, None, _ended, None)
-    return Opened(WatchedStream(stream, domain.fate), _breaker(domain), _words(domain, None), domain)
+        return OpenedGdbsx(stream, None, _ended, None)
+    return OpenedGdbsx(WatchedStream(stream, domain.fate), _breaker(domain), _words(domain, None), domain)
 
 
-async def start(dom0: Dom0, name: str) -> Opened:
+async def start(dom0: Dom0Programs, name: str) -> OpenedGdbsx:
     """Start gdbsx for a domain, and connect to it. Raises `CannotOpen` with one sentence."""
     try:
         domain = await find_domain(dom0, name)
@@ -76,7 +76,7 @@ async def start(dom0: Dom0, name: str) -> Opened:
                 raise
             if stream is not None:
                 watched = WatchedStream(GdbsxStream(process, stream), domain.fate)
-                return Opened(watched, _breaker(domain), _words(domain, process), domain)
+                return OpenedGdbsx(watched, _breaker(domain), _words(domain, process), domain)
             await process.stop()
     except HelperFailed as failure:
         raise CannotOpen(str(failure)) from failure
@@ -128,7 +128,7 @@ async def _connect(domain: Domain, process: Process, port: int) -> trio.abc.Stre
     raise CannotOpen(f"gdbsx did not begin to listen within {LISTEN_SECONDS:g} seconds.")
 
 
-async def _listens(dom0: Dom0, port: int) -> bool:
+async def _listens(dom0: Dom0Programs, port: int) -> bool:
     """Asked of the kernel: a connection for trial would be the one client that gdbsx takes."""
     row = re.compile(rf"^\s*\d+: [0-9A-F]+:{port:04X} [0-9A-F]+:0000 0A ", re.MULTILINE)
     return row.search(await dom0.run("cat", "/proc/net/tcp")) is not None
@@ -165,17 +165,17 @@ def _breaker(domain: Domain) -> Callable[[], Awaitable[None]]:
 
 
 def _words(domain: Domain, process: Process | None) -> Callable[[], Awaitable[str]]:
-    async def last_words() -> str:
+    async def exit_reason() -> str:
         try:
             fate = await domain.fate()
         except HelperFailed:
             fate = ""
         if fate:
             return fate
-        said = "" if process is None else await process.last_words()
+        said = "" if process is None else await process.exit_reason()
         return f"{said} {ENDED}" if said else ENDED
 
-    return last_words
+    return exit_reason
 
 
 async def _ended() -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
+from frontend.commands.expressions import Node, parse
 from frontend.commands.places import parse_break, parse_vectors, parse_watch
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
-from frontend.expressions import Node, parse
-from frontend.session import Session
-from frontend.values import Value
-from gdbstub.breakpoints import Breakpoint, LogicalKind, Means
+from frontend.commands.values import Value
+from gdbstub.debugger.breakpoints import Breakpoint, LogicalKind, Means
 from gdbstub.errors import GdbError
 from gdbstub.x86.exceptions import vector
 

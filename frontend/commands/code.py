@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from frontend.commands.arguments import split_arguments
 from frontend.commands.examine import readable
+from frontend.commands.frames import DEEPEST, backtrace
+from frontend.commands.memory_format import instruction_line, instructions
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
-from frontend.frames import DEEPEST, backtrace
-from frontend.memory_format import instruction_line, instructions
-from frontend.session import Session
 from gdbstub.x86.decode import LONGEST
 
 MOST_BYTES = 65536

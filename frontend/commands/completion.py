@@ -6,9 +6,9 @@ import re
 
 from frontend.commands.dispatch import COMMANDS, find_command
 from frontend.commands.info import SUBJECTS
+from frontend.commands.registers import register_names
+from frontend.commands.session import Session
 from frontend.commands.table import Command
-from frontend.registers import register_names
-from frontend.session import Session
 from gdbstub.errors import GdbError
 from gdbstub.x86.exceptions import VECTORS
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from frontend.clean import clean
 from frontend.commands.examine import examine
+from frontend.commands.memory_format import format_value, parse_format
+from frontend.commands.session import Display, Session
 from frontend.commands.table import Arguments, Command, CommandError, number
-from frontend.memory_format import format_value, parse_format
-from frontend.session import Display, Session
 from gdbstub.errors import GdbError
 
 MOST = 50

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from frontend.commands.table import Arguments, Command, CommandError
-from frontend.memory_format import (
+from frontend.commands.memory_format import (
     LONGEST_STRING,
     Layout,
     format_value,
@@ -13,8 +12,9 @@ from frontend.memory_format import (
     parse_format,
     string_line,
 )
-from frontend.session import Session
-from frontend.values import CType, Value
+from frontend.commands.session import Session
+from frontend.commands.table import Arguments, Command, CommandError
+from frontend.commands.values import CType, Value
 from gdbstub.errors import Refused
 from gdbstub.x86.decode import LONGEST as LONGEST_INSTRUCTION
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from frontend.commands.session import Session
+from frontend.commands.stop_text import describe, details, one_line
 from frontend.commands.table import Arguments, Command, CommandError, number
-from frontend.session import Session
-from frontend.text_record import describe, details, one_line
-from gdbstub.record import StopRecord
-from gdbstub.x86.explanation import ExitDr6, GuestDr6
+from gdbstub.debugger.record import StopRecord
+from gdbstub.explain.explanation import ExitDr6, GuestDr6
 
 
 def find_record(session: Session, text: str) -> StopRecord:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from frontend.commands.arguments import split_arguments
+from frontend.commands.memory_format import MOST, UNITS, parse_format
 from frontend.commands.printing import unescape
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError
-from frontend.memory_format import MOST, UNITS, parse_format
-from frontend.session import Session
-from frontend.values import CType, Value
+from frontend.commands.values import CType, Value
 
 
 async def find(session: Session, arguments: Arguments) -> None:

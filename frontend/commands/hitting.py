@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from frontend.commands.breaking import breakpoint_row, set_condition, user_rows
+from frontend.commands.expressions import parse
+from frontend.commands.session import Collecting, Session
 from frontend.commands.table import Arguments, Command, CommandError
-from frontend.expressions import parse
-from frontend.session import Collecting, Session
 
 
 async def condition(session: Session, arguments: Arguments) -> None:

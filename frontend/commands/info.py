@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from frontend.clean import clean
 from frontend.commands.breaking import KIND_NAMES, where
+from frontend.commands.memory_format import format_value
+from frontend.commands.registers import register_value
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
-from frontend.memory_format import format_value
-from frontend.registers import register_value
-from frontend.session import Session
-from frontend.values import Value
-from gdbstub.breakpoints import Breakpoint
-from gdbstub.record import CpuState
+from frontend.commands.values import Value
+from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.debug_registers import decode_dr7, describe_dr6, describe_dr7
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from frontend.commands.expressions import Read, parse, read_type
+from frontend.commands.session import Session
 from frontend.commands.table import CommandError
-from frontend.expressions import Read, parse, read_type
-from frontend.session import Session
-from gdbstub.breakpoints import LogicalKind, Means
+from gdbstub.debugger.breakpoints import LogicalKind, Means
 from gdbstub.x86.exceptions import vector
 
 LENGTHS = (1, 2, 4, 8)

@@ -7,10 +7,10 @@ import re
 from frontend.clean import clean
 from frontend.commands.arguments import split_arguments
 from frontend.commands.examine import readable
+from frontend.commands.memory_format import LONGEST_STRING
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError
-from frontend.memory_format import LONGEST_STRING
-from frontend.session import Session
-from frontend.values import CType, Value
+from frontend.commands.values import CType, Value
 
 _ESCAPE = re.compile(r"\\([0-7]{1,3}|.)", re.DOTALL)
 _NAMED = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "a": "", "e": "", "r": ""}

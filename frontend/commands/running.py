@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from frontend.commands.frames import return_address
+from frontend.commands.registers import merged
+from frontend.commands.session import Session
 from frontend.commands.stopping import ends_a_loop, resume_and_report, run_to, watch_hits
 from frontend.commands.table import Arguments, Command, CommandError, no_arguments
-from frontend.frames import return_address
-from frontend.registers import merged
-from frontend.session import Session
+from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import Refused
-from gdbstub.record import CpuState, StopRecord
+from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.decode import LINEAR_MASKS as LINEAR
 from gdbstub.x86.decode import LONGEST, shape
-from gdbstub.x86.shapes import Shape
+from gdbstub.x86.instructions import Shape
 
 STEPPED_OVER = frozenset(("rep", "int-n", "int3", "into", "icebp", "syscall"))
 PAGE = 4096

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from frontend.commands.dispatch import execute
+from frontend.commands.session import Session
 from frontend.commands.table import CommandError, Quit
-from frontend.session import Session
 from gdbstub.errors import GdbError, ProtocolError, TransportError
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from frontend.commands.expressions import Node, Read, Variable, parse, read_type
+from frontend.commands.registers import merged
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError
-from frontend.expressions import Node, Read, Variable, parse, read_type
-from frontend.registers import merged
-from frontend.session import Session
-from frontend.values import CType, Value, binary
+from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
 
 WITHOUT_EFFECT = frozenset(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from frontend.commands.session import Session, Shared
 from frontend.commands.table import Arguments, Command, CommandError, no_arguments
-from frontend.session import Session, Shared
 
 
 def _shared(session: Session) -> Shared:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import trio
 
 from frontend.commands.displaying import show_displays
-from frontend.session import Session
-from gdbstub.breakpoints import Breakpoint
-from gdbstub.record import StopRecord
+from frontend.commands.session import Session
+from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.debugger.record import StopRecord
 
 ENDS_A_LOOP = frozenset(("interrupt-request", "shutdown", "internal-error"))
 CLEAN_UP_SECONDS = 5

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from frontend.commands.page_walk import PageWalk, entry_text, walk
+from frontend.commands.physical import read_word
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError
-from frontend.page_walk import Walk, entry_text, walk
-from frontend.physical import read_word
-from frontend.session import Session
 from gdbstub.errors import Refused
 
 _GPA = re.compile(r"gpa:\s*(?:0x)?([0-9a-fA-F]+)")
@@ -32,7 +32,7 @@ async def translate(session: Session, arguments: Arguments) -> None:
     await _compare(session, address, found)
 
 
-def _show(session: Session, address: int, cr3: int, found: Walk) -> None:
+def _show(session: Session, address: int, cr3: int, found: PageWalk) -> None:
     paging = "paging is off" if found.mode == "none" else f"{found.mode} paging, CR3 {cr3:#x}"
     session.out(f"{session.place(address)}: {paging}")
     for entry in found.entries:
@@ -47,7 +47,7 @@ def _size(size: int) -> str:
     return f"{size >> 30} GiB" if size >> 30 else f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
 
 
-async def _compare(session: Session, address: int, found: Walk) -> None:
+async def _compare(session: Session, address: int, found: PageWalk) -> None:
     """QEMU walks too (``gva2gpa``); where it finds something else, that is said. It takes no notice of the
     width of linear addresses, so it is not asked about those that are none."""
     if not found.entries and found.physical is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from frontend.demo_guest.events import DEMO_EVENTS
 from frontend.demo_guest.measured import MEASURED, expected
-from frontend.demo_guest.model import DemoCause, DemoEvent, Deviation, LogRecord, Raised, Seen, parse_log
+from frontend.demo_guest.model import DemoCause, DemoEvent, Deviation, GuestLogEntry, LogRecord, Raised, parse_log
 
 DEMO_IMAGE = Path(__file__).parents[1] / "data" / "demo.elf"
 """The installed image: package data, built from ``guests/demo``."""
@@ -18,9 +18,9 @@ __all__ = [
     "DemoCause",
     "DemoEvent",
     "Deviation",
+    "GuestLogEntry",
     "LogRecord",
     "Raised",
-    "Seen",
     "expected",
     "parse_log",
 ]

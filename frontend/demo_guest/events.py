@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from frontend.demo_guest.model import B0, B1, B2, B3, BD, BLD, BS, BT, DemoCause, DemoEvent, Raised
 
 if TYPE_CHECKING:
-    from gdbstub.x86.explanation import CauseName, Class
+    from gdbstub.explain.explanation import CauseName, Class
 
 _STEP = DemoCause("single-step", "trap")
 _EXCEPTION = (DemoCause("exception", "fault"),)

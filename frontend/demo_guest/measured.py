@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from frontend.demo_guest.model import DemoEvent, Deviation, Seen
+from frontend.demo_guest.model import DemoEvent, Deviation, GuestLogEntry
 
 _NO_ICEBP = "F1 raises #UD: the decoder leaves INT1 out"
 _NO_RF_FAULT = "RF is not set in the frame of a fault"
@@ -19,8 +19,8 @@ _NO_RF_REP = "RF is not set in the frame of a trap between two iterations"
 _MOVSS = "MOV SS does not hold back a data breakpoint"
 _NO_BTF = Deviation((), "DEBUGCTL.BTF does not exist")
 _NO_BUS_LOCK = Deviation((), "bus lock detection does not exist")
-_REP = Seen(1, "ev_step_rep", 0xFFFF4FF0)
-_REP_LAST = Seen(1, "ev_step_rep_next", 0xFFFF4FF0)
+_REP = GuestLogEntry(1, "ev_step_rep", 0xFFFF4FF0)
+_REP_LAST = GuestLogEntry(1, "ev_step_rep_next", 0xFFFF4FF0)
 _REP_AT_REP = Deviation((_REP._replace(rf=True),) * 3, "RIP is still at the REP instruction after the last iteration")
 _INTERCEPTED_PORT = Deviation(
     (), "I/O breakpoints do not fire at a port that the hypervisor intercepts", ("kvm-no-io-hits",)
@@ -29,28 +29,33 @@ _INTERCEPTED_PORT = Deviation(
 # Alike in all releases of QEMU's TCG that were measured.
 _TCG: Mapping[str, Deviation] = {
     "task_switch": Deviation((), "the T flag of the TSS is ignored", ("tcg-no-task-trap", "kvm-no-task-trap")),
-    "movss_data": Deviation((Seen(1, "ev_movss_data_next", 0xFFFF0FF2),), _MOVSS),
+    "movss_data": Deviation((GuestLogEntry(1, "ev_movss_data_next", 0xFFFF0FF2),), _MOVSS),
     "movss_int3": Deviation(
-        (Seen(1, "ev_movss_int3_next", 0xFFFF0FF2), Seen(3, "ev_movss_int3_after", 0xFFFF0FF0)), _MOVSS
+        (GuestLogEntry(1, "ev_movss_int3_next", 0xFFFF0FF2), GuestLogEntry(3, "ev_movss_int3_after", 0xFFFF0FF0)),
+        _MOVSS,
     ),
     "two_data": Deviation(
-        (Seen(1, "ev_two_data_next", 0xFFFF0FF1),), "only the first of two data breakpoints is reported"
+        (GuestLogEntry(1, "ev_two_data_next", 0xFFFF0FF1),), "only the first of two data breakpoints is reported"
     ),
     "step_write": Deviation(
-        (Seen(1, "db_handler", 0xFFFF4FF2), Seen(1, "ev_step_write_next", 0xFFFF0FF0)),
+        (GuestLogEntry(1, "db_handler", 0xFFFF4FF2), GuestLogEntry(1, "ev_step_write_next", 0xFFFF0FF0)),
         "a second #DB arrives at the first instruction of the handler, runs first and resets DR6",
     ),
-    "step_port": Deviation((Seen(1, "ev_step_port_next", 0xFFFF0FF8),), "BS is missing"),
-    "false_b": Deviation((Seen(1, "ev_false_b_next", 0xFFFF4FF4),), "B2 is set for a breakpoint that is not enabled"),
+    "step_port": Deviation((GuestLogEntry(1, "ev_step_port_next", 0xFFFF0FF8),), "BS is missing"),
+    "false_b": Deviation(
+        (GuestLogEntry(1, "ev_false_b_next", 0xFFFF4FF4),), "B2 is set for a breakpoint that is not enabled"
+    ),
     "branch_step": _NO_BTF,
     "bus_lock": _NO_BUS_LOCK,
 }
 
 _BOCHS: Mapping[str, Deviation] = {
-    "movss_int3": Deviation((Seen(3, "ev_movss_int3_after", 0xFFFF0FF0),), "INT3 drops the #DB that MOV SS held back"),
+    "movss_int3": Deviation(
+        (GuestLogEntry(3, "ev_movss_int3_after", 0xFFFF0FF0),), "INT3 drops the #DB that MOV SS held back"
+    ),
     "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
     "step_sysret": Deviation(
-        (Seen(1, "ev_step_sysret_next", 0xFFFF4FF0),), "the trap after SYSRET comes one instruction late"
+        (GuestLogEntry(1, "ev_step_sysret_next", 0xFFFF4FF0),), "the trap after SYSRET comes one instruction late"
     ),
 }
 
@@ -58,15 +63,15 @@ MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
     ("qemu-tcg", "7.2"): {
         **_TCG,
         "general_detect": Deviation((), "DR7.GD is ignored", ("tcg-no-general-detect",)),
-        "int1": Deviation((Seen(6, "ev_int1", 0xFFFF0FF0),), _NO_ICEBP),
+        "int1": Deviation((GuestLogEntry(6, "ev_int1", 0xFFFF0FF0),), _NO_ICEBP),
         "step_sti": Deviation(
-            (Seen(1, "ev_step_sti_after", 0xFFFF4FF0),), "the trap after STI comes one instruction late"
+            (GuestLogEntry(1, "ev_step_sti_after", 0xFFFF4FF0),), "the trap after STI comes one instruction late"
         ),
         "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
-        "dr4": Deviation((Seen(6, "ev_dr4", 0xFFFF0FF0),), _NO_RF_FAULT),
-        "user_int1": Deviation((Seen(6, "ev_user_int1", 0xFFFF0FF0),), _NO_ICEBP),
+        "dr4": Deviation((GuestLogEntry(6, "ev_dr4", 0xFFFF0FF0),), _NO_RF_FAULT),
+        "user_int1": Deviation((GuestLogEntry(6, "ev_user_int1", 0xFFFF0FF0),), _NO_ICEBP),
         "user_int_1": Deviation(
-            (Seen(13, "ev_user_int_1", 0xFFFF0FF0, error_code=0x12),),
+            (GuestLogEntry(13, "ev_user_int_1", 0xFFFF0FF0, error_code=0x12),),
             f"the error code has the vector times 16 instead of 8, and {_NO_RF_FAULT}",
         ),
     },
@@ -82,7 +87,9 @@ MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
         "movss_int3": _TCG["movss_int3"],
         "step_rep": _REP_AT_REP,
         "two_data": _TCG["two_data"],
-        "step_port": Deviation((Seen(1, "ev_step_port_next", 0xFFFF4FF0),), "KVM emulates the OUT, and B3 is missing"),
+        "step_port": Deviation(
+            (GuestLogEntry(1, "ev_step_port_next", 0xFFFF4FF0),), "KVM emulates the OUT, and B3 is missing"
+        ),
         "false_b": _TCG["false_b"],
         "branch_step": _NO_BTF,
         "bus_lock": _NO_BUS_LOCK,
@@ -92,9 +99,11 @@ MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
         "task_switch": Deviation((), "KVM emulates the task switch, and the T flag of the TSS is ignored"),
         "port_out": _INTERCEPTED_PORT,
         "port_in": _INTERCEPTED_PORT,
-        "step_port": Deviation((Seen(1, "ev_step_port_next", 0xFFFF4FF0),), "KVM emulates the OUT, and B3 is missing"),
+        "step_port": Deviation(
+            (GuestLogEntry(1, "ev_step_port_next", 0xFFFF4FF0),), "KVM emulates the OUT, and B3 is missing"
+        ),
         "user_step": Deviation(
-            (Seen(1, "ev_user_step", 0xFFFF4FF0),),
+            (GuestLogEntry(1, "ev_user_step", 0xFFFF4FF0),),
             "Bochs keeps the step pending over the EPT violation of the fetch, and it traps before the instruction",
         ),
         "branch_step": Deviation((), "KVM drops DEBUGCTL.BTF, and Bochs has none"),
@@ -108,10 +117,10 @@ MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
 }
 
 
-def expected(event: DemoEvent, backend: str, version: str) -> tuple[Seen, ...]:
+def expected(event: DemoEvent, backend: str, version: str) -> tuple[GuestLogEntry, ...]:
     """What ``event`` is known to raise there: the measured deviation, else what the architecture says."""
     release = ".".join(version.split(".")[:2])
     deviation = MEASURED.get((backend, release), {}).get(event.name)
     if deviation is not None:
         return deviation.seen
-    return tuple(Seen(r.vector, r.rip, r.dr6, r.rf, r.error_code) for r in event.raised)
+    return tuple(GuestLogEntry(r.vector, r.rip, r.dr6, r.rf, r.error_code) for r in event.raised)

@@ -6,8 +6,8 @@ import struct
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from gdbstub.x86.explanation import CauseName, Class
-    from gdbstub.x86.quirks import QuirkName
+    from gdbstub.explain.explanation import CauseName, Class
+    from gdbstub.explain.quirks.lookup import QuirkName
 
 _DR6_CLEAR = 0xFFFF0FF0
 B0, B1, B2, B3 = 1, 2, 4, 8
@@ -68,7 +68,7 @@ class DemoEvent(NamedTuple):
         return f"ev_{self.name}"
 
 
-class Seen(NamedTuple):
+class GuestLogEntry(NamedTuple):
     """One exception as a platform really delivered it."""
 
     vector: int
@@ -82,7 +82,7 @@ class Deviation(NamedTuple):
     """What a platform does instead of `DemoEvent.raised`, and why in one clause. ``quirks`` name it where no stop can,
     since nothing is delivered: the first that the platform has."""
 
-    seen: tuple[Seen, ...]
+    seen: tuple[GuestLogEntry, ...]
     why: str
     quirks: tuple[QuirkName, ...] = ()
 

@@ -1,9 +1,9 @@
 """Profiles of the stubs behind us, how they are told apart, and how their side channels are read."""
 
-from gdbstub.backends.hmp import MonitorRegisters, parse_info_registers
 from gdbstub.backends.profiles import PROFILES, Profile
-from gdbstub.backends.qemu import find_loaded_lidt, identify
-from gdbstub.backends.xen import guest_of, wrong_width
+from gdbstub.backends.qemu.identify import find_loaded_lidt, identify
+from gdbstub.backends.qemu.monitor import MonitorRegisters, parse_info_registers
+from gdbstub.backends.xen.helpers import guest_of, wrong_width
 
 __all__ = [
     "PROFILES",

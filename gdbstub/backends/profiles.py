@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gdbstub.backends.xen import NO_DOMAIN, NO_HARDWARE
-from gdbstub.target import Capabilities, Manners
+from gdbstub.backends.xen.helpers import NO_DOMAIN, NO_HARDWARE
+from gdbstub.remote.capabilities import Capabilities, Dialect
 
-AS_THE_MANUAL = Manners()
+AS_THE_MANUAL = Dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Profile:
     ``repeats_watches``: after a step that hits a watchpoint, the next resume stops at once, without progress.
     ``stray_watches``: a stop may carry a watch address that no watchpoint covers (one that was removed).
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
-    ``habits``: what has to be done around its stops (`gdbstub.habits`). ``manners``: how it speaks.
+    ``habits``: what has to be done around its stops (`gdbstub.backends.interface`). ``manners``: how it speaks.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Profile:
     catch_by: Literal["hw", "sw"]
     capabilities: Capabilities
     habits: Literal["plain", "gdbsx"] = "plain"
-    manners: Manners = AS_THE_MANUAL
+    manners: Dialect = AS_THE_MANUAL
 
 
 _TCG = Profile(
@@ -87,7 +87,7 @@ _GDBSX = Profile(
         takes_debug_events=True,
     ),
     habits="gdbsx",
-    manners=Manners(
+    manners=Dialect(
         probe=(b"qfThreadInfo", b"m"),
         reads_break=False,
         writes_all=True,

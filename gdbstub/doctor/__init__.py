@@ -4,7 +4,7 @@ from gdbstub.doctor.examination import PROBES, Examination, lay_ground
 from gdbstub.doctor.ground import OwnGuest, Writable
 from gdbstub.doctor.identity import Identity, identify_stub
 from gdbstub.doctor.known import PVM
-from gdbstub.doctor.results import Line, Result, Verdict, lines, verdict
+from gdbstub.doctor.results import Line, Result, TrustVerdict, lines, verdict
 from gdbstub.doctor.vcpu import Vcpu, greeted
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "Line",
     "OwnGuest",
     "Result",
+    "TrustVerdict",
     "Vcpu",
-    "Verdict",
     "Writable",
     "greeted",
     "identify_stub",

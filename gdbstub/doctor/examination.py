@@ -15,14 +15,14 @@ from gdbstub.doctor.ground import Ground, OwnGuest, Writable
 from gdbstub.doctor.guest_probes import DR7_CLEAR, GUEST_EVENTS
 from gdbstub.doctor.judges import HUNG, LOST
 from gdbstub.doctor.point_probes import HARDWARE, SOFTWARE, WATCHPOINTS
-from gdbstub.doctor.probe import Moment, Need, Probe, Seen
-from gdbstub.doctor.results import Platform, Result, judge, untested
+from gdbstub.doctor.probe import Need, Probe, ProbeLog, VcpuMoment
+from gdbstub.doctor.results import ProbedPlatform, Result, judge, untested
 from gdbstub.doctor.step_probes import INTERRUPTS, LAST, STEPS
 from gdbstub.doctor.suitability import descriptor_address, is_loaded_as, own_breakpoint_in, unsuitable
 from gdbstub.doctor.vcpu import Hung, Vcpu
 from gdbstub.errors import GdbError, Refused, TransportError
 from gdbstub.protocol.stops import Stopped
-from gdbstub.record import CpuState
+from gdbstub.x86.cpu_state import CpuState
 
 PROBES: tuple[Probe, ...] = (*STEPS, *INTERRUPTS, *HARDWARE, *WATCHPOINTS, *SOFTWARE, *GUEST_EVENTS, *LAST)
 """In this order: software breakpoints end the guest on a hypervisor that can't run INT3, so the others come first."""
@@ -75,7 +75,7 @@ class Examination:
                     if (reason := self._pointless(probe)) is not None:
                         self._keep(untested(probe, reason))
                         continue
-                    self._keep(await _tested(ground, probe, Platform(vcpu.backend, self._host), ours=True))
+                    self._keep(await _tested(ground, probe, ProbedPlatform(vcpu.backend, self._host), ours=True))
                     if not await _is_well(ground):
                         break
 
@@ -89,7 +89,7 @@ class Examination:
     async def guest(self, ground: Ground, needs: dict[Need, str], probes: Iterable[Probe] = PROBES) -> None:
         """On a guest that is not ours. ``needs`` says why what is not there is not. All is put back at the end; what
         could not be is in `problems`."""
-        queue, platform = deque(probes), Platform(ground.vcpu.backend, self._host)
+        queue, platform = deque(probes), ProbedPlatform(ground.vcpu.backend, self._host)
         await ground.borrow()
         try:
             while queue:
@@ -132,7 +132,7 @@ async def boot(vcpu: Vcpu, guest: OwnGuest) -> None:
     raise GdbError(f"The guest of dr6 doctor was not ready within {BOOT_SECONDS:g} seconds; does this QEMU run it?")
 
 
-async def _tested(ground: Ground, probe: Probe, platform: Platform, *, ours: bool) -> Result:
+async def _tested(ground: Ground, probe: Probe, platform: ProbedPlatform, *, ours: bool) -> Result:
     """One probe; what nobody knows of the platform is tried again before it is believed."""
     first = judge(probe, await _exercise(ground, probe, ours=ours), platform)
     if first.status != "new" or first.outcome == HUNG:
@@ -143,7 +143,7 @@ async def _tested(ground: Ground, probe: Probe, platform: Platform, *, ours: boo
     return second._replace(why=f"The first of two tries was otherwise: {first.outcome}.")
 
 
-async def _exercise(ground: Ground, probe: Probe, *, ours: bool) -> Seen:
+async def _exercise(ground: Ground, probe: Probe, *, ours: bool) -> ProbeLog:
     """Run it within its bound. On a guest of ours a stub that goes away is an end like any other: we have another."""
     try:
         with trio.move_on_after(PROBE_SECONDS):
@@ -156,7 +156,7 @@ async def _exercise(ground: Ground, probe: Probe, *, ours: bool) -> Seen:
     return ENDED
 
 
-ENDED = Seen(Moment("start", None, None, 0, {}), moments=(Moment("end", None, None, 0, {}),))
+ENDED = ProbeLog(VcpuMoment("start", None, None, 0, {}), moments=(VcpuMoment("end", None, None, 0, {}),))
 
 
 async def _is_well(ground: Ground) -> bool:

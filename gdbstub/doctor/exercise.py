@@ -9,7 +9,7 @@ import trio
 
 from gdbstub.doctor.ground import PUSHED, Ground
 from gdbstub.doctor.judges import LOG_CAPACITY
-from gdbstub.doctor.probe import Logged, Moment, Place, Probe, Seen
+from gdbstub.doctor.probe import Logged, Probe, ProbeAddress, ProbeLog, VcpuMoment
 from gdbstub.doctor.vcpu import Hung, Moved
 from gdbstub.errors import Refused
 from gdbstub.protocol.stops import Stopped, Watch
@@ -28,7 +28,7 @@ class TooSlow(Exception):
     """A step was interrupted in the middle of the code: nothing can be concluded from it."""
 
 
-async def exercise(ground: Ground, probe: Probe) -> Seen:
+async def exercise(ground: Ground, probe: Probe) -> ProbeLog:
     """Run ``probe`` once, or with more patience again. See `Exercise.run`."""
     for patience in STEP_SECONDS[:-1]:
         with suppress(TooSlow):
@@ -45,17 +45,17 @@ class Exercise:
         self._probe = probe
         self._patience = patience
         self._armed: list[tuple[int, int, int]] = []
-        self._moments: list[Moment] = []
+        self._moments: list[VcpuMoment] = []
 
-    async def run(self) -> Seen:
-        """All of it. A guest that can't be stopped, or whose hypervisor gave up, is a `Moment` that says ``end``.
+    async def run(self) -> ProbeLog:
+        """All of it. A guest that can't be stopped, or whose hypervisor gave up, is a `VcpuMoment` that says ``end``.
 
         Points are taken out in any case; what is in memory and registers is not put back here.
         """
         ground, probe = self._ground, self._probe
         await ground.settle()
         await ground.lay_out(probe)
-        seen = Seen(await self._moment(None), placed=probe.placed, ends=probe.ends, word=ground.word)
+        seen = ProbeLog(await self._moment(None), placed=probe.placed, ends=probe.ends, word=ground.word)
         try:
             refusal = await self._arm()
             code = await self._vcpu.remote.read_memory(ground.code, len(probe.placed)) if probe.placed else b""
@@ -98,7 +98,7 @@ class Exercise:
             if moment.ending == "end" or (moment.ending == "silence" and self._rests(moment)):
                 return
 
-    async def _step(self) -> Moment:
+    async def _step(self) -> VcpuMoment:
         """One that was interrupted is lost where the guest spins, and waits where it is in HLT."""
         moment = await self._moment(await self._vcpu.move("s", self._patience))
         if moment.ending != "silence" or self._rests(moment) or self._patience == STEP_SECONDS[-1]:
@@ -107,7 +107,7 @@ class Exercise:
             raise TooSlow
         return moment
 
-    async def _continue(self) -> Moment:
+    async def _continue(self) -> VcpuMoment:
         """To a stop, or to where the guest stays if nothing stops it."""
         patience, deadline = FIRST_RUN, trio.current_time() + ALL_RUNS
         while True:
@@ -116,21 +116,23 @@ class Exercise:
                 return moment
             patience *= 2
 
-    def _rests(self, moment: Moment) -> bool:
+    def _rests(self, moment: VcpuMoment) -> bool:
         """Does the guest stand where it stays: in the jump behind the code, or where its handlers leave it?"""
         own = self._ground.own
         ends = self._probe.ends
-        return moment.place == Place("code", ends[-1] if ends else 0) or (own is not None and moment.rip == own.stuck)
+        return moment.place == ProbeAddress("code", ends[-1] if ends else 0) or (
+            own is not None and moment.rip == own.stuck
+        )
 
-    async def _moment(self, moved: Moved | None) -> Moment:
+    async def _moment(self, moved: Moved | None) -> VcpuMoment:
         if moved is not None and (not isinstance(moved.stop, Stopped) or moved.stop.signal == SIGABRT):
             return _END
         state = await self._vcpu.look()
         place, dr6 = self._ground.place(state.pc), state.debug.dr6
         if moved is None:
-            return Moment("start", None, place, state.rip, state.registers, dr6=dr6)
+            return VcpuMoment("start", None, place, state.rip, state.registers, dr6=dr6)
         assert isinstance(moved.stop, Stopped)
-        return Moment(
+        return VcpuMoment(
             "stop" if moved.seconds is None else "silence",
             moved.stop.signal,
             place,
@@ -164,4 +166,4 @@ class Exercise:
         )
 
 
-_END = Moment("end", None, None, 0, {})
+_END = VcpuMoment("end", None, None, 0, {})

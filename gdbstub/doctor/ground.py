@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from gdbstub.doctor.probe import SPIN, Place, Probe, Value
+from gdbstub.doctor.probe import SPIN, Probe, ProbeAddress, Value
 from gdbstub.doctor.vcpu import Hung, Vcpu
 from gdbstub.errors import GdbError, Refused
 from gdbstub.protocol.stops import Stopped
-from gdbstub.record import CpuState
+from gdbstub.x86.cpu_state import CpuState
 
 PAGE = 0x1000
 CODE_SPAN = 64
@@ -99,23 +99,23 @@ class Ground:
 
     # -- places -----------------------------------------------------------------------------------------------------
 
-    def address(self, place: Place) -> int:
+    def address(self, place: ProbeAddress) -> int:
         if place.base == "handler":
             return (self.own.handlers if self.own else 0) + STUB_SIZE * place.offset
         return (self.code if place.base == "code" else self.data) + place.offset
 
-    def place(self, address: int) -> Place | None:
+    def place(self, address: int) -> ProbeAddress | None:
         """Which place of the ground ``address`` is; None for anywhere else."""
         if self.code <= address < self.code + CODE_SPAN:
-            return Place("code", address - self.code)
+            return ProbeAddress("code", address - self.code)
         if self.own is not None:
             vector, inside = divmod(address - self.own.handlers, STUB_SIZE)
             if 0 <= vector < VECTORS and not inside:
-                return Place("handler", vector)
+                return ProbeAddress("handler", vector)
         return None
 
     def value(self, value: Value) -> int:
-        return self.address(value) if isinstance(value, Place) else value
+        return self.address(value) if isinstance(value, ProbeAddress) else value
 
     # -- experiments ------------------------------------------------------------------------------------------------
 

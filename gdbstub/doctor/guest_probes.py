@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gdbstub.backends import Profile
 from gdbstub.doctor.judges import delivered, shown_dr6
-from gdbstub.doctor.probe import Group, Judge, Need, Point, Probe, Value, code, data, handler
+from gdbstub.doctor.probe import Group, Judge, Need, PointArmed, Probe, Value, code, data, handler
 
 OWN: Group = "the guest's own #DB"
 OURS: frozenset[Need] = frozenset({"handlers"})
@@ -25,7 +25,7 @@ DISARM = "0f23fe"
 """mov dr7, rsi"""
 
 
-class Event(NamedTuple):
+class GuestProbe(NamedTuple):
     """One event of the guest: its code, and the judge that knows it. ``steps`` lead up to it and over it."""
 
     name: str
@@ -42,23 +42,23 @@ class Event(NamedTuple):
 
 _EXECUTE: tuple[tuple[str, Value], ...] = (("rbx", code(6)), ("rdx", DR7_EXECUTE), ("rsi", DR7_CLEAR))
 
-EVENTS: tuple[Event, ...] = (
-    Event("execute", "own DR0, execute", f"{ARM_DR0} 90 {DISARM}", "mov dr0, rbx; mov dr7, rdx; nop; mov dr7, rsi",
+EVENTS: tuple[GuestProbe, ...] = (
+    GuestProbe("execute", "own DR0, execute", f"{ARM_DR0} 90 {DISARM}", "mov dr0, rbx; mov dr7, rdx; nop; mov dr7, rsi",
           delivered(0xFFFF0FF1, 6), "SDM vol. 3B 18.3.1.1", 3, _EXECUTE, by_dr=True),
-    Event("write", "own DR0, write", f"{ARM_DR0} 8807 {DISARM}",
+    GuestProbe("write", "own DR0, write", f"{ARM_DR0} 8807 {DISARM}",
           "mov dr0, rbx; mov dr7, rdx; mov [rdi], al; mov dr7, rsi", delivered(0xFFFF0FF1, 8), "SDM vol. 3B 18.3.1.2",
           3, (("rbx", data(0)), ("rdi", data(0)), ("rdx", DR7_WRITE), ("rsi", DR7_CLEAR)), by_dr=True),
-    Event("tf", "own TF", "51 9d 90 90", "push rcx; popf; nop; nop", delivered(0xFFFF4FF0, 3), "SDM vol. 3B 18.3.1.4",
-          3, (("rcx", 0x102),)),
-    Event("tf-sti", "own TF over STI", "51 9d fb fa 90", "push rcx; popf; sti; cli; nop", delivered(0xFFFF4FF0, 3),
+    GuestProbe("tf", "own TF", "51 9d 90 90", "push rcx; popf; nop; nop", delivered(0xFFFF4FF0, 3),
+          "SDM vol. 3B 18.3.1.4", 3, (("rcx", 0x102),)),
+    GuestProbe("tf-sti", "own TF over STI", "51 9d fb fa 90", "push rcx; popf; sti; cli; nop", delivered(0xFFFF4FF0, 3),
           "SDM vol. 3B 18.3.1.4; SDM vol. 2B STI", registers=(("rcx", 0x102),)),
-    Event("tf-mov-ss", "own TF over MOV SS", "8cd0 51 9d 8ed0 90 90",
+    GuestProbe("tf-mov-ss", "own TF over MOV SS", "8cd0 51 9d 8ed0 90 90",
           "mov eax, ss; push rcx; popf; mov ss, eax; nop; nop", delivered(0xFFFF4FF0, 7), "SDM vol. 3A 6.8.3",
           registers=(("rcx", 0x102),)),
-    Event("icebp", "INT1", "f1 90", "int1; nop", delivered(0xFFFF0FF0, 1), "SDM vol. 2A INT1"),
-    Event("gd", "DR7.GD", f"0f23fa 0f21c0 {DISARM}", "mov dr7, rdx; mov rax, dr0; mov dr7, rsi",
+    GuestProbe("icebp", "INT1", "f1 90", "int1; nop", delivered(0xFFFF0FF0, 1), "SDM vol. 2A INT1"),
+    GuestProbe("gd", "DR7.GD", f"0f23fa 0f21c0 {DISARM}", "mov dr7, rdx; mov rax, dr0; mov dr7, rsi",
           delivered(0xFFFF2FF0, 3), "SDM vol. 3B 18.3.1.3", registers=(("rdx", DR7_GD), ("rsi", DR7_CLEAR))),
-    Event("int3", "own INT3", "cc 90", "int3; nop", delivered(None, 1, vector=3), "SDM vol. 3A 6.15, interrupt 3"),
+    GuestProbe("int3", "own INT3", "cc 90", "int3; nop", delivered(None, 1, vector=3), "SDM vol. 3A 6.15, interrupt 3"),
 )  # fmt: skip
 
 SHOWN = "shown as the handler reads it"
@@ -69,7 +69,7 @@ def _hidden(profile: Profile) -> str:
     return "not delivered" if profile.capabilities.hardware_hides_guest else "delivered"
 
 
-def _plain(event: Event, suffix: str, variant: str, points: tuple[Point, ...]) -> Probe:
+def _plain(event: GuestProbe, suffix: str, variant: str, points: tuple[PointArmed, ...]) -> Probe:
     """The event while the guest runs."""
     by_profile: str | Callable[[Profile], str] = "delivered"
     source = event.source
@@ -82,7 +82,7 @@ def _plain(event: Event, suffix: str, variant: str, points: tuple[Point, ...]) -
     )  # fmt: skip
 
 
-def _stepped(event: Event) -> Probe:
+def _stepped(event: GuestProbe) -> Probe:
     """The event while the debugger steps over it, and then lets the guest go."""
     return Probe(
         f"own-{event.name}-stepped", OWN, f"{event.title}, stepped", event.code, event.assembly,
@@ -91,7 +91,7 @@ def _stepped(event: Event) -> Probe:
     )  # fmt: skip
 
 
-def _caught(means: str, points: tuple[Point, ...], expects: str | Callable[[Profile], str], source: str) -> Probe:
+def _caught(means: str, points: tuple[PointArmed, ...], expects: str | Callable[[Profile], str], source: str) -> Probe:
     """The guest's #DB, caught at its handler; then the points are out, and the handler runs."""
     event = EVENTS[0]
     return Probe(
@@ -110,9 +110,9 @@ def _caught_by_hardware(profile: Profile) -> str:
 
 GUEST_EVENTS: tuple[Probe, ...] = (
     *(_plain(event, "", "nothing armed", ()) for event in EVENTS),
-    *(_plain(event, "-z1", "Z1 armed", (Point(1, code(ELSEWHERE)),)) for event in EVENTS),
-    *(_plain(event, "-z0", "Z0 armed", (Point(0, code(ELSEWHERE)),)) for event in EVENTS),
+    *(_plain(event, "-z1", "Z1 armed", (PointArmed(1, code(ELSEWHERE)),)) for event in EVENTS),
+    *(_plain(event, "-z0", "Z0 armed", (PointArmed(0, code(ELSEWHERE)),)) for event in EVENTS),
     *(_stepped(event) for event in EVENTS if event.steps),
-    _caught("z1", (Point(1, handler(1)),), _caught_by_hardware, "profile: hardware_hides_guest"),
-    _caught("z0", (Point(0, handler(1)),), _caught_by_software, "profile: catch_by"),
+    _caught("z1", (PointArmed(1, handler(1)),), _caught_by_hardware, "profile: hardware_hides_guest"),
+    _caught("z0", (PointArmed(0, handler(1)),), _caught_by_software, "profile: catch_by"),
 )

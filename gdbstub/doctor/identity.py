@@ -12,8 +12,8 @@ from gdbstub.doctor.vcpu import Vcpu
 from gdbstub.errors import Refused
 from gdbstub.protocol.features import format_supported
 from gdbstub.protocol.stops import Stop, Stopped
-from gdbstub.record import CpuState
-from gdbstub.target import Backend
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.cpu_state import CpuState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Identity:
     was started with -S and never ran."""
 
     target: str
-    backend: Backend
+    backend: BackendInfo
     title: str
     offers: str
     packet_size: int

@@ -1,22 +1,22 @@
 """What each platform was measured to do instead of what the architecture says, or what its profile promises.
 
-Rows of `gdbstub.x86.quirks` are named where one is the reason; the others are about stubs, and have their source here.
+Rows of `gdbstub.explain.quirks` are named where one is the reason; the others are about stubs, with their source here.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from gdbstub.debugger.snapshot import platform_of
 from gdbstub.doctor.judges import HUNG, LOST, REP_AGAIN
-from gdbstub.sight import platform_of
-from gdbstub.target import Backend
-from gdbstub.x86.quirks import QUIRKS, QuirkName, applies
+from gdbstub.explain.quirks.lookup import QUIRKS, QuirkName, applies
+from gdbstub.remote.capabilities import BackendInfo
 
 PVM = "kvm_pvm"
 """The software KVM of machines without VMX and SVM. A module of the host's kernel, so known for a QEMU of ours only."""
 
 
-class Known(NamedTuple):
+class Deviation(NamedTuple):
     """``probes`` are names, or beginnings of names that end in ``*``; ``quirk`` bounds the versions."""
 
     platform: str
@@ -27,17 +27,17 @@ class Known(NamedTuple):
     quirk: QuirkName | None = None
 
 
-def _quirk(name: QuirkName, probes: tuple[str, ...], *outcomes: str) -> Known:
+def _quirk(name: QuirkName, probes: tuple[str, ...], *outcomes: str) -> Deviation:
     quirk = QUIRKS[name]
     assert quirk.backend is not None
-    return Known(quirk.backend, probes, outcomes, quirk.sentence, quirk.source, name)
+    return Deviation(quirk.backend, probes, outcomes, quirk.sentence, quirk.source, name)
 
 
-def _pvm(sentence: str, probes: tuple[str, ...], *outcomes: str) -> Known:
-    return Known(PVM, probes, outcomes, f"kvm_pvm {sentence}", "measured with QEMU 7.2.22")
+def _pvm(sentence: str, probes: tuple[str, ...], *outcomes: str) -> Deviation:
+    return Deviation(PVM, probes, outcomes, f"kvm_pvm {sentence}", "measured with QEMU 7.2.22")
 
 
-KNOWN: tuple[Known, ...] = (
+KNOWN: tuple[Deviation, ...] = (
     _pvm("can't run INT3, INT n and INT1 in the guest's kernel",
          ("step-int3", "step-int-n", "software*", "own-icebp*", "own-int3*", "caught-z0"), HUNG),
     _pvm("has no data breakpoints", ("watch-*",), "never fires", "not named"),
@@ -53,7 +53,7 @@ KNOWN: tuple[Known, ...] = (
     _quirk("tcg-no-general-detect", ("own-gd*",), "not delivered"),
     _quirk("tcg-rep-last", ("step-rep",), REP_AGAIN),
     _quirk("tcg-step-mov-ss", ("step-mov-ss",), "1 instruction"),
-    Known("qemu-kvm", ("step-rip-changed",), (LOST,), "KVM arms a step for the RIP that it had before the change",
+    Deviation("qemu-kvm", ("step-rip-changed",), (LOST,), "KVM arms a step for the RIP that it had before the change",
           "docs/backends.md; KVM kvm_arch_vcpu_ioctl_set_guest_debug"),
     _quirk("kvm-emulated-shadow", ("step-mov-ss",), "1 instruction"),
     _quirk("kvm-emulated-shadow", ("own-tf-mov-ss*",), "delivered 1 instruction early"),
@@ -69,23 +69,23 @@ KNOWN: tuple[Known, ...] = (
 )  # fmt: skip
 
 
-def find(probe: str, outcome: str, backend: Backend, host: str | None) -> Known | None:
+def find(probe: str, outcome: str, backend: BackendInfo, host: str | None) -> Deviation | None:
     """The row that knows ``outcome`` of ``probe`` on this platform. ``host`` is `PVM` where that runs the guest."""
     fitting = (row for row in KNOWN if outcome in row.outcomes and _names(row, probe))
     return next((row for row in fitting if _fits(row, backend, host)), None)
 
 
-def absent(probe: str, backend: Backend) -> QuirkName | None:
+def absent(probe: str, backend: BackendInfo) -> QuirkName | None:
     """The quirk that this version is known for; to be asked where the outcome is right all the same."""
     rows = (row for row in KNOWN if row.quirk is not None and row.platform == "qemu-tcg" and _names(row, probe))
     return next((row.quirk for row in rows if _fits(row, backend, None)), None)
 
 
-def _names(row: Known, probe: str) -> bool:
+def _names(row: Deviation, probe: str) -> bool:
     return any(probe.startswith(name[:-1]) if name.endswith("*") else name == probe for name in row.probes)
 
 
-def _fits(row: Known, backend: Backend, host: str | None) -> bool:
+def _fits(row: Deviation, backend: BackendInfo, host: str | None) -> bool:
     if row.quirk is not None:
         return applies(row.quirk, platform_of(backend))
     return row.platform in (backend.name, host)

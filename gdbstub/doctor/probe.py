@@ -26,22 +26,22 @@ SPIN = "ebfe"
 SIGINT = 2
 
 
-class Place(NamedTuple):
+class ProbeAddress(NamedTuple):
     """An address of the ground: an offset into the placed code or the data, or the handler of vector ``offset``."""
 
     base: Base
     offset: int = 0
 
 
-class Point(NamedTuple):
+class PointArmed(NamedTuple):
     """A ``Z`` packet that is armed before the guest moves."""
 
     type: BreakpointType
-    at: Place
+    at: ProbeAddress
     length: int = 1
 
 
-class Moment(NamedTuple):
+class VcpuMoment(NamedTuple):
     """The vCPU after one move.
 
     ``ending``: a ``stop`` that the stub reported by itself; ``silence``, after which dr6 interrupted the guest; or the
@@ -51,7 +51,7 @@ class Moment(NamedTuple):
 
     ending: Ending
     signal: int | None
-    place: Place | None
+    place: ProbeAddress | None
     rip: int
     registers: dict[str, int]
     watch: tuple[str, int] | None = None
@@ -64,20 +64,20 @@ class Logged(NamedTuple):
     """An exception that the guest's handler wrote down (guests/probe/probe.s). ``place`` is the saved RIP."""
 
     vector: int
-    place: Place | None
+    place: ProbeAddress | None
     rip: int
     rflags: int
     dr6: int
     dr7: int
 
 
-class Seen(NamedTuple):
+class ProbeLog(NamedTuple):
     """All that a probe saw. ``armed`` counts the points that the stub took before it refused one; ``refusal`` is its
     answer then (empty: it does not know the packet). ``code`` is the ``placed`` code read back while the points were
     armed; ``stack`` are the bytes below the first RSP at the end, ``word`` bytes to a push."""
 
-    start: Moment
-    moments: tuple[Moment, ...] = ()
+    start: VcpuMoment
+    moments: tuple[VcpuMoment, ...] = ()
     armed: int = 0
     refusal: str | None = None
     placed: bytes = b""
@@ -88,20 +88,20 @@ class Seen(NamedTuple):
     ends: tuple[int, ...] = ()
     """Offsets behind each placed instruction."""
 
-    def instructions(self, moment: Moment) -> int | None:
+    def instructions(self, moment: VcpuMoment) -> int | None:
         """How many instructions lie before where ``moment`` stands; None where it isn't at one's end."""
         place = moment.place
         if place is None or place.base != "code":
             return None
         return (0, *self.ends).index(place.offset) if place.offset in (0, *self.ends) else None
 
-    def spins(self, moment: Moment) -> bool:
+    def spins(self, moment: VcpuMoment) -> bool:
         """Does it stand in the jump to itself, where nothing stopped it?"""
-        return moment.place == Place("code", self.ends[-1] if self.ends else 0)
+        return moment.place == ProbeAddress("code", self.ends[-1] if self.ends else 0)
 
 
-Judge = Callable[[Seen], str]
-Value = int | Place
+Judge = Callable[[ProbeLog], str]
+Value = int | ProbeAddress
 
 
 class Probe(NamedTuple):
@@ -121,14 +121,14 @@ class Probe(NamedTuple):
     judge: Judge
     expects: str | Callable[[Profile], str]
     source: str
-    points: tuple[Point, ...] = ()
+    points: tuple[PointArmed, ...] = ()
     registers: tuple[tuple[str, Value], ...] = ()
     needs: frozenset[Need] = frozenset()
     follows: tuple[tuple[str, str], ...] = ()
     variant: str = ""
     ideal: str = ""
     """What would be best, where a profile promises less."""
-    measure: Callable[[Seen], str] | None = None
+    measure: Callable[[ProbeLog], str] | None = None
     """What is said beside the outcome."""
 
     @property
@@ -145,13 +145,13 @@ class Probe(NamedTuple):
         return self.expects if isinstance(self.expects, str) else self.expects(profile)
 
 
-def code(offset: int) -> Place:
-    return Place("code", offset)
+def code(offset: int) -> ProbeAddress:
+    return ProbeAddress("code", offset)
 
 
-def data(offset: int) -> Place:
-    return Place("data", offset)
+def data(offset: int) -> ProbeAddress:
+    return ProbeAddress("data", offset)
 
 
-def handler(vector: int) -> Place:
-    return Place("handler", vector)
+def handler(vector: int) -> ProbeAddress:
+    return ProbeAddress("handler", vector)

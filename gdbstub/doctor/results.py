@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 from gdbstub.backends import PROFILES
 from gdbstub.doctor import known
 from gdbstub.doctor.judges import outcome
-from gdbstub.doctor.known import Known
-from gdbstub.doctor.probe import Probe, Seen
-from gdbstub.target import Backend
+from gdbstub.doctor.known import Deviation
+from gdbstub.doctor.probe import Probe, ProbeLog
+from gdbstub.remote.capabilities import BackendInfo
 
 Status = Literal["ok", "known", "new", "untested"]
 
@@ -18,10 +18,10 @@ Status = Literal["ok", "known", "new", "untested"]
 ABSENT = frozenset(("refused", "not supported"))
 
 
-class Platform(NamedTuple):
+class ProbedPlatform(NamedTuple):
     """Whom the outcomes are of. ``host`` is `known.PVM` where the guest runs on that."""
 
-    backend: Backend
+    backend: BackendInfo
     host: str | None = None
 
 
@@ -33,7 +33,7 @@ class Result(NamedTuple):
     status: Status
     outcome: str | None = None
     expected: str = ""
-    known: Known | None = None
+    known: Deviation | None = None
     measure: str = ""
     why: str = ""
 
@@ -62,7 +62,7 @@ class Result(NamedTuple):
         return promised and not self.good
 
 
-def judge(probe: Probe, seen: Seen, platform: Platform) -> Result:
+def judge(probe: Probe, seen: ProbeLog, platform: ProbedPlatform) -> Result:
     """Compare what was seen with what should be."""
     backend = platform.backend
     found, wanted = outcome(probe, seen), probe.expected(PROFILES[backend.profile])
@@ -112,7 +112,7 @@ def lines(results: Iterable[Result]) -> tuple[Line, ...]:
     return tuple(Line(group, title, tuple(found)) for (group, title), found in rows.items())
 
 
-class Verdict(NamedTuple):
+class TrustVerdict(NamedTuple):
     """What may be relied on: groups, with what is excepted in them; lines that may not; and what was not tested, by
     reason."""
 
@@ -121,7 +121,7 @@ class Verdict(NamedTuple):
     untested: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def verdict(results: Sequence[Result]) -> Verdict:
+def verdict(results: Sequence[Result]) -> TrustVerdict:
     table = lines(results)
     trust, distrust = [], []
     for group in dict.fromkeys(line.group for line in table):
@@ -136,7 +136,7 @@ def verdict(results: Sequence[Result]) -> Verdict:
             if result.status == "untested":
                 title = line.title if line.status == "untested" or not result.probe.variant else _variant(result)
                 missing.setdefault(result.why, {})[title] = None
-    return Verdict(tuple(trust), tuple(distrust), tuple((why, tuple(titles)) for why, titles in missing.items()))
+    return TrustVerdict(tuple(trust), tuple(distrust), tuple((why, tuple(titles)) for why, titles in missing.items()))
 
 
 def _variant(result: Result) -> str:

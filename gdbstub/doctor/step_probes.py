@@ -14,7 +14,7 @@ from gdbstub.doctor.judges import (
     saved_tf,
     waits,
 )
-from gdbstub.doctor.probe import Need, Point, Probe, Seen, code, data
+from gdbstub.doctor.probe import Need, PointArmed, Probe, ProbeLog, code, data
 
 ONE = "1 instruction"
 KERNEL: frozenset[Need] = frozenset({"kernel"})
@@ -39,7 +39,7 @@ def _own_dr6(profile: Profile) -> str:
     return "untouched" if profile.capabilities.debug_registers else "not shown"
 
 
-def _milliseconds(seen: Seen) -> str:
+def _milliseconds(seen: ProbeLog) -> str:
     seconds = seen.moments[-1].seconds if seen.moments else None
     return "" if seconds is None else f"{1000 * seconds:.1f} ms"
 
@@ -101,7 +101,7 @@ INTERRUPTS: tuple[Probe, ...] = (
           measure=_milliseconds),
     Probe(
         "own-dr6", "interrupts", "the guest's DR6 at our stops", "90 90 90", "nop; nop; nop", "cxs", own_dr6,
-        _own_dr6, NO_PROMISE, points=(Point(1, code(1)),),
+        _own_dr6, NO_PROMISE, points=(PointArmed(1, code(1)),),
         follows=(("changed", "What a stop of ours leaves there is no event of the guest."),),
     ),
 )  # fmt: skip

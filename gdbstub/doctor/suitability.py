@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdbstub.record import CpuState
+from gdbstub.x86.cpu_state import CpuState
 
 RANGE = range(4)
 _ATTRIBUTES = 0x00F0_FF00

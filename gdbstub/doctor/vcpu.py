@@ -1,4 +1,4 @@
-"""One vCPU behind a stub, moved and looked at without any of the help that `gdbstub.runner` gives.
+"""One vCPU behind a stub, moved and looked at without any of the help that `gdbstub.debugger.run_control` gives.
 
 The doctor tests what the stub does by itself, so nothing is lifted, repeated or filtered here. Every wait is bounded.
 """
@@ -10,17 +10,17 @@ from typing import NamedTuple
 import trio
 
 from gdbstub.backends import PROFILES, Profile, identify
-from gdbstub.client import RemoteTarget
-from gdbstub.conversation import Token
+from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.errors import GdbError, Refused
-from gdbstub.gather import StateReader
-from gdbstub.handshake import greet
 from gdbstub.protocol import messages
 from gdbstub.protocol.link import Expect
 from gdbstub.protocol.messages import Action, BreakpointType
 from gdbstub.protocol.stops import Stop, Stopped
-from gdbstub.record import CpuState
-from gdbstub.target import Backend
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.remote.connection import Token
+from gdbstub.remote.handshake import greet
+from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.cpu_state import CpuState
 
 HANG_SECONDS = 3.0
 """How long a 0x03 may take before the guest counts as one that can't be stopped any more."""
@@ -40,13 +40,13 @@ class Moved(NamedTuple):
 class Vcpu:
     """One vCPU of a stub that was greeted. Raises `GdbError` branches only."""
 
-    def __init__(self, remote: RemoteTarget, backend: Backend, cpu: int = 0) -> None:
+    def __init__(self, remote: RemoteTarget, backend: BackendInfo, cpu: int = 0) -> None:
         self.remote = remote
         self.backend = backend
         self.profile: Profile = PROFILES[backend.profile]
         self.cpu = cpu
         self._moving = Token(0)
-        self._reader = StateReader(remote, self.profile)
+        self._reader = CpuReader(remote, self.profile)
         self._names = {_wide(register.name): register.name for register in remote.layout.registers}
 
     async def look(self) -> CpuState:
@@ -133,7 +133,7 @@ async def greeted(remote: RemoteTarget, name: str, forced: str | None = None) ->
     stop = await greet(remote, name)
     backend = await identify(remote.monitor)
     if forced is not None:
-        backend = Backend(forced, backend.version, backend.vendor, forced)
+        backend = BackendInfo(forced, backend.version, backend.vendor, forced)
     vcpu = Vcpu(remote, backend)
     remote.pipelined = vcpu.profile.pipelined
     cpu = remote.cpu_of(stop.thread) if isinstance(stop, Stopped) else None

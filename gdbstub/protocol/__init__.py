@@ -72,12 +72,12 @@ from gdbstub.protocol.layout import (
     Structure,
     Type,
     Union,
-    Vector,
+    VectorType,
     fallback_layout,
     make_layout,
 )
 from gdbstub.protocol.link import RESENDS, Expect, Link
-from gdbstub.protocol.packets import PACKETS, PacketRow, Shape, find_packet, packet_table_markdown
+from gdbstub.protocol.packets import PACKETS, PacketForm, PacketRow, find_packet, packet_table_markdown
 from gdbstub.protocol.states import INITIAL, TRANSITIONS, Role, State, Step, state_diagram
 from gdbstub.protocol.stops import (
     ConsoleOutput,
@@ -138,13 +138,13 @@ __all__ = [
     "Notification",
     "Notified",
     "Packet",
+    "PacketForm",
     "PacketRow",
     "Register",
     "RegisterLayout",
     "Reply",
     "Request",
     "Role",
-    "Shape",
     "SoftwareBreak",
     "Stale",
     "State",
@@ -159,7 +159,7 @@ __all__ = [
     "Type",
     "Union",
     "UnsolicitedStop",
-    "Vector",
+    "VectorType",
     "Watch",
     "WatchKind",
     "annexes_wanted",

@@ -20,10 +20,10 @@ from gdbstub.protocol.events import (
 )
 from gdbstub.protocol.fields import decode_hex, shown
 from gdbstub.protocol.framing import ACK, BREAK, NACK, Malformed, checksum, encode_binary, frame
-from gdbstub.protocol.packets import Shape, find_packet
+from gdbstub.protocol.packets import PacketForm, find_packet
 from gdbstub.protocol.states import State, Step
 from gdbstub.protocol.stops import Exited, FileRequest, NoResumed, Stop, Terminated, parse_stop
-from gdbstub.protocol.wire import RESENDS, Expect, Pending, Wire
+from gdbstub.protocol.wire import RESENDS, Expect, LinkEnd, Pending
 
 _STOP = re.compile(rb"[TS][0-9a-fA-F]{2}|[WX][0-9a-fA-F]+(?:;|\Z)|N\Z")
 _ERROR = re.compile(rb"E(?:[0-9a-fA-F]{2}\Z|\.)")
@@ -36,7 +36,7 @@ _SENDING: Final = {
 }
 
 
-class ClientSide(Wire):
+class ClientSide(LinkEnd):
     """What a client does with a link."""
 
     def send(self, payload: bytes, expects: Expect = Expect.REPLY) -> int:
@@ -255,7 +255,7 @@ def _step_of(stop: Stop) -> Step:
 def _may_answer_with_stop(request: bytes) -> bool:
     """Whether a stop reply can be the answer to ``request``. Of packets that we don't know, it can."""
     row = find_packet(request)
-    return row is None or row.shape is Shape.STOP
+    return row is None or row.shape is PacketForm.STOP
 
 
 def _monitor_reply(head: Pending, payload: bytes) -> Event:

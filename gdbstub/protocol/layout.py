@@ -50,7 +50,7 @@ class Field(NamedTuple):
     end: int | None = None
 
 
-class Vector(NamedTuple):
+class VectorType(NamedTuple):
     """``length`` elements of ``type``."""
 
     id: str
@@ -89,7 +89,7 @@ class Enumeration(NamedTuple):
     values: tuple[tuple[str, int], ...]
 
 
-Type = Vector | Union | Structure | Flags | Enumeration
+Type = VectorType | Union | Structure | Flags | Enumeration
 
 
 class Feature(NamedTuple):

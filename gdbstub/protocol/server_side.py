@@ -8,13 +8,13 @@ from gdbstub.errors import LocalProtocolError
 from gdbstub.protocol.events import BadFrame, Event, Request
 from gdbstub.protocol.fields import encode_hex, shown
 from gdbstub.protocol.framing import NACK, Malformed, frame, frame_compressed
-from gdbstub.protocol.packets import Shape, find_packet
+from gdbstub.protocol.packets import PacketForm, find_packet
 from gdbstub.protocol.states import State, Step
 from gdbstub.protocol.stops import Exited, Stop, Terminated, format_stop
-from gdbstub.protocol.wire import Expect, Pending, Wire
+from gdbstub.protocol.wire import Expect, LinkEnd, Pending
 
 
-class ServerSide(Wire):
+class ServerSide(LinkEnd):
     """What a server does with a link. Which request resumes is known from the packet table."""
 
     _prepared: Mapping[bytes, bytes] = {}  # replaced, never changed
@@ -36,7 +36,7 @@ class ServerSide(Wire):
             self._prepared = {frame(request): frame(reply) for request, reply in answers.items()}
 
     def receive(self, data: bytes) -> list[Event]:
-        """As `Wire.receive`."""
+        """As `LinkEnd.receive`."""
         if self._prepared:
             ready = self._prepared.get(data)
             if ready is not None and self._state is State.STOPPED and not self._pending and self._reader.empty:
@@ -71,7 +71,7 @@ class ServerSide(Wire):
         step, expects = Step.RECEIVE_REQUEST, Expect.REPLY
         if row is not None and row.resumes:
             step, expects = Step.RECEIVE_RESUME, Expect.STOP
-        elif row is not None and row.shape is Shape.NOTHING:
+        elif row is not None and row.shape is PacketForm.NOTHING:
             step, expects = Step.RECEIVE_LAST, Expect.NOTHING
         if step not in self._table[self._state]:
             events.append(BadFrame(f"the request {shown(payload)} came while the guest was {self._state.value}", None))

@@ -27,7 +27,7 @@ from gdbstub.protocol.layout import (
     Structure,
     Type,
     Union,
-    Vector,
+    VectorType,
     make_layout,
 )
 
@@ -226,7 +226,7 @@ def _parse_type(node: Element) -> Type | None:
     """The type that ``node`` defines; None for an element that we don't know, which gdb skips as well."""
     match node.tagName:
         case "vector":
-            return Vector(_attribute(node, "id"), _attribute(node, "type"), _number(node, "count"))
+            return VectorType(_attribute(node, "id"), _attribute(node, "type"), _number(node, "count"))
         case "union":
             return Union(_attribute(node, "id"), _fields(node))
         case "struct":
@@ -293,7 +293,7 @@ def _field_tags(fields: tuple[Field, ...]) -> tuple[_Tag, ...]:
 
 def _type_tag(known: Type) -> _Tag:
     match known:
-        case Vector(id=name, type=element, length=length):
+        case VectorType(id=name, type=element, length=length):
             return _Tag("vector", (("id", name), ("type", element), ("count", length)))
         case Union(id=name, fields=fields):
             return _Tag("union", (("id", name),), _field_tags(fields))

@@ -50,7 +50,7 @@ class Pending:
         self.damage: str | None = None
 
 
-class Wire:
+class LinkEnd:
     """The common part of `link.Link`; not of use by itself.
 
     ``_take`` gets each packet's payload, ``_take_damaged`` each frame that stood where a packet was.

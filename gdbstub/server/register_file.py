@@ -22,7 +22,7 @@ from gdbstub.protocol import (
     format_description,
     make_layout,
 )
-from gdbstub.record import CpuState
+from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import RFLAGS
 
 CORE_FEATURE = "org.gnu.gdb.i386.core"

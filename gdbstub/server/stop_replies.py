@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from gdbstub.breakpoints import Breakpoint
+from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import RemoteProtocolError
+from gdbstub.explain.evidence import Action
 from gdbstub.protocol import (
     HardwareBreak,
     Register,
@@ -22,9 +24,7 @@ from gdbstub.protocol import (
     decode_hex,
     parse_stop,
 )
-from gdbstub.record import Brief
-from gdbstub.server.manners import Manners
-from gdbstub.x86.evidence import Action
+from gdbstub.server.client_features import ClientFeatures
 
 SIGNAL_0, SIGINT, SIGTRAP = 0, 2, 5
 """gdb's numbers (gdb manual, "Packets": signals are those of include/gdb/signals.def)."""
@@ -38,8 +38,8 @@ def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
 
 
 def stop_reply(
-    record: Brief,
-    manners: Manners,
+    record: StopSummary,
+    manners: ClientFeatures,
     hit: Iterable[Breakpoint],
     *,
     own: bool,
@@ -83,7 +83,7 @@ class PlainStops:
         return b"T05" + b"".join([b"%b%b;" % (name, raw[span]) for name, span in self._pieces]) + self._tail
 
 
-def _from_stub(record: Brief) -> Stop:
+def _from_stub(record: StopSummary) -> Stop:
     try:
         return parse_stop(record.reply.encode("latin-1"))
     except RemoteProtocolError:
@@ -97,7 +97,7 @@ def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, by
             yield register.number, decode_hex(text)
 
 
-def _reasons(record: Brief, manners: Manners, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
+def _reasons(record: StopSummary, manners: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
     """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
     take it for one that was removed meanwhile, and go on."""
     for row in hit:

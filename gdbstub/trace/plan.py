@@ -8,9 +8,9 @@ from typing import Literal
 
 import trio
 
-from gdbstub.debugger import Debugger
-from gdbstub.record import StopRecord
-from gdbstub.x86.evidence import Action
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.record import StopRecord
+from gdbstub.explain.evidence import Action
 
 Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost", "error"]
 Sink = Callable[[StopRecord], None]

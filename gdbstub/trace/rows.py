@@ -14,11 +14,12 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
-from gdbstub.record import DebugState, StopRecord
-from gdbstub.target import Backend
-from gdbstub.x86.evidence import Frame
-from gdbstub.x86.explanation import Cause
-from gdbstub.x86.shapes import Instruction
+from gdbstub.debugger.record import StopRecord
+from gdbstub.explain.explanation import Cause
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.cpu_state import DebugState
+from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.instructions import Instruction
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; added keys do not raise it."""
@@ -31,7 +32,7 @@ def hexadecimal(value: int | None) -> str:
     return "null" if value is None else f'"{value:#x}"'
 
 
-def header_line(target: str, backend: Backend, started: datetime.datetime, tool: str) -> str:
+def header_line(target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> str:
     """Line 1 of a trace. ``started`` is aware; it is written in UTC. ``tool`` is ``dr6 VERSION``."""
     utc = started.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     row = {

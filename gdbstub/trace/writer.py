@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from gdbstub.record import StopRecord
-from gdbstub.target import Backend
+from gdbstub.debugger.record import StopRecord
+from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.trace import rows
 from gdbstub.trace.line_file import LineFile
 
@@ -20,7 +20,7 @@ class TraceWriter(Protocol):
     stops: int
     events: int
 
-    def header(self, target: str, backend: Backend, started: datetime.datetime, tool: str) -> None: ...
+    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None: ...
     def record(self, record: StopRecord) -> None: ...
     def end(self, reason: str, seconds: float) -> None: ...
     def close(self) -> None: ...
@@ -58,7 +58,7 @@ class JsonlWriter(_LineWriter):
     def __enter__(self) -> JsonlWriter:
         return self
 
-    def header(self, target: str, backend: Backend, started: datetime.datetime, tool: str) -> None:
+    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None:
         self.file.write_line(rows.header_line(target, backend, started, tool))
 
     def record(self, record: StopRecord) -> None:
@@ -82,7 +82,7 @@ class TextWriter(_LineWriter):
     def __enter__(self) -> TextWriter:
         return self
 
-    def header(self, target: str, backend: Backend, started: datetime.datetime, tool: str) -> None:
+    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None:
         version = f" {backend.version}" if backend.version else ""
         self.file.write_line(f"# {tool}: {target}, {backend.name}{version}")
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from gdbstub.x86.evidence import Mode
-from gdbstub.x86.shapes import Instruction, Shape
+from gdbstub.x86.instructions import Instruction, Shape
+from gdbstub.x86.registers import Mode
 
 LONGEST = 15
 

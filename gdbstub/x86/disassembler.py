@@ -7,10 +7,9 @@ from functools import lru_cache
 import capstone
 from capstone import x86
 
-from gdbstub.x86.accesses import BIT_OFFSETS, DESCRIPTORS, SIZES, Access, access_of
-from gdbstub.x86.evidence import Mode
-from gdbstub.x86.registers import whole
-from gdbstub.x86.shapes import MemoryOperand, Shape, Trait
+from gdbstub.x86.instructions import MemoryOperand, Shape, Trait
+from gdbstub.x86.memory_access import BIT_OFFSETS, DESCRIPTORS, SIZES, Access, access_of
+from gdbstub.x86.registers import Mode, whole
 
 MNEMONIC_TRAITS: dict[str, tuple[Trait, ...]] = {
     "int1": ("icebp", "gate", "branch", "indirect"),

@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from gdbstub.x86.evidence import Frame, Mode
-from gdbstub.x86.registers import IF, VM
+from gdbstub.x86.registers import IF, VM, Mode
 
 ExceptionClass = Literal["fault", "trap", "abort", "interrupt", "either"]
+
+
+class Frame(NamedTuple):
+    """The exception frame that the CPU pushed, as read at the handler's first instruction.
+
+    ``rsp``/``ss`` are pushed always in 64-bit mode and on a change of privilege otherwise; ``error_code`` only
+    for the vectors that have one. SDM vol. 3A 6.12-6.14. ``size`` is how many bytes were pushed; ``cs_base`` and
+    ``ss_base`` are those of the segments that the selectors name, for code outside of 64-bit mode.
+    """
+
+    rip: int
+    cs: int
+    rflags: int
+    rsp: int | None = None
+    ss: int | None = None
+    error_code: int | None = None
+    size: int | None = None
+    cs_base: int | None = None
+    ss_base: int | None = None
 
 
 class Vector(NamedTuple):

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from gdbstub.x86.debug_registers import Range
 from gdbstub.x86.decode import LINEAR_MASKS, RIP_MASKS
-from gdbstub.x86.evidence import Mode
-from gdbstub.x86.registers import DF, part, part_mask
-from gdbstub.x86.shapes import MemoryOperand, Shape
+from gdbstub.x86.instructions import MemoryOperand, Shape
+from gdbstub.x86.registers import DF, Mode, part, part_mask
 
 
 def touched(

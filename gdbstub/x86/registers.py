@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Mode = Literal[16, 32, 64]
+"""What the CPU decodes code as: CS.D, CS.L and EFER.LMA. SDM vol. 3A 3.4.5."""
 
 GENERAL_64 = (
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",

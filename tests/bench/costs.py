@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import trio
 
-from gdbstub.debugger import Debugger
-from gdbstub.record import StopRecord
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.record import StopRecord
+from gdbstub.explain.explain import explain
 from gdbstub.x86.decode import predecessors_cached, shape
-from gdbstub.x86.explain import explain
 from tests.bench.contenders import DR6, dr6, run
 from tests.bench.guest import stopped_guest
 from tests.bench.random_evidence import evidences

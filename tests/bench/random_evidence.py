@@ -6,20 +6,9 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gdbstub.x86.evidence import (
-    Action,
-    Armed,
-    BreakpointKind,
-    CodeBytes,
-    Evidence,
-    Fact,
-    Frame,
-    Known,
-    Moment,
-    Platform,
-    SteppedOver,
-    Unknown,
-)
+from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, SteppedOver, Unknown
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
+from gdbstub.x86.exceptions import Frame
 
 SEED = 6
 BASE = 0x1000
@@ -59,9 +48,9 @@ def _evidence(dice: random.Random) -> Evidence:
     def frame() -> Frame:
         return Frame(near(), dice.getrandbits(16), flags(), near(), dice.getrandbits(16), dice.getrandbits(16))
 
-    def moment() -> Moment:
+    def moment() -> CpuFacts:
         names = ("rip", "rsp", "rcx", "cs", "cs_base", "tr", "cr2", "cr4", "dr0", "dr1", "dr2", "dr3")
-        return Moment(
+        return CpuFacts(
             **{name: fact(near) for name in names},
             rflags=fact(flags),
             debugctl=fact(lambda: dice.getrandbits(3)),
@@ -71,9 +60,11 @@ def _evidence(dice: random.Random) -> Evidence:
             registers=fact(lambda: {name: near() for name in ("rbx", "rdi", "rsi", "rsp", "rdx", "rcx", "rax")}),
         )
 
-    def armed() -> tuple[Armed, ...]:
+    def armed() -> tuple[ArmedBreakpoint, ...]:
         rows = range(dice.randrange(4))
-        return tuple(Armed("debugger", dice.choice(KINDS), near(), dice.choice((1, 2, 4, 8)), n) for n in rows)
+        return tuple(
+            ArmedBreakpoint("debugger", dice.choice(KINDS), near(), dice.choice((1, 2, 4, 8)), n) for n in rows
+        )
 
     return Evidence(
         platform=Platform(

@@ -1,4 +1,4 @@
-"""Wires whose other end answers while the bytes are written: what a `Shortcut` meets on an idle machine."""
+"""Wires whose other end answers while the bytes are written: what a `NonblockingIO` meets on an idle machine."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from contextlib import asynccontextmanager
 import trio
 from trio.abc import Stream
 
-from gdbstub.conversation import Shortcut
-from gdbstub.debugger import Debugger
+from gdbstub.debugger.debugger import Debugger
 from gdbstub.protocol import Link, Role, frame
 from gdbstub.protocol.framing import FrameReader, Packet
+from gdbstub.remote.connection import NonblockingIO
 from gdbstub.server import Client, Policy, RegisterFile
-from gdbstub.sharing import SharedGuest
+from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.served import BOUND, FakeWords, qemu
 from tests.fakes.stub import FakeStub
 
 
 class Wire(Stream):
     """One end. ``take`` hears what is written; what comes back goes to `give`, a piece for each read. ``waits`` is what
-    a `Shortcut.wait` does before it looks."""
+    a `NonblockingIO.wait` does before it looks."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take
         self._pieces: deque[bytes] = deque()
         self._came = trio.Event()
         self.most = 1 << 20
-        """Bytes that `Shortcut.send` takes at once."""
+        """Bytes that `NonblockingIO.send` takes at once."""
         self.waits: Callable[[], None] = lambda: None
-        self.shortcut = Shortcut(self._send, self._receive, self._wait)
+        self.shortcut = NonblockingIO(self._send, self._receive, self._wait)
 
     def give(self, piece: bytes) -> None:
         self._pieces.append(piece)

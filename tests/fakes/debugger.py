@@ -1,6 +1,6 @@
 """A debugger without a stub: a byte array, sixteen registers and a handful of real x86-64 instructions.
 
-It offers what `gdbstub.debugger.Debugger` offers and keeps its manners: hits are counted, conditions asked,
+It offers what `gdbstub.debugger.debugger.Debugger` offers and keeps its manners: hits are counted, conditions asked,
 temporary breakpoints deleted, vectors caught at their handlers. Where it and a real guest differ, it is wrong.
 """
 
@@ -11,15 +11,19 @@ from typing import cast
 
 import trio
 
-from gdbstub.breakpoints import Breakpoint, LogicalKind, Means
-from gdbstub.debugger import Debugger
+from gdbstub.debugger.breakpoints import Breakpoint, LogicalKind, Means
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.events import DebuggerEvent, Resumed
+from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.errors import GdbError, Refused
-from gdbstub.notices import Notice, Resumed
-from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
-from gdbstub.target import Backend, Capabilities
+from gdbstub.explain.evidence import Action, Evidence
+from gdbstub.explain.explanation import Cause, CauseName, ExitDr6, Explanation
+from gdbstub.remote.capabilities import BackendInfo, Capabilities
+from gdbstub.x86.breakpoints import Owner
+from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import decode
-from gdbstub.x86.evidence import Action, Evidence, Frame, Mode, Owner
-from gdbstub.x86.explanation import Cause, CauseName, ExitDr6, Explanation
+from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.registers import Mode
 from tests.fakes.records import CONTROL, GENERAL, OTHERS, RESET
 
 BASE = 0x1000
@@ -34,7 +38,7 @@ class FakeDebugger:
 
     def __init__(self, code: bytes = b"\x90" * 64, *, cpus: int = 1) -> None:
         self.target = "tcp:127.0.0.1:1234"
-        self.backend = Backend("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
+        self.backend = BackendInfo("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
         self.capabilities = Capabilities(monitor=True, debug_registers=True, cpus=tuple(range(cpus)))
         self.rows: dict[int, Breakpoint] = {}
         self.records: list[StopRecord] = []
@@ -50,7 +54,7 @@ class FakeDebugger:
         self.mode: Mode = 64
         self.monitor_answers: dict[str, str] = {}
         self.log: list[str] = []
-        self._listeners: list[Callable[[Notice], None]] = []
+        self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._interrupted = trio.Event()
         self._next = 1
 
@@ -62,7 +66,7 @@ class FakeDebugger:
         """The user's."""
         return {number: row for number, row in self.rows.items() if not row.hidden}
 
-    def listen(self, listener: Callable[[Notice], None]) -> None:
+    def listen(self, listener: Callable[[DebuggerEvent], None]) -> None:
         self._listeners.append(listener)
 
     async def attach(self) -> StopRecord:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
-from gdbstub.x86.evidence import Action, Evidence, Frame
-from gdbstub.x86.explanation import Cause, ExitDr6, Explanation, GuestDr6
-from gdbstub.x86.shapes import Instruction
+from gdbstub.debugger.record import CaughtEvent, StopRecord
+from gdbstub.explain.evidence import Action, Evidence
+from gdbstub.explain.explanation import Cause, ExitDr6, Explanation, GuestDr6
+from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.instructions import Instruction
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 OTHERS = ("rip", "rflags", "cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base", "k_gs_base")

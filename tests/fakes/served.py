@@ -9,14 +9,14 @@ import trio
 from trio.abc import Stream
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
-from gdbstub.debugger import Debugger
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.protocol import Expect, GuestOutput, Link, Lost, Reply, Role, StopReply
-from gdbstub.record import StopRecord
 from gdbstub.server import Client, Policy, RegisterFile
-from gdbstub.sharing import SharedGuest
+from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.stub import FakeStub, connected
-from tests.gdbstub.backends.test_hmp import golden
+from tests.gdbstub.backends.qemu.test_monitor import golden
 
 GDB_SAYS = b"qSupported:multiprocess+;swbreak+;hwbreak+;error-message+;vContSupported+;xmlRegisters=i386"
 """What a gdb of 2025 says."""

@@ -1,7 +1,7 @@
 """A stub without a guest: sixteen registers, a few pages, breakpoints, and five instructions; manners as QEMU's.
 
 It speaks through the server's side of `gdbstub.protocol.Link`. What it does is checked against a real QEMU in
-tests/gdbstub/test_stories.py: where the two differ, this one is wrong.
+tests/gdbstub/debugger/test_stories.py: where the two differ, this one is wrong.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import DummyInput, Input
 from prompt_toolkit.output import DummyOutput
 
-from frontend.app import make_application
-from frontend.controls import Screen
-from frontend.events import Event
-from frontend.panes import Page, text_of
+from frontend.tui.app import make_application
+from frontend.tui.controls import Screen
+from frontend.tui.events import Event
+from frontend.tui.panes import Page, text_of
 
 
 class SizedOutput(DummyOutput):

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from frontend.controls import HOW_TO_LEAVE
-from frontend.events import Ask, Event, Focus, Printed, SelectStop, Submitted, Toggle
-from frontend.panes import PANES
-from gdbstub.notices import Lost, Resumed
+from frontend.tui.controls import HOW_TO_LEAVE
+from frontend.tui.events import Ask, Event, Focus, Printed, SelectStop, Submitted, Toggle
+from frontend.tui.panes import PANES
+from gdbstub.debugger.events import Disconnected, Resumed
 from tests.frontend.drawing import draw, make_app, screen_with, text
 from tests.frontend.stories import events, view
 
@@ -49,7 +49,7 @@ PICTURES: dict[str, Callable[[], str]] = {
     "screen-80x24-zoom": lambda: screen(80, 24, Focus("why"), Toggle("zoom")),
     "screen-80x24-question": lambda: screen(80, 24, Ask(HOW_TO_LEAVE)),
     "screen-80x24-running": lambda: screen(80, 24, Resumed()),
-    "screen-80x24-lost": lambda: screen(80, 24, Lost("The stub closed the connection.")),
+    "screen-80x24-lost": lambda: screen(80, 24, Disconnected("The stub closed the connection.")),
     "screen-40x12": lambda: screen(40, 12),
     "screen-120x40": lambda: screen(120, 40),
     "screen-200x60": lambda: screen(200, 60),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from frontend.symbols import Symbols
+from frontend.commands.symbols import Symbols
 from tests.fakes.elf import Entry, write_elf
 
 CALLER = bytes.fromhex(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from frontend.events import Event, Gathered, Opened, Printed, Stopped, Submitted
-from frontend.view import ViewState, update
-from frontend.window import BreakpointRow, CodeLine, StackWord, Window, disassemble, where
-from frontend.worker import place
-from gdbstub.notices import Said
-from gdbstub.record import CaughtEvent, CpuState, DebugState, StopRecord
-from gdbstub.target import Backend
+from frontend.tui.events import Event, Gathered, Printed, SessionOpened, StopShown, Submitted
+from frontend.tui.update import update
+from frontend.tui.view import ViewState
+from frontend.tui.window import BreakpointRow, CodeLine, StackWord, Window, disassemble, where
+from frontend.tui.worker import place
+from gdbstub.debugger.events import Output
+from gdbstub.debugger.record import CaughtEvent, StopRecord
+from gdbstub.explain.evidence import Action, Evidence
+from gdbstub.explain.explanation import Cause, ExitDr6, Explanation, GuestDr6
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import decode
-from gdbstub.x86.evidence import Action, Evidence, Frame
-from gdbstub.x86.explanation import Cause, ExitDr6, Explanation, GuestDr6
-from gdbstub.x86.shapes import Instruction
+from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.instructions import Instruction
 
 CODE = (
     bytes.fromhex(
@@ -197,14 +200,14 @@ def window(record: StopRecord) -> Window:
 
 def events() -> list[Event]:
     """What happens on the screen during the session."""
-    told: list[Event] = [Opened("tcp:127.0.0.1:1234", Backend("qemu-tcg", "7.2.22", "amd", "qemu-tcg"), 2)]
+    told: list[Event] = [SessionOpened("tcp:127.0.0.1:1234", BackendInfo("qemu-tcg", "7.2.22", "amd", "qemu-tcg"), 2)]
     for record, line in zip(RECORDS, ("", "stepi", "continue", "continue"), strict=True):
         if line:
             told.append(Submitted(line))
-        told.append(Stopped(place(NAMES, record)))
+        told.append(StopShown(place(NAMES, record)))
         told.append(Gathered(window(record)))
     told.append(Printed("rax            0x1                 1"))
-    told.append(Said("guest says \x1b[32mhello\x1b[0m\nand goes on", "guest"))
+    told.append(Output("guest says \x1b[32mhello\x1b[0m\nand goes on", "guest"))
     return told
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from frontend.commands import execute
-from frontend.session import Session
-from frontend.symbols import Symbols
+from frontend.commands.session import Session
+from frontend.commands.symbols import Symbols
 from tests.fakes.debugger import FakeDebugger
 
 

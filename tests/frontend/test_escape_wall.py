@@ -11,14 +11,14 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from frontend.controls import Screen
-from frontend.events import Gathered, Opened, Printed, Stop, Stopped
-from frontend.panes import PANES
-from frontend.window import BreakpointRow, CodeLine, StackWord, Window
-from gdbstub.notices import Lost, Said
-from gdbstub.target import Backend
-from gdbstub.x86.evidence import Owner
-from gdbstub.x86.explanation import Cause, ExitDr6, Explanation
+from frontend.tui.controls import Screen
+from frontend.tui.events import Gathered, Printed, SessionOpened, Stop, StopShown
+from frontend.tui.panes import PANES
+from frontend.tui.window import BreakpointRow, CodeLine, StackWord, Window
+from gdbstub.debugger.events import Disconnected, Output
+from gdbstub.explain.explanation import Cause, ExitDr6, Explanation
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.breakpoints import Owner
 from tests.frontend.drawing import draw, make_app
 from tests.frontend.stories import ATTACHED, START
 
@@ -35,10 +35,10 @@ def hostile() -> Screen:
     record = replace(ATTACHED, explanation=found, notes=(EVIL,), state=replace(ATTACHED.state, registers=registers))
     row = BreakpointRow(1, "execute", START, text=EVIL, condition=EVIL, armed_as=EVIL)
     lines = (CodeLine(START, b"\x90", EVIL, EVIL, EVIL),)
-    screen.dispatch(Opened(EVIL, Backend(EVIL, EVIL, None, "generic"), 1))
-    screen.dispatch(Stopped(Stop(record, EVIL)))
+    screen.dispatch(SessionOpened(EVIL, BackendInfo(EVIL, EVIL, None, "generic"), 1))
+    screen.dispatch(StopShown(Stop(record, EVIL)))
     screen.dispatch(Gathered(Window(0, lines, (StackWord(0, 0, 0, EVIL),), 8, (row,))))
-    for event in (Printed(EVIL), Said(EVIL, "guest"), Said(EVIL, "dr6"), Lost(EVIL)):
+    for event in (Printed(EVIL), Output(EVIL, "guest"), Output(EVIL, "dr6"), Disconnected(EVIL)):
         screen.dispatch(event)
     return screen
 

@@ -12,15 +12,24 @@ from typing import Any, TypeVar
 import trio
 from trio.testing import MockClock
 
-from gdbstub.agent import ReadMemory, ReadRegister, Request, commands, conditions, evaluate, execute, read_program
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol import Break, Link, Lost, Role, format_stop, frame, messages
 from gdbstub.protocol import Request as Asked
+from gdbstub.protocol.agent import (
+    ReadMemory,
+    ReadRegister,
+    Request,
+    commands,
+    conditions,
+    evaluate,
+    execute,
+    read_program,
+)
 from gdbstub.protocol.framing import FrameReader
 from gdbstub.protocol.packets import find_packet
 from gdbstub.protocol.stops import Stopped
-from gdbstub.server.manners import PACKET_SIZE, Manners, cpu_of
-from gdbstub.server.running_packets import thread_of, wish_of
+from gdbstub.server.client_features import PACKET_SIZE, ClientFeatures, cpu_of
+from gdbstub.server.handlers.resume import thread_of, wish_of
 
 T = TypeVar("T")
 MOST_ASKED = 20_000
@@ -75,7 +84,7 @@ def parsers(data: bytes) -> None:
         thread_of,
         conditions,
         commands,
-        Manners().take,
+        ClientFeatures().take,
     ):
         with suppress(RemoteProtocolError):
             parse(data)
@@ -83,7 +92,7 @@ def parsers(data: bytes) -> None:
         actions = messages.parse_thread_actions(b"vCont;" + data)
         wish_of(actions, {action: cpu_of(action.thread, 2) for action in actions})
     with suppress(RemoteProtocolError):
-        manners = Manners()
+        manners = ClientFeatures()
         assert manners.take(b"qSupported:" + data)
         format_stop(Stopped(5, manners.thread(0)))
     row = find_packet(data)
@@ -121,7 +130,7 @@ def _answered(asking: Any, data: bytes) -> None:
 
 def manners(data: bytes) -> None:
     """A list of features is taken or refused; errors are one packet of ASCII in every form."""
-    one = Manners()
+    one = ClientFeatures()
     with suppress(RemoteProtocolError):
         one.take(data)
     one.hex_errors = bool(data[:1] > b"\x80")

@@ -12,8 +12,8 @@ from frontend.demo_guest import (
     DEMO_IMAGE,
     MEASURED,
     DemoEvent,
+    GuestLogEntry,
     LogRecord,
-    Seen,
     expected,
     parse_log,
 )
@@ -90,7 +90,7 @@ def test_a_log_in_pieces_is_refused() -> None:
         parse_log(bytes(63))
 
 
-def expected_here(event: DemoEvent) -> tuple[Seen, ...]:
+def expected_here(event: DemoEvent) -> tuple[GuestLogEntry, ...]:
     version = qemu_version()
     if ("qemu-tcg", ".".join(version.split(".")[:2])) not in MEASURED:
         pytest.skip(f"QEMU {version} with TCG was not measured yet")

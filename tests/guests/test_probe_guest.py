@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend.doctor_command import PROBE_IMAGE
+from frontend.cli.doctor import PROBE_IMAGE
 from gdbstub.doctor import OwnGuest
 from gdbstub.doctor.ground import CODE_SPAN, STUB_SIZE, VECTORS
 from tests.guests.build import INSTALLED_BY, make

@@ -76,11 +76,11 @@ class Bochs(NamedTuple):
     com2: trio.SocketStream
     log: Path
 
-    async def last_words(self) -> str:
+    async def exit_reason(self) -> str:
         """Why it ended, as one sentence; empty while it runs."""
         if not self.process.ended.is_set():
             return ""
-        return panic(self.log) or await self.process.last_words() or "Bochs ended and said nothing."
+        return panic(self.log) or await self.process.exit_reason() or "Bochs ended and said nothing."
 
 
 @contextlib.asynccontextmanager
@@ -167,7 +167,7 @@ async def _connected(process: Process, log: Path, ports: list[int]) -> Bochs | N
             return Bochs(process, com1, com2, log)
         if "bind()" in panic(log):
             return None
-        raise LabError(f"Bochs did not start: {panic(log) or await process.last_words() or 'it said nothing.'}")
+        raise LabError(f"Bochs did not start: {panic(log) or await process.exit_reason() or 'it said nothing.'}")
     raise LabError(f"Bochs did not open its serial lines within {CONNECT_SECONDS:g} seconds.")
 
 

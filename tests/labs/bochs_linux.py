@@ -85,6 +85,6 @@ async def boot(memory: Path, folder: Path, on_line: Callable[[str], None]) -> As
     machine = bochs.Machine(memory / "rom", memory / "image", START, MEBIBYTES)
     async with bochs.run(machine, folder) as running:
         com1 = running.com1
-        shell = Shell(lambda: receive_promptly(com1), com1.send_all, running.last_words, on_line)
+        shell = Shell(lambda: receive_promptly(com1), com1.send_all, running.exit_reason, on_line)
         await shell.wait_ready(BOOT_SECONDS)
         yield BochsLinux(shell, running.com2)

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import zip_longest
 from typing import NamedTuple
 
-from frontend.demo_guest import DEMO_EVENTS, DEMO_IMAGE, DemoEvent, Seen, expected
+from frontend.demo_guest import DEMO_EVENTS, DEMO_IMAGE, DemoEvent, GuestLogEntry, expected
 from tests.guests.image import read_image
 from tests.labs.run_dr6 import Row
 
@@ -50,7 +50,7 @@ def wrong_alone(console: str, key: Key) -> Iterator[str]:
             yield f"{event.name}: the guest alone saw {_shown(seen[event.id])}, expected {_listed(wanted)}"
 
 
-def _same(event: DemoEvent, wanted: tuple[Seen, ...], seen: list[Delivered]) -> bool:
+def _same(event: DemoEvent, wanted: tuple[GuestLogEntry, ...], seen: list[Delivered]) -> bool:
     addresses = symbols()
     optional = event.raised[0].optional
     pairs = list(zip_longest(wanted, seen))
@@ -84,7 +84,7 @@ def wrong_debugged(rows: list[Row], key: Key) -> Iterator[str]:
             yield f"event {row['n']} of the trace is none that is known: {row['summary']}"
 
 
-def _wrong_frame(event: DemoEvent, seen: Seen, row: Row) -> Iterator[str]:
+def _wrong_frame(event: DemoEvent, seen: GuestLogEntry, row: Row) -> Iterator[str]:
     frame = row["frame"]
     got = bool(int(frame["rflags"], 16) & RF), int(frame.get("error_code") or "0", 16)
     if got != (seen.rf, seen.error_code):
@@ -94,7 +94,7 @@ def _wrong_frame(event: DemoEvent, seen: Seen, row: Row) -> Iterator[str]:
         yield f"DR6 is {row['dr']['dr6']}, expected {seen.dr6:#x}"
 
 
-def _wrong_causes(event: DemoEvent, seen: Seen, row: Row) -> Iterator[str]:
+def _wrong_causes(event: DemoEvent, seen: GuestLogEntry, row: Row) -> Iterator[str]:
     causes = row["causes"]
     if not causes or any(cause["cause"] in ("unknown", "spurious") for cause in causes):
         yield f"unexplained: {row['summary']}"
@@ -109,7 +109,7 @@ def _wrong_causes(event: DemoEvent, seen: Seen, row: Row) -> Iterator[str]:
             yield f"a contradiction that is no known quirk: {text}"
 
 
-def _due(event: DemoEvent, seen: Seen) -> set[tuple[str, str]] | None:
+def _due(event: DemoEvent, seen: GuestLogEntry) -> set[tuple[str, str]] | None:
     """The causes, where the platform does what the architecture says."""
     for raised in event.raised:
         if (raised.vector, raised.rip) == (seen.vector, seen.rip) and not (raised.dr6 ^ seen.dr6) & ~raised.optional:
@@ -126,5 +126,5 @@ def _shown(seen: list[Delivered]) -> str:
     return ", ".join(f"vector {v} dr6={dr6:#x} rip={rip:#x}" for v, dr6, rip in seen) or "nothing"
 
 
-def _listed(wanted: tuple[Seen, ...]) -> str:
+def _listed(wanted: tuple[GuestLogEntry, ...]) -> str:
     return ", ".join(f"vector {s.vector} dr6={s.dr6:#x} rip={symbols()[s.rip]:#x}" for s in wanted) or "nothing"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from frontend.demo_guest import DEMO_EVENTS, Seen
+from frontend.demo_guest import DEMO_EVENTS, GuestLogEntry
 from tests.labs.check import RF, Delivered, on_console, symbols, wrong_alone, wrong_debugged
 from tests.labs.errors import LabError
 from tests.labs.platforms import Platform
@@ -82,7 +82,7 @@ def _keep(platform: Platform, stories: Sequence[Story], folder: Path, console: s
 
 
 def _named(one: Delivered, frame: dict[str, str]) -> dict[str, object]:
-    """As `Seen` has it."""
+    """As `GuestLogEntry` has it."""
     names = {address: name for name, address in sorted(symbols().items(), key=lambda item: item[0].startswith("ev_"))}
     return {
         "vector": one.vector,
@@ -93,7 +93,7 @@ def _named(one: Delivered, frame: dict[str, str]) -> dict[str, object]:
     }
 
 
-def seen_on(platform: str) -> dict[str, tuple[Seen, ...]]:
+def seen_on(platform: str) -> dict[str, tuple[GuestLogEntry, ...]]:
     """What the guest saw when ``platform`` (NAME-RELEASE) was recorded: name of the event → its exceptions."""
     read = json.loads((GOLDEN / platform / SEEN).read_text(encoding="utf-8"))
-    return {name: tuple(Seen(**one) for one in exceptions) for name, exceptions in read.items()}
+    return {name: tuple(GuestLogEntry(**one) for one in exceptions) for name, exceptions in read.items()}

@@ -36,7 +36,7 @@ class Linux(Shell):
     """One that runs. ``log`` is what its kernel says on its console."""
 
     def __init__(self, process: Process, control: trio.abc.Stream, qmp: Qmp, log: Path) -> None:
-        super().__init__(control.receive_some, control.send_all, process.last_words)
+        super().__init__(control.receive_some, control.send_all, process.exit_reason)
         self._qmp = qmp
         self._log = log
 
@@ -108,7 +108,7 @@ async def boot(
             await running.wait_ready()
             yield running
         except AssertionError as error:  # QMP is closed: QEMU did not take its arguments
-            raise LabError(await process.last_words() or str(error)) from error
+            raise LabError(await process.exit_reason() or str(error)) from error
         finally:
             await process.stop()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from frontend.demo_guest import DEMO_EVENTS, MEASURED, DemoEvent, Seen, expected
+from frontend.demo_guest import DEMO_EVENTS, MEASURED, DemoEvent, GuestLogEntry, expected
 from gdbstub.x86.exceptions import vector
 from tests.labs.demo_lab import SEEN, seen_on
 from tests.labs.recordings import GOLDEN
@@ -34,7 +34,7 @@ def table() -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def _row(event: DemoEvent, seen: list[tuple[Seen, ...]], names: list[str]) -> list[str]:
+def _row(event: DemoEvent, seen: list[tuple[GuestLogEntry, ...]], names: list[str]) -> list[str]:
     due = expected(event, "", "")
     optional = event.raised[0].optional
     cells = [SAME if _plain(got, optional) == _plain(due, optional) else _cell(got, due) for got in seen]
@@ -43,16 +43,16 @@ def _row(event: DemoEvent, seen: list[tuple[Seen, ...]], names: list[str]) -> li
     return [f"{event.title} (`{event.name}`)", _cell(due, ()), *cells, "; ".join(_words(event, names))]
 
 
-def _plain(seen: tuple[Seen, ...], optional: int) -> list[Seen]:
+def _plain(seen: tuple[GuestLogEntry, ...], optional: int) -> list[GuestLogEntry]:
     return [one._replace(dr6=one.dr6 & ~optional) for one in seen]
 
 
-def _cell(seen: tuple[Seen, ...], due: tuple[Seen, ...]) -> str:
+def _cell(seen: tuple[GuestLogEntry, ...], due: tuple[GuestLogEntry, ...]) -> str:
     """Vector, DR6 and place of each exception; RF and the error code where they matter."""
     return "<br>".join(_one(one, any(one.rf for one in (*seen, *due))) for one in seen) or "nothing"
 
 
-def _one(one: Seen, rf: bool) -> str:
+def _one(one: GuestLogEntry, rf: bool) -> str:
     code = f" error {one.error_code:#x}" if one.error_code else ""
     return f"{vector(one.vector).name} {one.dr6:08x} at `{one.rip}`{code}{f' RF={int(one.rf)}' if rf else ''}"
 

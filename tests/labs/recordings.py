@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import trio
 
-from frontend.cli import parse
+from frontend.cli.parser import parse
+from frontend.cli.replay import Again
 from frontend.commands import Quit, run_lines
-from frontend.replay_command import Again
-from frontend.text_record import describe
+from frontend.commands.stop_text import describe
 from gdbstub.trace.rows import Row, row
 from tests.labs.errors import LabError
 from transports import ReplayStream, read_transcript
@@ -82,7 +82,7 @@ def replayed(packed: Path) -> Replayed:
 async def _replay(path: Path) -> Replayed:
     transcript = read_transcript(path)
     recorded = parse(_with_symbols(transcript.header.command))
-    again = Again(str(path), transcript, recorded)
+    again = Again(str(path), transcript, recorded, files=tuple(getattr(recorded, "symbols", ())))
     lines: list[str] = []
     async with again.session() as session:
         stream = session.debugger.stream

@@ -22,12 +22,12 @@ class Shell:
         self,
         receive: Callable[[], Awaitable[bytes | bytearray]],
         send: Callable[[bytes], Awaitable[None]],
-        last_words: Callable[[], Awaitable[str]],
+        exit_reason: Callable[[], Awaitable[str]],
         on_line: Callable[[str], None] | None = None,
     ) -> None:
         self._receive = receive
         self._send = send
-        self._last_words = last_words
+        self._exit_reason = exit_reason
         self._on_line = on_line
         self._pending = ""
         self._last = ""
@@ -66,7 +66,7 @@ class Shell:
         while "\n" not in self._pending:
             data = await self._receive()
             if not data:
-                raise LabError(f"The lab's Linux is gone: {await self._last_words() or self.said()}")
+                raise LabError(f"The lab's Linux is gone: {await self._exit_reason() or self.said()}")
             self._pending += data.decode("ascii", "replace")
         line, _, self._pending = self._pending.partition("\n")
         clean = printable(line)

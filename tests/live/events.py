@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from frontend.symbols import Symbols
-from gdbstub.record import StopRecord
+from frontend.commands.symbols import Symbols
+from gdbstub.debugger.record import StopRecord
 from gdbstub.x86.exceptions import vector
 
 _QUIRK = re.compile(r"Known quirk ([a-z0-9-]+):")

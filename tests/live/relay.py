@@ -17,7 +17,7 @@ def _relay(listener: socket.socket, stub: Path, words: bytes, count: int, action
     client, _ = listener.accept()
     with client, socket.socket(socket.AF_UNIX) as server:
         server.connect(str(stub))
-        heard = b""
+        first_bytes = b""
         while ready := select.select([client, server], [], [], SECONDS)[0]:
             for source in ready:
                 try:
@@ -27,8 +27,8 @@ def _relay(listener: socket.socket, stub: Path, words: bytes, count: int, action
                 if not data:
                     return
                 if source is client and count > 0:
-                    heard += data
-                    if heard.count(words) >= count:
+                    first_bytes += data
+                    if first_bytes.count(words) >= count:
                         count = 0
                         action()
                 with contextlib.suppress(OSError):  # the one that is gone is noticed in the next round

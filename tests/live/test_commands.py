@@ -12,9 +12,9 @@ import trio
 import trio.testing
 
 from frontend.commands import execute
-from frontend.session import Session
-from frontend.symbols import Symbols
-from gdbstub.debugger import Debugger
+from frontend.commands.session import Session
+from frontend.commands.symbols import Symbols
+from gdbstub.debugger.debugger import Debugger
 from gdbstub.trace import TraceReader
 from tests.guests.build import GuestName, build
 from transports import launch_qemu

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from frontend.demo_guest import DEMO_EVENTS, DEMO_IMAGE, MEASURED, DemoEvent, Seen, expected
-from gdbstub.x86.quirks import QUIRKS
+from frontend.demo_guest import DEMO_EVENTS, DEMO_IMAGE, MEASURED, DemoEvent, GuestLogEntry, expected
+from gdbstub.explain.quirks.lookup import QUIRKS
 from tests.guests.image import read_image
 from tests.guests.machine import qemu_version
 from tests.live.machine import Ran, dr6
@@ -68,7 +68,7 @@ def events() -> tuple[Said, ...]:
 
 
 @cache
-def wanted() -> tuple[tuple[DemoEvent, Seen], ...]:
+def wanted() -> tuple[tuple[DemoEvent, GuestLogEntry], ...]:
     """What the guest raises on the QEMU of this machine."""
     version = qemu_version()
     if ("qemu-tcg", ".".join(version.split(".")[:2])) not in MEASURED:
@@ -105,7 +105,7 @@ def test_the_events_are_those_that_the_guest_itself_writes_to_its_console() -> N
     assert [(VECTORS[f"#{name.upper()}"], int(rip, 16)) for name, rip in log] == [(s.vector, s.rip) for s in events()]
 
 
-def causes_wanted(event: DemoEvent, seen: Seen) -> tuple[tuple[str, str, str, int | None], ...] | None:
+def causes_wanted(event: DemoEvent, seen: GuestLogEntry) -> tuple[tuple[str, str, str, int | None], ...] | None:
     """What the list of events says of ``seen``; None where the platform delivers something that it doesn't list."""
     for raised in event.raised:
         if raised.vector == seen.vector:
@@ -114,7 +114,7 @@ def causes_wanted(event: DemoEvent, seen: Seen) -> tuple[tuple[str, str, str, in
 
 
 @cache
-def numbered() -> tuple[tuple[DemoEvent, Seen, Said], ...]:
+def numbered() -> tuple[tuple[DemoEvent, GuestLogEntry, Said], ...]:
     return tuple((event, seen, said) for (event, seen), said in zip(wanted(), events(), strict=True))
 
 

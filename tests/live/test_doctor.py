@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from frontend.connect import Connection, Launch, open_stub
+from frontend.cli.connect import Connection, Launch, open_stub
+from frontend.cli.doctor import PROBE_IMAGE, own_guest
+from frontend.cli.installed import kvm
 from frontend.demo_guest import DEMO_IMAGE
-from frontend.doctor_command import PROBE_IMAGE, own_guest
-from frontend.installed import kvm
 from gdbstub.doctor import PROBES, PVM, Examination, Vcpu, greeted
 from gdbstub.doctor.judges import HUNG
-from gdbstub.x86.quirks import version_of
+from gdbstub.explain.quirks.lookup import version_of
 from tests.guests.build import GuestName, build
 from tests.guests.image import read_image
 from tests.guests.machine import qemu_version

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from gdbstub.x86.contradictions_vectors import EVENT_RULES
-from gdbstub.x86.event import Event
-from gdbstub.x86.scene import Scene
+from gdbstub.explain.deviations.vectors import EVENT_RULES
+from gdbstub.explain.exception_facts import ExceptionFacts
+from gdbstub.explain.stop_facts import StopFacts
 from tests.guests.build import build
 from tests.guests.image import read_image
 from tests.live.test_commands import on_guest
@@ -64,6 +64,6 @@ async def test_each_exception_of_the_guest_is_accounted_for() -> None:
             cause = record.explanation.causes[0]
             assert (cause.cause, cause.owner, cause.confidence) == ("exception", "guest", "certain")
             assert expected.said in "; ".join(cause.because)
-            event = Event(Scene(record.evidence))
+            event = ExceptionFacts(StopFacts(record.evidence))
             against = [text for rule in EVENT_RULES for text in rule(event, [])]
             assert ["#SS with error code 0" in text for text in against] == [True] * departs

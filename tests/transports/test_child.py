@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio.testing import check_half_closeable_stream
 
-from transports import Command, PeerDied, open_endpoint
+from transports import PeerDied, Program, open_endpoint
 from transports import process as process_module
 from transports.child import ProgramStream
 from transports.process import _GUARD, first_complaint, spawn
@@ -51,14 +51,14 @@ async def test_the_stream_of_a_program_is_a_good_stream(monkeypatch: pytest.Monk
 
 
 async def test_a_command_talks_through_its_stdio_and_ends_with_its_stdin() -> None:
-    async with open_endpoint(Command("cat")) as endpoint:
+    async with open_endpoint(Program("cat")) as endpoint:
         assert endpoint.name == "|cat"
         await endpoint.stream.send_all(b"\x03+$g#67\xff")
         assert await endpoint.stream.receive_some() == b"\x03+$g#67\xff"
         assert isinstance(endpoint.stream, trio.abc.HalfCloseableStream)
         await endpoint.stream.send_eof()
         assert await endpoint.stream.receive_some() == b""
-        assert await endpoint.last_words() == ""
+        assert await endpoint.exit_reason() == ""
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_a_command_talks_through_its_stdio_and_ends_with_its_stdin() -> No
     ],
 )
 async def test_a_command_that_dies_at_once_says_why(line: str, words: str) -> None:
-    async with open_endpoint(Command(line)) as endpoint:
+    async with open_endpoint(Program(line)) as endpoint:
         with pytest.raises(PeerDied) as caught:
             assert not await endpoint.stream.receive_some()
         assert str(caught.value).startswith(words)
@@ -81,19 +81,19 @@ async def test_a_command_that_dies_at_once_says_why(line: str, words: str) -> No
 
 
 async def test_a_command_that_dies_after_it_spoke_ends_the_stream_and_leaves_its_last_words() -> None:
-    async with open_endpoint(Command("printf '$T0'; echo bye >&2; exit 1")) as endpoint:
+    async with open_endpoint(Program("printf '$T0'; echo bye >&2; exit 1")) as endpoint:
         assert await endpoint.stream.receive_some() == b"$T0"
         assert await endpoint.stream.receive_some() == b""
-        assert await endpoint.last_words() == "The command ended with status 1: bye"
+        assert await endpoint.exit_reason() == "The command ended with status 1: bye"
 
 
 async def test_a_command_that_chatters_on_stderr_is_not_held_up_by_it() -> None:
-    async with open_endpoint(Command("head -c 3000000 /dev/zero >&2; echo done")) as endpoint:
+    async with open_endpoint(Program("head -c 3000000 /dev/zero >&2; echo done")) as endpoint:
         assert await receive_line(endpoint.stream) == "done"
 
 
 async def test_closing_ends_the_command_with_all_that_it_started() -> None:
-    async with open_endpoint(Command("sleep 1000 & echo $!; echo $$; trap '' TERM; wait")) as endpoint:
+    async with open_endpoint(Program("sleep 1000 & echo $!; echo $$; trap '' TERM; wait")) as endpoint:
         pidfds = [os.pidfd_open(int(await receive_line(endpoint.stream))) for _ in range(2)]
         with trio.CancelScope() as scope:
             scope.cancel()  # no patience, as when the user presses Ctrl-C
@@ -108,7 +108,7 @@ async def test_a_command_that_ignores_sigterm_is_killed(monkeypatch: pytest.Monk
     assert await receive_line(process.messages) == "ready"
     await process.stop()
     assert process.status == -signal.SIGKILL
-    assert await process.last_words() == "The program was killed by SIGKILL: ready"
+    assert await process.exit_reason() == "The program was killed by SIGKILL: ready"
 
 
 async def test_ctrl_c_at_our_terminal_does_not_reach_a_program() -> None:
@@ -120,7 +120,7 @@ async def test_ctrl_c_at_our_terminal_does_not_reach_a_program() -> None:
 
 async def test_a_program_that_cannot_be_executed_says_so() -> None:
     process = spawn("The program", ["/etc/passwd"])
-    assert await process.last_words() == "The program ended with status 1: /etc/passwd: Permission denied"
+    assert await process.exit_reason() == "The program ended with status 1: /etc/passwd: Permission denied"
     await process.stop()
 
 
@@ -144,10 +144,10 @@ def test_a_program_whose_parent_is_gone_already_does_not_start(tmp_path: Path) -
 
 RUN_COMMAND = """
 import sys, trio
-from transports import Command, open_endpoint
+from transports import Program, open_endpoint
 
 async def main():
-    async with open_endpoint(Command("echo $$; exec sleep 1000")) as endpoint:
+    async with open_endpoint(Program("echo $$; exec sleep 1000")) as endpoint:
         sys.stdout.buffer.write(await endpoint.stream.receive_some())
         sys.stdout.flush()
         await trio.sleep_forever()

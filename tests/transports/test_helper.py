@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gdbstub.backends.vcpu import DebugRegisters, parse_vcpus, setting, setting_after_run
+from gdbstub.backends.xen.vcpu_helper import VcpuDebugRegisters, parse_vcpus, setting, setting_after_run
 from transports import helper_source
 
 XENCTRL = r"""
@@ -36,8 +36,8 @@ static int xc_vcpu_setcontext(xc_interface *x, uint32_t d, uint32_t v, vcpu_gues
 static int xc_vcpu_getinfo(xc_interface *x, uint32_t d, uint32_t v, xc_vcpuinfo_t *i)
 { (void)x, (void)d; i->cpu_time = 100 + v; return answer(v < 3 ? 0 : EINVAL); }
 """
-FIRST = DebugRegisters((1, 2, 3, 4), 0xFFFF0FF0, 0x400, 100)
-SECOND = DebugRegisters((0, 0, 0, 0), 0xFFFF0FF0, 0x400, 101)
+FIRST = VcpuDebugRegisters((1, 2, 3, 4), 0xFFFF0FF0, 0x400, 100)
+SECOND = VcpuDebugRegisters((0, 0, 0, 0), 0xFFFF0FF0, 0x400, 101)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_it_prints_every_vcpu_in_the_form_that_dr6_reads(helper: Path) -> None:
 
 
 def test_it_sets_what_is_named_and_nothing_else(helper: Path) -> None:
-    wanted = DebugRegisters((5, 6, 7, 1 << 63), 0xFFFF0FF1, 0x10000440, 101)
+    wanted = VcpuDebugRegisters((5, 6, 7, 1 << 63), 0xFFFF0FF1, 0x10000440, 101)
     done = run(helper, "3", setting(1, wanted), "0:dr1=ffffffff80100189")
     assert parse_vcpus(done.stdout) == {0: FIRST._replace(dr=(1, 0xFFFFFFFF80100189, 3, 4)), 1: wanted}
 

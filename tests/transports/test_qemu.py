@@ -116,7 +116,7 @@ async def test_when_it_is_killed_the_stream_ends_and_it_is_known_how(image: Path
         os.kill(qemu.process.pid, signal.SIGKILL)
         with pytest.raises(PeerDied, match=r"^QEMU was killed by SIGKILL"):
             await qemu.endpoint.stream.receive_some()
-        assert (await qemu.endpoint.last_words()).startswith("QEMU was killed by SIGKILL")
+        assert (await qemu.endpoint.exit_reason()).startswith("QEMU was killed by SIGKILL")
         assert await qemu.console.receive_some() == b""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from transports import CannotInterrupt, CannotOpen, Dom0, Gdbsx, HelperFailed, Xen, open_endpoint
+from transports import CannotInterrupt, CannotOpen, Dom0Programs, Gdbsx, HelperFailed, Xen, open_endpoint
 from transports.dom0 import find_domain
 from transports.xen import ENDED, NOT_ENABLED, listening
 
@@ -57,7 +57,7 @@ async def test_without_xl_it_says_where_to_look(tmp_path: Path, monkeypatch: pyt
 
 
 async def test_a_domain_is_found_with_its_number_its_uuid_and_its_width(dom0: Path) -> None:
-    domain = await find_domain(Dom0(), "web")
+    domain = await find_domain(Dom0Programs(), "web")
     assert (domain.domain, domain.name, domain.identity, domain.hvm) == (7, "web", "f00d", False)
     assert await domain.width() == 64
     assert "dr7" in await domain.xenctx(0), "what it prints counts, though it fails behind the registers"
@@ -85,7 +85,7 @@ async def test_without_gdbsx_it_is_said_what_to_install(dom0: Path, monkeypatch:
 
 
 async def test_the_interrupt_is_a_pause_of_the_domain(dom0: Path, tmp_path: Path) -> None:
-    opened = listening(None, await find_domain(Dom0(), "web"))  # type: ignore[arg-type]  # nothing is sent
+    opened = listening(None, await find_domain(Dom0Programs(), "web"))  # type: ignore[arg-type]  # nothing is sent
     assert opened.interrupt is not None
     await opened.interrupt()
     assert (tmp_path / "log").read_text() == "pause 7\n"
@@ -98,31 +98,31 @@ async def test_the_last_words_tell_a_domain_that_is_gone_from_one_that_rebooted(
     dom0: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transports.dom0.SUCCESSOR_SECONDS", 0)
-    opened = listening(None, await find_domain(Dom0(), "web"))  # type: ignore[arg-type]  # nothing is sent
-    assert await opened.last_words() == ENDED
+    opened = listening(None, await find_domain(Dom0Programs(), "web"))  # type: ignore[arg-type]  # nothing is sent
+    assert await opened.exit_reason() == ENDED
     (tmp_path / "log.gone").touch()
-    assert await opened.last_words() == "The domain web (7) is gone: it was destroyed or shut down."
+    assert await opened.exit_reason() == "The domain web (7) is gone: it was destroyed or shut down."
     (tmp_path / "log.again").touch()
-    assert "has rebooted and is number 9 now" in await opened.last_words()
+    assert "has rebooted and is number 9 now" in await opened.exit_reason()
 
 
 async def test_no_word_that_a_shell_would_take_apart_is_sent() -> None:
     with pytest.raises(HelperFailed, match="may not pass through --dom0"):
-        await Dom0(("ssh", "host")).run("xl", "list", "a;reboot")
+        await Dom0Programs(("ssh", "host")).run("xl", "list", "a;reboot")
     with pytest.raises(HelperFailed, match="can't be cut into words"):
-        Dom0.parse("ssh 'host")
+        Dom0Programs.parse("ssh 'host")
 
 
 async def test_a_prefix_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(
         HelperFailed, match="no-such-program can't be run behind --dom0 'no-such-program': No such file"
     ):
-        await Dom0(("no-such-program",)).run("xl", "info")
+        await Dom0Programs(("no-such-program",)).run("xl", "info")
 
 
 async def test_dr6s_own_helper_is_found_where_it_was_put(dom0: Path) -> None:
-    assert not (await find_domain(Dom0(), "web")).sets_debug_registers
+    assert not (await find_domain(Dom0Programs(), "web")).sets_debug_registers
     put(dom0, "dr6-vcpu", 'echo "$@"')
-    domain = await find_domain(Dom0(), "web")
+    domain = await find_domain(Dom0Programs(), "web")
     assert domain.sets_debug_registers
     assert await domain.vcpu("7", "0:dr0=1,dr7=402") == "7 0:dr0=1,dr7=402\n"

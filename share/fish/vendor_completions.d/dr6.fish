@@ -152,6 +152,8 @@ complete -c dr6 -n '__fish_seen_subcommand_from explain' -l backend -x -a 'qemu-
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l json -d 'the answer as JSON'
 complete -c dr6 -n '__fish_seen_subcommand_from xen-helper' -s h -l help -d 'show this help message and exit'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -s h -l help -d 'show this help message and exit'
+complete -c dr6 -n '__fish_seen_subcommand_from replay' -l allow-files -d 'let commands and the recorded command line read and write files of this machine (symbols, record, trace, source); without it nothing but FILE and your own --symbols is touched'
+complete -c dr6 -n '__fish_seen_subcommand_from replay' -l symbols -rF -d 'ELF file with the guest\'s symbols; repeatable'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -o ex -l ex -x -a 'advance awatch backtrace break catch clear clients commands condition continue cpu delete detach disable disassemble disconnect display dr drive echo enable events find finish give hbreak help ignore info interrupt jump kill monitor nexti output print printf quit record rwatch set source stepi symbol-file tbreak tcatch thbreak thread trace translate undisplay until watch why x' -d 'a command to run'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -s x -l command-file -rF -d 'commands to run from a file'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -o batch -l batch -d 'no screen: run the commands in order, then leave'

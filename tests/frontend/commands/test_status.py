@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gdbstub.errors import GdbError
-from gdbstub.record import DebugState
-from gdbstub.target import Capabilities
+from gdbstub.remote.capabilities import Capabilities
+from gdbstub.x86.cpu_state import DebugState
 from tests.frontend.programs import CALLER
 from tests.frontend.terminal import Terminal
 

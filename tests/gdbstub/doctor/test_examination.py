@@ -11,7 +11,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from gdbstub.client import RemoteTarget
 from gdbstub.doctor import PROBES, Examination, Vcpu, greeted, lay_ground
 from gdbstub.doctor.exercise import exercise
 from gdbstub.doctor.ground import Ground
@@ -19,7 +18,8 @@ from gdbstub.doctor.judges import HUNG, LOST, outcome
 from gdbstub.doctor.probe import Probe
 from gdbstub.errors import GdbError, NoReply, TransportError
 from gdbstub.protocol import Break
-from gdbstub.record import CpuState
+from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.cpu_state import CpuState
 from tests.fakes.stub import CODE, DATA, FakeStub, connected
 
 BY_NAME = {probe.name: probe for probe in PROBES}

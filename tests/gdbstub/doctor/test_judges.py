@@ -6,33 +6,44 @@ import pytest
 
 from gdbstub.doctor import judges
 from gdbstub.doctor.judges import HUNG, LOST, SLOW, outcome
-from gdbstub.doctor.probe import Judge, Logged, Moment, Place, Point, Probe, Seen, code, data, handler
+from gdbstub.doctor.probe import (
+    Judge,
+    Logged,
+    PointArmed,
+    Probe,
+    ProbeAddress,
+    ProbeLog,
+    VcpuMoment,
+    code,
+    data,
+    handler,
+)
 
 ENDS = (1, 3, 4, 6)
 """Four instructions; the jump to itself is at 6."""
 SPIN = code(6)
 
 
-def moment(place: Place | None = None, ending: str = "stop", **more: object) -> Moment:
+def moment(place: ProbeAddress | None = None, ending: str = "stop", **more: object) -> VcpuMoment:
     signal = {"stop": 5, "silence": 2}.get(ending)
     registers = {"rax": 0, "rcx": 0}
     rip = 0x1000 + place.offset if place is not None and place.base == "code" else 0x9000
-    return Moment(ending, signal, place, rip, registers)._replace(**more)  # type: ignore[arg-type]  # names are the fields'
+    return VcpuMoment(ending, signal, place, rip, registers)._replace(**more)  # type: ignore[arg-type]  # names are the fields'
 
 
-def seen(*moments: Moment, **more: object) -> Seen:
-    return Seen(moment(code(0), "start", dr6=0xFFFF0FF0), moments, ends=ENDS)._replace(**more)  # type: ignore[arg-type]
+def seen(*moments: VcpuMoment, **more: object) -> ProbeLog:
+    return ProbeLog(moment(code(0), "start", dr6=0xFFFF0FF0), moments, ends=ENDS)._replace(**more)  # type: ignore[arg-type]
 
 
-def lost() -> Moment:
+def lost() -> VcpuMoment:
     return moment(SPIN, "silence")
 
 
-def logged(place: Place | None, *, vector: int = 1, dr6: int = 0xFFFF4FF0) -> Logged:
+def logged(place: ProbeAddress | None, *, vector: int = 1, dr6: int = 0xFFFF4FF0) -> Logged:
     return Logged(vector, place, 0x1000 + (place.offset if place else 0x777), 2, dr6, 0x400)
 
 
-def rcx(*values: int) -> list[Moment]:
+def rcx(*values: int) -> list[VcpuMoment]:
     return [moment(code(0), registers={"rcx": value}) for value in values]
 
 
@@ -165,12 +176,12 @@ DELIVERED = [
 
 
 @pytest.mark.parametrize(("judge", "what", "says"), [*STEPS, *POINTS, *OTHERS, *DELIVERED])
-def test_what_was_seen_is_called_what_it_is(judge: Judge, what: Seen, says: str) -> None:
+def test_what_was_seen_is_called_what_it_is(judge: Judge, what: ProbeLog, says: str) -> None:
     assert judge(what) == says
 
 
 def probe(moves: str) -> Probe:
-    points = (Point(2, data(0), 3), Point(1, code(0)))
+    points = (PointArmed(2, data(0), 3), PointArmed(1, code(0)))
     return Probe("n", "steps", "l", "90", "nop", moves, lambda seen: "judged", "judged", "", points=points)
 
 
@@ -184,5 +195,5 @@ def probe(moves: str) -> Probe:
         ("s", seen(moment(None, "end"), armed=2), HUNG),
     ],
 )
-def test_a_refusal_and_a_guest_that_is_gone_are_not_left_to_the_judge(moves: str, what: Seen, says: str) -> None:
+def test_a_refusal_and_a_guest_that_is_gone_are_not_left_to_the_judge(moves: str, what: ProbeLog, says: str) -> None:
     assert outcome(probe(moves), what) == says

@@ -6,25 +6,25 @@ import pytest
 
 from gdbstub.doctor import PROBES, PVM
 from gdbstub.doctor.judges import HUNG
-from gdbstub.doctor.probe import Moment, Probe, Seen
-from gdbstub.doctor.results import Line, Platform, Result, Status, judge, lines, untested, verdict
-from gdbstub.target import Backend
+from gdbstub.doctor.probe import Probe, ProbeLog, VcpuMoment
+from gdbstub.doctor.results import Line, ProbedPlatform, Result, Status, judge, lines, untested, verdict
+from gdbstub.remote.capabilities import BackendInfo
 
 BY_NAME = {probe.name: probe for probe in PROBES}
-START = Moment("start", None, None, 0, {})
+START = VcpuMoment("start", None, None, 0, {})
 
 
-def tcg(version: str | None) -> Platform:
-    return Platform(Backend("qemu-tcg", version, "amd", "qemu-tcg"))
+def tcg(version: str | None) -> ProbedPlatform:
+    return ProbedPlatform(BackendInfo("qemu-tcg", version, "amd", "qemu-tcg"))
 
 
-def kvm(host: str | None = None) -> Platform:
-    return Platform(Backend("qemu-kvm", "7.2.22", "intel", "qemu-kvm"), host)
+def kvm(host: str | None = None) -> ProbedPlatform:
+    return ProbedPlatform(BackendInfo("qemu-kvm", "7.2.22", "intel", "qemu-kvm"), host)
 
 
-def judged(name: str, outcome: str, platform: Platform) -> Result:
+def judged(name: str, outcome: str, platform: ProbedPlatform) -> Result:
     """The result of the probe ``name`` if it came to ``outcome``."""
-    seen = Seen(START, (Moment("end", None, None, 0, {}),)) if outcome == HUNG else Seen(START)
+    seen = ProbeLog(START, (VcpuMoment("end", None, None, 0, {}),)) if outcome == HUNG else ProbeLog(START)
     return judge(BY_NAME[name]._replace(judge=lambda _: outcome, measure=None), seen, platform)
 
 
@@ -65,7 +65,7 @@ def judged(name: str, outcome: str, platform: Platform) -> Result:
     ],
 )
 def test_an_outcome_is_as_promised_or_known_or_new(
-    name: str, outcome: str, platform: Platform, status: Status, quirk: str | None
+    name: str, outcome: str, platform: ProbedPlatform, status: Status, quirk: str | None
 ) -> None:
     result = judged(name, outcome, platform)
     assert result.status == status
@@ -91,7 +91,7 @@ def test_better_than_the_profile_promises_is_good() -> None:
     assert not judged("own-write", "not delivered", kvm(PVM)).good
 
 
-def all_of(group: str, platform: Platform) -> list[Result]:
+def all_of(group: str, platform: ProbedPlatform) -> list[Result]:
     """Every probe of a group as its profile promises it."""
     from gdbstub.backends import PROFILES
 

@@ -6,9 +6,9 @@ import pytest
 
 from gdbstub.backends import parse_info_registers
 from gdbstub.doctor.suitability import descriptor_address, is_loaded_as, own_breakpoint_in, unsuitable
-from gdbstub.record import CpuState, DebugState, DescriptorTables, Segment
-from gdbstub.x86.evidence import Mode
-from tests.gdbstub.backends.test_hmp import golden
+from gdbstub.x86.cpu_state import CpuState, DebugState, DescriptorTables, Segment
+from gdbstub.x86.registers import Mode
+from tests.gdbstub.backends.qemu.test_monitor import golden
 
 FLAT = Segment(0x10, 0, 0xFFFF_FFFF, 0x00CF_9300)
 NULL = Segment(0, 0, 0, 0)

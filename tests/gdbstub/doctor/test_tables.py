@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from frontend.doctor_text import TITLE
+from frontend.cli.doctor_text import TITLE
 from gdbstub.backends import PROFILES
 from gdbstub.doctor import PROBES, judges
 from gdbstub.doctor.ground import CODE_SPAN, DATA_SPAN, DATA_START, SCRATCH
 from gdbstub.doctor.guest_probes import ELSEWHERE
 from gdbstub.doctor.known import KNOWN
-from gdbstub.doctor.probe import SPIN, Place, Probe
+from gdbstub.doctor.probe import SPIN, Probe, ProbeAddress
 from gdbstub.x86.decode import shape
 
 NAMES = [probe.name for probe in PROBES]
@@ -58,7 +58,7 @@ def test_names_and_lines_of_probes_tell_them_apart() -> None:
 def test_a_probe_keeps_to_what_is_borrowed(probe: Probe) -> None:
     assert len(probe.placed) + len(bytes.fromhex(SPIN)) <= min(CODE_SPAN, ELSEWHERE)
     places = [(point.at, point.length) for point in probe.points]
-    places += [(value, 1) for name, value in probe.registers if isinstance(value, Place)]
+    places += [(value, 1) for name, value in probe.registers if isinstance(value, ProbeAddress)]
     for place, length in places:
         if place.base == "code":
             assert 0 <= place.offset < CODE_SPAN

@@ -12,50 +12,50 @@ from gdbstub.errors import GdbError, Refused, RemoteProtocolError, Unsupported
 from gdbstub.protocol import messages
 from gdbstub.protocol.fields import ALL, ThreadId
 from gdbstub.protocol.messages import BreakpointRequest, ThreadAction, ThreadList, Xfer
-from gdbstub.protocol.packets import Shape, find_packet
+from gdbstub.protocol.packets import PacketForm, find_packet
 
 ONE = ThreadId(1, 1)
-REQUESTS: list[tuple[bytes, bytes, Shape]] = [
-    (messages.WHY_STOPPED, b"?", Shape.STOP),
-    (messages.READ_REGISTERS, b"g", Shape.HEX),
-    (messages.START_NO_ACK, b"QStartNoAckMode", Shape.OK),
-    (messages.WHICH_ACTIONS, b"vCont?", Shape.TEXT),
-    (messages.CURRENT_THREAD, b"qC", Shape.TEXT),
-    (messages.FIRST_THREADS, b"qfThreadInfo", Shape.LIST),
-    (messages.MORE_THREADS, b"qsThreadInfo", Shape.LIST),
-    (messages.ATTACHED, b"qAttached", Shape.TEXT),
-    (messages.KILL, b"k", Shape.NOTHING),
-    (messages.REVERSE_STEP, b"bs", Shape.STOP),
-    (messages.REVERSE_CONTINUE, b"bc", Shape.STOP),
-    (messages.read_register(16), b"p10", Shape.HEX),
-    (messages.write_register(16, 0x100400, 8), b"P10=0004100000000000", Shape.OK),
-    (messages.write_registers(b"\x01\x02"), b"G0102", Shape.OK),
-    (messages.read_memory(0xFFFFFFFF80000000, 64), b"mffffffff80000000,40", Shape.HEX),
-    (messages.write_memory(0x1000, b"\xcc"), b"M1000,1:cc", Shape.OK),
-    (messages.write_memory_binary(0x1000, b"#"), b"X1000,1:#", Shape.OK),
-    (messages.insert_breakpoint(messages.SOFTWARE, 0x1000, 1), b"Z0,1000,1", Shape.OK),
-    (messages.insert_breakpoint(messages.HARDWARE, 0x1000, 1), b"Z1,1000,1", Shape.OK),
-    (messages.insert_breakpoint(messages.WRITE, 0x1000, 8), b"Z2,1000,8", Shape.OK),
-    (messages.insert_breakpoint(messages.READ, 0x1000, 8), b"Z3,1000,8", Shape.OK),
-    (messages.insert_breakpoint(messages.ACCESS, 0x1000, 16), b"Z4,1000,10", Shape.OK),
-    (messages.remove_breakpoint(messages.ACCESS, 0x1000, 16), b"z4,1000,10", Shape.OK),
-    (messages.resume("s"), b"s", Shape.STOP),
-    (messages.resume("c"), b"c", Shape.STOP),
-    (messages.resume_threads([("s", ONE), ("c", ThreadId(1, ALL))]), b"vCont;s:p1.1;c:p1.-1", Shape.STOP),
-    (messages.resume_threads([("c", None)]), b"vCont;c", Shape.STOP),
-    (messages.choose_thread("g", ONE), b"Hgp1.1", Shape.OK),
-    (messages.choose_thread("c", ThreadId(None, ALL)), b"Hc-1", Shape.OK),
-    (messages.thread_alive(ThreadId(None, 2)), b"T2", Shape.OK),
-    (messages.monitor("info registers"), b"qRcmd,696e666f20726567697374657273", Shape.MONITOR),
-    (messages.read_features("target.xml", 0, 0xFFB), b"qXfer:features:read:target.xml:0,ffb", Shape.LIST),
-    (messages.read_object("auxv", "", 16, 32), b"qXfer:auxv:read::10,20", Shape.TEXT),
-    (messages.detach(), b"D", Shape.OK),
-    (messages.detach(1), b"D;1", Shape.OK),
+REQUESTS: list[tuple[bytes, bytes, PacketForm]] = [
+    (messages.WHY_STOPPED, b"?", PacketForm.STOP),
+    (messages.READ_REGISTERS, b"g", PacketForm.HEX),
+    (messages.START_NO_ACK, b"QStartNoAckMode", PacketForm.OK),
+    (messages.WHICH_ACTIONS, b"vCont?", PacketForm.TEXT),
+    (messages.CURRENT_THREAD, b"qC", PacketForm.TEXT),
+    (messages.FIRST_THREADS, b"qfThreadInfo", PacketForm.LIST),
+    (messages.MORE_THREADS, b"qsThreadInfo", PacketForm.LIST),
+    (messages.ATTACHED, b"qAttached", PacketForm.TEXT),
+    (messages.KILL, b"k", PacketForm.NOTHING),
+    (messages.REVERSE_STEP, b"bs", PacketForm.STOP),
+    (messages.REVERSE_CONTINUE, b"bc", PacketForm.STOP),
+    (messages.read_register(16), b"p10", PacketForm.HEX),
+    (messages.write_register(16, 0x100400, 8), b"P10=0004100000000000", PacketForm.OK),
+    (messages.write_registers(b"\x01\x02"), b"G0102", PacketForm.OK),
+    (messages.read_memory(0xFFFFFFFF80000000, 64), b"mffffffff80000000,40", PacketForm.HEX),
+    (messages.write_memory(0x1000, b"\xcc"), b"M1000,1:cc", PacketForm.OK),
+    (messages.write_memory_binary(0x1000, b"#"), b"X1000,1:#", PacketForm.OK),
+    (messages.insert_breakpoint(messages.SOFTWARE, 0x1000, 1), b"Z0,1000,1", PacketForm.OK),
+    (messages.insert_breakpoint(messages.HARDWARE, 0x1000, 1), b"Z1,1000,1", PacketForm.OK),
+    (messages.insert_breakpoint(messages.WRITE, 0x1000, 8), b"Z2,1000,8", PacketForm.OK),
+    (messages.insert_breakpoint(messages.READ, 0x1000, 8), b"Z3,1000,8", PacketForm.OK),
+    (messages.insert_breakpoint(messages.ACCESS, 0x1000, 16), b"Z4,1000,10", PacketForm.OK),
+    (messages.remove_breakpoint(messages.ACCESS, 0x1000, 16), b"z4,1000,10", PacketForm.OK),
+    (messages.resume("s"), b"s", PacketForm.STOP),
+    (messages.resume("c"), b"c", PacketForm.STOP),
+    (messages.resume_threads([("s", ONE), ("c", ThreadId(1, ALL))]), b"vCont;s:p1.1;c:p1.-1", PacketForm.STOP),
+    (messages.resume_threads([("c", None)]), b"vCont;c", PacketForm.STOP),
+    (messages.choose_thread("g", ONE), b"Hgp1.1", PacketForm.OK),
+    (messages.choose_thread("c", ThreadId(None, ALL)), b"Hc-1", PacketForm.OK),
+    (messages.thread_alive(ThreadId(None, 2)), b"T2", PacketForm.OK),
+    (messages.monitor("info registers"), b"qRcmd,696e666f20726567697374657273", PacketForm.MONITOR),
+    (messages.read_features("target.xml", 0, 0xFFB), b"qXfer:features:read:target.xml:0,ffb", PacketForm.LIST),
+    (messages.read_object("auxv", "", 16, 32), b"qXfer:auxv:read::10,20", PacketForm.TEXT),
+    (messages.detach(), b"D", PacketForm.OK),
+    (messages.detach(1), b"D;1", PacketForm.OK),
 ]
 
 
 @pytest.mark.parametrize(("built", "payload", "shape"), REQUESTS)
-def test_a_request_is_a_packet_of_the_table(built: bytes, payload: bytes, shape: Shape) -> None:
+def test_a_request_is_a_packet_of_the_table(built: bytes, payload: bytes, shape: PacketForm) -> None:
     assert built == payload
     row = find_packet(built)
     assert row is not None

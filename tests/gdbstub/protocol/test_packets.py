@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from gdbstub.protocol.packets import PACKETS, PacketRow, Shape, find_packet, packet_table_markdown
+from gdbstub.protocol.packets import PACKETS, PacketForm, PacketRow, find_packet, packet_table_markdown
 
 
 def test_no_two_rows_are_the_same_packet() -> None:
@@ -58,7 +58,7 @@ def test_a_client_sends_no_packet_while_the_guest_runs() -> None:
 
 
 def test_what_resumes_is_answered_with_a_stop() -> None:
-    assert all(row.shape is Shape.STOP for row in PACKETS if row.resumes)
+    assert all(row.shape is PacketForm.STOP for row in PACKETS if row.resumes)
     assert {row.prefix for row in PACKETS if row.resumes} == {
         *(b"c", b"C", b"s", b"S", b"bc", b"bs", b"i", b"I", b"F", b"vCont;")
     }

@@ -17,7 +17,7 @@ from gdbstub.protocol.layout import (
     Structure,
     Type,
     Union,
-    Vector,
+    VectorType,
     make_layout,
 )
 from gdbstub.protocol.target_xml import (
@@ -77,7 +77,7 @@ def test_a_description_is_read_through_its_includes() -> None:
             core,
             (
                 Flags("i386_eflags", 4, (Field("", None, 22, 31), Field("TF", "bool", 8, 8))),
-                Vector("v4f", "ieee_single", 4),
+                VectorType("v4f", "ieee_single", 4),
                 Union("vec128", (Field("v4_float", "v4f"), Field("uint128", "uint128"))),
                 Structure("pair", 8, (Field("lo", None, 0, 31), Field("hi", None, 32, 63))),
                 Structure("both", None, (Field("a", "int8"),)),
@@ -195,7 +195,7 @@ words = st.text("abcdefXYZ019_.-<>&\"' é", min_size=1, max_size=6).map(str.stri
 small = st.integers(0, 63)
 fields = st.lists(st.builds(Field, words | st.just(""), words | st.none(), small | st.none(), small), max_size=3)
 types = st.one_of(
-    st.builds(Vector, words, words, small),
+    st.builds(VectorType, words, words, small),
     st.builds(Union, words, fields.map(tuple)),
     st.builds(Structure, words, small | st.none(), fields.map(tuple)),
     st.builds(Flags, words, small, fields.map(tuple)),
@@ -240,7 +240,7 @@ def test_no_document_raises_anything_but_the_peers_fault(xml: bytes) -> None:
 
 
 def test_each_type_has_its_tag() -> None:
-    one: tuple[Type, ...] = (Vector("v", "int", 2), Union("u", ()), Flags("f", 4, ()), Enumeration("e", 4, ()))
+    one: tuple[Type, ...] = (VectorType("v", "int", 2), Union("u", ()), Flags("f", 4, ()), Enumeration("e", 4, ()))
     layout = make_layout([], [Feature("f", one)])
     text = format_description(layout).decode()
     assert [tag for tag in ("<vector ", "<union ", "<flags ", "<enum ") if tag in text] == [

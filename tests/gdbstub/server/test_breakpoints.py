@@ -6,10 +6,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gdbstub.server import breakpoint_packets
+from gdbstub.server.handlers import breakpoints
 from tests.fakes.served import STEP, Peer, serving
 from tests.fakes.stub import CODE, DATA, FakeStub
-from tests.gdbstub.agent import assemble
+from tests.gdbstub.protocol.agent import assemble
 
 REASONS = [
     (b"Z0,1002,1", b"swbreak:;", CODE + 2),
@@ -134,7 +134,7 @@ async def test_a_client_that_is_cut_off_leaves_no_breakpoint(autojump_clock: Moc
 
 
 async def test_a_client_has_a_bound(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breakpoint_packets, "MOST", 3)
+    monkeypatch.setattr(breakpoints, "MOST", 3)
     async with serving() as served:
         peer = await served.gdb()
         for at in range(3):

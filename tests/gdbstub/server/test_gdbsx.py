@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
-from gdbstub.debugger import Debugger
+from gdbstub.debugger.debugger import Debugger
 from gdbstub.protocol import encode_register
 from gdbstub.server import Client, Policy, RegisterFile
-from gdbstub.sharing import SharedGuest
+from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.gdbsx import CODE, Domain, FakeGdbsx, attached
 from tests.fakes.served import BOUND, STEP, FakeWords, Peer
 

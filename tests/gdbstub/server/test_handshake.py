@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from gdbstub.protocol import parse_supported
-from gdbstub.server.manners import OFFER, PACKET_SIZE
+from gdbstub.server.client_features import OFFER, PACKET_SIZE
 from tests.fakes.served import GDB_SAYS, serving, two_cpus
 from tests.fakes.stub import CODE
 

@@ -9,8 +9,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol import Expect, messages
 from gdbstub.server import Policy
-from gdbstub.server.manners import cpu_of
-from gdbstub.server.running_packets import Wish, wish_of
+from gdbstub.server.client_features import cpu_of
+from gdbstub.server.handlers.resume import Wish, wish_of
 from tests.fakes.served import RUN_ON, STEP, serving, two_cpus
 from tests.fakes.stub import CODE
 from tests.gdbstub.server.test_breakpoints import rip

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.breakpoints import Breakpoint, LogicalKind
+from gdbstub.debugger.breakpoints import Breakpoint, LogicalKind
+from gdbstub.debugger.record import StopSummary
+from gdbstub.explain.evidence import Action
 from gdbstub.protocol.stops import HardwareBreak, Stopped, StopReason, Watch
-from gdbstub.record import Brief
-from gdbstub.server.manners import Manners
+from gdbstub.server.client_features import ClientFeatures
 from gdbstub.server.stop_replies import stop_reply
-from gdbstub.x86.evidence import Action
 
 SIGINT, SIGTRAP = 2, 5
 
 
 def told(action: Action, *hit: Breakpoint) -> Stopped:
-    record = Brief(1, 0, action, "T02thread:0;", 0x1000)
-    stop = stop_reply(record, Manners(hwbreak=True), hit, own=True, broken_off=False, raw=None, registers=())
+    record = StopSummary(1, 0, action, "T02thread:0;", 0x1000)
+    stop = stop_reply(record, ClientFeatures(hwbreak=True), hit, own=True, broken_off=False, raw=None, registers=())
     assert isinstance(stop, Stopped)
     return stop
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gdbstub.target import Backend
+from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError, TraceReader, row
 from tests.fakes.records import event_record, step_record
 
-BACKEND = Backend("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
+BACKEND = BackendInfo("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
 STARTED = datetime.datetime(2026, 11, 21, 10, tzinfo=datetime.UTC)
 
 

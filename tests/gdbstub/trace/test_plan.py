@@ -9,12 +9,12 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gdbstub.debugger import Debugger
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import TransportError
-from gdbstub.record import StopRecord
 from gdbstub.trace.plan import Plan, Tracer
 from tests.fakes.stub import CODE, DATA, FakeStub, connected
-from tests.gdbstub.backends.test_hmp import golden
+from tests.gdbstub.backends.qemu.test_monitor import golden
 
 
 class Traced:

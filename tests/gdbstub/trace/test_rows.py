@@ -9,16 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from gdbstub.record import CaughtEvent, DebugState, StopRecord
-from gdbstub.target import Backend
+from gdbstub.debugger.record import CaughtEvent, StopRecord
+from gdbstub.explain.explanation import ExitDr6
+from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.trace import end_line, header_line, line, row
-from gdbstub.x86.explanation import ExitDr6
+from gdbstub.x86.cpu_state import DebugState
 from tests.fakes.records import event_record, state, step_record
 
 
 def test_a_header_names_tool_target_and_backend_in_utc() -> None:
     started = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
-    backend = Backend("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
+    backend = BackendInfo("qemu-tcg", "7.2.22", "amd", "qemu-tcg")
     assert header_line("tcp:127.0.0.1:1234", backend, started, "dr6 0.1.0") == (
         '{"kind":"header","schema":1,"tool":"dr6 0.1.0","target":"tcp:127.0.0.1:1234","backend":{"name":'
         '"qemu-tcg","version":"7.2.22","vendor":"amd","profile":"qemu-tcg"},"started":"2026-11-21T10:00:00Z"}'

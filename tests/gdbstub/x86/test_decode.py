@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gdbstub.x86.decode import decode, predecessors, shape, successors
-from gdbstub.x86.evidence import Mode
+from gdbstub.x86.instructions import Trait
 from gdbstub.x86.operands import touched
-from gdbstub.x86.registers import RFLAGS, flag_names, part
-from gdbstub.x86.shapes import Trait
+from gdbstub.x86.registers import RFLAGS, Mode, flag_names, part
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from gdbstub.x86.evidence import Frame, Mode
 from gdbstub.x86.exceptions import (
     VECTORS,
+    Frame,
     Gate,
     frame_size,
     names,
@@ -16,7 +16,7 @@ from gdbstub.x86.exceptions import (
     parse_gate,
     vector,
 )
-from gdbstub.x86.registers import VM
+from gdbstub.x86.registers import VM, Mode
 
 
 @pytest.mark.parametrize(("which", "number"), [("db", 1), ("#PF", 14), ("14", 14), ("0xe", 14), (3, 3), (" gp ", 13)])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.x86.evidence import Frame, Mode
-from gdbstub.x86.interrupted import interrupted
-from gdbstub.x86.registers import VM
+from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.interrupted_registers import interrupted
+from gdbstub.x86.registers import VM, Mode
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,243 @@
+"""From the command line to a session that is attached, and back: the one place where `transports` meets `gdbstub`."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import trio
+from trio.abc import ReceiveStream, Stream
+
+from frontend.cli.restore import Ask, always
+from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
+from frontend.commands.session import Session
+from frontend.commands.symbols import Symbol, SymbolError, Symbols
+from frontend.version import tool
+from gdbstub.backends.xen.dom0 import Helpers
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.errors import GdbError
+from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.target import RemoteTarget
+from transports import (
+    Accelerator,
+    Dom0Programs,
+    Endpoint,
+    Header,
+    LaunchedQemu,
+    Recorder,
+    RecordingStream,
+    ReplayStream,
+    launch_qemu,
+    open_endpoint,
+    open_recorder,
+    parse_target,
+)
+
+TIDY_SECONDS = 5.0
+"""How long taking breakpoints out and detaching may take at the end, whatever happened before."""
+Leave = Literal["running", "stopped"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A QEMU of our own: what ``dr6 launch`` takes."""
+
+    image: str
+    accel: Accelerator = "tcg"
+    smp: int = 1
+    memory: str | None = None
+    cpu: str | None = None
+    qemu: str | None = None
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where to, and how. ``target`` is a TARGET of the command line, or a `Launch`."""
+
+    target: str | Launch
+    backend: str | None = None
+    symbols: tuple[str, ...] = ()
+    record: str | None = None
+    leave: Leave = "running"
+    history: int = 10_000
+    lidt: tuple[int, ...] | None = None
+    """LIDT instructions, where a recording knows them; otherwise those of the symbols' files."""
+    lidt_sure: tuple[int, ...] | None = None
+    """Those of them that are proven to be some; as ``lidt``."""
+    names: tuple[Symbol, ...] = ()
+    """Symbols that a recording kept."""
+    owned: bool = False
+    """The guest ends with the session; always so for a `Launch`."""
+    dom0: str | None = None
+    """The words in front of every helper of a Xen domain (``--dom0``)."""
+    domain: str | None = None
+    """The domain behind a gdbsx that listens already (``--domain``)."""
+    may_restore: Ask = always
+    """Asked before the int3s that an earlier dr6 left in a guest are taken out."""
+    command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
+
+
+@asynccontextmanager
+async def open_session(
+    connection: Connection, *, pace: Callable[[float], Awaitable[None]] = trio.sleep
+) -> AsyncIterator[Session]:
+    """An attached session; at the end breakpoints are out, and the guest is left as ``connection.leave`` says (one that
+    we launched ends). Raises `GdbError` branches, `BadTarget`, and the errors of `transports`."""
+    async with AsyncExitStack() as stack:
+        endpoint, console = await _endpoint(stack, connection)
+        stream, recorder = _recorded(stack, connection, endpoint)
+        symbols = _symbols(connection)
+        lidt = symbols.lidt_candidates() if connection.lidt is None else connection.lidt
+        sure = symbols.lidt_instructions() if connection.lidt_sure is None else connection.lidt_sure
+        if recorder is not None:
+            recorder.note("lidt", " ".join(map(hex, lidt)))
+            recorder.note("lidt-sure", " ".join(map(hex, sure)))
+        debugger = Debugger(
+            stream,
+            endpoint.name,
+            backend=connection.backend or endpoint.backend,
+            history=connection.history,
+            lidt_hints=lidt,
+            lidt_sure=frozenset(sure),
+            break_in=breaking_in(endpoint.interrupt),
+            pace=_noted(pace, recorder),
+            exit_reason=endpoint.exit_reason,
+            shortcut=_shortcut(endpoint) if recorder is None else None,
+            helpers=_helpers(endpoint, recorder),
+            planted=None if isinstance(endpoint.stream, ReplayStream) else planted_folder(),
+            may_restore=connection.may_restore,
+        )
+        if console is not None:
+            trio.lowlevel.spawn_system_task(_pump, console, debugger)
+        stack.push_async_callback(_tidy, debugger, connection)
+        await debugger.attach()
+        session = Session(debugger, symbols, print, tool=tool(), recording=connection.record)
+        stack.callback(session.close)
+        if recorder is not None:
+            session.note = recorder.note
+            symbols.on_use = lambda symbol: recorder.note("symbol", symbol.note)
+        yield session
+
+
+@asynccontextmanager
+async def open_stub(connection: Connection) -> AsyncIterator[tuple[RemoteTarget, str]]:
+    """The bare stub, not yet greeted, and its name; for what tests stubs. Nothing is tidied at the end but our side and
+    a QEMU that we launched. Raises what `open_session` raises."""
+    async with AsyncExitStack() as stack:
+        endpoint, _ = await _endpoint(stack, connection)
+        stream, recorder = _recorded(stack, connection, endpoint)
+        remote = RemoteTarget(
+            stream,
+            shortcut=_shortcut(endpoint) if recorder is None else None,
+            break_in=breaking_in(endpoint.interrupt),
+            exit_reason=endpoint.exit_reason,
+        )
+        stack.push_async_callback(remote.aclose)
+        yield remote, endpoint.name
+
+
+async def _endpoint(stack: AsyncExitStack, connection: Connection) -> tuple[Endpoint, ReceiveStream | None]:
+    target = connection.target
+    if isinstance(target, Launch):
+        launched: LaunchedQemu = await stack.enter_async_context(
+            launch_qemu(
+                target.image,
+                accel=target.accel,
+                smp=target.smp,
+                memory=target.memory,
+                cpu=target.cpu,
+                qemu=target.qemu,
+                extra=target.extra,
+            )
+        )
+        return launched.endpoint, launched.console
+    dom0 = None if connection.dom0 is None else Dom0Programs.parse(connection.dom0)
+    endpoint = open_endpoint(parse_target(target), dom0=dom0, domain=connection.domain)
+    return await stack.enter_async_context(endpoint), None
+
+
+def _helpers(endpoint: Endpoint, recorder: Recorder | None) -> Helpers | None:
+    """Those of a Xen domain, live or from a recording."""
+    if isinstance(endpoint.stream, ReplayStream):
+        return recorded(tuple(endpoint.stream.transcript.notes(KIND)))
+    if endpoint.domain is None:
+        return None
+    return LiveHelpers(endpoint.domain) if recorder is None else LiveHelpers(endpoint.domain, recorder.note)
+
+
+def planted_folder() -> Path:
+    """Where it is kept what dr6 writes into guests: $XDG_STATE_HOME/dr6/planted."""
+    home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "dr6" / "planted"
+
+
+def _shortcut(endpoint: Endpoint) -> NonblockingIO | None:
+    """`transports` and `gdbstub` are strangers: the same pair of functions, under the other's name."""
+    return None if endpoint.shortcut is None else NonblockingIO(*endpoint.shortcut)
+
+
+def _recorded(stack: AsyncExitStack, connection: Connection, endpoint: Endpoint) -> tuple[Stream, Recorder | None]:
+    if connection.record is None:
+        return endpoint.stream, None
+    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    header = Header(tool(), endpoint.name, date, connection.command)
+    recorder = stack.enter_context(
+        open_recorder(
+            connection.record,
+            header,
+            clock=time.monotonic,
+            on_failure=lambda why: print(f"dr6: {why}", file=sys.stderr),
+        )
+    )
+    return RecordingStream(endpoint.stream, recorder), recorder
+
+
+def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) -> Callable[[float], Awaitable[None]]:
+    """A look at a running guest is part of the recording: a replay has to look at the same place."""
+    if recorder is None:
+        return pace
+
+    async def noted(seconds: float) -> None:
+        await pace(seconds)
+        recorder.note("look", "")
+
+    return noted
+
+
+def _symbols(connection: Connection) -> Symbols:
+    symbols = Symbols()
+    symbols.learn(connection.names)
+    for path in connection.symbols:
+        symbols.add(path)
+    if isinstance(connection.target, Launch) and connection.target.image not in connection.symbols:
+        with suppress(SymbolError):  # a disk, a bzImage: no names, and none were asked for
+            symbols.add(connection.target.image)
+    return symbols
+
+
+async def _pump(console: ReceiveStream, debugger: Debugger) -> None:
+    """The guest's serial console, as notices, until it is closed with the guest."""
+    with suppress(trio.ClosedResourceError):
+        async for data in console:
+            debugger.guest_output(bytes(data))
+
+
+async def _tidy(debugger: Debugger, connection: Connection) -> None:
+    """Whatever happened: breakpoints out, and the guest left as said."""
+    with trio.move_on_after(TIDY_SECONDS, shield=True):
+        try:
+            if connection.owned or isinstance(connection.target, Launch):
+                await debugger.kill()
+            else:
+                await debugger.detach(resume=connection.leave == "running")
+        except GdbError as error:
+            if debugger.lost is None:
+                print(f"dr6: {error}", file=sys.stderr)

@@ -1,0 +1,49 @@
+"""Ctrl-C in a command without a screen: the first one stops the guest and ends the work in order, the second one at
+once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+from frontend.cli.failures import INTERRUPTED
+
+T = TypeVar("T")
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """Counts the signals of one run. ``on_first`` is what stops the guest, once there is one."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.on_first: Callable[[], Awaitable[None]] | None = None
+
+    async def run(self, work: Callable[[], Awaitable[T]]) -> T | int:
+        """``work`` with signals watched; its result, or 130 when it had to be broken off."""
+        result: T | int = INTERRUPTED
+        failure: Exception | None = None
+        with trio.open_signal_receiver(*ENDINGS) as signals:
+            async with trio.open_nursery() as nursery:
+                scope = trio.CancelScope()
+                nursery.start_soon(self._watch, signals, scope)
+                with scope:
+                    try:
+                        result = await work()
+                    except Exception as error:  # carried out of the nursery as it is, not in a group
+                        failure = error
+                nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return result
+
+    async def _watch(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        async for number in signals:
+            self.seen += 1
+            if self.seen > 1 or self.on_first is None or number != signal.SIGINT:
+                scope.cancel()
+            else:
+                await self.on_first()

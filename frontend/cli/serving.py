@@ -1,0 +1,144 @@
+"""A guest for stock gdb: the listener, the clients, and dr6's words for them. Beside a screen, or alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from frontend.clean import clean
+from frontend.commands import parse_vectors
+from frontend.commands.dispatch import parse_line
+from frontend.commands.session import Session
+from frontend.commands.stop_text import one_line
+from frontend.commands.table import Quit
+from frontend.version import tool
+from gdbstub.debugger.record import StopRecord
+from gdbstub.errors import GdbError
+from gdbstub.remote.connection import NonblockingIO
+from gdbstub.server import Client, Policy, RegisterFile
+from gdbstub.sessions.shared_guest import SharedGuest
+from transports import open_listener, parse_listen, shortcut
+
+LOOKING = frozenset(
+    ("why", "events", "dr", "info", "x", "print", "disassemble", "backtrace", "translate", "find", "help", "output")
+)
+"""Commands of dr6 that a client may use: they change neither the guest nor what dr6 does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where clients connect, and what they may."""
+
+    listen: str
+    policy: Policy = field(default_factory=Policy)
+    anybody: bool = False
+    most: int = 16
+
+
+class SessionWords:
+    """`gdbstub.server.Words`, out of a session's commands and symbols."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.version = tool()
+
+    def summary(self, record: StopRecord) -> str:
+        return one_line(record, self._session.symbols)
+
+    def vectors(self, text: str) -> list[int]:
+        return parse_vectors(text)
+
+    async def command(self, line: str) -> str:
+        command, arguments = parse_line(line.strip())
+        if command.name not in LOOKING:
+            raise GdbError(f"{command.name} is not for clients; dr6's commands that only look are: {_names()}.")
+        lines: list[str] = []
+        out, say = self._session.out, self._session.say
+        self._session.out, self._session.say = lines.append, lines.append
+        try:
+            await command.handler(self._session, arguments)
+        except Quit:
+            pass
+        finally:
+            self._session.out, self._session.say = out, say
+        return "\n".join(lines)
+
+
+def _names() -> str:
+    return ", ".join(sorted(LOOKING))
+
+
+class Door:
+    """Lets clients in. ``say`` takes lines about them."""
+
+    def __init__(self, session: Session, shared: SharedGuest, serving: Serving, say: Callable[[str], None]) -> None:
+        self._shared = shared
+        self._serving = serving
+        self._say = say
+        self._registers = RegisterFile(session.debugger.layout, aside=session.debugger.capabilities.debug_aside)
+        self._words = SessionWords(session)
+        self._clients: set[Client] = set()
+
+    async def take(self, stream: trio.SocketStream) -> None:
+        """One client, from its connection to its end."""
+        if len(self._clients) >= self._serving.most or self._shared.lost is not None:
+            self._say(f"a client was turned away: there are {len(self._clients)} already")
+            await trio.aclose_forcefully(stream)
+            return
+        client = Client(
+            stream,
+            self._shared,
+            self._registers,
+            self._serving.policy,
+            self._words,
+            shortcut=NonblockingIO(*shortcut(stream)),
+        )
+        self._clients.add(client)
+        self._say(f"{client.party} is here")
+        try:
+            await client.serve()
+        finally:
+            self._clients.discard(client)
+            self._say(f"{client.party} is gone" + (f": {client.ending}" if client.ending else ""))
+
+
+@asynccontextmanager
+async def serve_session(
+    session: Session, serving: Serving, say: Callable[[str], None]
+) -> AsyncIterator[tuple[SharedGuest, str]]:
+    """Serve the session's guest while the block runs; the guest as parties share it, and the address for clients."""
+    failure: Exception | None = None
+    async with (
+        open_listener(parse_listen(serving.listen), anybody=serving.anybody) as (listener, address),
+        trio.open_nursery() as nursery,
+    ):
+        shared = SharedGuest(session.debugger, nursery)
+        nursery.start_soon(_accept, listener, Door(session, shared, serving, say), nursery)
+        nursery.start_soon(shared.watch)
+        try:
+            yield shared, address
+        except Exception as error:  # carried out of the nursery as it is, not in a group
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def _accept(listener: trio.SocketListener, door: Door, nursery: trio.Nursery) -> None:
+    while True:
+        try:
+            stream = await listener.accept()
+        except trio.ClosedResourceError:
+            return
+        except OSError:  # a connection that broke off while it waited, or no file descriptor left
+            await trio.sleep(0.1)
+            continue
+        nursery.start_soon(door.take, stream)
+
+
+def gdb_command(address: str) -> str:
+    """What to type in gdb for a TARGET that `serve_session` gave."""
+    return f"target remote {clean(address.partition(':')[2])}"

@@ -1,0 +1,100 @@
+"""The screen among the parties of a served guest: its commands wait their turn, and what lets the guest run is asked
+first whether the screen drives."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from frontend.commands import find_command
+from frontend.commands.session import Session
+from gdbstub.debugger.record import StopSummary
+from gdbstub.errors import GdbError
+from gdbstub.sessions.shared_guest import Participant, SharedGuest
+
+FREE = frozenset(("why", "events", "help", "drive", "give", "clients"))
+"""Commands that ask nothing of the guest: they work while another party has it."""
+CHANGING = frozenset(("set", "kill", "detach", "disconnect", "source", "trace", "monitor", "delete", "commands"))
+
+
+class Seat:
+    """The screen's own place; also its party's ear."""
+
+    def __init__(self, session: Session, shared: SharedGuest, welcome: str) -> None:
+        self._session = session
+        self.welcome = welcome
+        """Where others come in."""
+        self.shared = shared
+        self.party: Participant = shared.join("screen", self)
+        shared.light = False  # the screen reads every stop
+
+    async def do(self, line: str, work: Callable[[], Awaitable[None]]) -> None:
+        """``work``, which executes ``line``, when and as the parties' rules allow it. Raises `GdbError` where another
+        party drives, and what ``work`` raises."""
+        name = self._name(line)
+        if name in FREE:
+            await work()
+        elif name in CHANGING or self._runs(name):
+            self.shared.may_change(self.party)
+            async with self.shared.seat():
+                with self._asking_aside():
+                    await work()
+        else:
+            await self.shared.reach(work)
+
+    @contextmanager
+    def _asking_aside(self) -> Iterator[None]:
+        """Nobody waits while the user thinks about a question."""
+        confirm = self._session.confirm
+
+        async def ask(question: str) -> bool:
+            async with self.shared.aside():
+                return await confirm(question)
+
+        self._session.confirm = ask
+        try:
+            yield
+        finally:
+            self._session.confirm = confirm
+
+    def _name(self, line: str) -> str:
+        words = (line.strip() or self._session.last_line).replace("/", " ").split()
+        if not words or self._session.collecting is not None:
+            return "help"
+        try:
+            return find_command(words[0]).name
+        except GdbError:
+            return "help"  # it fails on its own
+
+    def _runs(self, name: str) -> bool:
+        return find_command(name).group == "running"
+
+    def describe(self) -> list[str]:
+        """One line for each party."""
+        return self.shared.describe(self.party)
+
+    def take(self) -> None:
+        self.shared.take(self.party)
+
+    def give(self) -> None:
+        self.shared.give(self.party)
+
+    # -- what it hears ------------------------------------------------------------------------------------------
+
+    def stopped(self, stop: StopSummary) -> None:
+        """The screen listens to the debugger itself."""
+
+    def failed(self, why: str) -> None:
+        self._session.message(why)
+
+    def said(self, text: str) -> None:
+        self._session.message(text)
+
+    def lost(self, why: str) -> None:
+        """The debugger says so, too."""
+
+    def changed(self) -> None:
+        """The screen keeps nothing of its own."""
+
+    async def going(self) -> None:
+        """Nor does it leave anything in the guest."""

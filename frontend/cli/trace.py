@@ -1,0 +1,166 @@
+"""``dr6 trace``: a headless trace of a guest, to a file or to standard output."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import trio
+
+from frontend.clean import clean
+from frontend.cli.connect import Connection, open_session
+from frontend.cli.failures import DONE, INTERRUPTED, USAGE
+from frontend.cli.interrupts import Interrupts
+from frontend.cli.progress import Progress
+from frontend.commands import parse_break, parse_vectors, parse_watch
+from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
+from frontend.commands.session import Session
+from frontend.commands.stop_text import describe, one_line
+from gdbstub.debugger.events import Output
+from gdbstub.debugger.record import StopRecord
+from gdbstub.errors import GdbError, TransportError
+from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
+from gdbstub.trace.plan import Plan, Reason, Tracer
+
+FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".txt": "text", ".log": "text"}
+KEPT = 64
+"""Records that stay in memory: a trace goes to its file."""
+
+
+async def run(options: argparse.Namespace, connection: Connection, interrupts: Interrupts) -> int:
+    """Trace as the options say; the exit code. Raises what `open_session` raises."""
+    async with open_session(connection) as session:
+        session.out = _message
+        plan = await _plan(options, session)
+        writer = _writer(options, session)
+        try:
+            return await _trace(session, plan, writer, interrupts)
+        finally:
+            writer.close()
+
+
+async def again(options: argparse.Namespace, session: Session) -> None:
+    """The same trace on a replayed session, into its history only."""
+    plan = await _plan(options, session)
+    await Tracer(session.debugger, replace(plan, seconds=None), lambda record: None).run()
+
+
+async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter, interrupts: Interrupts) -> int:
+    debugger = session.debugger
+    debugger.listen(
+        lambda notice: _message(notice.text) if isinstance(notice, Output) and notice.origin == "dr6" else None
+    )
+    debugger.number_from(0)
+    began = time.monotonic()
+    writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
+    reason: Reason | None = None
+    with Progress(plan.count) as progress:
+
+        def keep(record: StopRecord) -> None:
+            writer.record(record)
+            progress.count(writer.stops + writer.events)
+
+        tracer = Tracer(debugger, plan, keep)
+        interrupts.on_first = tracer.interrupt
+        try:
+            reason = await tracer.run()
+        except TraceError:
+            raise  # nothing more can be written; the sentence says that there is no end row
+        except TransportError:
+            reason = "lost"
+            raise
+        except GdbError:
+            reason = "error"
+            raise
+        except (trio.Cancelled, BaseExceptionGroup):  # trio puts what its nurseries cancelled into groups
+            reason = "interrupt"
+            raise
+        finally:
+            if reason is not None:
+                writer.end(reason, time.monotonic() - began)
+    return INTERRUPTED if reason == "interrupt" else DONE
+
+
+def _message(text: str) -> None:
+    print(clean(text), file=sys.stderr)
+
+
+async def _plan(options: argparse.Namespace, session: Session) -> Plan:
+    """Set what is to be watched, and say how to go."""
+    debugger = session.debugger
+    if options.cpu is not None:
+        await debugger.select_cpu(options.cpu)
+    if options.start is not None:
+        await _run_to(session, options.start)
+    for text in options.breaks:
+        place = await parse_break(session, text)
+        await debugger.add_breakpoint("execute", place.address, means=place.means, text=place.text)
+    for text in options.watches:
+        watch = await parse_watch(session, text)
+        await debugger.add_breakpoint(watch.kind, watch.address, watch.length, text=watch.text)
+    vectors = [number for text in options.catches for number in parse_vectors(text)]
+    if debugger.capabilities.takes_debug_events:
+        vectors = _without_taken(vectors)
+    elif options.events and not vectors and not options.breaks and not options.watches:
+        vectors = [1]
+    for number in dict.fromkeys(vectors):
+        await debugger.add_breakpoint("catch", None, vector=number, text=str(number))
+    until = frozenset([(await parse_break(session, text)).address for text in options.until])
+    armed = bool(options.breaks or options.watches or vectors)
+    stepping = not options.events and (options.steps is not None or bool(until) or not armed)
+    return Plan(stepping, options.steps, options.seconds, until)
+
+
+def _without_taken(vectors: list[int]) -> list[int]:
+    """Without #DB and #BP, which stop the guest by themselves there; another vector can't be caught."""
+    if set(vectors) - set(DEBUG_EVENTS):
+        raise GdbError(NO_IDT)
+    return []
+
+
+async def _run_to(session: Session, text: str) -> None:
+    """Let the guest run, unrecorded, to where the trace begins."""
+    place = await parse_break(session, text)
+    row = await session.debugger.add_breakpoint(
+        "execute", place.address, means=place.means, temporary=True, text=place.text
+    )
+    record = await session.debugger.resume()
+    if record.ended or record.state.pc != place.address:
+        raise GdbError(f"The guest did not get to {place.text}: {record.explanation.summary}.")
+    if row.number in session.debugger.breakpoints:
+        await session.debugger.delete_breakpoint(row.number)
+
+
+def _writer(options: argparse.Namespace, session: Session) -> JsonlWriter | TextWriter:
+    file = LineFile(options.output)
+    if trace_format(options.format, options.output, sys.stdout.isatty()) == "jsonl":
+        return JsonlWriter(file)
+    if options.events:
+        return TextWriter(file, lambda record: "\n".join(describe(record, session.symbols)))
+    return TextWriter(file, lambda record: one_line(record, session.symbols))
+
+
+def trace_format(asked: str | None, output: str | None, tty: bool) -> str:
+    """By ``--format``, else by the file's suffix (JSON lines where it says nothing); on standard output text for a
+    terminal and JSON lines for a program."""
+    if asked is not None:
+        return asked
+    if output is None or output == "-":
+        return "text" if tty else "jsonl"
+    return FORMATS.get(Path(output).suffix, "jsonl")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Usage errors that argparse can't see; raises SystemExit(2) with one sentence."""
+    if (
+        options.output
+        and options.output != "-"
+        and Path(options.output).suffix == ".parquet"
+        and options.format is None
+    ):
+        print("dr6: This version writes text and JSON lines; name the file .jsonl, or give --format.", file=sys.stderr)
+        raise SystemExit(USAGE)

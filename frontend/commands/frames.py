@@ -1,0 +1,120 @@
+"""Stack frames without debug information: the frame pointer chain, and where the current function returns to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from frontend.commands.session import Session
+from gdbstub.errors import GdbError, Refused
+from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.decode import LONGEST, shape
+
+DEEPEST = 64
+LONGEST_CALL = 7
+
+
+class Return(NamedTuple):
+    """Where a function returns to, how that was found out, and the RSP that it leaves behind at least."""
+
+    address: int
+    source: str
+    lowest_sp: int | None
+
+
+class CallFrame(NamedTuple):
+    """One frame of a backtrace; ``guess`` says how the address was found."""
+
+    pc: int
+    guess: str
+
+
+async def word(session: Session, state: CpuState, address: int) -> int | None:
+    """One stack slot in the CPU's mode, None where it cannot be read."""
+    try:
+        data = await session.read_memory(address, state.mode // 8)
+    except Refused:
+        return None
+    return int.from_bytes(data, "little")
+
+
+def _stack_base(state: CpuState) -> int:
+    if state.mode == 64 or state.segments is None:
+        return 0
+    return state.segments["ss"].base
+
+
+def _code_base(state: CpuState) -> int:
+    return state.pc - state.rip
+
+
+async def is_behind_a_call(session: Session, address: int, state: CpuState) -> bool:
+    """Whether a CALL ends at ``address``: E8 rel32 (rel16), FF /2, or a far call; SDM 2A CALL."""
+    try:
+        code = await session.read_memory(address - LONGEST_CALL, LONGEST_CALL)
+    except Refused:
+        return False
+    for length in range(2, LONGEST_CALL + 1):
+        found = shape(code[-length:], state.mode)
+        if found is not None and len(found.bytes) == length and found.mnemonic in ("call", "lcall"):
+            return True
+    return False
+
+
+async def return_address(session: Session) -> Return:
+    """From the exception frame when we stand at a caught handler; else from the top of the stack where the
+    function has not built its frame yet, else by the frame pointer. `GdbError` where nothing is plausible."""
+    state = await session.state()
+    record = session.record
+    if record.event is not None and record.event.frame is not None and record.state.pc == state.pc:
+        frame = record.event.frame
+        return Return(frame.rip, "from the exception frame; a handler may change it", frame.rsp)
+    width = state.mode // 8
+    rsp, rbp = state.registers["rsp"], state.registers["rbp"]
+    base = _stack_base(state)
+    top, pointer = (rsp, "from the top of the stack"), (rbp + width, "by the frame pointer")
+    order = [top, pointer] if await _has_no_frame_yet(session, state) else [pointer, top]
+    for slot, source in order:
+        value = await word(session, state, base + slot)
+        if value is not None and await is_behind_a_call(session, _code_base(state) + value, state):
+            return Return(_code_base(state) + value, source, slot + width)
+    raise GdbError(
+        "Neither the top of the stack nor the frame pointer gives a return address with a call before it; "
+        "use advance ADDRESS."
+    )
+
+
+async def _has_no_frame_yet(session: Session, state: CpuState) -> bool:
+    """At a function's first instruction, at its PUSH RBP, or at its RET the return address is on top."""
+    nearest = session.symbols.nearest(state.pc)
+    if nearest is not None and nearest[1] == 0:
+        return True
+    try:
+        found = shape(await session.read_memory(state.pc, LONGEST), state.mode)
+    except Refused:
+        return False
+    return found is not None and (found.mnemonic == "ret" or found.text in ("push rbp", "push ebp", "push bp"))
+
+
+async def backtrace(session: Session, most: int) -> list[CallFrame]:
+    """Frame 0 is the CPU; the others follow the saved frame pointers as long as they grow and make sense."""
+    state = await session.state()
+    width = state.mode // 8
+    base, code = _stack_base(state), _code_base(state)
+    frames = [CallFrame(state.pc, "")]
+    pointer = state.registers["rbp"]
+    if await _has_no_frame_yet(session, state):
+        value = await word(session, state, base + state.registers["rsp"])
+        if value is not None and await is_behind_a_call(session, code + value, state):
+            frames.append(CallFrame(code + value, "top of the stack"))
+    while len(frames) < min(most, DEEPEST):
+        if pointer == 0 or pointer % (width if width < 8 else 8) != 0:
+            break
+        saved = await word(session, state, base + pointer)
+        value = await word(session, state, base + pointer + width)
+        if saved is None or value is None or value == 0:
+            break
+        frames.append(CallFrame(code + value, "frame pointer"))
+        if saved <= pointer:
+            break
+        pointer = saved
+    return frames[:most]

@@ -1,0 +1,66 @@
+"""Stops kept as a trace while a session goes on: ``record FILE``."""
+
+from __future__ import annotations
+
+import datetime
+import os.path
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from frontend.commands.stop_text import one_line
+from frontend.commands.symbols import Symbols
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.events import DebuggerEvent
+from gdbstub.debugger.record import StopRecord
+from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
+
+TEXT_SUFFIXES = (".txt", ".log")
+
+
+def open_writer(path: str, debugger: Debugger, symbols: Symbols, tool: str) -> JsonlWriter | TextWriter:
+    """A trace file by its suffix: text for .txt and .log, else JSON lines. The header is written."""
+    file = LineFile(os.path.expanduser(path))
+    writer: JsonlWriter | TextWriter = JsonlWriter(file)
+    if Path(path).suffix in TEXT_SUFFIXES:
+        writer = TextWriter(file, lambda record: one_line(record, symbols))
+    writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), tool)
+    return writer
+
+
+class Recording:
+    """Every stop from now on, until `stop`. A write that fails ends it with one message."""
+
+    def __init__(
+        self, path: str, debugger: Debugger, symbols: Symbols, tool: str, complain: Callable[[str], None]
+    ) -> None:
+        self.path = path
+        self._complain = complain
+        self._writer: JsonlWriter | TextWriter | None = open_writer(path, debugger, symbols, tool)
+        self._started = time.monotonic()
+        debugger.listen(self._notice)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were written; 0 once it has stopped."""
+        return 0 if self._writer is None else self._writer.stops + self._writer.events
+
+    def stop(self) -> int:
+        """Write the end row and close; how many rows there are. Stopping twice is harmless."""
+        rows = self.rows
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.end("stop", time.monotonic() - self._started)
+            finally:
+                writer.close()
+        return rows
+
+    def _notice(self, notice: DebuggerEvent) -> None:
+        if self._writer is None or not isinstance(notice, StopRecord):
+            return
+        try:
+            self._writer.record(notice)
+        except TraceError as error:
+            self._writer = None
+            self._complain(str(error))

@@ -1,0 +1,218 @@
+"""What a command line works on: the debugger, the symbols, where text goes, and what is remembered between
+lines.
+
+A `Session` is also the environment of expressions. It starts no task; one command runs at a time, and only
+`interrupt` may be called while one does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from frontend.commands.expressions import Node, evaluate, parse
+from frontend.commands.memory_format import Layout
+from frontend.commands.recording import Recording
+from frontend.commands.registers import is_real_mode, register_value, segment_base
+from frontend.commands.stop_text import describe
+from frontend.commands.symbols import Symbols
+from frontend.commands.values import Value, pointer
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.record import StopRecord
+from gdbstub.errors import BadExpression, GdbError
+from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.registers import MASK_64, SEGMENTS
+
+
+@dataclass(slots=True)
+class Display:
+    """One ``display``: shown after each stop. ``letter`` and ``unit`` as in ``x``; ``memory`` for formats of x."""
+
+    number: int
+    expression: str
+    format: str
+    enabled: bool = True
+
+
+@dataclass(slots=True)
+class Collecting:
+    """A ``commands N`` … ``end`` that is being typed."""
+
+    number: int
+    lines: list[str] = field(default_factory=list)
+
+
+async def _yes(_: str) -> bool:
+    return True
+
+
+class Shared(Protocol):
+    """The others at this guest, where it is served."""
+
+    welcome: str
+
+    def describe(self) -> list[str]: ...
+    def take(self) -> None: ...
+    def give(self) -> None: ...
+    async def do(self, line: str, work: Callable[[], Awaitable[None]]) -> None: ...
+
+
+@dataclass
+class Session:
+    """``out`` takes results, ``say`` messages (progress, notes); both get lines that are already clean,
+    without a newline. ``confirm`` asks before what cannot be taken back; by default nobody is asked.
+    ``show_stop`` prints a record; a screen that shows it elsewhere replaces it.
+    """
+
+    debugger: Debugger
+    symbols: Symbols
+    out: Callable[[str], None]
+    say: Callable[[str], None] | None = None
+    confirm: Callable[[str], Awaitable[bool]] = _yes
+    show_stop: Callable[[StopRecord], None] | None = None
+    tool: str = "dr6"
+    """Program and version, as a trace's header names them."""
+    ask: bool = True
+    """``set confirm off`` clears it."""
+    note: Callable[[str, str], None] = lambda kind, text: None
+    """Where a recording is made, it gets what was asked for: ("command", "stepi"), ("interrupt", "")."""
+    live: bool = True
+    """Is there a stub that may go away by itself? A recording doesn't."""
+    look_around: bool = True
+    """May panes read more of a stop than its record has? Not where a replay has no answers."""
+    may_use_files: bool = True
+    """May commands read and write files of this machine? What a stranger's recording asks for must not."""
+    recording: str | None = None
+    """The file that keeps the conversation with the stub (``--record``), if any."""
+
+    displays: dict[int, Display] = field(default_factory=dict)
+    history: list[Value] = field(default_factory=list)
+    variables: dict[str, Value] = field(default_factory=dict)
+    layout: Layout = field(default_factory=Layout)
+    next_address: int | None = None
+    """Where ``x`` without an address goes on."""
+    last_line: str = ""
+    """What an empty line repeats."""
+    collecting: Collecting | None = None
+    pending: deque[str] = field(default_factory=deque)
+    """Lines of ``commands`` of the breakpoint that was hit, still to be run."""
+    interrupted: bool = False
+    shared: Shared | None = None
+    recorder: Recording | None = None
+    """Where ``record FILE`` puts the stops."""
+    nesting: int = 0
+    """How many scripts are being run inside each other."""
+
+    def message(self, text: str) -> None:
+        """A message beside the results: to ``say``, or among the results where there is none."""
+        (self.say or self.out)(text)
+
+    async def sure(self, question: str) -> bool:
+        """Whether to go on with what cannot be taken back."""
+        return not self.ask or await self.confirm(question)
+
+    async def interrupt(self) -> None:
+        """Stop what runs: a resume in the guest, and any command that steps or resumes again and again."""
+        self.interrupted = True
+        self.pending.clear()
+        self.note("interrupt", "")
+        await self.debugger.interrupt()
+
+    def close(self) -> None:
+        """Close what commands left open. The debugger is not ours to close."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is not None:
+            recorder.stop()
+
+    @property
+    def record(self) -> StopRecord:
+        """The newest stop. `GdbError` where there is none."""
+        if not self.debugger.records:
+            raise GdbError("There is no stop yet.")
+        return self.debugger.records[-1]
+
+    def report(self, record: StopRecord) -> None:
+        """Print a stop."""
+        if self.show_stop is not None:
+            self.show_stop(record)
+            return
+        for line in describe(record, self.symbols):
+            self.out(line)
+
+    async def state(self) -> CpuState:
+        return await self.debugger.state()
+
+    # The environment of expressions
+
+    async def variable(self, name: str) -> Value | None:
+        if not name or name.isdigit() or name[0] == "$":
+            return self._remembered(name)
+        found = self.variables.get(name)
+        if found is not None:
+            return found
+        return register_value(await self.debugger.state(), name)
+
+    def symbol(self, name: str) -> int | None:
+        return self.symbols.lookup(name)
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        return await self.debugger.read_memory(address, length)
+
+    def _remembered(self, name: str) -> Value:
+        """``$``, ``$$``, ``$N`` and ``$$N``; zero where there is no such value yet, as in gdb for an empty one."""
+        back = int(name[1:] or "1") if name and not name.isdigit() else 0
+        index = int(name) - 1 if name.isdigit() else len(self.history) - 1 - back
+        if not self.history and not name.isdigit():
+            return Value(0)
+        if not 0 <= index < len(self.history):
+            raise BadExpression(f"The history has no value ${name}; it has {len(self.history)}.")
+        return self.history[index]
+
+    # Addresses
+
+    async def evaluate(self, text: str) -> Value:
+        return await evaluate(parse(text), self)
+
+    async def evaluate_node(self, node: Node) -> Value:
+        return await evaluate(node, self)
+
+    async def location(self, text: str) -> int:
+        """The linear address of ``*ADDR``, ``ADDR``, ``SYMBOL+OFF``, ``$reg`` or ``SEGMENT:OFFSET``."""
+        text = text.strip()
+        if not text:
+            raise BadExpression("A location is missing: an address, a symbol, or segment:offset.")
+        if text.startswith("*"):
+            text = text[1:]
+        segment, colon, offset = text.partition(":")
+        if colon:
+            return await self._far(segment.strip(), (await self.evaluate(offset)).address)
+        return (await self.evaluate(text)).address
+
+    async def _far(self, segment: str, offset: int) -> int:
+        """``seg:off``: selector times 16 in real mode; else the base of a segment register that holds it."""
+        state = await self.state()
+        named = segment.lower().removeprefix("$")
+        base = segment_base(state, named) if named in SEGMENTS else None
+        if base is None:
+            selector = (await self.evaluate(f"${named}" if named in SEGMENTS else segment)).address
+            if is_real_mode(state):
+                base = (selector & 0xFFFF) << 4
+            else:
+                holds = (name for name in SEGMENTS if state.registers.get(name) == selector)
+                base = next((b for name in holds if (b := segment_base(state, name)) is not None), None)
+        if base is None:
+            raise BadExpression(
+                f"The base of segment {segment} is not known: no segment register holds it; give a linear address."
+            )
+        return (base + offset) & (MASK_64 if state.mode == 64 else 0xFFFF_FFFF)
+
+    def remember(self, address: int, content: int, size_type: Value) -> None:
+        """``$_`` and ``$__``: the last address that was looked at, and what was there."""
+        self.variables["_"] = pointer(address)
+        self.variables["__"] = size_type._replace(number=size_type.type.wrap(content))
+
+    def place(self, address: int) -> str:
+        """``0x1000 <symbol+4>``."""
+        return f"{address:#x}{self.symbols.text(address)}"

@@ -1,0 +1,1 @@
+"""The screen: the view, its panes and keys, on prompt_toolkit."""

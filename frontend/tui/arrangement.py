@@ -1,0 +1,190 @@
+"""Which panes are on the screen, and where: a pure function of the view and the terminal's size.
+
+This is not prompt_toolkit's layout, which only draws it (`layout`). A place holds several panes as tabs;
+with more room they get places of their own. Each column of each size is a row of a table, from roomy to
+tight: the first that fits is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from frontend.tui.view import MESSAGES, PROMPT, ViewState
+
+
+class PanePlace(NamedTuple):
+    """Panes that share a place, with its title line ``least`` rows high at least; rows that are left over go
+    to the places by ``weight``, but not beyond ``most``."""
+
+    panes: tuple[str, ...]
+    least: int
+    weight: int = 1
+    most: int = 1000
+
+
+class Box(NamedTuple):
+    """A place with its size in cells. The title is the first of ``height`` rows."""
+
+    panes: tuple[str, ...]
+    width: int
+    height: int
+
+
+Column = tuple[Box, ...]
+Arrangement = tuple[Column, ...]
+"""Columns from the left, one cell apart."""
+
+CODE = PanePlace(("code",), 7, 3)
+WHY = PanePlace(("why",), 7, 2)
+STOPS = PanePlace(("stops",), 5, 1)
+LOG = PanePlace(("messages", "output"), 4, 1)
+TALK = PanePlace(("messages",), 4, 1)
+OUTPUT = PanePlace(("output",), 4, 1)
+
+MAIN = (
+    (
+        CODE._replace(least=14),
+        WHY._replace(least=12),
+        STOPS._replace(least=8),
+        TALK._replace(least=7),
+        OUTPUT,
+    ),
+    (CODE._replace(least=12), WHY._replace(least=10), STOPS._replace(least=7), LOG._replace(least=7)),
+    (CODE, PanePlace(("why", "stops"), 7, 2), LOG),
+    (PanePlace(("code", "why", "stops"), 6, 2), LOG),
+    (PanePlace(("code", "why", "stops", "messages", "output"), 2),),
+)
+LEFT = (
+    (CODE._replace(least=16), TALK._replace(least=8, weight=2), OUTPUT._replace(least=6)),
+    (CODE, LOG),
+    (PanePlace(("code", "messages", "output"), 2),),
+)
+MIDDLE = ((WHY, STOPS), (PanePlace(("why", "stops"), 2),))
+NARROW = (
+    (
+        PanePlace(("registers",), 25, 1, 30),
+        PanePlace(("dr",), 17, 1, 20),
+        PanePlace(("stack",), 8),
+        PanePlace(("breakpoints",), 4),
+    ),
+    (PanePlace(("registers",), 22, 1, 30), PanePlace(("dr", "stack", "breakpoints"), 13)),
+    (PanePlace(("registers", "dr", "stack", "breakpoints"), 2),),
+)
+RIGHT = (
+    (
+        PanePlace(("registers",), 17, 1, 20),
+        PanePlace(("dr",), 19, 1, 20),
+        PanePlace(("stack",), 8, 2),
+        PanePlace(("breakpoints",), 4),
+    ),
+    (PanePlace(("registers",), 13, 1, 20), PanePlace(("dr", "stack", "breakpoints"), 12, 1)),
+    (PanePlace(("registers", "dr", "stack", "breakpoints"), 2),),
+)
+STACKED = (
+    (
+        CODE,
+        PanePlace(("why", "stops"), 7, 2),
+        PanePlace(("registers", "dr", "stack", "breakpoints"), 8, 2, 22),
+        LOG,
+    ),
+    (PanePlace(("code", "registers", "dr", "stack", "breakpoints"), 6, 2), PanePlace(("why", "stops"), 5, 2), LOG),
+    (PanePlace(("code", "why", "stops", "registers", "dr", "stack", "breakpoints"), 6, 2), LOG),
+)
+ALL = ((PanePlace(("code", "why", "registers", "dr", "stops", "stack", "breakpoints", "messages", "output"), 2),),)
+
+Choice = tuple[tuple[PanePlace, ...], ...]
+
+
+class Size(NamedTuple):
+    """From ``width`` cells on: columns with their widths; 0 takes the rest, shared by ``share``."""
+
+    width: int
+    columns: tuple[tuple[Choice, int, int], ...]
+
+
+SIZES = (
+    Size(170, ((LEFT, 0, 5), (MIDDLE, 0, 4), (RIGHT, 50, 0))),
+    Size(112, ((MAIN, 0, 1), (RIGHT, 50, 0))),
+    Size(72, ((MAIN, 0, 1), (NARROW, 25, 0))),
+    Size(0, ((STACKED, 0, 1),)),
+)
+ROWS_FOR_COLUMNS = 10
+SQUEEZED = 5
+
+
+def heights(places: Sequence[PanePlace], rows: int) -> list[int]:
+    """The rows of each place; together ``rows``. What cannot be shared out evenly goes to the first."""
+    found = [place.least for place in places]
+    spare = rows - sum(found)
+    while spare > 0:
+        open_ = [n for n, place in enumerate(places) if found[n] < place.most]
+        if not open_:
+            found[-1] += spare
+            break
+        weights = sum(places[n].weight for n in open_)
+        before = spare
+        for n in open_:
+            more = min(before * places[n].weight // weights, places[n].most - found[n])
+            found[n] += more
+            spare -= more
+        if spare == before:
+            found[open_[0]] += 1
+            spare -= 1
+    return found
+
+
+def _with_room(places: Sequence[PanePlace], rows: int, spoken: int) -> Sequence[PanePlace]:
+    """``places`` with more rows for messages while a command has said more than there is room for; what stands
+    beside them keeps `SQUEEZED` rows at least."""
+    log = next((place for place in places if MESSAGES in place.panes), None)
+    if log is None or len(places) == 1:
+        return places
+    wanted = min(spoken + 1, rows - SQUEEZED * (len(places) - 1))
+    if wanted <= log.least:
+        return places
+    return [
+        place._replace(least=wanted) if place is log else place._replace(least=min(place.least, SQUEEZED))
+        for place in places
+    ]
+
+
+def _column(choice: Choice, width: int, rows: int, spoken: int = 0) -> Column:
+    fitting = (places for places in choice if sum(place.least for place in places) <= rows)
+    places = _with_room(next(fitting, choice[-1]), rows, spoken)
+    sizes = heights(places, rows) if len(places) > 1 else [rows]
+    return tuple(Box(place.panes, width, size) for place, size in zip(places, sizes, strict=True))
+
+
+def arrange(view: ViewState, width: int, rows: int) -> Arrangement:
+    """The panes for ``width`` cells and ``rows`` rows (without status line, prompt and bar of keys)."""
+    if view.zoom:
+        return ((Box((zoomed(view),), width, rows),),)
+    if rows < ROWS_FOR_COLUMNS:
+        return (_column(ALL, width, rows),)
+    columns = next(size.columns for size in SIZES if width >= size.width)
+    shares = sum(share for _, _, share in columns)
+    spare = width - sum(fixed for _, fixed, _ in columns) - (len(columns) - 1)
+    widths = [fixed or spare * share // shares for _, fixed, share in columns]
+    widths[0] += width - sum(widths) - (len(columns) - 1)
+    return tuple(_column(choice, each, rows, view.spoken) for (choice, _, _), each in zip(columns, widths, strict=True))
+
+
+def zoomed(view: ViewState) -> str:
+    """The pane that fills the screen: the one that has the keys, else the messages."""
+    return MESSAGES if view.focus == PROMPT else view.focus
+
+
+def front(view: ViewState, panes: Sequence[str]) -> str:
+    """Which of the panes of one place is seen: the one shown last, else the first."""
+    return next((name for name in view.front if name in panes), panes[0])
+
+
+def order(arrangement: Arrangement) -> tuple[str, ...]:
+    """All panes, in the order in which the keys go round."""
+    return tuple(name for column in arrangement for box in column for name in box.panes)
+
+
+def visible(view: ViewState, arrangement: Arrangement) -> tuple[str, ...]:
+    """The front pane of each place, in order."""
+    return tuple(front(view, box.panes) for column in arrangement for box in column)

@@ -1,0 +1,272 @@
+"""The one place that holds the current view: what keys, mouse and the trio side move.
+
+Everything here is synchronous and runs in the one thread that both loops share: a change replaces the view
+and asks for a new drawing, and only a change does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from frontend.tui.arrangement import Arrangement, arrange, front, order
+from frontend.tui.events import (
+    Answer,
+    Ask,
+    BreakpointsChanged,
+    Event,
+    Focus,
+    Gathered,
+    Looked,
+    Printed,
+    Question,
+    Scroll,
+    Show,
+    StopShown,
+    Working,
+)
+from frontend.tui.panes import HELP, PANES, Page
+from frontend.tui.update import update
+from frontend.tui.view import MESSAGES, PROMPT, ViewState
+from gdbstub.debugger.events import Output, Resumed
+
+STEPS = ("stepi", "nexti")
+"""May be typed ahead: each takes a moment only."""
+
+LEAVE_RUNNING, LEAVE_STOPPED, KILL, DROP, QUIT = "running", "stopped", "kill", "drop", "quit"
+
+HOW_TO_LEAVE = Question(
+    "Leave the guest",
+    (
+        Answer("r", "running", LEAVE_RUNNING),
+        Answer("s", "stopped", LEAVE_STOPPED),
+        Answer("k", "killed", KILL),
+    ),
+)
+END_IT = Question("The guest ends with dr6. Quit?", (Answer("y", "yes", QUIT),))
+NO_ANSWER = Question("The guest has not stopped yet. Close the connection all the same?", (Answer("y", "yes", DROP),))
+
+
+IN_BETWEEN = (Working, StopShown, Gathered, Looked, Printed, Output, BreakpointsChanged)
+
+
+class Run(NamedTuple):
+    """Command lines to execute, one after the other, up to the first that fails; ``typed`` ones are echoed."""
+
+    lines: tuple[str, ...]
+    typed: bool = True
+
+
+class Leave(NamedTuple):
+    """Leave the guest in this way, and end."""
+
+    how: str
+    code: int = 0
+
+
+Job = Run | Leave
+
+
+class Prompt(Protocol):
+    """The line that is being typed."""
+
+    @property
+    def text(self) -> str: ...
+
+    def reset(self) -> None:
+        """Empty it."""
+
+
+class Screen:
+    """The current `ViewState`, and the `Controls` that keys move.
+
+    What it wants done leaves through ``work`` (False: there is too much to do already), ``stop`` (interrupt
+    the guest) and ``drop`` (end at once); ``owned`` says that the guest cannot outlive us.
+    """
+
+    def __init__(self, *, owned: bool = False) -> None:
+        self.owned = owned
+        self.work: Callable[[Job], bool] = lambda job: False
+        self.stop: Callable[[], None] = lambda: None
+        self.drop: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_change_soon: Callable[[], None] = lambda: None
+        self.on_redraw: Callable[[], None] = lambda: None
+        self.prompt: Prompt | None = None
+        self.size: Callable[[], tuple[int, int]] = lambda: (80, 24)
+        self.mouse = True
+        self._view = ViewState()
+        self._answered: Callable[[str | None], None] | None = None
+        self._leaving = False
+        self._stopping = False
+
+    @property
+    def view(self) -> ViewState:
+        return self._view
+
+    def dispatch(self, event: Event) -> None:
+        """Replace the view; ask for a drawing if it changed. What comes while a command is executed is drawn when
+        that is through, or soon: a step would make the screen blink."""
+        view = update(self._view, event)
+        if view is not self._view:
+            self._view = view
+            if isinstance(event, Resumed) or (view.working and isinstance(event, IN_BETWEEN)):
+                self.on_change_soon()
+            else:
+                self.on_change()
+
+    # What is on the screen
+
+    def body(self) -> tuple[int, int]:
+        """Width and rows of the panes: all but the status line, the prompt and the bar of keys."""
+        columns, rows = self.size()
+        return columns, max(1, rows - 3)
+
+    def arrangement(self) -> Arrangement:
+        return arrange(self._view, *self.body())
+
+    def page(self, name: str) -> tuple[Page, int]:
+        """What a pane shows now, and its height without the title."""
+        if name == HELP.name:
+            width, rows = self.body()
+            return HELP.render(self._view, width, rows - 1), rows - 1
+        for column in self.arrangement():
+            for box in column:
+                if front(self._view, box.panes) == name:
+                    return PANES[name].render(self._view, box.width, box.height - 1), box.height - 1
+        return Page(()), 1
+
+    # What keys do
+
+    def submit(self, line: str) -> None:
+        """Have ``line`` executed, or say why it cannot be now."""
+        self.take(Run((line,), typed=False))
+
+    def take(self, run: Run) -> bool:
+        """Have command lines executed; False (with a message) where that cannot be now."""
+        first = run.lines[0].strip() if run.lines else ""
+        if first in WHILE_RUNNING and (self._view.running or self._view.working):
+            WHILE_RUNNING[first](self)
+            return True
+        busy = self._view.working
+        if busy and not run.typed and run.lines == (busy,) and busy not in STEPS:
+            return True  # a key that was pressed twice
+        if busy and busy not in STEPS:
+            what = "The guest runs" if self._view.running else f"dr6 is busy with {busy!r}"
+            return self._refuse(f"{what}; Ctrl-C stops it.")
+        return self.work(run) or self._refuse("There is too much to do already; Ctrl-C stops it.")
+
+    def complain(self, why: str) -> None:
+        """An error, to be seen; the loss of the stub was said when it was noticed."""
+        if why == self._view.lost:
+            return
+        self.dispatch(Printed(why, "error"))
+        self.dispatch(Show(MESSAGES))
+
+    def _refuse(self, why: str) -> bool:
+        self.complain(why)
+        return False
+
+    def stop_guest(self) -> None:
+        """Interrupt what runs; the second time, say what else can be done."""
+        if self._stopping:
+            self.dispatch(Printed("The stub has not stopped the guest yet; Ctrl-D offers to leave.", "note"))
+        self._stopping = True
+        self.stop()
+
+    def idle(self) -> None:
+        """What ran has ended."""
+        self._stopping = False
+
+    def interrupt(self) -> None:
+        if self._view.working or self._view.running:
+            self.stop_guest()
+        elif self.prompt is not None and self.prompt.text:
+            self.prompt.reset()
+        else:
+            self.dispatch(Printed("Nothing runs. Ctrl-D quits.", "note"))
+
+    def leave(self, code: int = 0) -> None:
+        """Ask how, unless there is nothing to be asked any more; ``code`` is the exit code in the end."""
+
+        def left(how: str | None) -> None:
+            self._left(how, code)
+
+        if self._leaving:
+            self.ask(NO_ANSWER, left)
+        elif self._view.ended:
+            left(QUIT)
+        else:
+            self.ask(END_IT if self.owned else HOW_TO_LEAVE, left)
+
+    def _left(self, how: str | None, code: int) -> None:
+        if how is None:
+            return
+        if how == DROP:
+            self.drop()
+            return
+        self._leaving = True
+        if self._view.working or self._view.running:
+            self.stop_guest()
+        if not self.work(Leave(how, code)):
+            self.drop()
+
+    def ask(self, question: Question, answered: Callable[[str | None], None]) -> None:
+        """Ask in place of the bar of keys; ``answered`` gets the meaning of the answer, or None."""
+        self.answer(None)
+        self._answered = answered
+        self.dispatch(Ask(question))
+
+    def answer(self, key: str | None) -> None:
+        """A key while a question stands; None takes the question back, an unknown key does nothing."""
+        question, answered = self._view.question, self._answered
+        if question is None or answered is None:
+            return
+        meaning = next((answer.meaning for answer in question.answers if answer.key == key), None)
+        if key is None or meaning is not None:
+            self._answered = None
+            self.dispatch(Ask(None))
+            answered(meaning)
+
+    def focused(self) -> str:
+        """The pane that keys scroll."""
+        if self._view.help:
+            return HELP.name
+        return MESSAGES if self._view.focus == PROMPT else self._view.focus
+
+    def scroll(self, lines: int = 0, pages: int = 0) -> None:
+        name = self.focused()
+        page, height = self.page(name)
+        self.scroll_page(name, page, lines + pages * max(1, height - 1))
+
+    def scroll_page(self, name: str, page: Page, by: int) -> None:
+        """Scroll a pane that shows ``page``, as far as there is anything."""
+        self.dispatch(Scroll(name, max(-page.above, min(by, page.below))))
+
+    def next_pane(self, by: int) -> None:
+        ring = (PROMPT, *order(self.arrangement()))
+        if self._view.zoom:
+            ring = (PROMPT, *PANES)
+        at = ring.index(self._view.focus) if self._view.focus in ring else 0
+        self.dispatch(Focus(ring[(at + by) % len(ring)]))
+
+    def show_pane(self, key: str) -> None:
+        for pane in PANES.values():
+            if pane.key == key:
+                self.dispatch(Focus(pane.name))
+
+    def redraw(self) -> None:
+        self.on_redraw()
+
+    def toggle_mouse(self) -> None:
+        self.mouse = not self.mouse
+        self.dispatch(Printed(f"The mouse is {'on' if self.mouse else 'off'}.", "note"))
+
+
+WHILE_RUNNING: dict[str, Callable[[Screen], None]] = {
+    "interrupt": Screen.stop_guest,
+    "quit": Screen.leave,
+    "q": Screen.leave,
+    "exit": Screen.leave,
+}
+"""Command lines that need not wait for what runs."""

@@ -1,0 +1,55 @@
+"""The code that is looked at, the cursor in it, and the command lines that mean "here"."""
+
+from __future__ import annotations
+
+from frontend.tui.view import ViewState
+from frontend.tui.window import CodeLine, disassemble
+
+
+def code_lines(view: ViewState) -> tuple[CodeLine, ...]:
+    """The lines of the stop that is looked at: those gathered, else those that its record holds itself."""
+    record, state, window = view.record, view.state, view.window
+    if record is None or state is None:
+        return ()
+    if window is not None and window.lines:
+        return window.lines
+    ran = record.explanation.instruction
+    code = record.code if state.pc == record.state.pc else b""
+    found = disassemble(code, state.pc, state.mode)
+    if ran is not None and ran.address + len(ran.bytes) == state.pc:
+        found = (ran, *found)
+    return tuple(CodeLine(i.address, i.bytes, i.text) for i in found)
+
+
+def neighbour(view: ViewState, by: int) -> int | None:
+    """The address ``by`` instructions from the cursor, for `PutCursor`; None is the current instruction."""
+    state = view.state
+    addresses = [code.address for code in code_lines(view)]
+    if state is None or not addresses:
+        return None
+    now = view.cursor if view.cursor is not None else state.pc
+    at = addresses.index(now) if now in addresses else 0
+    target = addresses[min(max(at + by, 0), len(addresses) - 1)]
+    return None if target == state.pc else target
+
+
+def place(view: ViewState) -> int | None:
+    """The address under the cursor, or of the current instruction."""
+    if view.cursor is not None:
+        return view.cursor
+    state = view.state
+    return None if state is None else state.pc
+
+
+def toggle_breakpoint(view: ViewState) -> str | None:
+    """The command line that sets a breakpoint at the cursor, or deletes the one that is there."""
+    address = place(view)
+    if address is None:
+        return None
+    found = next((b for b in view.breakpoints if b.address == address and b.kind == "execute"), None)
+    return f"break *{address:#x}" if found is None else f"delete {found.number}"
+
+
+def run_here(view: ViewState) -> str | None:
+    """The command line that runs up to the cursor; None without a cursor."""
+    return None if view.cursor is None else f"advance *{view.cursor:#x}"

@@ -1,0 +1,162 @@
+"""What happens to the screen: the debugger's notices, and what the user does to it. Plain values."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from frontend.tui.window import BreakpointRow, Window
+from gdbstub.debugger.events import Disconnected, Output, Resumed
+from gdbstub.debugger.record import StopRecord
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.cpu_state import CpuState
+
+Kind = Literal["command", "text", "note", "error"]
+
+
+class Stop(NamedTuple):
+    """A record, its place as ``symbol+4``, and that of the instruction that caused it (empty: no symbol)."""
+
+    record: StopRecord
+    where: str = ""
+    cause: str = ""
+
+
+class Message(NamedTuple):
+    """One clean line of the messages pane."""
+
+    kind: Kind
+    text: str
+
+
+class Answer(NamedTuple):
+    """One way to answer a question: the key, what the screen says, and what it means to who asked."""
+
+    key: str
+    text: str
+    meaning: str
+
+
+class Question(NamedTuple):
+    """What is asked in place of the prompt; Escape takes it back."""
+
+    text: str
+    answers: tuple[Answer, ...]
+
+
+class StopShown(NamedTuple):
+    stop: Stop
+
+
+class Gathered(NamedTuple):
+    """The window of a stop, and the breakpoints as they are now."""
+
+    window: Window
+
+
+class Looked(NamedTuple):
+    """The newest stop as it is now: another vCPU was chosen, or the user changed a register."""
+
+    state: CpuState
+    where: str
+    window: Window
+
+
+class BreakpointsChanged(NamedTuple):
+    rows: tuple[BreakpointRow, ...]
+
+
+class Printed(NamedTuple):
+    """Text of a command, of dr6 itself, or an error."""
+
+    text: str
+    kind: Kind = "text"
+
+
+class Submitted(NamedTuple):
+    """The user gave a command line."""
+
+    line: str
+
+
+class Working(NamedTuple):
+    """The command line that is being executed; empty when none is."""
+
+    line: str
+
+
+class SessionOpened(NamedTuple):
+    """A session began."""
+
+    target: str
+    backend: BackendInfo
+    cpus: int
+
+
+class SelectStop(NamedTuple):
+    """Show stop ``number``; None follows the newest."""
+
+    number: int | None
+
+
+class Walk(NamedTuple):
+    """Go ``by`` stops towards the newest (negative: towards the oldest)."""
+
+    by: int
+
+
+class Focus(NamedTuple):
+    """Give the keys to a pane, or to the prompt."""
+
+    name: str
+
+
+class Show(NamedTuple):
+    """Bring a pane to the front of its place."""
+
+    name: str
+
+
+class Scroll(NamedTuple):
+    """Move a pane's text ``by`` lines down; who sends it has made sure that there are as many."""
+
+    name: str
+    by: int
+
+
+class PutCursor(NamedTuple):
+    """Put the code pane's cursor on the instruction at ``address``; None takes it back to the current one."""
+
+    address: int | None
+
+
+class Toggle(NamedTuple):
+    what: Literal["help", "zoom"]
+
+
+class Ask(NamedTuple):
+    """Ask, or (with None) stop asking."""
+
+    question: Question | None
+
+
+Event = (
+    StopShown
+    | Resumed
+    | Output
+    | Disconnected
+    | Gathered
+    | Looked
+    | BreakpointsChanged
+    | Printed
+    | Submitted
+    | Working
+    | SessionOpened
+    | SelectStop
+    | Walk
+    | Focus
+    | Show
+    | Scroll
+    | PutCursor
+    | Toggle
+    | Ask
+)

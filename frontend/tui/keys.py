@@ -1,0 +1,244 @@
+"""The keys, as rows: which key, where, which action. Help, bottom bar and bindings are read from here.
+
+An action is a function of the `Controls`; its docstring is what the help says. No prompt_toolkit here: key
+names are prompt_toolkit's, `key_bindings` makes bindings of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
+
+from frontend.tui.cursor import neighbour, place, run_here, toggle_breakpoint
+from frontend.tui.events import Event, Focus, PutCursor, SelectStop, Toggle, Walk
+from frontend.tui.view import CODE, PROMPT, ViewState
+
+Place = Literal["everywhere", "pane", "prompt"]
+
+
+class Controls(Protocol):
+    """What a key can move. All calls are synchronous."""
+
+    @property
+    def view(self) -> ViewState: ...
+
+    def dispatch(self, event: Event) -> None:
+        """Change the view."""
+
+    def submit(self, line: str) -> None:
+        """Have a command line executed."""
+
+    def interrupt(self) -> None:
+        """Stop the running guest, or clear the prompt."""
+
+    def leave(self) -> None:
+        """Ask how to leave."""
+
+    def scroll(self, lines: int = 0, pages: int = 0) -> None:
+        """Scroll the pane that has the keys (the messages while the prompt has them)."""
+
+    def next_pane(self, by: int) -> None:
+        """Give the keys to another pane, or back to the prompt."""
+
+    def show_pane(self, key: str) -> None:
+        """Bring the pane with this number to the front and give it the keys."""
+
+    def redraw(self) -> None:
+        """Draw the whole screen again."""
+
+    def toggle_mouse(self) -> None:
+        """Take the mouse from the terminal, or give it back."""
+
+
+Action = Callable[[Controls], None]
+
+
+def step(controls: Controls) -> None:
+    """step one instruction"""
+    controls.submit("stepi")
+
+
+def step_over(controls: Controls) -> None:
+    """step over a call, an interrupt or a repeated string instruction"""
+    controls.submit("nexti")
+
+
+def resume(controls: Controls) -> None:
+    """continue"""
+    controls.submit("continue")
+
+
+def finish(controls: Controls) -> None:
+    """run until the function returns"""
+    controls.submit("finish")
+
+
+def run_to_cursor(controls: Controls) -> None:
+    """run to the cursor in the code"""
+    if (command := run_here(controls.view)) is not None:
+        controls.submit(command)
+
+
+def breakpoint_here(controls: Controls) -> None:
+    """set or delete a breakpoint at the cursor"""
+    if (command := toggle_breakpoint(controls.view)) is not None:
+        controls.submit(command)
+
+
+def interrupt(controls: Controls) -> None:
+    """stop the running guest; clear the prompt while it is stopped"""
+    controls.interrupt()
+
+
+def leave(controls: Controls) -> None:
+    """quit (asks how to leave the guest)"""
+    controls.leave()
+
+
+def older(controls: Controls) -> None:
+    """look at the stop before"""
+    controls.dispatch(Walk(-1))
+
+
+def newer(controls: Controls) -> None:
+    """look at the stop after"""
+    controls.dispatch(Walk(1))
+
+
+def oldest(controls: Controls) -> None:
+    """look at the oldest stop"""
+    controls.dispatch(SelectStop(0))
+
+
+def newest(controls: Controls) -> None:
+    """back to the newest stop"""
+    controls.dispatch(SelectStop(None))
+
+
+def page_up(controls: Controls) -> None:
+    """scroll up: the pane that has the keys, or the messages"""
+    controls.scroll(pages=-1)
+
+
+def page_down(controls: Controls) -> None:
+    """scroll down"""
+    controls.scroll(pages=1)
+
+
+def next_pane(controls: Controls) -> None:
+    """give the keys to the next pane"""
+    controls.next_pane(1)
+
+
+def previous_pane(controls: Controls) -> None:
+    """give the keys to the pane before"""
+    controls.next_pane(-1)
+
+
+def prompt(controls: Controls) -> None:
+    """back to the prompt"""
+    controls.dispatch(Focus(PROMPT))
+
+
+def _move(controls: Controls, by: int) -> None:
+    view = controls.view
+    if view.focus == CODE and place(view) is not None:
+        controls.dispatch(PutCursor(neighbour(view, by)))
+    elif view.focus == "stops":
+        controls.dispatch(Walk(by))
+    else:
+        controls.scroll(lines=by)
+
+
+def up(controls: Controls) -> None:
+    """up: the cursor in the code, the stop in the list, else scroll"""
+    _move(controls, -1)
+
+
+def down(controls: Controls) -> None:
+    """down"""
+    _move(controls, 1)
+
+
+def zoom(controls: Controls) -> None:
+    """the pane that has the keys on the whole screen, and back"""
+    controls.dispatch(Toggle("zoom"))
+
+
+def show_help(controls: Controls) -> None:
+    """this help"""
+    controls.dispatch(Toggle("help"))
+
+
+def redraw(controls: Controls) -> None:
+    """draw the screen again"""
+    controls.redraw()
+
+
+def toggle_mouse(controls: Controls) -> None:
+    """mouse on or off (off: the terminal's own selection)"""
+    controls.toggle_mouse()
+
+
+class Key(NamedTuple):
+    """One row. ``sequences`` are the key sequences that do it, each a blank-separated list of prompt_toolkit
+    key names; ``label`` is how the help writes them; ``bar`` a short name for the bottom bar, if it is
+    there."""
+
+    sequences: tuple[str, ...]
+    label: str
+    where: Place
+    action: Action
+    bar: str = ""
+
+
+KEYS: tuple[Key, ...] = (
+    Key(("f1",), "F1", "everywhere", show_help, "help"),
+    Key(("f7",), "F7", "everywhere", step, "step"),
+    Key(("f8",), "F8", "everywhere", step_over, "next"),
+    Key(("f9", "f5"), "F9, F5", "everywhere", resume, "continue"),
+    Key(("c-c",), "Ctrl-C", "everywhere", interrupt, "interrupt"),
+    Key(("f2",), "F2", "everywhere", breakpoint_here, "breakpoint"),
+    Key(("f4",), "F4", "everywhere", run_to_cursor),
+    Key(("escape up",), "Alt-Up", "everywhere", older, "older stop"),
+    Key(("escape down",), "Alt-Down", "everywhere", newer),
+    Key(("escape home",), "Alt-Home", "everywhere", oldest),
+    Key(("escape end",), "Alt-End", "everywhere", newest),
+    Key(("escape right", "c-x o"), "Alt-Right", "everywhere", next_pane, "panes"),
+    Key(("escape left",), "Alt-Left", "everywhere", previous_pane),
+    Key(("pageup",), "PgUp", "everywhere", page_up),
+    Key(("pagedown",), "PgDn", "everywhere", page_down),
+    Key(("escape z",), "Alt-Z", "everywhere", zoom),
+    Key(("escape m",), "Alt-M", "everywhere", toggle_mouse),
+    Key(("c-l",), "Ctrl-L", "everywhere", redraw),
+    Key(("s",), "s", "pane", step),
+    Key(("n",), "n", "pane", step_over),
+    Key(("c",), "c", "pane", resume),
+    Key(("f",), "f", "pane", finish),
+    Key(("b", "space"), "b, Space", "pane", breakpoint_here),
+    Key(("[",), "[", "pane", older),
+    Key(("]",), "]", "pane", newer),
+    Key(("g",), "g", "pane", oldest),
+    Key(("G",), "G", "pane", newest),
+    Key(("up", "k"), "Up, k", "pane", up),
+    Key(("down", "j"), "Down, j", "pane", down),
+    Key(("tab", "c-w"), "Tab", "pane", next_pane),
+    Key(("s-tab",), "Shift-Tab", "pane", previous_pane),
+    Key(("z",), "z", "pane", zoom),
+    Key(("?",), "?", "pane", show_help),
+    Key(("escape", "i", ":", "enter"), "Esc, :", "pane", prompt),
+    Key(("q", "c-d"), "q", "pane", leave),
+    Key(("c-d",), "Ctrl-D", "prompt", leave, "quit"),
+)
+
+PROMPT_KEYS = (
+    ("Enter", "run the command; on an empty line the one before again"),
+    ("Tab", "complete; Shift-Tab goes back"),
+    ("Up, Down", "the lines typed before; Ctrl-R searches them"),
+)
+"""What prompt_toolkit's line editor does by itself."""
+
+MOUSE = (
+    ("click", "a stop: look at it; code: put the cursor; a title: show that pane"),
+    ("wheel", "scroll the pane under the mouse"),
+)

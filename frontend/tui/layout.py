@@ -1,0 +1,173 @@
+"""prompt_toolkit's containers for an `Arrangement`. All text of the panes goes through one control here,
+which cleans it once more: the last wall before the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.data_structures import Point
+from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.layout import (
+    AnyContainer,
+    BufferControl,
+    ConditionalContainer,
+    Dimension,
+    DynamicContainer,
+    Float,
+    FloatContainer,
+    HSplit,
+    Layout,
+    UIContent,
+    UIControl,
+    VSplit,
+    Window,
+)
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.widgets import SearchToolbar
+
+from frontend.clean import clean, width_of
+from frontend.tui.arrangement import Box, front
+from frontend.tui.controls import Screen
+from frontend.tui.events import Event, Focus
+from frontend.tui.panes import HELP, PANES, Line, Page, Pane, key_bar, question_line, status, title
+from frontend.tui.view import PROMPT, ViewState
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+WHEEL = 3
+PROMPT_TEXT = "(dr6) "
+
+
+def at_column(content: Line, column: int) -> Event | None:
+    """What a click on ``column`` of a line means."""
+    end = 0
+    for fragment in content:
+        end += width_of(fragment.text)
+        if column < end:
+            return fragment.click
+    return content[-1].click if content else None
+
+
+class LinesControl(UIControl):
+    """Lines that a function of size makes; made anew only when the view or the size is another."""
+
+    def __init__(self, screen: Screen, make: Callable[[ViewState, int, int], Sequence[Line]]) -> None:
+        self._screen = screen
+        self._make = make
+        self._made_for: tuple[ViewState, int, int] | None = None
+        self._lines: list[Line] = []
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        view = self._screen.view
+        made_for = self._made_for
+        if made_for is None or made_for[0] is not view or made_for[1:] != (width, height):
+            self._lines = [*self._make(view, width, height)][:height]
+            self._lines.extend(() for _ in range(height - len(self._lines)))
+            self._made_for = (view, width, height)
+        texts = [[(style, clean(text)) for style, text, _ in content] for content in self._lines]
+        return UIContent(
+            get_line=lambda row: [*texts[row]] if row < len(texts) else [],
+            line_count=max(1, len(texts)),
+            show_cursor=False,
+        )
+
+    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
+        at: Point = mouse_event.position
+        if mouse_event.event_type == MouseEventType.MOUSE_UP and at.y < len(self._lines):
+            self.clicked(at_column(self._lines[at.y], at.x))
+        elif mouse_event.event_type == MouseEventType.SCROLL_UP:
+            self.wheel(-WHEEL)
+        elif mouse_event.event_type == MouseEventType.SCROLL_DOWN:
+            self.wheel(WHEEL)
+        return None
+
+    def clicked(self, click: Event | None) -> None:
+        if click is not None:
+            self._screen.dispatch(click)
+
+    def wheel(self, by: int) -> None:
+        """Nothing here scrolls."""
+
+
+class BoxControl(LinesControl):
+    """A place: the title with its tabs, and the front pane below."""
+
+    def __init__(self, screen: Screen, panes: Sequence[Pane]) -> None:
+        super().__init__(screen, self._draw)
+        self._panes = {pane.name: pane for pane in panes}
+        self._shown: tuple[Pane, Page] = (panes[0], Page(()))
+
+    def _draw(self, view: ViewState, width: int, height: int) -> Sequence[Line]:
+        pane = self._panes[front(view, tuple(self._panes))]
+        page = pane.render(view, width, max(0, height - 1))
+        self._shown = (pane, page)
+        return (title(view, tuple(self._panes.values()), pane, page, width), *page.lines)
+
+    def clicked(self, click: Event | None) -> None:
+        if not isinstance(click, Focus):
+            self._screen.dispatch(Focus(self._shown[0].name))
+        super().clicked(click)
+
+    def wheel(self, by: int) -> None:
+        pane, page = self._shown
+        self._screen.scroll_page(pane.name, page, by)
+
+
+def _box(screen: Screen, box: Box) -> Window:
+    control = BoxControl(screen, [PANES[name] for name in box.panes])
+    return Window(control, width=Dimension.exact(box.width), height=Dimension.exact(box.height))
+
+
+class Body:
+    """The containers of the current arrangement, kept until it is another one."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._key: object = None
+        self._container: AnyContainer = Window()
+        self._help = Window(BoxControl(screen, [HELP]))
+
+    def __call__(self) -> AnyContainer:
+        if self._screen.view.help:
+            return self._help
+        arrangement = self._screen.arrangement()
+        if arrangement != self._key:
+            self._key = arrangement
+            columns = [HSplit([_box(self._screen, box) for box in column]) for column in arrangement]
+            self._container = VSplit(columns, padding=1, padding_char="│", padding_style="class:rule")
+        return self._container
+
+
+def _one_line(screen: Screen, make: Callable[[ViewState, int], Line]) -> Window:
+    return Window(LinesControl(screen, lambda view, width, _: (make(view, width),)), height=1)
+
+
+def _bar(view: ViewState, width: int) -> Line:
+    return key_bar(view, width) if view.question is None else question_line(view.question, width)
+
+
+def make_layout(screen: Screen, buffer: Buffer) -> Layout:
+    """Status line, panes, prompt, bar of keys; completions float above the prompt, which always has the
+    focus of prompt_toolkit (who gets the keys is the view's to say)."""
+    search = SearchToolbar()
+    at_prompt = Condition(lambda: screen.view.focus == PROMPT and screen.view.question is None)
+    prompt = Window(
+        BufferControl(
+            buffer,
+            input_processors=[BeforeInput(PROMPT_TEXT, style="class:prompt")],
+            search_buffer_control=search.control,
+            preview_search=True,
+        ),
+        height=1,
+        always_hide_cursor=~at_prompt,
+    )
+    bar = ConditionalContainer(_one_line(screen, _bar), filter=~is_searching)
+    root = HSplit([_one_line(screen, status), DynamicContainer(Body(screen)), prompt, search, bar])
+    menu = Float(CompletionsMenu(max_height=10, scroll_offset=1), xcursor=True, ycursor=True)
+    return Layout(FloatContainer(root, [menu]), focused_element=prompt)

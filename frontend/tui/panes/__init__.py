@@ -1,0 +1,48 @@
+"""The panes: name → title, key, and ``render(view, width, height)``; all pure functions of the view."""
+
+from __future__ import annotations
+
+from frontend.tui.panes import (
+    breakpoints,
+    debug_registers,
+    disassembly,
+    explanation,
+    help,
+    history,
+    log,
+    registers,
+    stack,
+)
+from frontend.tui.panes.frame import key_bar, question_line, status, title
+from frontend.tui.panes.pane import Pane
+from frontend.tui.panes.text import Fragment, Line, Page, text_of
+from frontend.tui.view import MESSAGES, OUTPUT
+
+__all__ = [
+    "HELP",
+    "PANES",
+    "Fragment",
+    "Line",
+    "Page",
+    "Pane",
+    "key_bar",
+    "question_line",
+    "status",
+    "text_of",
+    "title",
+]
+
+
+_ALL = (
+    Pane(disassembly.NAME, "code", "1", disassembly.render, disassembly.note),
+    Pane(registers.NAME, "registers", "2", registers.render, registers.note),
+    Pane(debug_registers.NAME, "debug regs", "3", debug_registers.render, debug_registers.note),
+    Pane(explanation.NAME, "why", "4", explanation.render, explanation.note),
+    Pane(history.NAME, "stops", "5", history.render, history.note),
+    Pane(stack.NAME, "stack", "6", stack.render, stack.note),
+    Pane(breakpoints.NAME, "breakpoints", "7", breakpoints.render, breakpoints.note),
+    Pane(MESSAGES, "messages", "8", log.render_messages, log.note),
+    Pane(OUTPUT, "guest output", "9", log.render_output, log.note),
+)
+PANES: dict[str, Pane] = {pane.name: pane for pane in _ALL}
+HELP = Pane(help.NAME, "help", "?", help.render, help.note)

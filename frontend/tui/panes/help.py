@@ -1,0 +1,49 @@
+"""The help: every key, from the table of keys, and the panes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS
+from frontend.tui.panes.text import EMPTY, Line, Page, line, page, span, wrap
+from frontend.tui.view import ViewState
+
+NAME = "help"
+LABEL = 12
+HEADS = (("everywhere", "Everywhere"), ("pane", "While a pane has the keys"), ("prompt", "At the prompt"))
+
+
+def _rows(rows: Iterable[tuple[str, str]], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for label, text in rows:
+        first, *rest = wrap(text, width, first=" " * (LABEL + 2))
+        lines.append(line(span(f"  {label:<{LABEL}}", "help.key"), *first[1:]))
+        lines.extend(rest)
+    return lines
+
+
+def help_lines(width: int) -> list[Line]:
+    """The whole help, wrapped to ``width``."""
+    lines: list[Line] = [
+        *wrap("The prompt has the keys: type gdb's commands (help lists them).", width),
+        EMPTY,
+    ]
+    for where, head in HEADS:
+        lines.append(line(span(head, "help.title")))
+        rows = [(key.label, key.action.__doc__ or "") for key in KEYS if key.where == where]
+        if where == "everywhere":
+            rows.append(("Alt-1 … 9", "show the pane with that number and give it the keys"))
+        if where == "prompt":
+            rows = [*PROMPT_KEYS, *rows]
+        lines.extend((*_rows(rows, width), EMPTY))
+    lines.append(line(span("Mouse", "help.title")))
+    lines.extend(_rows(MOUSE, width))
+    return lines
+
+
+def render(view: ViewState, width: int, height: int) -> Page:
+    return page(help_lines(width), width, height, scroll=view.scroll.get(NAME, 0))
+
+
+def note(view: ViewState) -> str:
+    return "Esc closes"

@@ -1,0 +1,133 @@
+"""What the screen shows, as one frozen value; `update.update` makes the next one from an event."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from frontend.tui.events import Looked, Message, Question, Stop
+from frontend.tui.window import BreakpointRow, Window
+from gdbstub.debugger.record import StopRecord
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.cpu_state import CpuState
+
+STOPS_KEPT = 1000
+WINDOWS_KEPT = 200
+LINES_KEPT = 1000
+LONGEST_LINE = 4096
+
+PROMPT = "prompt"
+CODE = "code"
+MESSAGES = "messages"
+OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """All that is on the screen.
+
+    ``selected`` is the number of the stop that is looked at, None the newest. ``front`` lists panes, the last
+    one shown first: a place that several panes share shows the first of its own.
+    """
+
+    target: str = ""
+    backend: BackendInfo | None = None
+    cpus: int = 1
+    stops: tuple[Stop, ...] = ()
+    selected: int | None = None
+    running: bool = False
+    ran: bool = False
+    """It ran since the current command began: a thousand steps are one run."""
+    lost: str = ""
+    working: str = ""
+    windows: Mapping[int, Window] = field(default_factory=dict)
+    live: Looked | None = None
+    """What the newest stop has become since."""
+    breakpoints: tuple[BreakpointRow, ...] = ()
+    messages: tuple[Message, ...] = ()
+    output: tuple[str, ...] = ()
+    output_rest: str = ""
+    """The guest's last line, raw, while no line feed has ended it."""
+    spoken: int = 0
+    """How many lines of messages came since the last command was typed, or the last stop."""
+    scroll: Mapping[str, int] = field(default_factory=dict)
+    front: tuple[str, ...] = ()
+    unread: frozenset[str] = frozenset()
+    focus: str = PROMPT
+    cursor: int | None = None
+    help: bool = False
+    zoom: bool = False
+    question: Question | None = None
+
+    @property
+    def index(self) -> int:
+        """Where the selected stop is in ``stops``; -1 when there is none."""
+        if self.selected is None:
+            return len(self.stops) - 1
+        return bisect_left(self.stops, self.selected, key=number_of)
+
+    @property
+    def stop(self) -> Stop | None:
+        """The stop that is looked at."""
+        return self.stops[self.index] if self.stops else None
+
+    @property
+    def record(self) -> StopRecord | None:
+        return self.stops[self.index].record if self.stops else None
+
+    @property
+    def state(self) -> CpuState | None:
+        """The vCPU that is looked at; None where there is none, or none any more."""
+        if self.selected is None and self.live is not None:
+            return self.live.state
+        record = self.record
+        return None if record is None or record.ended else record.state
+
+    @property
+    def where(self) -> str:
+        """The symbol at which `state` stands."""
+        if self.selected is None and self.live is not None:
+            return self.live.where
+        return self.stops[self.index].where if self.stops else ""
+
+    @property
+    def previous(self) -> StopRecord | None:
+        """The stop of the same vCPU before the one that is looked at."""
+        index, state = self.index, self.state
+        if index < 1 or state is None:
+            return None
+        cpu = state.cpu
+        return next((s.record for s in reversed(self.stops[:index]) if s.record.cpu == cpu), None)
+
+    @property
+    def window(self) -> Window | None:
+        """What was gathered at the stop that is looked at."""
+        if self.selected is None and self.live is not None:
+            return self.live.window
+        record = self.record
+        return None if record is None else self.windows.get(record.number)
+
+    @property
+    def shown_breakpoints(self) -> tuple[BreakpointRow, ...]:
+        """The breakpoints as of the stop that is looked at, as far as they were gathered."""
+        if self.selected is None or self.window is None:
+            return self.breakpoints
+        return self.window.breakpoints
+
+    @property
+    def ended(self) -> bool:
+        """The guest, or the way to it, is gone."""
+        return bool(self.lost) or bool(self.stops and self.stops[-1].record.ended)
+
+
+def origin(record: StopRecord) -> int | None:
+    """The address of the instruction that caused a stop, as far as it is known; for an event that was caught, the
+    saved RIP may have to do."""
+    if record.explanation.instruction is not None:
+        return record.explanation.instruction.address
+    return record.event.frame.rip if record.event is not None and record.event.frame is not None else None
+
+
+def number_of(stop: Stop) -> int:
+    return stop.record.number

@@ -1,0 +1,243 @@
+"""The trio side of the screen: executes command lines one at a time, reads what panes need, and says
+good-bye."""
+
+from __future__ import annotations
+
+import trio
+
+from frontend.commands import Quit, execute
+from frontend.commands.session import Session
+from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Job, Leave, Run, Screen
+from frontend.tui.events import (
+    Answer,
+    BreakpointsChanged,
+    Gathered,
+    Looked,
+    Printed,
+    Question,
+    SessionOpened,
+    Stop,
+    StopShown,
+    Submitted,
+    Working,
+)
+from frontend.tui.view import origin
+from frontend.tui.window import NameLookup, gather_window, snapshot, where
+from gdbstub.debugger.events import DebuggerEvent
+from gdbstub.debugger.record import StopRecord
+from gdbstub.errors import GdbError
+
+AHEAD = 64
+LOOK = Run((), typed=False)
+"""The job of showing a stop that another party brought about."""
+LOST = 3
+
+
+def place(symbols: NameLookup, record: StopRecord) -> Stop:
+    """A record with the symbols of where it is, and of the instruction that caused it."""
+    if record.ended:
+        return Stop(record)
+    cause = origin(record)
+    return Stop(record, where(symbols, record.state.pc), "" if cause is None else where(symbols, cause))
+
+
+class Worker:
+    """One session on one screen, from when it is attached until the user leaves."""
+
+    def __init__(self, screen: Screen, session: Session) -> None:
+        self._screen = screen
+        self._session = session
+        self._jobs, self._todo = trio.open_memory_channel[Job](AHEAD)
+        self._stop, self._stops = trio.open_memory_channel[None](1)
+        self._scope = trio.CancelScope()
+        self._waiting = self._foreign = False
+
+    async def serve(self, startup: tuple[str, ...] = ()) -> int:
+        """Serve the screen; the exit code when the user has left (3 when the connection was lost)."""
+        self._take_over()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._interrupt)
+            with self._scope:
+                code = await self._work(startup)
+            nursery.cancel_scope.cancel()
+        if self._scope.cancelled_caught:
+            return LOST if self._screen.view.lost else 0
+        return code
+
+    def _take_over(self) -> None:
+        """Let the session talk to the screen, and the screen to us."""
+        session, debugger, screen = self._session, self._session.debugger, self._screen
+        session.out = lambda text: screen.dispatch(Printed(text))
+        session.say = lambda text: screen.dispatch(Printed(text, "note"))
+        session.confirm = self._confirm
+        session.show_stop = lambda record: None
+        screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
+        screen.dispatch(SessionOpened(debugger.target, debugger.backend, len(debugger.capabilities.cpus)))
+        for record in debugger.records:
+            self._notice(record)
+        debugger.listen(self._notice)
+        if session.shared is not None:
+            session.message(session.shared.welcome)
+
+    # Called by the screen, synchronously
+
+    def _queue(self, job: Job) -> bool:
+        try:
+            self._jobs.send_nowait(job)
+        except trio.WouldBlock:
+            return False
+        return True
+
+    def _ask_to_stop(self) -> None:
+        try:
+            self._stop.send_nowait(None)
+        except trio.WouldBlock:
+            return  # asked already, and not yet heard
+
+    def _notice(self, notice: DebuggerEvent) -> None:
+        if isinstance(notice, StopRecord):
+            self._screen.dispatch(StopShown(place(self._session.symbols, notice)))
+            if self._session.shared is not None and self._waiting and not self._foreign:
+                self._foreign = self._queue(LOOK)
+        else:
+            self._screen.dispatch(notice)
+
+    # The tasks
+
+    async def _interrupt(self) -> None:
+        async for _ in self._stops:
+            try:
+                await self._session.interrupt()
+            except GdbError as error:
+                self._screen.complain(str(error))
+
+    async def _work(self, startup: tuple[str, ...]) -> int:
+        try:
+            await self._refresh()
+        except GdbError as error:
+            self._screen.complain(str(error))
+        code = await self._run(startup)
+        while code is None:
+            job = await self._next_job()
+            if job is LOOK:
+                await self._look()
+                continue
+            code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines, typed=job.typed))
+        return code
+
+    async def _next_job(self) -> Job:
+        """What the user asks for next; meanwhile the stub is listened to, so that its end shows when it comes."""
+        if self._session.shared is not None:  # who shares the guest listens
+            self._waiting = True
+            job = await self._todo.receive()
+            self._waiting = False
+            return job
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen)
+            job = await self._todo.receive()
+            nursery.cancel_scope.cancel()
+        return job
+
+    async def _listen(self) -> None:
+        debugger = self._session.debugger
+        if self._session.live and not debugger.ended and not debugger.running and debugger.lost is None:
+            await debugger.watch_idle()
+
+    async def _run(self, lines: tuple[str, ...], *, typed: bool = True) -> int | None:
+        """Execute ``lines`` up to the first that fails; an exit code where one of them leaves."""
+        for line in lines:
+            if typed and line.strip():
+                self._screen.dispatch(Submitted(line))
+            self._screen.dispatch(Working(line or "the last command"))
+            try:
+                await self._execute(line)
+            except Quit as end:
+                return await self._quit(end.code)
+            except GdbError as error:
+                self._screen.complain(str(error))
+                break
+            finally:
+                self._screen.dispatch(Working(""))
+                self._screen.idle()
+        return None
+
+    async def _execute(self, line: str) -> None:
+        """One line, and what panes show after it; where the guest is shared, in the screen's turn."""
+
+        async def work() -> None:
+            await execute(self._session, line)
+            await self._refresh()
+
+        shared = self._session.shared
+        await (work() if shared is None else shared.do(line, work))
+
+    async def _look(self) -> None:
+        """Another party's stop: gather what panes show of it, unless the next one is there already."""
+        self._foreign = False
+        shared = self._session.shared
+        if shared is not None:
+            try:
+                await shared.do("x", self._refresh_if_stopped)
+            except GdbError as error:
+                self._screen.complain(str(error))
+
+    async def _refresh_if_stopped(self) -> None:
+        if not self._session.debugger.running:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        """Gather what panes show of the newest stop, and what a command may have changed in it."""
+        session, debugger = self._session, self._session.debugger
+        rows = snapshot(debugger.breakpoints)
+        if debugger.running or not debugger.records:
+            self._screen.dispatch(BreakpointsChanged(rows))
+            return
+        record = debugger.records[-1]
+        shown = self._screen.view.stops
+        if shown and shown[-1].record is not record:
+            self._notice(record)
+        if debugger.ended or not session.look_around:
+            self._screen.dispatch(BreakpointsChanged(rows))
+            return
+        state = await debugger.state()
+        window = await gather_window(debugger, session.symbols, record, rows, state)
+        if state == record.state:
+            self._screen.dispatch(Gathered(window))
+        else:
+            self._screen.dispatch(Looked(state, where(session.symbols, state.pc), window))
+
+    async def _confirm(self, text: str) -> bool:
+        """Ask a command's question on the screen."""
+        send, receive = trio.open_memory_channel[str | None](1)
+        question = Question(text, (Answer("y", "yes", "yes"), Answer("n", "no", "no")))
+        self._screen.ask(question, send.send_nowait)
+        return await receive.receive() == "yes"
+
+    # Leaving
+
+    async def _quit(self, code: int) -> int | None:
+        """``quit`` was typed: there may be a question left to answer."""
+        debugger = self._session.debugger
+        if debugger.ended or self._screen.view.ended:
+            return code or (LOST if self._screen.view.lost else 0)
+        self._screen.leave(code)
+        return None
+
+    async def _leave(self, job: Leave) -> int | None:
+        """Leave the guest as asked; None where that failed, and then we stay."""
+        debugger = self._session.debugger
+        if debugger.ended or job.how in (QUIT, DROP):
+            return job.code or (LOST if self._screen.view.lost else 0)
+        self._screen.dispatch(Working("quit"))
+        try:
+            if job.how == KILL:
+                await debugger.kill()
+            else:
+                await debugger.detach(resume=job.how != LEAVE_STOPPED)
+        except GdbError as error:
+            self._screen.complain(str(error))
+            return LOST if self._screen.view.lost else None
+        finally:
+            self._screen.dispatch(Working(""))
+            self._screen.idle()
+        return job.code

@@ -1,0 +1,1 @@
+"""QEMU: which one it is, and its monitor."""

@@ -1,0 +1,343 @@
+"""Making the guest go, and waiting for it: steps, continues, and the stops in between that are for dr6 alone.
+
+No stub continues from a breakpoint's address without reporting it again, so a continue begins with a step there.
+While a guest runs with caught vectors it is stopped unseen: at LIDT instructions, when it writes a caught gate, and
+from time to time to look at IDTR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import trio
+
+from gdbstub.backends import Profile
+from gdbstub.backends.interface import StopHooks
+from gdbstub.debugger.breakpoints import BreakpointTable, PhysicalBreakpoint
+from gdbstub.debugger.deferred_requests import DeferredRequests
+from gdbstub.debugger.snapshot import Snapshot, hits
+from gdbstub.debugger.stop_reader import StopReader
+from gdbstub.debugger.vector_catch import VectorCatch
+from gdbstub.errors import CannotBreakIn, GdbError, TransportError
+from gdbstub.protocol.stops import Stop, Stopped, Watch
+from gdbstub.remote.connection import Token
+from gdbstub.remote.target import RemoteTarget
+
+Pace = Callable[[float], Awaitable[None]]
+
+STEP_GRACE = 0.1
+"""Seconds that a step under way may still take after an interrupt was asked for."""
+STEP_SECONDS = 3.0
+"""A step that takes longer waits for an interrupt in HLT: the guest is stopped, and the run of steps ends."""
+FIRST_LOOK, LAST_LOOK = 0.02, 1.0
+"""Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
+MOST_IDLE_STEPS = 6
+"""Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
+PASSING_MILLISECONDS = 2.0
+"""Where a condition just said no, how long the next stop is waited for with everything else held up."""
+SIGINT = 2
+
+
+class RunControl:
+    """Resumes and waits. ``pace`` waits until the next look is due; ``say`` takes messages for the user."""
+
+    def __init__(
+        self,
+        remote: RemoteTarget,
+        profile: Profile,
+        observer: StopReader,
+        table: BreakpointTable,
+        catcher: VectorCatch,
+        habits: StopHooks,
+        pace: Pace,
+        say: Callable[[str], None],
+        deferred: DeferredRequests,
+    ) -> None:
+        self._remote = remote
+        self._profile = profile
+        self._observer = observer
+        self._table = table
+        self._catcher = catcher
+        self._habits = habits
+        self._pace = pace
+        self._say = say
+        self._deferred = deferred
+        self._resuming: Token | None = None
+        self._stepping = False
+        self._look_seconds = FIRST_LOOK
+        self._looked = False
+        self._echo: dict[str, int] | None = None
+        self.interrupted = False
+        """Was the last run asked to stop?"""
+        self._only: int | None = None
+        self._patience = 0.0
+        self.stuck = False
+        """Did the last continue end at its own first step, which ran nothing?"""
+
+    def begin(self, *, stepping: bool, only: int | None = None) -> None:
+        """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named."""
+        self.interrupted = self.stuck = False
+        self._stepping = stepping
+        self._only = only
+
+    def look_soon(self) -> None:
+        """A vector was caught anew: the first look at IDTR is soon."""
+        self._look_seconds = FIRST_LOOK
+
+    async def interrupt(self) -> None:
+        """Make the run end; may be called from another task. No-op when stopped.
+
+        A step is given a moment to end by itself, so that it is not broken off before its instruction has run.
+        """
+        self.interrupted = True
+        token = self._resuming
+        if self._stepping:
+            await trio.sleep(STEP_GRACE)
+        if token == self._resuming and self._remote.running:
+            await self._break_in()
+
+    async def _break_in(self) -> None:
+        await self._remote.interrupt()
+        self._habits.on_interrupt()
+
+    async def halt(self) -> Stop | None:
+        """Stop a guest whose run was given up half-way (a cancelled task); None when it does not run."""
+        if not self._remote.running or self._resuming is None:
+            return None
+        await self._break_in()
+        return await self._remote.stop(self._resuming)
+
+    # -- steps ------------------------------------------------------------------------------------------------
+
+    async def step(self, *, others: bool = False) -> Stop:
+        """One step, with our breakpoint at RIP out of the way where the stub would only report it again; with
+        ``others`` the other vCPUs run meanwhile."""
+        return await self.end_step(await self.begin_step(others=others))
+
+    async def begin_step(self, *, others: bool = False) -> tuple[PhysicalBreakpoint, ...]:
+        """Let the step go; what was lifted for it, for `end_step`."""
+        await self._look_again()
+        seen = self._observer.seen
+        lifted: tuple[PhysicalBreakpoint, ...] = ()
+        if not self._profile.steps_off_breakpoints and seen is not None:
+            lifted = await self._table.lift(seen.state.pc)
+        await self._resume(self._observer.cpu, others=others)
+        return lifted
+
+    async def end_step(self, lifted: tuple[PhysicalBreakpoint, ...]) -> Stop:
+        """The stop of the step that `begin_step` let go."""
+        stop = await self.await_step()
+        while await self._habits.made_no_progress(stop):
+            await self._resume(self._observer.cpu)
+            stop = await self.await_step()
+        if lifted and isinstance(stop, Stopped):
+            await self._table.put_back(lifted)
+        return stop
+
+    def went_ahead(self, token: Token) -> None:
+        """The observer has sent the next step already; `await_step` waits for it."""
+        self._resuming = token
+        self._table.all_in()
+
+    async def await_step(self) -> Stop:
+        """The stop behind the step that is under way; one that hangs is broken off."""
+        token = self._pending
+        with trio.move_on_after(STEP_SECONDS):
+            return await self._remote.stop(token, self._patience)
+        hangs = f"The step did not end within {STEP_SECONDS:g} seconds (HLT waits for an interrupt?)"
+        try:
+            await self._break_in()
+            self._say(f"{hangs}; it was broken off.")
+        except CannotBreakIn as error:
+            self._say(f"{hangs}, and goes on. {error}")
+        return await self._remote.stop(token)
+
+    # -- continues --------------------------------------------------------------------------------------------
+
+    async def run(self) -> Snapshot:
+        """Continue to the next stop that is not dr6's own affair."""
+        stand = False
+        while True:
+            stepped = None if stand else await self._step_off()
+            snapshot, ours = stepped or await self._continue()
+            # a look of ours that found the guest in front of a breakpoint: a continue from there reports it
+            if self._deferred.waiting and isinstance(snapshot.stop, Stopped):
+                await self._deferred.serve()
+            stand = ours and is_pause(snapshot.stop) and not self.interrupted and bool(hits(self._table, snapshot))
+            if stand or (ours and not self.interrupted and not hits(self._table, snapshot)):
+                continue
+            if not stepped and self._is_echo(snapshot):
+                continue
+            if self._is_lidt(snapshot):
+                snapshot = await self._observer.see(await self.step())
+                if isinstance(snapshot.stop, Stopped):
+                    continue
+            return snapshot
+
+    async def _look_again(self) -> None:
+        """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
+        if self._observer.stale:
+            await self._observer.read_again(self._observer.cpu)
+
+    async def _resume(self, step: int | None, *, others: bool = False) -> None:
+        """Go."""
+        await self._look_again()
+        seen = self._observer.seen
+        if changed := await self._habits.before_resume(None if seen is None else seen.as_last):
+            await self._observer.amend(changed)
+        await self._remote.select(self._observer.cpu)
+        self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
+        await self._remote.flush()
+
+    async def _step_off(self) -> tuple[Snapshot, bool] | None:
+        """Before a continue: one step from a breakpoint's address. Returns the stop only if it is one by itself."""
+        for _ in range(MOST_IDLE_STEPS):
+            await self._look_again()
+            seen = self._observer.seen
+            if seen is None or seen.state.pc not in self._table.marks:
+                return None
+            stop = await self.step()
+            ours = self._is_gate_watch(stop)
+            snapshot = await self._observer.see(stop)
+            if not isinstance(snapshot.stop, Stopped):
+                return snapshot, ours
+            if isinstance(snapshot.stop.reason, Watch) and self._profile.repeats_watches:
+                self._echo = snapshot.state.registers
+            if snapshot.stop.reasons or (snapshot.state.pc in self._table.marks and not _is_same(snapshot, seen)):
+                return snapshot, ours
+        if self._profile.steps_off_breakpoints or not self._table.lifted:
+            return None
+        self._say(
+            f"The continue could not leave {snapshot.state.pc:#x}: with the breakpoint there out of the way, a step "
+            "runs nothing. Delete it to let the guest go on."
+        )
+        self.stuck = True  # something else faults here, and a continue would only hit ours again
+        return snapshot, False
+
+    async def _continue(self) -> tuple[Snapshot, bool]:
+        """Continue; the stop, and whether it was for a purpose of ours."""
+        self._table.all_in()
+        stop: Stop | None = None
+        while stop is None or await self._habits.made_no_progress(stop):
+            await self._resume(None)
+            if self.interrupted:  # asked for while the guest stood still for an affair of ours
+                await self._break_in()
+            stop = await self._await_run()
+        while await self._passes(stop):
+            stop = await self._pass_by()
+        wrote_gate = self._is_gate_watch(stop)
+        snapshot = await self._observer.see(stop)
+        if wrote_gate:
+            await self._catcher.refresh(snapshot.state)
+        return snapshot, wrote_gate or (self._looked and is_pause(stop)) or self._is_stray(stop, snapshot)
+
+    async def _await_run(self) -> Stop:
+        """The stop; meanwhile the guest may be stopped for a look at its IDT."""
+        token = self._pending
+        self._looked = False
+        self._deferred.pause = self._pause
+        try:
+            if self._deferred.waiting:
+                await self._pause()
+            if self._catcher.active:
+                return await self._stop_or_look(token)
+            return await self._remote.stop(token, self._patience)
+        finally:
+            self._deferred.pause = None
+
+    async def _stop_or_look(self, token: Token) -> Stop:
+        failure: GdbError | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look)
+            try:
+                stop = await self._remote.stop(token)
+            except GdbError as error:  # carried out of the nursery as it is, not in a group
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return stop
+
+    async def _pause(self) -> None:
+        """Stop for an affair of ours; may be called from another task."""
+        self._looked = True
+        with suppress(TransportError):  # who waits for the stop learns of it, too
+            await self._break_in()
+
+    async def _look(self) -> None:
+        await self._pace(self._look_seconds)
+        self._look_seconds = min(2 * self._look_seconds, LAST_LOOK)
+        await self._pause()
+
+    @property
+    def _pending(self) -> Token:
+        if self._resuming is None:
+            raise GdbError("The guest was not resumed.")
+        return self._resuming
+
+    # -- conditions that are asked before a stop is read -----------------------------------------------------
+
+    async def _passes(self, stop: Stop) -> bool:
+        """Did the guest only come by breakpoints whose tests say no? Then nothing but the registers is read."""
+        if self.interrupted or not isinstance(stop, Stopped) or stop.reasons or is_pause(stop):
+            return False
+        if not self._table.has_tests or self._deferred.waiting:
+            return False
+        glance, pc = await self._observer.glance(stop, self._table.test_reads)
+        rows = self._table.execution_at(pc)
+        if not rows or any(row.test is None for row in rows):
+            return False
+        for row in rows:
+            if row.test is not None and not row.removal_pending and await row.test(glance):
+                return False
+        return True
+
+    async def _pass_by(self) -> Stop:
+        """From such a place to the next stop."""
+        self._patience = PASSING_MILLISECONDS
+        try:
+            stop = await self.step()
+            if not isinstance(stop, Stopped) or stop.reasons or self.interrupted:
+                return stop
+            self._table.all_in()
+            await self._resume(None)
+            return await self._await_run()
+        finally:
+            self._patience = 0.0
+
+    # -- whose stop it is ---------------------------------------------------------------------------------------
+
+    def _is_gate_watch(self, stop: Stop) -> bool:
+        return (
+            isinstance(stop, Stopped)
+            and isinstance(stop.reason, Watch)
+            and self._catcher.is_gate_watch(stop.reason.address)
+        )
+
+    def _is_stray(self, stop: Stop, snapshot: Snapshot) -> bool:
+        """Was a watchpoint reported that is none, and nothing else?"""
+        if not isinstance(stop, Stopped) or not isinstance(snapshot.stop, Stopped) or snapshot.stop.reasons:
+            return False
+        return bool(stop.reasons) and snapshot.state.pc not in self._table.marks
+
+    def _is_echo(self, snapshot: Snapshot) -> bool:
+        """Is this TCG's second report, without progress, of a watchpoint that a step of ours hit?"""
+        echo, self._echo = self._echo, None
+        plain = isinstance(snapshot.stop, Stopped) and not snapshot.stop.reasons
+        return plain and echo is not None and echo == snapshot.state.registers
+
+    def _is_lidt(self, snapshot: Snapshot) -> bool:
+        """Did the guest stop at a LIDT that it must not run unseen, and at nothing else?"""
+        plain = isinstance(snapshot.stop, Stopped) and not snapshot.stop.reasons
+        return plain and self._catcher.is_hint(snapshot.state.pc) and not hits(self._table, snapshot)
+
+
+def _is_same(snapshot: Snapshot, seen: Snapshot) -> bool:
+    """Did nothing run? TCG reports the handler of an event that is pending twice."""
+    return snapshot.state.registers == seen.state.registers and snapshot.state.debug == seen.state.debug
+
+
+def is_pause(stop: Stop) -> bool:
+    """Was the guest stopped by 0x03, or from outside (QEMU's run state ``paused``)?"""
+    return isinstance(stop, Stopped) and stop.signal == SIGINT

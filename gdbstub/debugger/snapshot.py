@@ -1,0 +1,236 @@
+"""From what was read at a stop to the record of it: evidence, explanation, record. Plain functions of their input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from gdbstub.backends.interface import LastStop
+from gdbstub.debugger.breakpoints import BreakpointTable
+from gdbstub.debugger.record import CaughtEvent, StopRecord
+from gdbstub.explain.evidence import (
+    ABSENT,
+    NOTHING_KNOWN,
+    Action,
+    CodeBytes,
+    CpuFacts,
+    Evidence,
+    Fact,
+    Known,
+    Platform,
+    SteppedOver,
+    Unknown,
+)
+from gdbstub.explain.explain import explain
+from gdbstub.explain.explanation import Explanation
+from gdbstub.explain.stop_facts import known
+from gdbstub.protocol.stops import ConsoleOutput, FileRequest, SoftwareBreak, Stop, Stopped, Watch
+from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.decode import shape
+from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.registers import TF, Mode
+
+_ACTIONS: dict[Action, Fact[Action]] = {action: Known(action, "our own request") for action in Action}
+_AT_HANDLER: tuple[Fact[bool], Fact[bool]] = (
+    Known(False, "our table of caught handlers"),
+    Known(True, "our table of caught handlers"),
+)
+_MODES: dict[Mode, Fact[Mode]] = {16: Known(16, "CS"), 32: Known(32, "CS"), 64: Known(64, "CS")}
+_CPLS = tuple(Known(cpl, "CS") for cpl in range(4))
+_NO_VECTOR = Unknown("the stop is not at a caught handler")
+_NO_FRAME = Unknown("the handler's stack could not be read")
+_NO_LAST = Unknown("no event was caught before")
+_NO_HELPER = Unknown("no helper in dom0 was asked, or it did not say")
+_NO_EXIT = Unknown("no stub shows the DR6 of the exit")
+_NO_CPL = Unknown("this stub does not show CS")
+GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
+"""Stands where there is no vCPU left to read."""
+
+
+class Snapshot(NamedTuple):
+    """All that was read at one stop. ``before`` is what was last seen of this vCPU, None on the first stop."""
+
+    stop: Stop
+    state: CpuState
+    code: bytes
+    moment: CpuFacts
+    before: CpuFacts | None
+    event: CaughtEvent | None = None
+    windows: tuple[CodeBytes, ...] = ()
+    frame_mode: Mode | None = None
+    last_frame: Frame | None = None
+    armed: tuple[ArmedBreakpoint, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What keeps the event from being surely that of its vector."""
+
+    @property
+    def as_last(self) -> LastStop:
+        """The same as the hooks of a backend may see it."""
+        rip = None if self.before is None else known(self.before.rip)
+        return LastStop(self.stop, self.state, self.code, rip)
+
+
+def reply_text(stop: Stop) -> str:
+    """The stop reply as the stub sent it."""
+    return "" if isinstance(stop, ConsoleOutput | FileRequest) else stop.raw
+
+
+def platform_of(backend: BackendInfo) -> Platform:
+    """A stub's backend as evidence."""
+    if backend.name == "xen-gdbsx":
+        return xen_platform(backend)
+    if backend.name == "generic":
+        return Platform(backend=Known("generic", "its monitor is none that we know"))
+    return Platform(
+        backend=Known(backend.name, "monitor"),
+        version=Known(backend.version, "monitor") if backend.version else ABSENT,
+        vendor=Known(backend.vendor, "monitor") if backend.vendor else ABSENT,
+        guest=Known("hvm", "QEMU runs whole machines"),
+    )
+
+
+def xen_platform(backend: BackendInfo) -> Platform:
+    """A domain as evidence; what no helper in dom0 told is unknown."""
+    return Platform(
+        backend=Known(backend.name, "the stub's answers"),
+        version=Known(backend.version, "xl info") if backend.version else _NO_HELPER,
+        vendor=Known(backend.vendor, "dom0's /proc/cpuinfo") if backend.vendor else _NO_HELPER,
+        guest=Known(backend.guest, "xl list, or CS") if backend.guest else _NO_HELPER,
+    )
+
+
+def evidence_of(
+    snapshot: Snapshot,
+    action: Action,
+    platform: Platform,
+    stepped: tuple[SteppedOver, ...],
+) -> Evidence:
+    """What `explain` may know of this stop."""
+    state, event = snapshot.state, snapshot.event
+    vector: Fact[int] = _NO_VECTOR
+    handler: Fact[int] = _NO_VECTOR
+    frame: Fact[Frame] = _NO_VECTOR
+    if event is not None:
+        vector, handler = Known(event.vector, "IDT"), Known(event.handler, "IDT")
+        frame = _NO_FRAME if event.frame is None else Known(event.frame, "guest stack")
+    after, windows = snapshot.moment, snapshot.windows
+    if _was_put_back(snapshot.stop):
+        after, windows = _as_reported(snapshot)
+    return Evidence(
+        platform=platform,
+        reply=Known(reply_text(snapshot.stop), "stop reply"),
+        action=_ACTIONS[action],
+        mode=_MODES[state.mode],
+        cpl=_NO_CPL if state.cpl is None else _CPLS[state.cpl],
+        before=snapshot.before or NOTHING_KNOWN,
+        after=after,
+        vector=vector,
+        at_handler=_AT_HANDLER[event is not None],
+        handler=handler,
+        frame=frame,
+        frame_mode=_NO_VECTOR if snapshot.frame_mode is None else _MODES[snapshot.frame_mode],
+        last_frame=_NO_LAST if snapshot.last_frame is None else Known(snapshot.last_frame, "guest stack"),
+        code=windows,
+        breakpoints=Known(snapshot.armed, "our table"),
+        exit_dr6=_NO_EXIT if state.debug.exit_dr6 is None else Known(state.debug.exit_dr6, state.debug.source),
+        stepped=stepped,
+    )
+
+
+def _was_put_back(stop: Stop) -> bool:
+    """Did dr6 put RIP back on a breakpoint, since the stub reports what is behind the int3?"""
+    return isinstance(stop, Stopped) and SoftwareBreak() in stop.reasons and "swbreak" not in stop.raw
+
+
+def _as_reported(snapshot: Snapshot) -> tuple[CpuFacts, tuple[CodeBytes, ...]]:
+    """RIP as the stub had it, behind the int3, and the guest's own code around it."""
+    pc, code = snapshot.state.pc, snapshot.code
+    rip = Known((snapshot.state.rip + 1) & 0xFFFF_FFFF_FFFF_FFFF, "registers")
+    here: Fact[bytes] = Known(code[1:], "guest memory") if code[1:] else snapshot.moment.bytes
+    return replace(snapshot.moment, rip=rip, bytes=here), (*snapshot.windows, CodeBytes(pc, code))
+
+
+def record_of(snapshot: Snapshot, number: int, action: Action, evidence: Evidence, seconds: float) -> StopRecord:
+    """Explain and keep."""
+    return StopRecord(
+        number,
+        snapshot.state.cpu,
+        action,
+        reply_text(snapshot.stop),
+        snapshot.state,
+        evidence,
+        _doubtful(explain(evidence), snapshot.doubts) if snapshot.doubts else explain(evidence),
+        snapshot.code,
+        snapshot.event,
+        not isinstance(snapshot.stop, Stopped),
+        seconds,
+    )
+
+
+def _doubtful(explanation: Explanation, doubts: tuple[str, ...]) -> Explanation:
+    """The same with its doubts, and nothing more than possible."""
+    causes = tuple(cause._replace(confidence="possible") for cause in explanation.causes)
+    return replace(explanation, causes=causes, unknowns=explanation.unknowns + doubts)
+
+
+def hits(table: BreakpointTable, snapshot: Snapshot) -> list[int]:
+    """Numbers of the user's breakpoints that this stop satisfies."""
+    if not isinstance(snapshot.stop, Stopped):
+        return []
+    watched = [reason.address for reason in snapshot.stop.reasons if isinstance(reason, Watch)]
+    pc, event = snapshot.state.pc, snapshot.event
+    found = []
+    for row in table:
+        if row.hidden or not row.enabled or row.removal_pending or row.address is None:
+            continue
+        if row.kind == "catch":
+            met = event is not None and row.vector == event.vector
+        elif row.kind == "execute":
+            met = row.address == pc
+        else:
+            met = any(row.address <= address < row.address + row.length for address in watched)
+        if met:
+            found.append(row.number)
+    return found
+
+
+SAVES_RFLAGS = frozenset(("pushf", "gate"))
+"""Traits of instructions that store RFLAGS, with the TF of a debugger's step in it."""
+
+
+class Leak(NamedTuple):
+    """An instruction that may have saved a step's TF, and RSP in front of it (None: not known)."""
+
+    stepped: SteppedOver
+    rsp: int | None
+
+
+def leaked_tf(snapshot: Snapshot) -> Leak | None:
+    """What this step ran, if it may have saved the step's own TF in guest memory."""
+    before = snapshot.before
+    if before is None or isinstance(before.bytes, Unknown) or isinstance(before.rip, Unknown):
+        return None
+    what = shape(before.bytes.value, snapshot.state.mode)
+    if what is None or SAVES_RFLAGS.isdisjoint(what.traits):
+        return None
+    base = 0 if isinstance(before.cs_base, Unknown) else before.cs_base.value
+    rsp = None if isinstance(before.rsp, Unknown) else before.rsp.value
+    return Leak(SteppedOver(base + before.rip.value, what.bytes), rsp)
+
+
+ONE_STACK = 0x10000
+"""Bytes within which two stack pointers are taken to be of one stack."""
+
+
+def may_leak(leak: Leak, snapshot: Snapshot) -> bool:
+    """Whether the RFLAGS that were saved can still bring TF back. Where the guest's code stands with TF clear and
+    RSP is back above what was pushed, they are gone."""
+    rsp, rflags = snapshot.state.registers.get("rsp"), snapshot.state.registers.get("rflags")
+    if snapshot.event is not None:
+        frame = snapshot.event.frame
+        rsp, rflags = (None, None) if frame is None else (frame.rsp, frame.rflags)
+    if leak.rsp is None or rsp is None or rflags is None or rflags & TF:
+        return True
+    return not 0 <= rsp - leak.rsp < ONE_STACK

@@ -1,0 +1,127 @@
+"""A run of single-steps in which the stub never waits for us.
+
+The next step leaves as soon as RIP shows that nothing of ours is there, and each stop is read and explained while the
+stub is busy with the next one. Nothing is decided once that step is on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from gdbstub.debugger.deferred_requests import DeferredRequests
+from gdbstub.debugger.record import StopRecord
+from gdbstub.debugger.run_control import RunControl, is_pause
+from gdbstub.debugger.snapshot import Snapshot
+from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
+from gdbstub.debugger.vector_catch import VectorCatch
+from gdbstub.errors import GdbError, TransportError
+from gdbstub.explain.evidence import Action
+from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.remote.connection import Token
+from gdbstub.remote.target import RemoteTarget
+
+Keep = Callable[[Snapshot, Action], StopRecord]
+Sink = Callable[[StopRecord], None]
+
+
+class Behind(NamedTuple):
+    """A stop that is still to be read, since the next step left first; ``code`` is the request for the bytes there."""
+
+    arrival: StopAtArrival
+    code: Token
+
+
+class StepLoop:
+    """One run. ``keep`` makes the record of a stop, ``sink`` gets every record in order."""
+
+    def __init__(
+        self,
+        remote: RemoteTarget,
+        observer: StopReader,
+        runner: RunControl,
+        catcher: VectorCatch,
+        deferred: DeferredRequests,
+        keep: Keep,
+        sink: Sink,
+    ) -> None:
+        self._deferred = deferred
+        self._remote = remote
+        self._observer = observer
+        self._runner = runner
+        self._catcher = catcher
+        self._keep = keep
+        self._sink = sink
+
+    async def run(
+        self,
+        count: int | None,
+        go_on: Callable[[int], bool],
+        ends: Callable[[Snapshot], Awaitable[bool]],
+        *,
+        others: bool = False,
+    ) -> StopRecord:
+        """Step until ``count`` is used up, the guest ends, an interrupt, a step that hangs, a linear RIP at which
+        ``go_on`` says no, or a stop at which ``ends`` says yes; the last record."""
+        behind: Behind | None = None
+        stop = await self._runner.step(others=others)
+        while True:
+            count = None if count is None else count - 1
+            arrival = await self._observer.arrive(stop) if isinstance(stop, Stopped) else None
+            ahead = None
+            may = arrival is not None and count != 0 and not others
+            if may and arrival is not None and self._may_go_ahead(arrival) and go_on(arrival.pc or 0):
+                ahead = await self._go_ahead(arrival)
+            if behind is not None:
+                await self._catch_up(behind)
+            behind = ahead
+            if behind is not None:
+                stop = await self._step_done(behind)
+                continue
+            snapshot = await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
+            if may and arrival is not None and self._may_leave(arrival) and go_on(snapshot.state.pc):
+                lifted = await self._runner.begin_step()
+                self._sink(self._keep(snapshot, Action.STEP))
+                stop = await self._runner.end_step(lifted)
+                continue
+            record = self._keep(snapshot, Action.INTERRUPT if is_pause(stop) else Action.STEP)
+            self._sink(record)
+            met = await ends(snapshot)
+            over = count == 0 or record.ended or self._runner.interrupted or is_pause(stop)
+            if not record.ended:
+                await self._deferred.serve()
+            if met or over or not go_on(record.state.pc):
+                return record
+            stop = await self._runner.step(others=others)
+
+    def _may_go_ahead(self, arrival: StopAtArrival) -> bool:
+        """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
+        guest uses another IDT, which must be known at the next one."""
+        busy = self._runner.interrupted or self._catcher.active or self._deferred.waiting
+        return not busy and self._observer.may_go_ahead(arrival)
+
+    def _may_leave(self, arrival: StopAtArrival) -> bool:
+        """May the next step leave before this stop, which has been read, is explained? So a stub that takes one request
+        at a time is not kept waiting for it."""
+        busy = self._runner.interrupted or self._catcher.active or self._deferred.waiting
+        return not busy and self._observer.is_plain(arrival)
+
+    async def _go_ahead(self, arrival: StopAtArrival) -> Behind:
+        code, token = self._observer.step_ahead(arrival)
+        self._runner.went_ahead(token)
+        await self._remote.flush()
+        return Behind(arrival, code)
+
+    async def _catch_up(self, behind: Behind) -> None:
+        """Read a stop of which all answers are there, while the stub is busy with the next one."""
+        self._sink(self._keep(await self._observer.look(*behind), Action.STEP))
+
+    async def _step_done(self, behind: Behind) -> Stop:
+        """The stop of the step that went ahead. Where the stub is lost meanwhile, the stop before it is not."""
+        try:
+            return await self._runner.await_step()
+        except TransportError:
+            with suppress(GdbError):
+                await self._catch_up(behind)
+            raise

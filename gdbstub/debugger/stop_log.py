@@ -1,0 +1,98 @@
+"""The stops of a session: numbered, explained and remembered. One that nobody has asked about may wait for that."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from gdbstub.debugger.record import StopRecord, StopSummary
+from gdbstub.debugger.snapshot import Leak, Snapshot, evidence_of, leaked_tf, may_leak, record_of
+from gdbstub.debugger.stop_history import LazyRecord, StopHistory
+from gdbstub.explain.evidence import Action, Platform, SteppedOver
+
+LEAKS_KEPT = 16
+"""Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
+
+
+class StopLog:
+    """``publish`` hears of each record that is made at its stop."""
+
+    def __init__(self, most: int, publish: Callable[[StopRecord], None]) -> None:
+        self.records = StopHistory(most)
+        self.newest: StopSummary | None = None
+        """The last stop, in brief."""
+        self.number = 0
+        """That of the next stop."""
+        self.platform = Platform()
+        self.leaks_tf = False
+        """Does a step set TF in the guest, where an instruction may save it?"""
+        self._began = time.monotonic()
+        self._publish = publish
+        self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
+        self._unexplained: Snapshot | None = None
+
+    def begin(self) -> None:
+        """Seconds are counted from here."""
+        self._began = time.monotonic()
+
+    def keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
+        """Explain, number, remember and publish."""
+        record = self._record(snapshot, self.number, action, self._seconds, self._stepped)
+        self.number += 1
+        self.records.append(record)
+        self.newest, self._unexplained = record.brief, None
+        self._note_leaks(snapshot, action)
+        self._publish(record)
+        return record
+
+    def announce(self, brief: StopSummary) -> None:
+        """A plain step is over; `keep_later` follows."""
+        self.number = brief.number + 1
+        self.newest = brief
+
+    def keep_later(self, number: int, snapshot: Callable[[], Snapshot]) -> None:
+        """Remember a plain step; what it came to is found out when somebody looks at it."""
+        seconds, stepped = self._seconds, self._stepped
+        self.records.append(LazyRecord(lambda: self._record(snapshot(), number, Action.STEP, seconds, stepped)))
+
+    def newest_is(self, snapshot: Snapshot) -> None:
+        """The step that was kept last; `take_unexplained` gives it."""
+        self._unexplained = snapshot
+        self._note_leaks(snapshot, Action.STEP)
+
+    @property
+    def unexplained(self) -> Snapshot | None:
+        """The newest stop, if it has been read in part only."""
+        return self._unexplained
+
+    def take_unexplained(self) -> Snapshot | None:
+        """The same; once."""
+        snapshot, self._unexplained = self._unexplained, None
+        return snapshot
+
+    def complete(self, snapshot: Snapshot) -> None:
+        """The newest stop was a plain step, and all of it has been read now."""
+        if self.newest is not None:
+            number = self.newest.number
+            self.records.replace_last(self._record(snapshot, number, Action.STEP, self._seconds, self._stepped))
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def _stepped(self) -> tuple[SteppedOver, ...]:
+        return tuple(leak.stepped for leak in self._leaks)
+
+    def _record(
+        self, snapshot: Snapshot, number: int, action: Action, seconds: float, stepped: tuple[SteppedOver, ...]
+    ) -> StopRecord:
+        evidence = evidence_of(snapshot, action, self.platform, stepped)
+        return record_of(snapshot, number, action, evidence, seconds)
+
+    def _note_leaks(self, snapshot: Snapshot, action: Action) -> None:
+        if self._leaks:
+            self._leaks = deque((leak for leak in self._leaks if may_leak(leak, snapshot)), maxlen=LEAKS_KEPT)
+        if self.leaks_tf and action is Action.STEP and (leak := leaked_tf(snapshot)) is not None:
+            self._leaks.append(leak)

@@ -1,0 +1,253 @@
+"""Values that no CPU shows so: DR6, RF and error codes of guest events, each with the known quirk if it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.explain.exception_facts import ExceptionFacts
+from gdbstub.explain.quirks.lookup import known_quirk
+from gdbstub.explain.rules import no_dr6_bits
+from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, cause_names
+from gdbstub.x86.exceptions import vector
+from gdbstub.x86.registers import RF, VM
+
+
+def _named(found: list[Finding], *names: str) -> Finding | None:
+    return next((row for row in found if row.cause.cause in names and row.cause.confidence != "possible"), None)
+
+
+def _own_slot(scene: StopFacts, n: int) -> bool:
+    return any(armed.owner == "debugger" and armed.slot == n for armed in scene.breakpoints or ())
+
+
+def reserved_bits(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """DR6 with values that no CPU shows."""
+    if event.dr6 is None or event.vector != 1:
+        return
+    if event.dr6.reinjected:
+        yield (
+            f"DR6 is {event.dr6.value:#x}: all bits that read 1 are 0, which no CPU does; its bits are read here as "
+            f"causes of positive polarity, without BLD and RTM.{known_quirk(event.scene, 'kvm-reinjected-polarity')}"
+        )
+    else:
+        for wrong in event.dr6.reserved_wrong:
+            yield f"DR6 is {event.dr6.value:#x}: {wrong}."
+
+
+def icebp_is_ud(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    if event.vector == 6 and event.behind_code[:1] == b"\xf1":
+        yield f"INT1 (F1) raised #UD; hardware raises #DB behind it.{known_quirk(event.scene, 'tcg-icebp-ud')}"
+
+
+def icebp_again(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    icebp = _named(found, "icebp")
+    if icebp is not None and icebp.instruction is not None and icebp.instruction.address == event.at:
+        yield (
+            "The saved RIP is the INT1 itself; hardware saves the address behind it."
+            f"{known_quirk(event.scene, 'kvm-icebp-reinjected')}"
+        )
+
+
+def disabled_hits(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """B bits of registers that DR7 does not enable, or whose instruction breakpoint stands elsewhere. INT 1 leaves DR6
+    as it was, and INT1 on AMD leaves the old B bits (Xen x86_merge_dr6), so nothing is wrong there."""
+    if event.causes is None or event.dr7 is None or event.vector != 1:
+        return
+    if _named(found, "software-interrupt") or (_named(found, "icebp") and event.scene.vendor != "intel"):
+        return
+    claimed = sum(1 << row.cause.slot for row in found if row.cause.slot is not None)
+    for n in range(4):
+        if not event.causes >> n & 1 or claimed >> n & 1:
+            continue
+        if event.dr7.enabled >> n & 1:
+            yield (
+                f"DR6.B{n} is set, but DR{n} is an instruction breakpoint and the saved RIP is elsewhere; it is no "
+                f"cause of this event.{known_quirk(event.scene, 'tcg-stale-hits')}"
+            )
+        elif event.old is not None and event.old >> n & 1:
+            yield (
+                f"DR6.B{n} is left from before, and no cause; hardware replaces B0-B3 at each #DB."
+                f"{known_quirk(event.scene, 'tcg-stale-hits', 'xen-hits-accumulate')}"
+            )
+        elif event.dr6 is not None and event.dr6.reinjected and _own_slot(event.scene, n):
+            yield (
+                f"DR6.B{n} is set for a breakpoint of the debugger, which the guest knows nothing of."
+                f"{known_quirk(event.scene, 'kvm-reinjected-own-hits')}"
+            )
+        else:
+            yield f"DR6.B{n} is set although DR7 does not enable DR{n}.{known_quirk(event.scene, 'disabled-hits')}"
+
+
+def nested(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """A #DB whose saved RIP is the handler's first instruction: it came while the first was delivered."""
+    if event.vector != 1 or event.at is None or event.at != event.scene.pc or no_dr6_bits.resumed(event):
+        return
+    yield (
+        "The saved RIP is the first instruction of the #DB handler itself: this #DB came while another was being "
+        f"delivered, which hardware does only for a data breakpoint on the handler's own stack or tables."
+        f"{known_quirk(event.scene, 'tcg-nested-step-data')}"
+    )
+
+
+PAGE = 0x1000
+
+
+def second_delivery(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """A data breakpoint that hits again behind the handler's first instruction, which does not access its place."""
+    rsp = event.registers.get("rsp")
+    first = event.handler_began()
+    if first is None or rsp is None or event.vector != 1:
+        return
+    stack = rsp + (0 if event.mode == 64 else event.registers.get("ss_base", 0))
+    for row in found:
+        watched = row.cause.cause in ("data-write", "data-access") and row.cause.confidence != "certain"
+        if watched and row.place is not None and row.place // PAGE == stack // PAGE:
+            yield (
+                f"The handler was entered for B{row.cause.slot} already, and its first instruction does not access "
+                f"what DR{row.cause.slot} covers; hardware delivers this #DB once."
+                f"{known_quirk(event.scene, 'tcg-stack-in-page')}"
+            )
+
+
+def unaligned(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """A data breakpoint whose address is no multiple of its length, and no access to the bytes that hardware takes."""
+    for row in found:
+        slot = None if event.dr7 is None or row.cause.slot is None else event.dr7.slots[row.cause.slot]
+        if slot is None or row.place is None or row.cause.confidence == "certain" or slot.type == "execute":
+            continue
+        if row.place % slot.length:
+            start = row.place // slot.length * slot.length
+            yield (
+                f"DR{slot.number} is {row.place:#x}, which is no multiple of its length {slot.length}; hardware covers "
+                f"the bytes from {start:#x} on, which no access is seen to."
+                f"{known_quirk(event.scene, 'tcg-unaligned-data')}"
+            )
+
+
+def resume_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """RF in the frame: 1 between the iterations of REP, 0 for every other #DB."""
+    if event.vector != 1 or event.frame is None or event.causes is None:
+        return
+    rf = bool(event.frame.rflags & RF)
+    here = event.next_shape()
+    repeats = here is not None and "rep" in here.traits
+    exact = event.exact
+    traps = (row for row in found if row.cause.klass == "trap" and row.cause.confidence != "possible")
+    over = any(row.instruction is not None and row.instruction.address == event.at for row in traps)
+    iterating = repeats and (over or (exact is not None and exact.address == event.at))
+    if iterating and not rf:
+        yield (
+            "RF is 0 in the frame although iterations of the REP instruction remain; hardware saves 1."
+            f"{known_quirk(event.scene, 'tcg-rep-rf', 'emulated-cpu-rep-rf')}"
+        )
+    elif rf and not repeats and _named(found, "single-step", "data-write", "data-access", "io-breakpoint", "icebp"):
+        yield "RF is 1 in the frame; hardware saves 0 for a trap outside REP, so somebody has set it since."
+
+
+def io_without_de(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    row = next((row for row in found if row.cause.cause == "io-breakpoint"), None)
+    if row is not None and event.de is False:
+        yield (
+            f"DR{row.cause.slot} has the I/O type while CR4.DE is 0, where it is undefined."
+            f"{known_quirk(event.scene, 'tcg-io-without-de')}"
+        )
+
+
+def bus_lock_in_kernel(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    frame = event.frame
+    if frame is not None and event.vector == 1 and event.new(BLD) and not frame.cs & 3 and not frame.rflags & VM:
+        yield "DR6.BLD is 0 although the interrupted code ran at CPL 0; bus locks trap at CPL above 0 only."
+
+
+def unlikely_together(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """BT arrives alone: it ranks above every other debug trap (SDM 3A table 6-2)."""
+    if event.causes is None or event.vector != 1 or not event.new(BT):
+        return
+    others = event.causes & (B_MASK | BS) & ~(event.old or 0)
+    if others:
+        yield f"BT is new together with {', '.join(cause_names(others))}; hardware delivers the task-switch trap alone."
+
+
+def other_vector_named(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """The error code of an INT n that was refused names the gate: its index is n."""
+    code = None if event.frame is None else event.frame.error_code
+    what = event.next_shape()
+    if code is None or event.vector not in (11, 13) or not code & 2 or code & 1 or what is None:
+        return
+    if what.interrupt is not None and code >> 3 != what.interrupt:
+        yield (
+            f"The error code {code:#x} names vector {code >> 3}, but the instruction is `{what.text}`; hardware gives "
+            f"{what.interrupt * 8 + 2:#x}.{known_quirk(event.scene, 'tcg-idt-error-code')}"
+        )
+
+
+def fault_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """RF in the frame of a fault other than #DB: 1 (SDM vol. 3B 18.3.1.1). A 16-bit frame has no room for it."""
+    if event.frame is None or event.vector in (None, 1) or 16 in (event.mode, event.scene.mode):
+        return
+    called = event.front[-2:] == bytes((0xCD, event.vector & 0xFF))
+    if vector(event.vector & 0xFF).kind == "fault" and not called and not event.frame.rflags & RF:
+        yield (
+            "RF is 0 in the frame of a fault; hardware saves 1, so that an instruction breakpoint does not fire again."
+            f"{known_quirk(event.scene, 'tcg-fault-rf')}"
+        )
+
+
+def step_beside_icebp(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """INT1 sets no bit, TF or not (kvm-unit-tests debug.c)."""
+    if _named(found, "icebp") and event.tf and event.new(BS):
+        yield f"DR6.BS is new at an INT1, which sets no bit.{known_quirk(event.scene, 'xen-false-step')}"
+
+
+def fires_again(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """An instruction breakpoint that the last #DB was for too, with a breakpoint of the debugger's on it."""
+    last = known(event.scene.evidence.last_frame)
+    again = last is not None and event.frame is not None and (last.rip, last.cs) == (event.frame.rip, event.frame.cs)
+    if again and _named(found, "instruction-breakpoint") and ours_at(event):
+        yield (
+            "The guest's breakpoint fired again at the same instruction, where the debugger has one too; hardware lets "
+            f"the guest go on once its handler has set RF.{known_quirk(event.scene, 'tcg-breakpoints-meet')}"
+        )
+
+
+def ours_at(event: ExceptionFacts) -> bool:
+    """Whether a breakpoint of the debugger stands at the saved RIP."""
+    rows = event.scene.breakpoints or ()
+    return any(
+        row.owner == "debugger" and row.kind in ("execute", "software") and row.address == event.at for row in rows
+    )
+
+
+def detect_left_on(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """The CPU clears DR7.GD when it delivers a #DB, so that the handler may touch the debug registers."""
+    if event.vector == 1 and event.dr7 is not None and event.dr7.general_detect and _named(found, "general-detect"):
+        yield "DR7.GD is still 1 in the handler; hardware clears it, or the handler's own MOV DR would fault."
+
+
+def task_bit_missing(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    if _named(found, "task-switch") and event.causes is not None and not event.causes & BT:
+        quirk = known_quirk(event.scene, "xen-no-task-bit")
+        yield f"The trap of the TSS's T flag came with BT clear; hardware sets it.{quirk}"
+
+
+def hits_lost(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """A breakpoint or a bus lock that is a cause although its bit of DR6 says no."""
+    if event.causes is None or no_dr6_bits.resumed(event):
+        return
+    for row in found:
+        slot = row.cause.slot
+        if slot is not None and not event.causes >> slot & 1:
+            quirk = known_quirk(event.scene, "xen-hits-wiped")
+            yield f"The condition of DR{slot} is met, so hardware sets B{slot}; it is clear.{quirk}"
+        elif row.cause.cause == "bus-lock" and event.causes == 0:
+            quirk = known_quirk(event.scene, "xen-loses-bus-lock")
+            yield f"If a bus lock was taken, hardware sets BLD to 0; it is 1.{quirk}"
+
+
+def leaked(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    if any(row.cause.owner == "debugger-leak" for row in found):
+        yield (
+            "The guest did not set the TF that this #DB comes from; without a debugger it would not be."
+            f"{known_quirk(event.scene, 'kvm-leaks-tf')}"
+        )

@@ -1,0 +1,43 @@
+"""Where the frame of an exception other than #DB departs from the architecture, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.explain.exception_facts import ExceptionFacts
+from gdbstub.explain.quirks.lookup import known_quirk
+from gdbstub.explain.rules.instruction_faults import not_canonical
+from gdbstub.explain.rules.page_fault import judge
+from gdbstub.explain.stop_facts import Finding
+from gdbstub.x86.error_codes import ALWAYS_0
+from gdbstub.x86.exceptions import vector
+
+PROTECTION = 13
+
+
+def page_fault(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """Bits of #PF that exclude each other, or that CR2 and the instruction's operands do not bear out."""
+    yield from judge(event).against
+
+
+def never_zero(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """#DF and #AC with an error code that says something."""
+    code = None if event.frame is None else event.frame.error_code
+    if code and event.vector in ALWAYS_0:
+        yield f"The error code of {vector(event.vector).name} is {code:#x}; hardware pushes 0."
+
+
+def stack_segment(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """An address of the stack that is not canonical raises #SS(0) (SDM vol. 1 3.3.7.1, vol. 2 PUSH)."""
+    what = event.next_shape()
+    if event.vector != PROTECTION or event.frame is None or event.frame.error_code != 0 or what is None:
+        return
+    beyond = not_canonical(event, what)[1]
+    if beyond and all(one.operand.pushed for one in beyond):
+        yield (
+            f"`{what.text}` {beyond[0].does} {beyond[0].address:#x}, which is not canonical, by SS; hardware raises "
+            f"#SS with error code 0, not #GP.{known_quirk(event.scene, 'tcg-stack-gp')}"
+        )
+
+
+EVENT_RULES = (page_fault, never_zero, stack_segment)

@@ -1,0 +1,209 @@
+"""Phase B: stops that the debugger itself brought about by a step or a breakpoint.
+
+The order of proof for a step: the reply is SIGTRAP, a step was asked for, RIP was at an instruction that is known,
+and RIP now is where that instruction leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.explain.evidence import Action
+from gdbstub.explain.explanation import Cause, Confidence
+from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.decode import shape, successors
+from gdbstub.x86.instructions import Shape
+
+SINGLE_STEP = ("SDM 3B 18.3.1.4",)
+INSTRUCTION = ("SDM 3B 18.3.1.1",)
+BREAKPOINT = ("SDM 3B 18.3.2",)
+ASKED = "a step was asked for"
+
+
+def _step(confidence: Confidence, *because: str, sources: tuple[str, ...] = SINGLE_STEP) -> Cause:
+    return Cause("single-step", "debugger", "trap", confidence, because, sources)
+
+
+STEPPED = _step("certain", ASKED, "RIP moved past one instruction")
+ITERATED = _step("certain", ASKED, "RCX went down and RIP stayed: one iteration of the REP instruction is done")
+JUMPED = _step("certain", ASKED, "the instruction leads to RIP")
+SHADOWED = _step(
+    "certain",
+    ASKED,
+    "RIP moved past two instructions: MOV SS and POP SS put debug traps off until after the next one",
+)
+STAYED = _step("likely", ASKED, "the instruction leads to itself")
+MOVED = _step("likely", ASKED, "RIP moved")
+GATED = _step(
+    "likely",
+    ASKED,
+    "the instruction entered a handler, and the gate cleared TF: under KVM the step ends where KVM next emulates",
+    sources=(*SINGLE_STEP, "KVM x86_emulate_instruction"),
+)
+ELSEWHERE = _step(
+    "likely",
+    ASKED,
+    "RIP is not where the instruction leads: an exception or an interrupt was delivered during the step",
+)
+ASKED_ONLY = _step("possible", ASKED)
+LEADS_HERE = _step("possible", "RIP is where the instruction before leads")
+
+
+def single_step(scene: StopFacts) -> Iterator[Finding]:
+    """The step that the debugger asked for has ended. On KVM a watch packet says that BS was clear, so something else
+    stopped the guest (`kvm_handle_debug` looks at BS first)."""
+    if not scene.trap_reply() or scene.action not in (Action.STEP, None) or (scene.kvm and scene.reply.watch):
+        return
+    cause = _step_cause(scene)
+    if cause is not None:
+        yield Finding(cause, scene.stepped_instruction())
+
+
+def _step_cause(scene: StopFacts) -> Cause | None:
+    stepped, start, rip = scene.stepped_shape, scene.came_from, scene.rip
+    if scene.action is None:
+        leads = stepped is not None and start is not None and rip in successors(stepped, start, scene.mode)
+        return LEADS_HERE if leads and rip != start else None
+    if start is None or rip is None:
+        return ASKED_ONLY
+    if stepped is None:
+        return ASKED_ONLY if start == rip else MOVED
+    cause = _leads(scene, stepped, start, rip)
+    if cause is not None and cause.confidence == "certain" and not (scene.reply_known and scene.mode_known):
+        return cause._replace(confidence="likely")
+    return cause
+
+
+def _leads(scene: StopFacts, stepped: Shape, start: int, rip: int) -> Cause | None:
+    """The step from ``start`` over ``stepped`` to ``rip``; None where nothing ran."""
+    leads = successors(stepped, start, scene.mode)
+    if rip == start:
+        return _stayed(scene, stepped, rip in leads)
+    if rip in leads:
+        return STEPPED if stepped.relative is None else JUMPED
+    if "gate" in stepped.traits:
+        return JUMPED if scene.tcg else GATED
+    if "indirect" in stepped.traits:
+        return JUMPED
+    if "mov-ss" in stepped.traits:
+        second = shape((known(scene.evidence.before.bytes) or b"")[len(stepped.bytes) :], scene.mode)
+        if second is not None and rip in successors(second, start + len(stepped.bytes), scene.mode):
+            return SHADOWED
+    return ELSEWHERE
+
+
+def _stayed(scene: StopFacts, stepped: Shape, may_stay: bool) -> Cause | None:
+    if "rep" in stepped.traits:
+        before, after = known(scene.evidence.before.rcx), known(scene.evidence.after.rcx)
+        if before is None or after is None:
+            return ASKED_ONLY
+        return ITERATED if after != before else None
+    if "gate" in stepped.traits:
+        return None
+    if may_stay:  # a jump to itself; under KVM it may also be a #DB of the guest that comes before it
+        return JUMPED if scene.tcg else STAYED
+    return ASKED_ONLY if "indirect" in stepped.traits and not _still_pushed(scene, stepped) else None
+
+
+def _still_pushed(scene: StopFacts, stepped: Shape) -> bool:
+    """Whether an instruction that moves RSP has left it where it was: then it has not run."""
+    before, after = known(scene.evidence.before.rsp), known(scene.evidence.after.rsp)
+    return before is not None and before == after and any(operand.pushed for operand in stepped.memory)
+
+
+def completed(scene: StopFacts) -> bool:
+    """Whether the step is known to have ended where its instruction leads."""
+    return scene.action is Action.STEP and _step_cause(scene) in (STEPPED, ITERATED, JUMPED, SHADOWED)
+
+
+def stayed(scene: StopFacts) -> bool:
+    """Whether a step ended where it began, and no iteration of a REP was done."""
+    if scene.action is not Action.STEP or scene.came_from is None or scene.rip != scene.came_from:
+        return False
+    return _step_cause(scene) is not ITERATED
+
+
+def own_breakpoint(scene: StopFacts) -> Iterator[Finding]:
+    """RIP stands on a breakpoint of the debugger. QEMU reports an int3 at its address, gdbsx behind it."""
+    if not scene.breakpoints or scene.pc is None or not scene.trap_reply() or _steps_over_it(scene):
+        return
+    for armed in scene.breakpoints:
+        if armed.owner != "debugger":
+            continue
+        if armed.kind == "software" and scene.xen and armed.address == scene.pc:
+            yield from _stepped_onto(scene, armed)
+        elif armed.kind == "software" and armed.address == scene.pc - scene.xen:
+            level, because = _stands_on(scene)
+            reason = f"the debugger's software breakpoint stands at {armed.address:#x}"
+            cause = Cause("software-breakpoint", "debugger", "trap", level, (reason, because), BREAKPOINT)
+            yield Finding(cause, scene.decoded(armed.address), armed.address)
+        elif armed.kind == "execute" and armed.address == scene.pc:
+            level, because = _stands_on(scene)
+            reason = f"the debugger's hardware breakpoint stands at {armed.address:#x}"
+            cause = Cause(
+                "instruction-breakpoint",
+                "debugger",
+                "fault",
+                level,
+                (reason, because),
+                INSTRUCTION,
+                armed.slot,
+            )
+            yield Finding(cause, scene.decoded(armed.address), armed.address)
+
+
+def _stepped_onto(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
+    """gdbsx's RIP is on an int3 of the debugger's only where a step came there: a hit has it behind."""
+    if scene.code_before(armed.address)[-1:] == b"\xcc":
+        return  # one of the guest's own in front of it accounts for the stop
+    level, because = _stands_on(scene)
+    level = "likely" if level == "certain" else level
+    reason = f"the debugger's software breakpoint stands at {armed.address:#x}"
+    cause = Cause("software-breakpoint", "debugger", "trap", level, (reason, because), BREAKPOINT)
+    yield Finding(cause, scene.decoded(armed.address), armed.address)
+
+
+def _steps_over_it(scene: StopFacts) -> bool:
+    """TCG's single-step overrides breakpoints: a step that ran nothing did not stop for one
+    (`check_for_breakpoints_slow`)."""
+    return scene.tcg and stayed(scene)
+
+
+def _stands_on(scene: StopFacts) -> tuple[Confidence, str]:
+    if scene.action is Action.STEP:
+        if stayed(scene):
+            return "likely", "the step ran nothing: the breakpoint at RIP fires before it (lift it first)"
+        return "possible", "a step ended here; the breakpoint itself has not been taken yet"
+    if scene.action is None or not scene.reply_known:
+        return "possible", "RIP stands there"
+    return "certain", "the guest ran and stopped with RIP there"
+
+
+def nothing_ran(scene: StopFacts) -> Iterator[Finding]:
+    """A step or a resume that stopped where it began, and nothing of the debugger or the guest accounts for it."""
+    if scene.reply.signal != 5 or scene.reply.watch is not None or scene.breakpoints is None or scene.rip is None:
+        return
+    ours = any(armed.owner == "debugger" and armed.address in (scene.pc, scene.rip) for armed in scene.breakpoints)
+    if _steps_over_it(scene):
+        because: tuple[str, ...] = (
+            "a step was asked for",
+            "RIP has not moved",
+            "TCG steps over breakpoints: it was none",
+        )
+    elif ours:
+        return
+    elif stayed(scene):
+        because = (
+            "a step was asked for",
+            "RIP has not moved, and no breakpoint of the debugger stands there",
+        )
+    elif scene.action is Action.CONTINUE:
+        because = ("the stub reports SIGTRAP", "no breakpoint or watchpoint of the debugger accounts for it")
+    else:
+        return
+    yield Finding(Cause("spurious", "unknown", "none", "possible", because, ("QEMU kvm_handle_debug",)))
+
+
+RULES = (single_step, own_breakpoint)
+LAST_RULES = (nothing_ran,)

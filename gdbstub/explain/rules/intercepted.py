@@ -1,0 +1,153 @@
+"""The guest's own debug events that the hypervisor took for the debugger, so that the guest never saw them.
+
+KVM hands every #DB to the debugger while it steps (`handle_exception_nmi`, `db_interception`); Xen pauses the domain
+for every #DB and #BP once gdbsx is attached (`domain_pause_for_debugger`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.explain.evidence import Action
+from gdbstub.explain.explanation import Cause, CauseName, Confidence
+from gdbstub.explain.model.predict import predict
+from gdbstub.explain.reconstruct import in_front_of_the_step
+from gdbstub.explain.rules.debugger_stops import completed, stayed
+from gdbstub.explain.rules.watchpoints import accessed, slot_cause
+from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.debug_registers import BS, DR7_GD, Slot, covered
+from gdbstub.x86.decode import shape
+from gdbstub.x86.registers import TF
+
+KVM = ("QEMU kvm_handle_debug", "KVM handle_exception_nmi", "KVM db_interception")
+XEN = ("Xen domain_pause_for_debugger",)
+STUCK = "a step was asked for and RIP has not moved"
+TAKEN = "KVM gave this #DB to the debugger: the guest has not seen it"
+
+
+def _live_slots(scene: StopFacts, *, beside_ours: bool = False) -> list[tuple[Slot, int]]:
+    """The guest's own breakpoints that were live: none while KVM runs with the debugger's registers."""
+    if not beside_ours and any(
+        armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ()
+    ):
+        return []
+    return [(slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if at is not None]
+
+
+def _level(scene: StopFacts) -> Confidence:
+    """A breakpoint of the debugger that is not known of could have hidden the guest's."""
+    return "possible" if scene.breakpoints is None else "likely"
+
+
+def instruction_breakpoint(scene: StopFacts) -> Iterator[Finding]:
+    """A step that stays where it is because the guest's own execute breakpoint faults before the instruction."""
+    if not scene.kvm or not stayed(scene):
+        return
+    for slot, address in _live_slots(scene):
+        if slot.type == "execute" and address == scene.pc:
+            because = (STUCK, f"the guest's own DR{slot.number} breaks on this instruction", TAKEN)
+            cause = Cause(
+                "instruction-breakpoint",
+                "guest",
+                "fault",
+                _level(scene),
+                because,
+                ("SDM 3B 18.3.1.1", *KVM),
+                slot.number,
+            )
+            yield Finding(cause, scene.decoded(scene.pc), address)
+
+
+def compared_with_eip(scene: StopFacts) -> Iterator[Finding]:
+    """The guest's own execute breakpoint in code whose CS has a base, under TCG: it stops at the linear address, but
+    `breakpoint_handler` holds EIP against it, so the stop goes to the debugger, and again at each resume."""
+    if not scene.tcg or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or scene.pc == scene.rip:
+        return
+    if scene.breakpoints is None or any(armed.address == scene.pc for armed in scene.breakpoints):
+        return
+    for slot, address in _live_slots(scene, beside_ours=True):
+        if slot.type == "execute" and address == scene.pc:
+            because = (
+                f"RIP stands on the guest's own DR{slot.number}, and no breakpoint of the debugger is there",
+                "CS has a base, and TCG compares the breakpoint's address with EIP",
+            )
+            name: CauseName = "instruction-breakpoint"
+            sources = ("SDM 3B 18.3.1.1", "QEMU breakpoint_handler")
+            cause = Cause(name, "guest", "fault", "certain", because, sources, slot.number)
+            yield Finding(cause, scene.decoded(scene.pc), address)
+
+
+def data_breakpoint(scene: StopFacts) -> Iterator[Finding]:
+    """The stepped instruction accessed what a data breakpoint of the guest covers."""
+    if not scene.kvm or not completed(scene):
+        return
+    for slot, address in _live_slots(scene):
+        if slot.type not in ("write", "access"):
+            continue
+        culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
+        if verified:
+            because = (f"the stepped instruction accesses what the guest's own DR{slot.number} covers", TAKEN)
+            name = slot_cause(slot)
+            sources = ("SDM 3B 18.3.1.2", *KVM)
+            yield Finding(Cause(name, "guest", "trap", _level(scene), because, sources, slot.number), culprit, address)
+
+
+def guest_trap_flag(scene: StopFacts) -> Iterator[Finding]:
+    """The guest had set TF itself when the debugger stepped."""
+    if not scene.kvm or scene.action is not Action.STEP or not (known(scene.evidence.before.rflags) or 0) & TF:
+        return
+    setting = in_front_of_the_step(scene)
+    due = None if setting is None else predict(setting).due
+    if due is not None and (due.bits | due.maybe) & BS and not stayed(scene):
+        level: Confidence = "likely" if due.bits & BS else "possible"
+        because = (
+            "the guest itself had TF set before the step",
+            TAKEN,
+            "KVM clears the guest's TF when stepping ends",
+        )
+        sources = ("SDM 3B 18.3.1.4", "KVM kvm_arch_vcpu_ioctl_set_guest_debug", "KVM kvm_get_rflags")
+        yield Finding(Cause("single-step", "guest", "trap", level, because, sources), scene.stepped_instruction())
+
+
+def general_detect(scene: StopFacts) -> Iterator[Finding]:
+    """A step that stays on a MOV DR while DR7.GD is set."""
+    dr7 = known(scene.evidence.after.dr7)
+    here = shape(scene.code_at(scene.pc), scene.mode)
+    if not stayed(scene) or here is None or "mov-dr" not in here.traits or dr7 is None or not dr7 & DR7_GD:
+        return
+    because = (STUCK, "the instruction there accesses a debug register and DR7.GD is set", TAKEN)
+    cause = Cause("general-detect", "guest", "fault", "likely", because, ("SDM 3B 18.2.4", *KVM))
+    yield Finding(cause, scene.decoded(scene.pc))
+
+
+def icebp(scene: StopFacts) -> Iterator[Finding]:
+    """A step that stays on an INT1: KVM on Intel leaves RIP at the F1, Xen on AMD too."""
+    here = shape(scene.code_at(scene.pc), scene.mode)
+    if not stayed(scene) or here is None or "icebp" not in here.traits or not (scene.kvm or scene.xen):
+        return
+    because = (STUCK, "the instruction there is INT1 (F1), whose exit leaves RIP on it")
+    cause = Cause("icebp", "guest", "trap", "likely", because, ("KVM handle_exception_nmi", "Xen VMEXIT_ICEBP"))
+    yield Finding(cause, scene.decoded(scene.pc))
+
+
+def xen_int3(scene: StopFacts) -> Iterator[Finding]:
+    """gdbsx takes every INT3 of the domain; RIP is behind it."""
+    pc = scene.pc
+    if not scene.xen or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or pc is None:
+        return
+    if any(armed.kind == "software" and armed.address == pc - 1 for armed in scene.breakpoints or ()):
+        return
+    if scene.code_before(pc)[-1:] != b"\xcc":
+        return
+    because = (
+        "the byte in front of RIP is CC and no breakpoint of the debugger",
+        "the guest's #BP handler has not run",
+    )
+    cause = Cause("software-breakpoint", "guest", "trap", "likely", because, XEN)
+    if scene.breakpoints is None:
+        because = ("the byte in front of RIP is CC", "the debugger's breakpoints are not known")
+        cause = Cause("software-breakpoint", "unknown", "trap", "possible", because, XEN)
+    yield Finding(cause, scene.decoded(pc - 1), pc - 1)
+
+
+RULES = (instruction_breakpoint, compared_with_eip, data_breakpoint, guest_trap_flag, general_detect, icebp, xen_int3)

@@ -1,0 +1,154 @@
+"""Phase W: watchpoints. What a watch packet means, and the hits that a stub does not tell of.
+
+QEMU's packet names the address as programmed, not as accessed, and on KVM takes it from the debugger's table even
+where a breakpoint of the guest hit (`kvm_handle_debug`). A step hides a hit: BS is looked at first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.explain.evidence import Action
+from gdbstub.explain.explanation import Cause, CauseName, Confidence
+from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import ArmedBreakpoint, Owner
+from gdbstub.x86.debug_registers import Range, Slot, covered
+from gdbstub.x86.decode import instruction, predecessors, shape
+from gdbstub.x86.instructions import Instruction, Shape
+from gdbstub.x86.operands import touches
+
+DATA = ("SDM 3B 18.3.1.2",)
+KVM_DEBUG = (*DATA, "QEMU kvm_handle_debug")
+PACKET_CAUSES: dict[str, CauseName] = {
+    "watch": "data-write",
+    "rwatch": "data-access",
+    "awatch": "data-access",
+}
+
+
+def own_watches(scene: StopFacts) -> list[ArmedBreakpoint]:
+    rows = scene.breakpoints or ()
+    return [row for row in rows if row.owner == "debugger" and row.kind in ("write", "access")]
+
+
+def place_of(armed: ArmedBreakpoint) -> Range:
+    """What the watch covers: a debug register masks the low bits, TCG takes any start and length."""
+    return Range(armed.address, armed.address + max(1, armed.length))
+
+
+def cause_name(armed: ArmedBreakpoint) -> CauseName:
+    return "data-write" if armed.kind == "write" else "data-access"
+
+
+def packet(scene: StopFacts) -> Iterator[Finding]:
+    """The reply names a watchpoint."""
+    said, address = scene.reply.watch, scene.reply.address
+    if said is None or address is None:
+        return
+    reported = f"the stub reports {said} at {address:#x}"
+    own = [armed for armed in own_watches(scene) if place_of(armed).meets(address, 1)]
+    for armed in own:
+        culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
+        because: tuple[str, ...] = (
+            reported,
+            f"the debugger's watch on {armed.address:#x} ({armed.length} bytes) covers it",
+        )
+        level: Confidence = "certain" if verified or scene.tcg else "likely"
+        if verified:
+            because = (*because, "the instruction accesses it")
+        cause = Cause(cause_name(armed), "debugger", "trap", level, because, DATA, armed.slot)
+        yield Finding(cause, culprit, armed.address)
+    if own:
+        return
+    if scene.breakpoints is None:
+        cause = Cause(PACKET_CAUSES[said], "debugger", "trap", "possible", (reported,), DATA)
+        yield Finding(cause, accessed(scene, Range(address, address + 1), said == "watch")[0], address)
+    else:
+        yield from _guests(scene, reported, said)
+
+
+def _guests(scene: StopFacts, reported: str, said: str) -> Iterator[Finding]:
+    """No watch of ours: on KVM it is the guest's own, named with an address of the debugger's table."""
+    because = (reported, "no watchpoint of the debugger covers that address")
+    sources = KVM_DEBUG if scene.kvm else DATA
+    slots = [
+        (slot, at)
+        for slot, at in scene.guest_slots(scene.evidence.after)
+        if slot.type in ("write", "access") and at is not None
+    ]
+    for slot, address in slots:
+        culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
+        reason = f"the guest's own DR{slot.number} watches {address:#x}"
+        level: Confidence = "likely" if verified else "possible"
+        cause = Cause(slot_cause(slot), "guest", "trap", level, (*because, reason), sources, slot.number)
+        yield Finding(cause, culprit, address)
+    if not slots:
+        owner: Owner = "guest" if scene.kvm else "unknown"
+        yield Finding(Cause(PACKET_CAUSES[said], owner, "trap", "possible", because, sources))
+
+
+def slot_cause(slot: Slot) -> CauseName:
+    return "data-write" if slot.type == "write" else "data-access"
+
+
+def accessed(scene: StopFacts, place: Range, writes_only: bool) -> tuple[Instruction | None, bool]:
+    """The instruction that accessed ``place``, and whether its operand says so. After a step it is the one
+    stepped over; otherwise, and where a step was lost in a handler, the likeliest in front of RIP (or the REP string
+    instruction at RIP)."""
+    stepped = scene.stepped_shape
+    lost = scene.kvm and stepped is not None and "gate" in stepped.traits
+    if scene.action is Action.STEP and not lost:
+        registers = known(scene.evidence.before.registers)
+        if stepped is None or scene.start is None:
+            return None, False
+        hit = registers is not None and touches(
+            stepped, scene.start, place, writes_only, registers, scene.mode, executed=False
+        )
+        return scene.stepped_instruction(), bool(hit)
+    registers = known(scene.evidence.after.registers) or {}
+    readings = _readings(scene)
+    for what, address in readings:
+        if touches(what, address, place, writes_only, registers, scene.mode, executed=True):
+            return instruction(what, address, scene.mode), True
+    for what, address in readings:
+        if any(operand.writes or not writes_only for operand in what.memory):
+            return instruction(what, address, scene.mode), False
+    return None, False
+
+
+def _readings(scene: StopFacts) -> list[tuple[Shape, int]]:
+    if scene.pc is None:
+        return []
+    found = [(what, scene.pc - len(what.bytes)) for what in predecessors(scene.code_before(scene.pc), scene.mode)]
+    here = shape(scene.code_at(scene.pc), scene.mode)
+    if here is not None and "rep" in here.traits:
+        found.append((here, scene.pc))
+    return found + [(what, at - len(what.bytes)) for what, at in _shadows(scene, found[:1])]
+
+
+def _shadows(scene: StopFacts, last: list[tuple[Shape, int]]) -> list[tuple[Shape, int]]:
+    """A MOV SS or POP SS in front of the last instruction, with the address behind it: its trap comes one late."""
+    return [
+        (before, at)
+        for _, at in last
+        for before in predecessors(scene.code_before(at), scene.mode)
+        if "mov-ss" in before.traits
+    ]
+
+
+def hidden_by_step(scene: StopFacts) -> Iterator[Finding]:
+    """A step over an access that one of the debugger's watchpoints covers: KVM's stub reports only the step."""
+    if scene.action is not Action.STEP or scene.reply.watch is not None or not scene.kvm:
+        return
+    for armed in own_watches(scene):
+        culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
+        if verified:
+            because = (
+                f"the instruction accesses the debugger's watch on {armed.address:#x}",
+                "QEMU looks at BS first and reports only the step",
+            )
+            cause = Cause(cause_name(armed), "debugger", "trap", "likely", because, KVM_DEBUG, armed.slot)
+            yield Finding(cause, culprit, armed.address)
+
+
+RULES = (packet, hidden_by_step)

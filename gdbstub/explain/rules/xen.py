@@ -1,0 +1,132 @@
+"""Phase X: gdbsx answers a ``c`` with signal 2 for every #DB of the guest, and for a pause of the domain.
+
+Only #BP has an event of its own (`gdbsx_vcpu_event`), so the cause has to be read from the vCPU that stands there:
+as its handler would, with the interrupted state in place of a frame. The guest has not seen this #DB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gdbstub.explain.evidence import Action, Known, Unknown
+from gdbstub.explain.exception_facts import ExceptionFacts
+from gdbstub.explain.explanation import Cause, Confidence
+from gdbstub.explain.quirks.lookup import applies
+from gdbstub.explain.rules import guest_db, no_dr6_bits
+from gdbstub.explain.rules.stop_reply import SIGINT
+from gdbstub.explain.rules.xen_shared_registers import guest_bits, own_hits, shared
+from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.debug_registers import B_MASK, DR6_INIT, decode_dr7
+from gdbstub.x86.decode import shape
+from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.registers import TF
+
+SOURCES = ("Xen domain_pause_for_debugger", "gdbsx process_c_request")
+TAKEN = "Xen paused the domain instead of delivering the #DB: the guest has not seen it"
+
+
+def stopped(scene: StopFacts) -> bool:
+    """Whether gdbsx gave the answer that stands for a #DB of the guest, or for a pause."""
+    return scene.xen and scene.action is Action.CONTINUE and scene.reply.signal == SIGINT
+
+
+def taken(scene: StopFacts) -> Iterator[Finding]:
+    """The causes that the stopped vCPU's DR6, DR7 and code bear out, else what such a stop may be."""
+    if not stopped(scene):
+        return
+    some = False
+    for found in _causes(scene):
+        some = True
+        cause = found.cause
+        because = (*cause.because, TAKEN)
+        level = "likely" if cause.confidence == "certain" else cause.confidence
+        yield found._replace(
+            cause=cause._replace(confidence=level, because=because, sources=(*cause.sources, *SOURCES))
+        )
+    if not some and not any(True for _ in own_hits(scene)):
+        because = ("gdbsx answers so for every #DB of the guest and for a pause of the domain",)
+        yield Finding(Cause("unknown", "unknown", "none", "possible", because, SOURCES))
+
+
+def _causes(scene: StopFacts) -> Iterator[Finding]:
+    here = shape(scene.code_at(scene.pc), scene.mode)
+    ours = any(armed.kind == "execute" and armed.address == scene.pc for armed in shared(scene))
+    if not ours and here is not None and "icebp" in here.traits:
+        because = ("the instruction at RIP is INT1 (F1)", "Xen on AMD leaves RIP on it")
+        yield Finding(
+            Cause("icebp", "guest", "trap", "likely", because, ("Xen VMEXIT_ICEBP",)), scene.decoded(scene.pc)
+        )
+        return
+    after, exit_dr6 = scene.evidence.after, guest_bits(scene)
+    if exit_dr6 is not None:
+        after = replace(after, dr6=Known(exit_dr6, "the DR6 of the exit, without the debugger's bits"))
+    if isinstance(after.rip, Unknown) or isinstance(after.rflags, Unknown) or isinstance(after.dr6, Unknown):
+        return
+    selector = 0 if isinstance(after.cs, Unknown) else after.cs.value
+    frame = Frame(after.rip.value, selector, after.rflags.value)
+    evidence = replace(scene.evidence, after=after, vector=Known(1, "derived"), frame=Known(frame, "registers"))
+    if scene.vendor == "intel" and scene.guest == "hvm":  # Xen overwrites DR6 with the exit qualification
+        before = replace(evidence.before, dr6=Known(DR6_INIT, "Xen vmx_vmexit_handler"))
+        evidence = replace(evidence, before=before)
+    event = ExceptionFacts(StopFacts(evidence))
+    some = False
+    for rule in guest_db.RULES:
+        for found in rule(event):
+            some = True
+            yield found
+    if not some and exit_dr6 is None:
+        yield from _late_step(scene)
+
+
+def _late_step(scene: StopFacts) -> Iterator[Finding]:
+    """The guest's own single-step on AMD, where DR6 is saved late (`svm_save_dr`): TF is left to tell."""
+    rflags, dr7 = known(scene.evidence.after.rflags), known(scene.evidence.after.dr7)
+    if scene.guest == "pv" or scene.vendor == "intel" or rflags is None or not rflags & TF:
+        return
+    if dr7 is None or decode_dr7(dr7).enabled:
+        return
+    because = (
+        "the guest's RFLAGS have TF set",
+        "DR7 enables nothing, and then the DR6 that Xen on AMD shows can be an old one (svm_save_dr)",
+    )
+    yield Finding(Cause("single-step", "guest", "trap", "likely", because, ("SDM 3B 18.3.1.4", "Xen svm_save_dr")))
+
+
+RULES = (taken,)
+
+
+def wiped_hits(event: ExceptionFacts) -> Iterator[Finding]:
+    """A PV guest of the versions that lose the B bits of its own breakpoints: DR0-3 and the code are left to tell."""
+    if not event.scene.xen or event.causes is None or event.causes & B_MASK or no_dr6_bits.resumed(event):
+        return
+    if not applies("xen-hits-wiped", event.scene.evidence.platform) or event.scene.guest != "pv":
+        return
+    for slot in event.dr7.slots if event.dr7 is not None else ():
+        address = event.addresses[slot.number]
+        if not slot.enabled or address is None:
+            continue
+        name, klass = guest_db.SLOT_CAUSES[slot.type]
+        because = (f"DR7 enables DR{slot.number}, whose condition is met here", "this Xen loses the B bits of DR6")
+        level: Confidence = "likely" if known(event.scene.evidence.platform.version) else "possible"
+        cause = Cause(name, "guest", klass, level, because, ("Xen pv_inject_event",), slot.number)
+        if slot.type == "execute":
+            if address == event.at:
+                yield Finding(cause, event.next_instruction(), address)
+        elif (culprit := guest_db.accessor(event, slot, address)) is not None:
+            yield Finding(cause, event.instruction(culprit), address)
+
+
+def lost_bus_lock(event: ExceptionFacts) -> Iterator[Finding]:
+    """Xen on Intel takes the exit qualification for DR6 without turning BLD over, so the bit is lost
+    (`vmx_vmexit_handler`)."""
+    intel_hvm = event.scene.xen and event.scene.vendor == "intel" and event.scene.guest == "hvm"
+    last = event.last_instruction()
+    if not intel_hvm or event.causes != 0 or event.cpl in (0, None) or last is None or "lock" not in last.shape.traits:
+        return
+    because = ("DR6 has no bit for a cause", "the instruction before the saved RIP locks the bus at CPL above 0")
+    sources = ("Xen vmx_vmexit_handler", "Linux buslock.rst")
+    yield Finding(Cause("bus-lock", "guest", "trap", "possible", because, sources), event.instruction(last))
+
+
+EVENT_RULES = (wiped_hits, lost_bus_lock)

@@ -1,0 +1,181 @@
+"""Evidence made ready for rules: values taken out of their facts, bytes found, breakpoints looked up.
+
+A `StopFacts` is any stop. It only rearranges what is in the evidence: nothing here concludes anything.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
+from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Unknown
+from gdbstub.explain.explanation import Cause
+from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.debug_registers import Slot, decode_dr7
+from gdbstub.x86.decode import LINEAR_MASKS, LONGEST, instruction, shape
+from gdbstub.x86.instructions import Instruction, Shape
+from gdbstub.x86.registers import Mode
+
+T = TypeVar("T")
+
+
+def known(fact: Fact[T]) -> T | None:
+    """The value of a fact, or None. Where None is no value, this is all that a rule needs."""
+    return fact.value if isinstance(fact, Known) else None
+
+
+class Finding(NamedTuple):
+    """What a rule yields: a cause, and the instruction that it is about. ``place`` is the address that was
+    watched, or the port; ``subject`` replaces it in words."""
+
+    cause: Cause
+    instruction: Instruction | None = None
+    place: int | None = None
+    guess: bool = False
+    """``instruction`` was only read backwards: it is what stands there, and another may have jumped here."""
+
+
+class ReplyFacts(NamedTuple):
+    """A stop reply as far as rules need it. ``watch`` is "watch", "rwatch" or "awatch"."""
+
+    signal: int | None
+    ended: str | None
+    watch: str | None
+    address: int | None
+
+
+NO_REPLY = ReplyFacts(None, None, None, None)
+
+
+@lru_cache(maxsize=1024)
+def parse_reply(reply: str) -> ReplyFacts:
+    """Never an exception: text that is no stop reply says nothing. "" is the end of the connection."""
+    if reply == "" or reply[0] in "WX":
+        return ReplyFacts(None, reply[:3] or "connection closed", None, None)
+    signal = _hex(reply[1:3]) if reply[0] in "TS" else None
+    for field in reply[3:].split(";"):
+        key, _, value = field.partition(":")
+        if key in ("watch", "rwatch", "awatch"):
+            return ReplyFacts(signal, None, key, _hex(value))
+    return ReplyFacts(signal, None, None, None)
+
+
+def _hex(text: str) -> int | None:
+    try:
+        return int(text, 16)
+    except ValueError:
+        return None
+
+
+class StopFacts:
+    """One stop, for rules. Addresses ``pc`` and ``start`` are linear."""
+
+    __slots__ = (
+        "action",
+        "at_handler",
+        "backend",
+        "breakpoints",
+        "came_from",
+        "evidence",
+        "guest",
+        "mode",
+        "mode_known",
+        "pc",
+        "reply",
+        "reply_known",
+        "rip",
+        "start",
+        "stepped_shape",
+        "vendor",
+    )
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        platform = evidence.platform
+        self.backend = known(platform.backend)
+        self.vendor = known(platform.vendor)
+        self.guest = known(platform.guest)
+        said = known(evidence.reply)
+        self.reply_known = said is not None
+        self.reply = NO_REPLY if said is None else parse_reply(said)
+        self.action: Action | None = known(evidence.action)
+        mode = known(evidence.mode)
+        self.mode_known = mode is not None
+        self.mode: Mode = mode or 64
+        at_handler = known(evidence.at_handler)
+        self.at_handler = not isinstance(evidence.vector, Unknown) if at_handler is None else at_handler
+        self.breakpoints: tuple[ArmedBreakpoint, ...] | None = known(evidence.breakpoints)
+        self.came_from = known(evidence.before.rip)
+        self.rip = known(evidence.after.rip)
+        self.start = self.linear(self.came_from, evidence.before)
+        self.pc = self.linear(self.rip, evidence.after)
+        code = known(evidence.before.bytes)
+        self.stepped_shape: Shape | None = None if code is None else shape(code, self.mode)
+
+    def linear(self, rip: int | None, moment: CpuFacts) -> int | None:
+        if rip is None or self.mode == 64:
+            return rip
+        base = known(moment.cs_base)
+        if base is None and self.mode == 16:
+            selector = known(moment.cs)
+            base = None if selector is None else selector << 4
+        return (base or 0) + rip & LINEAR_MASKS[self.mode]
+
+    @property
+    def kvm(self) -> bool:
+        return self.backend == "qemu-kvm"
+
+    @property
+    def tcg(self) -> bool:
+        return self.backend == "qemu-tcg"
+
+    @property
+    def xen(self) -> bool:
+        return self.backend == "xen-gdbsx"
+
+    def trap_reply(self) -> bool:
+        """Whether the reply allows a debug stop: SIGTRAP, or not known."""
+        return not self.reply_known or self.reply.signal == 5
+
+    def code_at(self, address: int | None) -> bytes:
+        """Guest bytes from ``address`` on (at most 15), empty where none are known."""
+        for found in self._code():
+            if address is not None and found.address <= address < found.address + len(found.bytes):
+                at = address - found.address
+                return found.bytes[at : at + LONGEST]
+        return b""
+
+    def code_before(self, address: int | None) -> bytes:
+        """Guest bytes in front of ``address`` (at most 20), empty where none are known."""
+        for found in self._code():
+            if address is not None and found.address < address <= found.address + len(found.bytes):
+                at = address - found.address
+                return found.bytes[max(0, at - LONGEST - 5) : at]
+        return b""
+
+    def _code(self) -> tuple[CodeBytes, ...]:
+        pieces = self.evidence.code
+        for address, moment in ((self.start, self.evidence.before), (self.pc, self.evidence.after)):
+            code = known(moment.bytes)
+            if address is not None and code:
+                pieces = (*pieces, CodeBytes(address, code))
+        return pieces
+
+    def decoded(self, address: int | None) -> Instruction | None:
+        """The instruction that stands at ``address``."""
+        standing = shape(self.code_at(address), self.mode)
+        return None if standing is None or address is None else instruction(standing, address, self.mode)
+
+    def stepped_instruction(self) -> Instruction | None:
+        """The instruction at RIP before the resume."""
+        if self.stepped_shape is None or self.start is None:
+            return None
+        return instruction(self.stepped_shape, self.start, self.mode)
+
+    def guest_slots(self, moment: CpuFacts) -> list[tuple[Slot, int | None]]:
+        """The enabled breakpoints of the guest's own DR7 with their DRn, none where DR7 is not known."""
+        dr7 = known(moment.dr7)
+        if dr7 is None:
+            return []
+        addresses = (moment.dr0, moment.dr1, moment.dr2, moment.dr3)
+        return [(slot, known(addresses[slot.number])) for slot in decode_dr7(dr7).slots if slot.enabled]

@@ -1,0 +1,1 @@
+"""An explanation in words: the summary, what was missing, what can be done, and the whole answer as text."""

@@ -1,0 +1,224 @@
+"""What the user can do about a stop. One small function a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbstub.explain.deviations import impossible_state
+from gdbstub.explain.evidence import Action
+from gdbstub.explain.exception_facts import ExceptionFacts
+from gdbstub.explain.rules import debugger_stops
+from gdbstub.explain.rules.no_dr6_bits import same_frame
+from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.debug_registers import BD, BS, BT
+from gdbstub.x86.decode import shape
+from gdbstub.x86.registers import TF
+
+STICKY_CAUSES = {BD: {"general-detect"}, BS: {"single-step", "branch-step"}, BT: {"task-switch"}}
+
+
+BY_ITSELF = " (dr6 does so itself when it goes on from there)"
+
+
+def _has(found: list[Finding], cause: str, owner: str) -> bool:
+    return any(row.cause.cause == cause and row.cause.owner == owner for row in found)
+
+
+def stuck_on_guest_breakpoint(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if event is None and scene.action is Action.STEP and _has(found, "instruction-breakpoint", "guest"):
+        yield (
+            "Continue instead of stepping, or clear the guest's DR7 enable bit: each step here ends before the "
+            "instruction, and the guest's handler never runs."
+        )
+
+
+def stuck_by_eip(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if (
+        event is None
+        and scene.tcg
+        and scene.action is Action.CONTINUE
+        and _has(found, "instruction-breakpoint", "guest")
+    ):
+        yield (
+            "Step over this instruction: each continue stops here again, and the guest's handler never runs. "
+            "Without a debugger QEMU crashes here."
+        )
+
+
+def stuck_on_own_breakpoint(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    first = found[0].cause
+    stayed = event is None and scene.action is Action.STEP and scene.rip == scene.came_from
+    if stayed and first.owner == "debugger" and first.cause in ("instruction-breakpoint", "software-breakpoint"):
+        yield "Take the breakpoint at RIP out for this step: the stub does not step over it."
+
+
+def do_not_trust_the_address(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if scene.reply.watch is not None and scene.kvm and found[0].cause.owner == "guest":
+        yield "Do not trust the address in the stop reply; the guest's own DR0-DR3 name the place."
+
+
+def guest_trap_flag_lost(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    rflags = known(scene.evidence.before.rflags)
+    if event is None and scene.kvm and scene.action is Action.STEP and rflags is not None and rflags & TF:
+        yield "The guest was stepping itself; a step of the debugger makes KVM clear its TF. Set it again to go on."
+
+
+def hidden_guest_breakpoints(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    ours = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
+    if event is None and scene.kvm and ours and scene.guest_slots(scene.evidence.after):
+        yield (
+            "The guest's own breakpoints in DR0-DR3 are off while the debugger has hardware breakpoints; "
+            "use software breakpoints to keep them."
+        )
+
+
+def fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if event is None or not _has(found, "instruction-breakpoint", "guest"):
+        return
+    if scene.tcg and impossible_state.ours_at(event):
+        yield "Delete the debugger's breakpoint at this address: where both meet, QEMU TCG never gets past the guest's."
+    elif known(scene.evidence.frame_mode) == 16:
+        yield (
+            "A frame of 16 bits has no RF: let the handler clear the breakpoint, or return by a 32-bit IRET from a "
+            "frame that it made; otherwise the breakpoint fires again on return."
+        )
+    else:
+        yield "The handler has to set RF in the saved RFLAGS (or clear the breakpoint), or it fires again on return."
+
+
+def clear_dr6(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if event is None or event.causes is None or event.old is None or event.at == scene.pc:
+        return
+    claimed = {row.cause.cause for row in found}
+    stale = sum(bit for bit, names in STICKY_CAUSES.items() if event.causes & event.old & bit and not claimed & names)
+    if stale:
+        yield "BD, BS and BT stay until software clears them: let the handler set DR6 to 0xffff0ff0 each time."
+
+
+def leaked_trap_flag(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if any(row.cause.owner == "debugger-leak" for row in found):
+        yield "Clear TF in the saved RFLAGS: stepping over PUSHF, INT n or SYSCALL under KVM leaves it there."
+
+
+def endless_icebp(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    first = found[0]
+    if first.cause.cause == "icebp" and scene.kvm and first.instruction is not None:
+        at = scene.pc if event is None else event.at
+        if first.instruction.address == at:
+            yield "Take the debugger's hardware breakpoints out and don't step, or move RIP past the F1: it repeats."
+
+
+def lost_step(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    """KVM arms a step for the RIP that it has at KVM_SET_GUEST_DEBUG; QEMU writes registers behind that."""
+    if event is None and scene.kvm and any(row.cause is debugger_stops.ELSEWHERE for row in found):
+        yield "If RIP was written before this step, KVM lost the step and the guest ran on: step once after writing it."
+
+
+def any_bit_stops(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if event is None and scene.kvm and found[0].cause.cause == "spurious" and scene.action is Action.CONTINUE:
+        yield (
+            "QEMU stops for each B bit whose R/W field says instruction, enabled or not, the guest's registers "
+            "included: look at what the guest has in DR0-DR3 for this RIP."
+        )
+
+
+def xen_fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if scene.xen and event is None and _has(found, "instruction-breakpoint", "guest"):
+        yield f"Set RF (0x10000) in RFLAGS before the vCPU goes on, or the same breakpoint stops it again{BY_ITSELF}."
+
+
+def xen_icebp_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    first = found[0].instruction
+    if (
+        scene.xen
+        and event is None
+        and first is not None
+        and _has(found, "icebp", "guest")
+        and first.address == scene.pc
+    ):
+        yield f"Move RIP past the F1 before the vCPU goes on, or it stops here again{BY_ITSELF}."
+
+
+def xen_side_channel(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if scene.xen and event is None and found[0].cause.cause == "unknown" and known(scene.evidence.after.dr6) is None:
+        yield "gdbsx has no debug registers: `xenctx -a DOMID VCPU` in dom0 shows DR6 and DR7 of each vCPU."
+
+
+def read_as_positive(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if event is not None and event.dr6 is not None and event.dr6.reinjected and event.causes:
+        yield (
+            "The guest's handler reads this DR6 as it is, and may see a bus lock and RTM in it; without hardware "
+            "breakpoints of the debugger it would not."
+        )
+
+
+def handler_watches_itself(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if event is not None and event.vector == 1 and event.at is not None and event.at == scene.pc and not scene.tcg:
+        yield (
+            "Keep data breakpoints off the #DB handler's stack, and off the GDT, IDT and TSS: each delivery hits them."
+        )
+
+
+def overwritten_frame(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    if event is not None and event.vector == 1 and same_frame(event):
+        yield (
+            "The handler's stack begins anew at each event (IST), so this frame lies over that of the first #DB: where "
+            "that came from is lost, and the handler returns to itself for ever."
+        )
+
+
+def shadow_moved_it(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    """A cause of MOV SS or POP SS, seen one instruction later."""
+    row = found[0]
+    if event is None or row.instruction is None or event.at is None or row.cause.klass != "trap":
+        return
+    what = shape(row.instruction.bytes, event.mode)
+    if what is not None and "mov-ss" in what.traits and event.at != row.instruction.address + len(what.bytes):
+        yield "MOV SS and POP SS put their debug traps off: look one instruction further back than RIP says."
+
+
+FORCED = {
+    2: "an intercept of vector 2 is undefined on SVM",
+    8: "SVM tells no error code for #DF, so KVM would inject it again with 0, which is what hardware pushes",
+    9: "an intercept of vector 9 is undefined on SVM",
+    10: "KVM could not inject #TS again; it would drop that intercept and let the instruction raise #TS once more",
+}
+
+
+def forced_interception(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    """What a KVM with that patch would do to these vectors; for the others it changes the timing only."""
+    what = None if event is None else FORCED.get(event.vector or 0)
+    if what is not None and scene.kvm and scene.vendor == "amd":
+        yield (
+            "Proposed patch, not in mainline: if this KVM has force_intercept_exceptions_mask (LKML 2021-09-02) with "
+            f"this vector in it, {what}."
+        )
+
+
+ADVICE = (
+    stuck_on_guest_breakpoint,
+    stuck_by_eip,
+    stuck_on_own_breakpoint,
+    do_not_trust_the_address,
+    guest_trap_flag_lost,
+    hidden_guest_breakpoints,
+    fault_repeats,
+    clear_dr6,
+    leaked_trap_flag,
+    endless_icebp,
+    lost_step,
+    any_bit_stops,
+    xen_fault_repeats,
+    xen_icebp_repeats,
+    xen_side_channel,
+    read_as_positive,
+    handler_watches_itself,
+    overwritten_frame,
+    shadow_moved_it,
+    forced_interception,
+)
+
+
+def advise(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> tuple[str, ...]:
+    """All hints that hold; ``event`` is None at a stop that is no guest event. ``found`` is not empty."""
+    return tuple(hint for rule in ADVICE for hint in rule(scene, event, found))

@@ -1,0 +1,1 @@
+"""A target behind a stream: the handshake, requests and their answers, registers and memory that were read."""

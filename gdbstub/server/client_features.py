@@ -1,0 +1,82 @@
+"""What a client said of itself, and what follows for how it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.protocol import ALL, FeatureValue, ThreadId, encode_hex, format_supported, messages, parse_supported
+
+PACKET_SIZE: Final = 0x20000
+"""Bytes of the longest packet, either way: a ``m`` of 64 KiB. lldb itself announces as much."""
+PROCESS: Final = 1
+"""The guest, where processes have numbers (QEMU's, too)."""
+
+OFFER: Final[dict[str, FeatureValue]] = {
+    "PacketSize": f"{PACKET_SIZE:x}",
+    "QStartNoAckMode": True,
+    "multiprocess": True,
+    "swbreak": True,
+    "hwbreak": True,
+    "vContSupported": True,
+    "ConditionalBreakpoints": True,
+    "BreakpointCommands": True,
+    "qXfer:features:read": True,
+    "qXfer:threads:read": True,
+    "binary-upload": True,
+    "error-message": True,
+    "QNonStop": False,
+}
+"""gdb manual, "General Query Packets", qSupported."""
+
+
+def cpu_of(thread: ThreadId, cpus: int) -> int | None:
+    """The vCPU, of ``cpus``, that a client's ``thread`` names; None for any and for all. Raises `RemoteProtocolError`
+    for one that does not exist."""
+    if thread.process not in (None, ALL, 0, PROCESS):
+        raise RemoteProtocolError(f"There is no process {thread.process}; the guest is process {PROCESS}.")
+    if thread.thread in (ALL, 0):
+        return None
+    if thread.thread > cpus:
+        raise RemoteProtocolError(f"There is no thread {thread.thread}; this guest has {cpus}, counted from 1.")
+    return thread.thread - 1
+
+
+@dataclass(slots=True)
+class ClientFeatures:
+    """Of one client. ``text_errors``: it said ``error-message+`` (gdb 15). ``hex_errors``: lldb's QEnableErrorStrings.
+    ``suffixes``: lldb names the thread in each packet (QThreadSuffixSupported)."""
+
+    multiprocess: bool = False
+    swbreak: bool = False
+    hwbreak: bool = False
+    text_errors: bool = False
+    hex_errors: bool = False
+    suffixes: bool = False
+
+    def take(self, request: bytes) -> bytes:
+        """``qSupported``: note what the client can; the answer."""
+        theirs = parse_supported(request)
+        self.multiprocess = theirs.get("multiprocess") is True
+        self.swbreak = theirs.get("swbreak") is True
+        self.hwbreak = theirs.get("hwbreak") is True
+        self.text_errors = theirs.get("error-message") is True
+        return format_supported(OFFER)
+
+    # -- threads --------------------------------------------------------------------------------------------
+
+    def thread(self, cpu: int) -> ThreadId:
+        """The client's name for vCPU ``cpu``: one more than its number, since 0 stands for any."""
+        return ThreadId(PROCESS if self.multiprocess else None, cpu + 1)
+
+    # -- errors ---------------------------------------------------------------------------------------------
+
+    def error(self, error: GdbError, *, data: bool) -> bytes:
+        """The answer that says no. ``data``: the request asks for bytes, where an old gdb understands only a number."""
+        code = 0x16 if isinstance(error, RemoteProtocolError) else 0x0E
+        if self.hex_errors:
+            return b"E%02x;%b" % (code, encode_hex(str(error).encode("ascii", "replace")))
+        if self.text_errors or not data:
+            return messages.format_error_text(str(error))
+        return messages.format_error(code)

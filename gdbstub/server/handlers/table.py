@@ -1,0 +1,85 @@
+"""Which function answers which packet: keys are rows of `gdbstub.protocol.packets`. What the table does not have is
+unknown: a ``q`` or ``Q`` packet is passed on to the stub, anything else is answered with the empty packet."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from gdbstub.server.handlers import lldb, queries, resume, state
+from gdbstub.server.handlers.breakpoints import answer_breakpoint
+
+if TYPE_CHECKING:
+    from gdbstub.server.session import Client
+
+Handler = Callable[["Client", bytes], Awaitable[bytes]]
+Resumer = Callable[["Client", bytes], Awaitable[None]]
+
+HANDLERS: Final[dict[bytes, Handler]] = {
+    b"qSupported": queries.supported,
+    b"qSupported:": queries.supported,
+    b"QStartNoAckMode": queries.ok,
+    b"QNonStop:": queries.non_stop,
+    b"?": queries.why_stopped,
+    b"vCont?": queries.actions,
+    b"vMustReplyEmpty": queries.nothing,
+    b"qAttached": queries.attached,
+    b"qAttached:": queries.attached,
+    b"qC": queries.current_thread,
+    b"qfThreadInfo": queries.first_threads,
+    b"qsThreadInfo": queries.more_threads,
+    b"qThreadExtraInfo,": queries.thread_name,
+    b"qXfer:threads:read:": queries.threads_object,
+    b"qXfer:features:read:": queries.description,
+    b"qXfer:": queries.nothing,
+    b"Hg": queries.choose_for_all,
+    b"Hc": queries.choose_for_running,
+    b"T": queries.is_alive,
+    b"qRcmd,": queries.monitor,
+    b"qSymbol:": queries.ok,
+    b"qTStatus": queries.nothing,
+    b"Qqemu.PhyMemMode:": queries.physical_mode,
+    b"qqemu.PhyMemMode": queries.is_physical,
+    b"D": queries.detach,
+    b"D;": queries.detach,
+    b"k": queries.kill,
+    b"vKill;": queries.kill_process,
+    b"g": state.read_registers,
+    b"G": state.write_registers,
+    b"p": state.read_register,
+    b"P": state.write_register,
+    b"m": state.read_memory,
+    b"x": state.read_memory_binary,
+    b"M": state.write_memory,
+    b"X": state.write_memory,
+    b"qCRC:": state.checksum,
+    b"qSearch:memory:": state.search,
+    **{b"%b%d," % (verb, kind): answer_breakpoint for verb in (b"Z", b"z") for kind in range(5)},
+    b"qHostInfo": lldb.host,
+    b"qProcessInfo": lldb.process,
+    b"qGDBServerVersion": lldb.version,
+    b"QThreadSuffixSupported": lldb.suffixes,
+    b"QEnableErrorStrings": lldb.error_strings,
+    b"QListThreadsInStopReply": queries.nothing,
+    b"qMemoryRegionInfo:": queries.nothing,
+    b"qVAttachOrWaitSupported": queries.nothing,
+    b"qStructuredDataPlugins": queries.nothing,
+    b"jThreadExtendedInfo:": queries.nothing,
+    b"jThreadsInfo": lldb.threads,
+}
+
+RESUMERS: Final[dict[bytes, Resumer]] = {
+    b"vCont;": resume.resume_threads,
+    b"c": resume.resume,
+    b"C": resume.resume,
+    b"s": resume.resume,
+    b"S": resume.resume,
+    b"bc": resume.backwards,
+    b"bs": resume.backwards,
+    b"i": resume.backwards,
+    b"I": resume.backwards,
+    b"F": resume.no_file,
+}
+
+ANSWERED_WITH_BYTES: Final = frozenset((b"g", b"p", b"m", b"x", b"qXfer:features:read:", b"qXfer:threads:read:"))
+"""Of these an old gdb understands no error text."""

@@ -1,0 +1,1 @@
+"""One guest, several participants: who controls it, and who has it now."""

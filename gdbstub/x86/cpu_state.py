@@ -1,0 +1,83 @@
+"""One vCPU while it is stopped: its registers, the hidden parts of its segments, its debug registers. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.registers import Mode
+
+DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "unknown"]
+
+
+class DebugState(NamedTuple):
+    """DR0-3, DR6 and DR7 of the guest's own vCPU, and where they were read. None is unknown, ``unread`` says why."""
+
+    dr0: int | None = None
+    dr1: int | None = None
+    dr2: int | None = None
+    dr3: int | None = None
+    dr6: int | None = None
+    dr7: int | None = None
+    source: DebugRegisterSource = "unknown"
+    unread: str = "this stub does not show the debug registers"
+    derived_dr6: int | None = None
+    """What DR6 has to be where it was not read."""
+    exit_dr6: int | None = None
+    """DR6 as the vCPU stopped with it, where breakpoints of dr6's own are in the registers and it has a new bit."""
+    shared: tuple[ArmedBreakpoint, ...] = ()
+    """Those breakpoints of dr6's own, in the registers of their ``slot`` instead of the guest's values."""
+
+    @property
+    def is_partly_read(self) -> bool:
+        """Was DR6 left out where the others are known?"""
+        return self.dr6 is None and self.dr7 is not None
+
+
+class Segment(NamedTuple):
+    """A segment register with its hidden part. ``attributes`` is the descriptor's second doubleword, masked."""
+
+    selector: int
+    base: int
+    limit: int
+    attributes: int
+
+
+class DescriptorTables(NamedTuple):
+    """GDTR and IDTR (base, limit); LDTR and TR with their hidden parts."""
+
+    gdt: tuple[int, int]
+    idt: tuple[int, int]
+    ldt: Segment
+    tr: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class CpuState:
+    """One vCPU while it is stopped.
+
+    ``registers`` maps the names of the target description to values (``eflags`` is called ``rflags``, and the
+    32-bit names are widened to ``rax``…), in the description's order, at most 64 bits wide; x87 and SSE registers
+    are left out. ``segments`` and ``tables`` are None where the backend doesn't show them.
+    """
+
+    cpu: int
+    registers: dict[str, int]
+    debug: DebugState
+    mode: Mode
+    cpl: int | None
+    segments: dict[str, Segment] | None = None
+    tables: DescriptorTables | None = None
+    halted: bool | None = None
+
+    @property
+    def rip(self) -> int:
+        return self.registers["rip"]
+
+    @property
+    def pc(self) -> int:
+        """The linear address of the next instruction: CS base + RIP, as breakpoints see it."""
+        if self.segments is None or self.mode == 64:
+            return self.registers["rip"]
+        return (self.segments["cs"].base + self.registers["rip"]) & 0xFFFF_FFFF

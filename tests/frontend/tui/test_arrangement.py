@@ -1,0 +1,85 @@
+"""Which panes stand where, at every size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frontend.tui.arrangement import Arrangement, PanePlace, arrange, front, heights, order, visible
+from frontend.tui.panes import PANES
+from frontend.tui.view import ViewState
+from tests.frontend.stories import view
+
+
+def shape(arrangement: Arrangement) -> list[list[str]]:
+    return [[f"{'+'.join(box.panes)} {box.width}x{box.height}" for box in column] for column in arrangement]
+
+
+def test_the_small_screen_has_code_why_and_messages_beside_the_registers() -> None:
+    assert shape(arrange(view(), 80, 21)) == [
+        ["code 54x9", "why+stops 54x8", "messages+output 54x4"],
+        ["registers+dr+stack+breakpoints 25x21"],
+    ]
+
+
+def test_the_large_screen_has_a_place_for_every_pane() -> None:
+    assert shape(arrange(view(), 200, 57)) == [
+        ["code 83x30", "messages 83x17", "output 83x10"],
+        ["why 65x37", "stops 65x20"],
+        ["registers 50x19", "dr 50x20", "stack 50x13", "breakpoints 50x5"],
+    ]
+
+
+@given(st.integers(1, 400), st.integers(1, 200), st.integers(0, 300), st.booleans())
+def test_every_arrangement_fills_the_screen_and_holds_every_pane(
+    width: int, rows: int, spoken: int, zoom: bool
+) -> None:
+    state = replace(ViewState(), spoken=spoken, zoom=zoom)
+    arrangement = arrange(state, width, rows)
+
+    assert sum(column[0].width + 1 for column in arrangement) - 1 == width
+    assert all(sum(box.height for box in column) == rows for column in arrangement)
+    assert all(box.height > 0 and box.width > 0 for column in arrangement for box in column)
+    assert zoom or sorted(order(arrangement)) == sorted(PANES)
+
+
+def test_a_long_answer_gets_rows_from_code_and_why() -> None:
+    usual = arrange(view(), 80, 21)
+    talking = arrange(replace(view(), spoken=40), 80, 21)
+
+    assert [box.height for box in usual[0]] == [9, 8, 4]
+    assert [box.height for box in talking[0]] == [5, 5, 11]
+
+
+def test_a_zoomed_pane_is_alone() -> None:
+    state = replace(view(), zoom=True)
+
+    assert shape(arrange(state, 80, 21)) == [["messages 80x21"]]
+    assert shape(arrange(replace(state, focus="why"), 80, 21)) == [["why 80x21"]]
+
+
+def test_the_front_pane_is_the_one_shown_last() -> None:
+    state = replace(ViewState(), front=("stack", "output", "dr"))
+
+    assert front(state, ("registers", "dr", "stack")) == "stack"
+    assert front(state, ("code",)) == "code"
+    assert visible(state, arrange(state, 80, 21)) == ("code", "why", "output", "stack")
+
+
+@pytest.mark.parametrize(
+    ("places", "rows", "sizes"),
+    [
+        ((PanePlace(("a",), 5), PanePlace(("b",), 5)), 20, [10, 10]),
+        ((PanePlace(("a",), 5, 3), PanePlace(("b",), 5, 1)), 30, [20, 10]),
+        ((PanePlace(("a",), 5, 3, 8), PanePlace(("b",), 5, 1)), 30, [8, 22]),
+        ((PanePlace(("a",), 5, 1, 5), PanePlace(("b",), 5, 1, 5)), 12, [5, 7]),
+        ((PanePlace(("a",), 5), PanePlace(("b",), 5)), 11, [6, 5]),
+    ],
+)
+def test_rows_are_shared_by_weight_up_to_the_most_of_each(
+    places: tuple[PanePlace, ...], rows: int, sizes: list[int]
+) -> None:
+    assert heights(places, rows) == sizes

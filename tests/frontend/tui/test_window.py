@@ -1,0 +1,143 @@
+"""What is read around a stop: code before and after it, its stack, and what cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from frontend.tui.window import (
+    BreakpointRow,
+    before,
+    disassemble,
+    gather_window,
+    read_before,
+    read_some,
+    snapshot,
+    stack_address,
+    where,
+)
+from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.errors import Refused, TransportError
+from gdbstub.x86.cpu_state import Segment
+from tests.frontend.stories import CODE, EVENT, NAMES, START, STEPPED, code_at, state
+
+
+class Memory:
+    """Readable from ``start`` on, with ``data`` there and zeros behind up to ``end``; whole or not at all."""
+
+    def __init__(self, start: int, data: bytes, end: int | None = None) -> None:
+        self.start, self.data = start, data.ljust((end or start + len(data)) - start, b"\0")
+        self.asked: list[tuple[int, int]] = []
+
+    async def read_memory(self, address: int, length: int) -> bytes:
+        self.asked.append((address, length))
+        at = address - self.start
+        if at < 0 or at + length > len(self.data):
+            raise Refused(f"m{address:x},{length:x}", "14")
+        return self.data[at : at + length]
+
+
+class Nameless:
+    def nearest(self, address: int) -> tuple[str, int] | None:
+        return None
+
+
+async def test_a_window_holds_the_code_before_and_after_the_stop() -> None:
+    memory = Memory(START - 0x400, b"\xcc" * 0x400 + CODE, START + 0x1000)
+    window = await gather_window(memory, NAMES, replace(EVENT, state=state(START + 12)))
+    texts = {line.address: line for line in window.lines}
+
+    assert [hex(a) for a in texts if START <= a < START + 12] == ["0x100400", "0x100401", "0x100404", "0x100405"]
+    assert texts[START].label == "icebp_test"
+    assert texts[START + 12].text == "mov dr0, rax"
+    assert texts[START + 0x19].target == "memory_test"
+    assert window.stack == (), "the stack cannot be read"
+
+
+async def test_the_stack_is_read_in_words_with_the_names_of_what_they_point_at() -> None:
+    top = STEPPED.state.registers["rsp"]
+    data = b"".join(value.to_bytes(8, "little") for value in (START + 4, 7))
+    window = await gather_window(Memory(top, data, top + 0x400), NAMES, STEPPED)
+
+    assert window.word == 8
+    assert window.stack[0] == (top, 0, START + 4, "icebp_test+4")
+    assert window.stack[1] == (top + 8, 8, 7, "")
+    assert [line.text for line in window.lines][:1] == ["mov rbp, rsp"], "the record's own bytes stand in"
+
+
+async def test_reading_ends_at_the_page_that_is_missing() -> None:
+    memory = Memory(0x1000, bytes(range(256)) * 16)
+
+    assert len(await read_some(memory, 0x1FF0, 256)) == 16
+    assert await read_some(memory, 0x5000, 256) == b""
+    assert len(await read_before(memory, 0x1010, 64)) == 16
+    assert await read_before(memory, 0x1000, 64) == b""
+    assert await read_before(memory, 0, 64) == b""
+
+
+async def test_a_broken_link_is_not_hidden() -> None:
+    class Gone:
+        async def read_memory(self, address: int, length: int) -> bytes:
+            raise TransportError("The stub closed the connection.")
+
+    with pytest.raises(TransportError):
+        await gather_window(Gone(), NAMES, STEPPED)
+
+
+async def test_nothing_is_read_of_a_guest_that_is_gone() -> None:
+    memory = Memory(0, b"")
+    window = await gather_window(memory, NAMES, replace(EVENT, ended=True), (BreakpointRow(1, "execute", 5),))
+
+    assert (window.lines, window.stack, memory.asked) == ((), (), [])
+    assert window.breakpoints == (BreakpointRow(1, "execute", 5),)
+
+
+def test_code_is_read_backwards_from_what_is_sure() -> None:
+    code = CODE[:12]
+    lines = before(code, START, 64, START + 4)
+
+    assert [line.text for line in lines] == ["nop", "mov rax, 1"]
+
+
+def test_code_is_read_backwards_only_where_it_meets_the_stop() -> None:
+    assert [line.text for line in before(CODE[:12], START, 64, None)][-1] == "mov rax, 1"
+    assert before(b"\xe8\x00\x00", START, 64, START) == (), "half an instruction"
+    assert before(b"", START, 64, None) == ()
+
+
+def test_bytes_that_are_no_instruction_stand_for_themselves() -> None:
+    lines = disassemble(b"\x06" + CODE, START, 64)
+
+    assert (lines[0].text, lines[0].bytes) == ("", b"\x06")
+    assert lines[1].text == "push rbp"
+
+
+@pytest.mark.parametrize(
+    ("mode", "top"), [(64, 0x1_0000_1234), (32, 0x10_1234), (16, 0x10_1234)], ids=["64", "32", "16"]
+)
+def test_the_stack_is_at_ss_base_outside_of_64_bit_mode(mode: int, top: int) -> None:
+    segments = {"ss": Segment(0x10, 0x10_0000, 0xFFFF, 0)}
+    cpu = replace(state(START, rsp=0x1_0000_1234), mode=mode, segments=segments)  # type: ignore[arg-type]
+
+    assert stack_address(cpu) == top
+
+
+def test_places_are_written_as_gdb_writes_them() -> None:
+    assert where(NAMES, START + 12) == "icebp_test+12"
+    assert where(NAMES, START) == "icebp_test"
+    assert where(Nameless(), START) == ""
+
+
+def test_a_snapshot_leaves_out_what_is_hidden() -> None:
+    rows = {
+        2: Breakpoint(2, "write", 0x2000, 4, hits=3),
+        -1: Breakpoint(-1, "execute", 0x1000, hidden=True),
+        1: Breakpoint(1, "catch", None, vector=1, text="db", condition="$rax == 1"),
+    }
+
+    assert snapshot(rows) == (
+        BreakpointRow(1, "catch", None, vector=1, text="db", condition="$rax == 1"),
+        BreakpointRow(2, "write", 0x2000, 4, hits=3),
+    )
+    assert code_at(START) == CODE

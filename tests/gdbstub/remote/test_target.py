@@ -1,0 +1,363 @@
+"""`RemoteTarget` and the handshake, before stubs of every sort: honest, silent, damaged, refusing, dying."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import MemoryReceiveStream, MemorySendStream, MockClock, memory_stream_pair, wait_all_tasks_blocked
+
+from gdbstub.errors import GdbError, NoReply, Refused, RemoteProtocolError, TransportError, Unsupported
+from gdbstub.protocol import frame
+from gdbstub.protocol.stops import Stopped
+from gdbstub.remote.connection import DEADLINE, GREETING_DEADLINE
+from gdbstub.remote.handshake import greet
+from gdbstub.remote.target import RemoteTarget
+from tests.fakes.stub import CODE, DATA, LOOP, PAGE, FakeStub, connected
+
+Client = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
+UNMAPPED = 0x9000
+
+
+@asynccontextmanager
+async def target(stub: FakeStub, *, pipelined: bool = True) -> AsyncIterator[RemoteTarget]:
+    """A client that is through the handshake with ``stub``; the stub's log is empty again."""
+    async with connected(stub) as stream:
+        remote = RemoteTarget(stream)
+        await greet(remote, "the stub")
+        remote.pipelined = pipelined
+        stub.log.clear()
+        yield remote
+
+
+@asynccontextmanager
+async def peer(*says: bytes, then_closes: bool = False) -> AsyncIterator[RemoteTarget]:
+    """A client whose peer says one thing for each thing that it hears, whatever that is."""
+    client, server = memory_stream_pair()
+
+    async def talk() -> None:
+        for words in says:
+            if not await server.receive_some():
+                return
+            await server.send_all(words)
+        if then_closes:
+            await server.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk)
+        yield RemoteTarget(client)
+        nursery.cancel_scope.cancel()
+
+
+# -- the handshake ------------------------------------------------------------------------------------------
+
+
+async def test_features_come_first_then_the_description_and_the_question_that_wipes_breakpoints_last() -> None:
+    stub = FakeStub()
+    async with connected(stub) as stream:
+        remote = RemoteTarget(stream)
+        stop = await greet(remote, "the stub")
+    assert [request.split(b":")[0] for request in stub.log] == [
+        *(b"qSupported", b"qXfer", b"vCont?", b"qfThreadInfo", b"qsThreadInfo", b"?")
+    ]
+    assert isinstance(stop, Stopped)
+    assert remote.layout.registers == stub.layout.registers
+    assert [thread.format() for thread in remote.threads] == [b"p1.1"]
+    assert remote.actions >= {"c", "s"}
+
+
+async def test_a_stop_that_was_owed_to_a_client_before_us_answers_nothing_of_ours() -> None:
+    stub = FakeStub()
+    async with target(stub) as first:
+        first.ask_resume()
+        await first.flush()
+        await wait_all_tasks_blocked()
+        assert stub.running
+    async with connected(stub) as stream:
+        remote = RemoteTarget(stream)
+        assert isinstance(await greet(remote, "the stub"), Stopped)
+    assert [stray[:3] for stray in remote.unexpected_packets] == ["T02"]
+
+
+async def test_without_a_description_the_length_of_g_names_the_registers() -> None:
+    stub = FakeStub(xml=False)
+    stub.answers[b"g"] = b"00" * 560
+    with pytest.raises(TransportError, match="no layout that dr6 knows"):
+        async with target(stub):
+            pass
+
+
+async def test_a_silent_peer_is_told_from_a_stub(autojump_clock: MockClock) -> None:
+    began = trio.current_time()
+    async with peer() as remote:
+        with pytest.raises(TransportError, match=r"^tcp:h:1 is there but silent\. .* no other debugger attached"):
+            await greet(remote, "tcp:h:1")
+    assert trio.current_time() - began == GREETING_DEADLINE
+
+
+async def test_an_http_server_is_named_by_what_it_says(autojump_clock: MockClock) -> None:
+    async with peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as remote:
+        with pytest.raises(TransportError, match=r"^x is no GDB stub: it answered 'HTTP/1\.1 400"):
+            await greet(remote, "x")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [b"+$PacketSi", b"+$PacketSize=1000#", b"+", b"$" + b"x" * 9_000_000, b"+$T05#b9", b"+$a#00" * 9, b"\x00" * 300],
+)
+async def test_garbage_ends_the_handshake_with_one_sentence(autojump_clock: MockClock, words: bytes) -> None:
+    async with peer(words, *[words] * 5, then_closes=True) as remote:
+        with pytest.raises(TransportError) as failure:
+            await greet(remote, "x")
+    text = str(failure.value)
+    assert text.startswith("x ")
+    assert text.rstrip("?").count("\n") == 0
+
+
+async def test_a_damaged_answer_is_asked_for_again() -> None:
+    bad, good = b"+$PacketSize=1000#00", frame(b"PacketSize=1000")
+    async with peer(bad, good) as remote:
+        remote.settle(await remote.request(b"qSupported"))
+    assert remote.features.packet_size == 0xFFF
+    assert len(remote.unexpected_packets) == 1
+
+
+async def test_a_description_without_an_instruction_pointer_is_no_x86() -> None:
+    stub = FakeStub()
+    stub.description = b'<target><feature name="a"><reg name="r0" bitsize="32"/></feature></target>'
+    with pytest.raises(TransportError, match="neither rip nor eip"):
+        async with target(stub):
+            pass
+
+
+async def test_a_description_that_is_no_xml_is_said() -> None:
+    stub = FakeStub()
+    stub.description = b"<target><oops"
+    with pytest.raises(TransportError, match="target description"):
+        async with target(stub):
+            pass
+
+
+# -- answers ------------------------------------------------------------------------------------------------
+
+
+async def test_refusals_and_empty_answers_are_sentences() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        with pytest.raises(Unsupported, match=r"^The stub does not support 'qNoSuch'\.$"):
+            await remote.request(b"qNoSuch")
+        stub.answers[b"qX"] = b"E.it is raining"
+        with pytest.raises(Refused) as refusal:
+            await remote.request(b"qX")
+        assert refusal.value.code == ".it is raining"
+        stub.answers[b"Z1,1000,1"] = b"E22"
+        with pytest.raises(Refused, match=r"refused to set a hardware breakpoint at 0x1000 \(error 22\)"):
+            await remote.insert(1, CODE, 1)
+        stub.answers[b"Z3,4000,8"] = b""
+        with pytest.raises(Unsupported, match=r"^The stub has no read watchpoints\.$"):
+            await remote.insert(3, DATA, 8)
+        with pytest.raises(Unsupported):
+            await remote.monitor("info nothing")
+        with pytest.raises(GdbError, match="no register xyz"):
+            await remote.write_register("xyz", 0)
+        with pytest.raises(GdbError, match="There is no vCPU 3; this guest has 1"):
+            remote.thread(3)
+
+
+async def test_a_monitor_s_lines_are_put_together() -> None:
+    stub = FakeStub()
+    stub.monitor["info version"] = "7.2.22\nsecond line\n"
+    async with target(stub) as remote:
+        assert await remote.monitor("info version") == "7.2.22\nsecond line\n"
+
+
+async def test_pipelined_requests_leave_in_one_write_and_their_answers_keep_the_order() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        tokens = [remote.ask(b"g"), remote.ask_memory(CODE, 3), remote.ask_resume(step=0)]
+        assert stub.log == []
+        stop = await remote.stop(tokens[2])
+        assert stub.log == [b"g", b"m1000,3", b"vCont;s:p1.1"]
+        assert await remote.memory(tokens[1]) == LOOP[:3]
+        assert remote.layout.decode_g(await remote.data(tokens[0], "g"))["rip"] == CODE
+        assert isinstance(stop, Stopped)
+        assert not remote.running
+
+
+async def test_nothing_but_an_interrupt_is_sent_while_the_guest_runs() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        token = remote.ask_resume()
+        with pytest.raises(GdbError):
+            remote.ask(b"g")
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def stopped() -> None:
+                assert (await remote.stop(token)).signal == 2  # type: ignore[union-attr]  # Stopped
+
+            await wait_all_tasks_blocked()
+            assert remote.running
+            await remote.interrupt()
+            await remote.interrupt()  # the second one has nothing to add
+        await remote.interrupt()
+        assert stub.log == [b"vCont;c"]
+        assert (await remote.request(b"qC")) == b"QCp01.01"
+
+
+async def test_a_wait_for_a_stop_may_be_given_up_and_taken_up_again() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        token = remote.ask_resume()
+        with trio.move_on_after(0.01) as scope:
+            await remote.stop(token)
+        assert scope.cancelled_caught
+        await remote.interrupt()
+        assert isinstance(await remote.stop(token), Stopped)
+
+
+async def test_after_a_deadline_qc_brings_the_link_in_step_and_breakpoints_stay(autojump_clock: MockClock) -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        await remote.insert(1, CODE, 1)
+        stub.mute.add(b"qThreadExtraInfo,99")
+        began = trio.current_time()
+        with pytest.raises(NoReply, match="did not answer 'qThreadExtraInfo,99' within 10 seconds; breakpoints stay"):
+            await remote.request(b"qThreadExtraInfo,99")
+        assert trio.current_time() - began == DEADLINE
+        assert stub.log[-1] == b"qC"
+        assert b"?" not in stub.log
+        assert stub.points == [(1, CODE, 1)]
+        stub.mute.clear()
+
+
+async def test_a_stub_that_never_answers_again_is_lost(autojump_clock: MockClock) -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        stub.mute |= {b"g", b"qC"}
+        with pytest.raises(TransportError, match=r"does not answer any more \(last asked: 'g'\)"):
+            await remote.request(b"g")
+        assert remote.lost
+        with pytest.raises(TransportError):
+            remote.ask(b"qC")
+
+
+async def test_a_stub_that_dies_in_mid_packet_is_lost_with_the_last_words_of_its_program() -> None:
+    async def words() -> str:
+        return "QEMU was killed by signal 9."
+
+    client, server = memory_stream_pair()
+    first_bytes: list[str] = []
+
+    def hear(why: str) -> str:
+        first_bytes.append(why)
+        return f"{why} Alas."
+
+    remote = RemoteTarget(client, exit_reason=words, on_lost=hear)
+    token = remote.ask(b"g")
+    await remote.flush()
+    await server.send_all(b"+$0011")
+    await server.aclose()
+    with pytest.raises(TransportError, match=r"^QEMU was killed by signal 9\. Alas\.$"):
+        await remote.data(token, "g")
+    assert first_bytes == ["QEMU was killed by signal 9."]
+    assert remote.lost == "QEMU was killed by signal 9. Alas."
+
+
+async def test_the_end_of_an_idle_stub_is_noticed() -> None:
+    client, server = memory_stream_pair()
+    remote = RemoteTarget(client)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(remote.watch_idle)
+        await wait_all_tasks_blocked()
+        assert remote.lost is None
+        await server.aclose()
+    assert remote.lost == "The stub closed the connection."
+
+
+async def test_an_answer_to_a_resume_that_is_no_stop_is_refused_in_words() -> None:
+    stub = FakeStub()
+    stub.answers[b"vCont;c"] = b"E22"
+    async with target(stub) as remote:
+        with pytest.raises(Refused, match="refused the resume"):
+            await remote.stop(remote.ask_resume())
+        stub.answers[b"vCont;c"] = b"OK"
+        with pytest.raises(RemoteProtocolError, match="answered 'OK' to a resume"):
+            await remote.stop(remote.ask_resume())
+
+
+# -- memory -------------------------------------------------------------------------------------------------
+
+
+async def test_pages_are_read_whole_and_once_until_the_guest_runs() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        assert await remote.read_memory(CODE, 100) == LOOP.ljust(100, b"\0")
+        assert stub.log == [b"m%x,400" % (CODE + at) for at in range(0, PAGE, 0x400)]
+        assert await remote.read_memory(CODE + 50, 200) == bytes(200)
+        assert len(stub.log) == 4
+        stub.place(CODE, b"\xeb\xfe")
+        await remote.stop(remote.ask_resume(step=0))
+        assert (await remote.read_memory(CODE, 100))[:2] == b"\xeb\xfe"
+
+
+async def test_a_few_bytes_cost_a_few_bytes() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        assert await remote.read_memory(CODE + 2, 3) == LOOP[2:5]
+        assert stub.log == [b"m1002,3"]
+
+
+@pytest.mark.parametrize("pipelined", [True, False])
+async def test_the_page_that_cannot_be_read_is_named(pipelined: bool) -> None:
+    stub = FakeStub()
+    async with target(stub, pipelined=pipelined) as remote:
+        with pytest.raises(Refused, match="0x9000-0x900f can't be read now"):
+            await remote.read_memory(UNMAPPED, 16)
+        with pytest.raises(Refused, match=r"0x5000-0x5[3f]ff can't be read"):
+            await remote.read_memory(DATA + PAGE - 8, 200)
+        with pytest.raises(Refused, match="0x9000 can't be written"):
+            await remote.write_memory(UNMAPPED, b"a")
+        assert await remote.request(b"qC") == b"QCp01.01"
+
+
+async def test_writes_go_in_pieces_and_are_seen_by_the_next_read() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        await remote.read_memory(DATA, 2000)
+        await remote.write_memory(DATA, bytes(range(250)) * 8)
+        assert await remote.read_memory(DATA, 2000) == bytes(range(250)) * 8
+        assert sum(request.startswith(b"M") for request in stub.log) == 2
+
+
+async def test_registers_are_written_one_by_one_and_never_all_at_once() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        await remote.write_register("rax", 0x1122334455667788)
+        await remote.write_register("eflags", 0x102)
+    assert stub.log == [b"P0=8877665544332211", b"P11=02010000"]
+    assert stub.registers["rax"] == 0x1122334455667788
+
+
+# -- cancelled tasks ------------------------------------------------------------------------------------------
+
+
+async def test_who_is_cancelled_while_it_writes_leaves_no_request_half_sent() -> None:
+    stub = FakeStub()
+    async with target(stub) as remote:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await remote.request(b"qC")
+        assert scope.cancelled_caught
+        assert stub.log == [b"qC"] or not stub.log
+        assert await remote.request(b"m%x,1" % CODE) == LOOP[:1].hex().encode()
+        assert stub.log == [b"qC", b"m%x,1" % CODE]
+
+
+async def test_a_stub_that_does_not_read_is_given_up(autojump_clock: MockClock) -> None:
+    client, _ = trio.testing.lockstep_stream_pair()
+    remote = RemoteTarget(client)
+    with pytest.raises(TransportError, match=r"^The stub does not read what it is sent\.$"):
+        await remote.request(b"qC")

@@ -1,0 +1,245 @@
+"""A client that steps and steps: whatever it asks in between, it hears what it would hear the slow way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+import gdbstub.debugger.plain_steps
+from gdbstub.debugger.plain_steps import Express
+from gdbstub.debugger.record import StopRecord
+from tests.fakes.at_once import StubWire, ridden
+from tests.fakes.served import STEP, qemu
+from tests.fakes.stub import CODE, DATA
+
+INC = CODE + 2
+READS = (b"m%x,1" % CODE, b"m%x,40" % CODE, b"m%x,8" % DATA, b"m%x,40" % (DATA + 0x7C0), b"m%x,10" % (CODE + 0x38))
+OTHERS = (
+    b"g",
+    b"p10",
+    b"m0,40",
+    b"qC",
+    b"M%x,1:90" % CODE,
+    b"Z1,%x,1" % INC,
+    b"z1,%x,1" % INC,
+    b"Z2,%x,8" % DATA,
+    b"P0=0100000000000000",
+)
+SCRIPTS = st.lists(st.sampled_from((STEP,) * 8 + READS + OTHERS + (b"vCont;s:p1.1",)), max_size=60)
+
+
+async def answers(
+    script: tuple[bytes, ...], *, direct: bool, cut: int = 1 << 20
+) -> tuple[list[bytes], list[StopRecord]]:
+    async with ridden(direct=direct, cut=cut) as guest, trio.open_nursery() as nursery:
+        said, _ = await guest.play(*script, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    return said, list(guest.debugger.records)
+
+
+def plain(record: StopRecord) -> tuple[object, ...]:
+    """What a record says, but for the time. The bytes at RIP are those of a line, so there may be more of them."""
+    evidence = record.evidence
+    return record.number, record.reply, record.state.registers, evidence.before.rip, record.explanation.causes[0].cause
+
+
+@settings(deadline=None)
+@given(SCRIPTS, st.integers(1, 400))
+def test_it_hears_what_it_would_hear_the_slow_way(script: list[bytes], cut: int) -> None:
+    fast = trio.run(lambda: answers(tuple(script), direct=True, cut=cut))
+    slow = trio.run(lambda: answers(tuple(script), direct=False))
+    assert fast[0] == slow[0]
+    assert [plain(record) for record in fast[1]] == [plain(record) for record in slow[1]]
+
+
+@pytest.fixture
+def rides(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many plain steps each ride had."""
+    counts: list[int] = []
+    begin, settle = Express.__init__, Express.settle
+
+    def counted(self: Express, *args: object, **names: object) -> None:
+        begin(self, *args, **names)  # type: ignore[arg-type]
+        counts.append(0)
+
+    def settled(self: Express) -> None:
+        counts[-1] += 1
+        settle(self)
+
+    monkeypatch.setattr(gdbstub.debugger.plain_steps.Express, "__init__", counted)
+    monkeypatch.setattr(gdbstub.debugger.plain_steps.Express, "settle", settled)
+    return counts
+
+
+async def test_steps_cost_two_packets_and_what_is_read_near_by_none(
+    autojump_clock: MockClock, rides: list[int]
+) -> None:
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        said, client = await guest.play(*(STEP, *READS[:2]) * 20, STEP, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    assert rides == [20]
+    stepped = guest.stub.log[guest.stub.log.index(b"vCont;s:p1.1") :]
+    assert stepped.count(b"vCont;s:p1.1") == stepped.count(b"g") == 21
+    assert {request for request in stepped if request[:1] == b"m"} == {b"m1000,40", b"m4800,40"}
+    numbers = [record.number for record in guest.debugger.records]
+    assert numbers == list(range(22))
+    assert [record.state.rip - CODE for record in guest.debugger.records][:9] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
+    assert all(record.explanation.causes[0].cause == "single-step" for record in guest.debugger.records[1:])
+    assert client.party.seen == 21
+    assert len(said) == 61
+
+
+async def test_a_breakpoint_ahead_is_told_as_one(autojump_clock: MockClock, rides: list[int]) -> None:
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        said, _ = await guest.play(STEP, STEP, STEP, STEP, b"Z1,%x,1" % INC, *[STEP] * 4, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    assert rides[0] == 3
+    assert [b"hwbreak" in answer for answer in said] == [False] * 6 + [True] + [False] * 2
+
+
+Spoil = Callable[[bytes], bytes | None]
+
+
+def once(change: Spoil, *, at: int, of: bytes) -> Spoil:
+    """Change the answer number ``at`` of those that hold ``of``."""
+    seen = [0]
+
+    def spoil(data: bytes) -> bytes | None:
+        if of not in data:
+            return data
+        seen[0] += 1
+        return change(data) if seen[0] == at else data
+
+    return spoil
+
+
+STOP = b"T05thread"
+ODD: dict[str, Spoil] = {
+    "output in front of the stop": once(lambda data: data.replace(b"$", b"$O41#90$", 1), at=4, of=STOP),
+    "an acknowledgment too many": once(lambda data: b"+" + data, at=4, of=STOP),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_what_is_out_of_the_ordinary_is_read_as_ever(
+    autojump_clock: MockClock, odd: str, rides: list[int]
+) -> None:
+    def spoiled(wire: StubWire) -> None:
+        wire.spoil = ODD[odd]
+
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        guest.debugger.listen(lambda notice: None)
+        spoiled(guest.wire)
+        said, _ = await guest.play(*[STEP] * 8, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    stops = [answer for answer in said if answer[:1] == b"T"]
+    assert len(stops) == 8
+    assert [record.state.rip - CODE for record in guest.debugger.records] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
+    assert sum(rides) < 7 or odd == "an acknowledgment too many"
+
+
+async def test_a_step_that_takes_its_time_is_waited_for(autojump_clock: MockClock) -> None:
+    held = trio.Event()
+    kept: list[bytes] = []
+
+    def hold(data: bytes) -> None:
+        kept.append(data)
+        held.set()
+
+    async with ridden() as guest, trio.open_nursery() as nursery:
+
+        async def release() -> None:
+            await held.wait()
+            guest.wire.give(kept.pop())
+
+        nursery.start_soon(release)
+        guest.wire.spoil = once(hold, at=4, of=STOP)
+        said, _ = await guest.play(*[STEP] * 8, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    assert len(said) == 8
+    assert [record.state.rip - CODE for record in guest.debugger.records] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
+
+
+async def test_a_stub_that_goes_in_the_middle_is_told(autojump_clock: MockClock) -> None:
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        guest.wire.spoil = once(lambda data: b"", at=4, of=STOP)
+        give = guest.wire.give
+
+        def gone() -> None:
+            if guest.stub.log.count(b"vCont;s:p1.1") == 4:
+                give(b"")
+
+        guest.wire.waits = gone
+        with trio.move_on_after(5):
+            await guest.play(*[STEP] * 8, nursery=nursery)
+        assert guest.shared.lost == "The stub closed the connection."
+        nursery.cancel_scope.cancel()
+    assert [record.state.rip - CODE for record in guest.debugger.records] == [0, 1, 2, 5]
+
+
+async def test_a_wire_that_takes_part_of_a_request_gets_the_rest(autojump_clock: MockClock) -> None:
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        guest.wire.most = 9
+        said, _ = await guest.play(*[STEP] * 8, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    assert len(said) == 8
+    assert [record.state.rip - CODE for record in guest.debugger.records] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
+
+
+async def test_another_mode_is_read_whole(autojump_clock: MockClock, rides: list[int]) -> None:
+    stub = qemu()
+    async with ridden(stub) as guest, trio.open_nursery() as nursery:
+        step = stub._step
+
+        def turn() -> bytes | None:
+            hit = step()
+            if stub.log.count(b"vCont;s:p1.1") == 4:
+                stub.registers["cs"] = 0x10
+            return hit
+
+        stub._step = turn  # type: ignore[method-assign]
+        await guest.play(*[STEP] * 8, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    assert rides[0] == 2
+    assert [record.state.registers["cs"] for record in guest.debugger.records] == [8] * 4 + [0x10] * 5
+    assert "info registers" in [
+        bytes.fromhex(request[6:].decode()).decode() for request in stub.log if request.startswith(b"qRcmd")
+    ]
+
+
+async def test_the_newest_of_many_is_completed_when_somebody_asks(autojump_clock: MockClock) -> None:
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        await guest.play(*[STEP] * 8, nursery=nursery)
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await guest.debugger.explain_newest()
+    newest = guest.debugger.records[-1]
+    assert newest.state.debug.dr7 is not None
+    assert newest.state.rip == CODE
+
+
+async def test_who_joins_ends_the_ride(autojump_clock: MockClock, rides: list[int]) -> None:
+    class Silent:
+        async def going(self) -> None:
+            pass
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *args: None
+
+    async with ridden() as guest, trio.open_nursery() as nursery:
+
+        async def join() -> None:
+            while not rides:
+                await trio.lowlevel.checkpoint()
+            guest.shared.join("screen", Silent())
+
+        nursery.start_soon(join)
+        said, _ = await guest.play(*[STEP] * 200, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    assert len([answer for answer in said if answer[:1] == b"T"]) == 200
+    assert 0 < sum(rides) < 100
