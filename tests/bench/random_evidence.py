@@ -19,7 +19,10 @@ OPCODES = tuple(
         *("f00fc103", "c7f802000000", "ebfe", "7402", "c3", "0f05", "48cf", "f4", "9c", "50", "e800000000"),
     )
 )
-REPLIES = ("T05thread:p01.01;", "T05thread:p01.01;watch:1008;", "T02thread:0;", "S05", "T06", "W00", "", "OK")
+REPLIES = (
+    *("T05thread:p01.01;", "T05thread:p01.01;watch:1008;", "T02thread:0;", "S05", "T06", "W00", "", "OK"),
+    *("T05thread:p01.01;swbreak:;", "T05thread:p01.01;hwbreak:;"),
+)
 KINDS: tuple[BreakpointKind, ...] = ("execute", "write", "access", "io", "software")
 
 
