@@ -24,7 +24,7 @@ from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output, Resumed
 from gdbstub.debugger.plain_steps import Detour, Express
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.run_control import Pace, RunControl, is_pause
-from gdbstub.debugger.snapshot import Snapshot, hits, platform_of, reply_text
+from gdbstub.debugger.snapshot import Snapshot, hits, platform_of
 from gdbstub.debugger.step_loop import StepLoop
 from gdbstub.debugger.stop_history import StopHistory
 from gdbstub.debugger.stop_log import StopLog
@@ -418,7 +418,7 @@ class Debugger:
             await self._wanted(snapshot, record.number)
             told(record.brief)
             return record.brief
-        brief = StopSummary(self._ledger.number, observer.cpu, Action.STEP, reply_text(stop), arrival.registers["rip"])
+        brief = StopSummary(self._ledger.number, observer.cpu, Action.STEP, stop, arrival.registers["rip"])
         self._ledger.announce(brief)  # before anybody is told: the next request may come while the lines are read
         told(brief)
         await self._remote.read_lines(lines_of(arrival.registers))

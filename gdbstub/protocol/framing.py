@@ -11,9 +11,10 @@ monitor text. So it searches and slices, and looks at single bytes only where an
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 from zlib import adler32
 
 from gdbstub.errors import RemoteProtocolError
@@ -31,19 +32,22 @@ _KEPT_OF_MALFORMED = 256
 _CUT_OFF = "a packet was cut off by the start of the next"
 
 
-class Packet(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Packet:
     """A whole packet; escapes and run lengths are already undone."""
 
     payload: bytes
 
 
-class Notification(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Notification:
     """A whole asynchronous notification; never acknowledged."""
 
     payload: bytes
 
 
-class Malformed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Malformed:
     """Bytes that are no frame. ``packet`` says whether they stood where a packet was (damaged in transit, or
     too long), so that an answer is lost with them. ``raw`` is what was read, at most its first 256 bytes."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, SteppedOver, Unknown
+from gdbstub.explain.evidence_json import parse_reply
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 
@@ -76,7 +77,7 @@ def _evidence(dice: random.Random) -> Evidence:
             fact(lambda: dice.choice(("intel", "amd"))),
             fact(lambda: dice.choice(("hvm", "pv"))),
         ),
-        reply=fact(lambda: dice.choice(REPLIES)),
+        reply=fact(lambda: parse_reply(dice.choice(REPLIES))),
         action=fact(lambda: dice.choice(tuple(Action))),
         mode=fact(lambda: dice.choice((16, 32, 64))),
         cpl=fact(lambda: dice.randrange(4)),

@@ -20,7 +20,7 @@ from gdbstub.backends.xen.dom0 import Dom0
 from gdbstub.backends.xen.int3 import INT3, Int3Breakpoints
 from gdbstub.errors import GdbError, Refused, Unsupported
 from gdbstub.protocol import messages
-from gdbstub.protocol.stops import SoftwareBreak, Stop, Stopped, Watch
+from gdbstub.protocol.stops import BreakReason, Stop, Stopped, Watch
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.cpu_state import DebugState
 from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
@@ -115,7 +115,7 @@ class GdbsxStopHooks(StopHooks):
         if stop.signal != SIGTRAP or self._remote.stepped or not self._int3s.is_ours(at):
             return stop, registers
         await self._remote.write_registers({self._rip: at})
-        return replace(stop, reasons=(SoftwareBreak(),)), registers | {"rip": at}
+        return replace(stop, reasons=(BreakReason.SOFTWARE,)), registers | {"rip": at}
 
     def wants_code_before(self, stop: Stopped) -> bool:
         """At all that the guest brought on itself: INT3 and INT1 lie in front of RIP, and so do accesses."""

@@ -176,7 +176,7 @@ async def test_of_two_vcpus_the_one_that_was_hit_is_named() -> None:
     domain.place(CODE + 0x100, b"\x90\xf1\xeb\xfc")
     async with session(domain) as (debugger, _, _):
         record = await debugger.resume()
-        assert (record.reply, record.cpu) == ("T02thread:0;", 1)
+        assert (record.stop.raw, record.cpu) == ("T02thread:0;", 1)
         assert said(record)[0][:2] == ("icebp", "guest")
 
 
@@ -283,7 +283,7 @@ async def test_a_domain_that_somebody_pauses_is_a_stop() -> None:
 
         nursery.start_soon(pause)
         record = await debugger.resume()
-        assert record.reply == "T02thread:0;"
+        assert record.stop.raw == "T02thread:0;"
         assert not debugger.ended
 
 

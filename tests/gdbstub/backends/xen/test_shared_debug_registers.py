@@ -48,7 +48,7 @@ async def test_a_hardware_breakpoint_is_hit_where_it_stands_and_passed_by_rf(pv:
         row = await debugger.add_breakpoint("execute", STORE, means="hw")
         for round_ in range(3):
             record = await debugger.resume()
-            assert (record.reply, record.state.pc) == ("T02thread:0;", STORE)
+            assert (record.stop.raw, record.state.pc) == ("T02thread:0;", STORE)
             assert said(record) == [("instruction-breakpoint", "debugger", "certain")]
             assert record.explanation.causes[0].slot == 3
             assert (record.explanation.exit_dr6.value, record.explanation.exit_dr6.provenance) == (
