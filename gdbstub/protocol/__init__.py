@@ -49,7 +49,6 @@ from gdbstub.protocol.fields import (
 from gdbstub.protocol.framing import (
     ACK,
     BREAK,
-    MAX_FRAME,
     NACK,
     Frame,
     FrameReader,
@@ -78,6 +77,7 @@ from gdbstub.protocol.layout import (
 )
 from gdbstub.protocol.link import RESENDS, Expect, Link
 from gdbstub.protocol.packets import PACKETS, PacketForm, PacketRow, find_packet, packet_table_markdown
+from gdbstub.protocol.run_lengths import MAX_FRAME
 from gdbstub.protocol.states import INITIAL, TRANSITIONS, Role, State, Step, state_diagram
 from gdbstub.protocol.stops import (
     BreakReason,

@@ -189,11 +189,12 @@ def _parse_end(payload: bytes) -> tuple[int, int | None]:
     return decode_number(number), decode_number(processes[0].encode("latin-1")) if processes else None
 
 
-def format_stop(stop: Stop) -> bytes:
-    """The payload of ``stop``; `parse_stop` reads it back as an equal value."""
+def format_stop(stop: Stop, expedited: bytes = b"") -> bytes:
+    """The payload of ``stop``; `parse_stop` reads it back as an equal value. ``expedited`` are more registers, as
+    they stand in the packet (``06:0000000000000000;``)."""
     match stop:
         case Stopped():
-            return _format_t(stop)
+            return _format_t(stop, expedited)
         case Exited(code=code, process=process):
             return b"W%02x" % code + _format_process(process)
         case Terminated(signal=signal, process=process):
@@ -212,13 +213,17 @@ def _format_process(process: int | None) -> bytes:
     return b"" if process is None else b";process:" + encode_number(process)
 
 
-def _format_t(stop: Stopped) -> bytes:
-    pairs = [(f"{number:02x}", encode_hex(data).decode()) for number, data in stop.registers]
-    if stop.thread is not None:
-        pairs.append(("thread", stop.thread.format().decode()))
-    pairs += [_reason_pair(reason) for reason in stop.reasons]
-    pairs += stop.others
-    return b"T%02x" % stop.signal + encode_pairs(pairs)
+def _format_t(stop: Stopped, expedited: bytes) -> bytes:
+    registers = [b"%02x:%b;" % (number, encode_hex(data)) for number, data in stop.registers]
+    return b"T%02x%b%b" % (stop.signal, b"".join(registers) + expedited, _format_rest(stop))
+
+
+def _format_rest(stop: Stopped) -> bytes:
+    """What stands behind the registers."""
+    thread = b"" if stop.thread is None else b"thread:%b;" % stop.thread.format()
+    if not stop.reasons and not stop.others:
+        return thread
+    return thread + encode_pairs([*map(_reason_pair, stop.reasons), *stop.others])
 
 
 def _reason_pair(reason: StopReason) -> tuple[str, str]:
