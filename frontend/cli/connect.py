@@ -20,8 +20,8 @@ from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
 from frontend.commands.session import Session
 from frontend.commands.symbols import Symbol, SymbolError, Symbols
 from frontend.version import tool
-from gdbstub.backends.xen.dom0 import Helpers
-from gdbstub.debugger.debugger import Debugger
+from gdbstub.backends.xen.helpers import Helpers
+from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.errors import GdbError
 from gdbstub.remote.connection import NonblockingIO
 from gdbstub.remote.target import RemoteTarget
@@ -100,9 +100,7 @@ async def open_session(
         if recorder is not None:
             recorder.note("lidt", " ".join(map(hex, lidt)))
             recorder.note("lidt-sure", " ".join(map(hex, sure)))
-        debugger = Debugger(
-            stream,
-            endpoint.name,
+        options = DebuggerOptions(
             backend=connection.backend or endpoint.backend,
             history=connection.history,
             lidt_hints=lidt,
@@ -112,9 +110,10 @@ async def open_session(
             exit_reason=endpoint.exit_reason,
             shortcut=_shortcut(endpoint) if recorder is None else None,
             helpers=_helpers(endpoint, recorder),
-            planted=None if isinstance(endpoint.stream, ReplayStream) else planted_folder(),
+            journals=None if isinstance(endpoint.stream, ReplayStream) else journal_folder(),
             may_restore=connection.may_restore,
         )
+        debugger = Debugger(stream, endpoint.name, options)
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)
         stack.push_async_callback(_tidy, debugger, connection)
@@ -173,7 +172,7 @@ def _helpers(endpoint: Endpoint, recorder: Recorder | None) -> Helpers | None:
     return LiveHelpers(endpoint.domain) if recorder is None else LiveHelpers(endpoint.domain, recorder.note)
 
 
-def planted_folder() -> Path:
+def journal_folder() -> Path:
     """Where it is kept what dr6 writes into guests: $XDG_STATE_HOME/dr6/planted."""
     home = os.environ.get("XDG_STATE_HOME", "")
     return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "dr6" / "planted"

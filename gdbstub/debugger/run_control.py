@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import trio
 
-from gdbstub.backends import Profile
+from gdbstub.backends import Backend
 from gdbstub.backends.interface import StopHooks
 from gdbstub.debugger.breakpoints import BreakpointTable, PhysicalBreakpoint
 from gdbstub.debugger.deferred_requests import DeferredRequests
@@ -45,21 +45,21 @@ class RunControl:
     def __init__(
         self,
         remote: RemoteTarget,
-        profile: Profile,
+        backend: Backend,
         observer: StopReader,
         table: BreakpointTable,
         catcher: VectorCatch,
-        habits: StopHooks,
+        hooks: StopHooks,
         pace: Pace,
         say: Callable[[str], None],
         deferred: DeferredRequests,
     ) -> None:
         self._remote = remote
-        self._profile = profile
+        self._backend = backend
         self._observer = observer
         self._table = table
         self._catcher = catcher
-        self._habits = habits
+        self._hooks = hooks
         self._pace = pace
         self._say = say
         self._deferred = deferred
@@ -99,7 +99,7 @@ class RunControl:
 
     async def _break_in(self) -> None:
         await self._remote.interrupt()
-        self._habits.on_interrupt()
+        self._hooks.on_interrupt()
 
     async def halt(self) -> Stop | None:
         """Stop a guest whose run was given up half-way (a cancelled task); None when it does not run."""
@@ -120,7 +120,7 @@ class RunControl:
         await self._look_again()
         seen = self._observer.seen
         lifted: tuple[PhysicalBreakpoint, ...] = ()
-        if not self._profile.steps_off_breakpoints and seen is not None:
+        if not self._backend.steps_off_breakpoints and seen is not None:
             lifted = await self._table.lift(seen.state.pc)
         await self._resume(self._observer.cpu, others=others)
         return lifted
@@ -128,7 +128,7 @@ class RunControl:
     async def end_step(self, lifted: tuple[PhysicalBreakpoint, ...]) -> Stop:
         """The stop of the step that `begin_step` let go."""
         stop = await self.await_step()
-        while await self._habits.made_no_progress(stop):
+        while await self._hooks.made_no_progress(stop):
             await self._resume(self._observer.cpu)
             stop = await self.await_step()
         if lifted and isinstance(stop, Stopped):
@@ -184,7 +184,7 @@ class RunControl:
         """Go."""
         await self._look_again()
         seen = self._observer.seen
-        if changed := await self._habits.before_resume(None if seen is None else seen.as_last):
+        if changed := await self._hooks.before_resume(None if seen is None else seen.as_last):
             await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
@@ -202,11 +202,11 @@ class RunControl:
             snapshot = await self._observer.see(stop)
             if not isinstance(snapshot.stop, Stopped):
                 return snapshot, ours
-            if isinstance(snapshot.stop.reason, Watch) and self._profile.repeats_watches:
+            if isinstance(snapshot.stop.reason, Watch) and self._backend.repeats_watches:
                 self._echo = snapshot.state.registers
             if snapshot.stop.reasons or (snapshot.state.pc in self._table.marks and not _is_same(snapshot, seen)):
                 return snapshot, ours
-        if self._profile.steps_off_breakpoints or not self._table.lifted:
+        if self._backend.steps_off_breakpoints or not self._table.lifted:
             return None
         self._say(
             f"The continue could not leave {snapshot.state.pc:#x}: with the breakpoint there out of the way, a step "
@@ -219,7 +219,7 @@ class RunControl:
         """Continue; the stop, and whether it was for a purpose of ours."""
         self._table.all_in()
         stop: Stop | None = None
-        while stop is None or await self._habits.made_no_progress(stop):
+        while stop is None or await self._hooks.made_no_progress(stop):
             await self._resume(None)
             if self.interrupted:  # asked for while the guest stood still for an affair of ours
                 await self._break_in()

@@ -9,7 +9,6 @@ from gdbstub.backends.interface import LastStop
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import (
-    ABSENT,
     NOTHING_KNOWN,
     Action,
     CodeBytes,
@@ -25,7 +24,6 @@ from gdbstub.explain.explain import explain
 from gdbstub.explain.explanation import Explanation
 from gdbstub.explain.stop_facts import known
 from gdbstub.protocol.stops import BreakReason, Stop, Stopped, Watch
-from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import shape
@@ -42,7 +40,6 @@ _CPLS = tuple(Known(cpl, "CS") for cpl in range(4))
 _NO_VECTOR = Unknown("the stop is not at a caught handler")
 _NO_FRAME = Unknown("the handler's stack could not be read")
 _NO_LAST = Unknown("no event was caught before")
-_NO_HELPER = Unknown("no helper in dom0 was asked, or it did not say")
 _NO_EXIT = Unknown("no stub shows the DR6 of the exit")
 _NO_CPL = Unknown("this stub does not show CS")
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
@@ -72,30 +69,6 @@ class Snapshot(NamedTuple):
         """The same as the hooks of a backend may see it."""
         rip = None if self.before is None else known(self.before.rip)
         return LastStop(self.stop, self.state, self.code, rip)
-
-
-def platform_of(backend: BackendInfo) -> Platform:
-    """A stub's backend as evidence."""
-    if backend.name == "xen-gdbsx":
-        return xen_platform(backend)
-    if backend.name == "generic":
-        return Platform(backend=Known("generic", "its monitor is none that we know"))
-    return Platform(
-        backend=Known(backend.name, "monitor"),
-        version=Known(backend.version, "monitor") if backend.version else ABSENT,
-        vendor=Known(backend.vendor, "monitor") if backend.vendor else ABSENT,
-        guest=Known("hvm", "QEMU runs whole machines"),
-    )
-
-
-def xen_platform(backend: BackendInfo) -> Platform:
-    """A domain as evidence; what no helper in dom0 told is unknown."""
-    return Platform(
-        backend=Known(backend.name, "the stub's answers"),
-        version=Known(backend.version, "xl info") if backend.version else _NO_HELPER,
-        vendor=Known(backend.vendor, "dom0's /proc/cpuinfo") if backend.vendor else _NO_HELPER,
-        guest=Known(backend.guest, "xl list, or CS") if backend.guest else _NO_HELPER,
-    )
 
 
 def evidence_of(

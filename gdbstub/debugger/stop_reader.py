@@ -11,8 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from gdbstub.backends.interface import StopHooks
-from gdbstub.backends.xen.dom0 import Stepped
+from gdbstub.backends.interface import Stepped, StopHooks
 from gdbstub.debugger.breakpoints import BreakpointTable, HitContext
 from gdbstub.debugger.code_window import BLOCK, CodeWindow
 from gdbstub.debugger.cpu_reader import Asked, CpuReader, moment
@@ -54,12 +53,12 @@ class StopReader:
         reader: CpuReader,
         table: BreakpointTable,
         catcher: VectorCatch,
-        habits: StopHooks,
+        hooks: StopHooks,
         *,
         stray_watches: bool,
     ) -> None:
         self._remote = remote
-        self._habits = habits
+        self._hooks = hooks
         self._reader = reader
         self._table = table
         self._catcher = catcher
@@ -97,11 +96,11 @@ class StopReader:
     async def arrive(self, stop: Stopped) -> StopAtArrival:
         """The registers of the vCPU that stopped."""
         reply, stop = stop, self.without_strays(stop)
-        cpu = await self._habits.whose(stop)
+        cpu = await self._hooks.stopped_vcpu(stop)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
         registers = await self._reader.registers(asked)
-        stop, registers = await self._habits.arrived(stop, self.cpu, registers)
+        stop, registers = await self._hooks.fix_up_stop(stop, self.cpu, registers)
         seen = self.seen
         if seen is None:
             return StopAtArrival(stop, reply, asked, registers, None)
@@ -123,7 +122,7 @@ class StopReader:
             return None
         if stop.signal != SIGTRAP or stop.reasons or self._remote.cpu_of(stop.thread) not in (self.cpu, None):
             return None
-        asked = await self._reader.ask(self.cpu, monitor=False)
+        asked = await self._reader.ask(self.cpu, source=False)
         ahead = self._remote.ask_lines(lines)
         registers = await self._reader.registers(asked)
         await self._remote.lines(ahead)
@@ -171,7 +170,7 @@ class StopReader:
         counts as not seen."""
         cpu = self._remote.cpu_of(stop.thread)
         self.cpu = self.cpu if cpu is None else cpu
-        asked = await self._reader.ask(self.cpu, monitor=False)
+        asked = await self._reader.ask(self.cpu, source=False)
         lines = self._remote.ask_lines(reads if self._remote.pipelined else ())
         registers = await self._reader.registers(asked)
         await self._remote.lines(lines)
@@ -227,7 +226,7 @@ class StopReader:
 
     async def _with_culprit(self, snapshot: Snapshot) -> Snapshot:
         """At a watchpoint, and the like, the instruction that did it lies in front of RIP; its bytes are evidence."""
-        if not isinstance(snapshot.stop, Stopped) or not self._habits.wants_code_before(snapshot.stop):
+        if not isinstance(snapshot.stop, Stopped) or not self._hooks.wants_code_before(snapshot.stop):
             return snapshot
         return snapshot._replace(windows=await self._catcher.code_around(snapshot.state.pc))
 
@@ -257,7 +256,7 @@ class StopReader:
     async def _code_behind(self, state: CpuState, before: Snapshot | None) -> bytes:
         """The bytes at RIP, without asking where a step from ``before`` can't have changed them."""
         window = self._window
-        if not self._habits.keeps_code:
+        if not self._hooks.keeps_code:
             return await self.code(state.pc)
         if before is None or not self._remote.stepped or before.state.cpu != state.cpu or self.stale:
             window.forget()

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError
@@ -69,7 +69,7 @@ async def catcher(
     async with connected(stub) as stream:
         remote = RemoteTarget(stream)
         await greet(remote, "stub")
-        rows = BreakpointTable(remote, PROFILES["qemu-tcg"].capabilities)
+        rows = BreakpointTable(remote, BACKENDS["qemu-tcg"].capabilities)
         for number in vectors:
             await rows.add("catch", None, vector=number, means="hw")
         yield VectorCatch(rows, watch_gates=watch), rows
@@ -326,7 +326,7 @@ async def kvm_catcher(stub: FakeStub, *vectors: int) -> AsyncIterator[VectorCatc
     async with connected(stub) as stream:
         remote = RemoteTarget(stream)
         await greet(remote, "stub")
-        rows = BreakpointTable(remote, PROFILES["qemu-kvm"].capabilities)
+        rows = BreakpointTable(remote, BACKENDS["qemu-kvm"].capabilities)
         for number in vectors:
             await rows.add("catch", None, vector=number, means="sw")
         yield VectorCatch(rows, watch_gates=False)
