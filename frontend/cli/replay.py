@@ -29,6 +29,7 @@ from frontend.commands.dispatch import parse_line
 from frontend.commands.session import Session
 from frontend.commands.symbols import Symbol, is_elf
 from frontend.demo_guest import DEMO_IMAGE
+from gdbstub.debugger.kernel_code import KernelCode
 from gdbstub.errors import GdbError
 from transports import ReplayStream, Transcript, read_transcript
 from transports.errors import CannotOpen
@@ -141,6 +142,7 @@ class Again:
         """The session as it was when its first command came; of a trace, as it was at its end."""
         recorded = self._recorded
         owned = recorded is not None and recorded.command in ("launch", "demo")
+        entry = next(iter(self._noted("kernel-entry", _address)), None)
         connection = Connection(
             f"replay:{self._path}",
             getattr(recorded, "backend", None),
@@ -149,6 +151,7 @@ class Again:
             leave=getattr(recorded, "leave", "running"),
             lidt=self._noted("lidt", _address),
             lidt_sure=self._noted("lidt-sure", _address),
+            kernel=KernelCode(self._noted("kernel-lidt", _address), entry),
             owned=owned,
         )
         async with open_session(connection, pace=self._wait_look) as session:

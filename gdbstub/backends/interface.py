@@ -195,11 +195,15 @@ async def no_lidt(read_memory: ReadMemory) -> tuple[int, ...]:
     return ()
 
 
+async def no_kernel() -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """One session with a stub. ``points`` puts breakpoints into the guest; ``slot_of`` says which debug register one of
     those of ``points`` was in when the guest went, where that is known. ``find_lidt`` searches a guest that has not
-    booted yet for LIDT instructions."""
+    booted yet for LIDT instructions; ``find_kernel`` names the file that the stub's machine has its kernel from."""
 
     backend: Backend
     found: BackendInfo
@@ -210,6 +214,7 @@ class Parts:
     cleanup: Cleanup
     slot_of: Callable[[BreakpointType, int, int], int | None] | None = None
     find_lidt: Callable[[ReadMemory], Awaitable[tuple[int, ...]]] = no_lidt
+    find_kernel: Callable[[], Awaitable[str | None]] = no_kernel
 
 
 class DoctorQuestions(NamedTuple):

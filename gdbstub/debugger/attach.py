@@ -13,10 +13,12 @@ from trio.abc import Stream
 
 from gdbstub.backends import OpenOptions, Parts, Stub, backend_named, identify
 from gdbstub.backends.generic import GENERIC
+from gdbstub.debugger.boot_walk import BootWalk
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
+from gdbstub.debugger.kernel_code import KernelCode, no_code
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.run_control import Pace, RunControl
 from gdbstub.debugger.snapshot import Snapshot
@@ -36,13 +38,15 @@ from gdbstub.remote.target import RemoteTarget
 @dataclass(frozen=True, slots=True)
 class DebuggerOptions(OpenOptions):
     """What a debugger is given beside its stream. ``history``: how many stops are kept. ``lidt_hints``: linear
-    addresses of LIDT instructions in the guest's image, ``lidt_sure`` those of them that are proven to be some.
+    addresses of LIDT instructions in the guest's image, ``lidt_sure`` those of them that are proven to be some; without
+    any, ``kernel_code`` is asked what the file says that the stub names as the guest's kernel.
     ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a replay knows
     better). ``exit_reason`` and ``shortcut`` are for the `Connection`."""
 
     history: int = 10_000
     lidt_hints: tuple[int, ...] = ()
     lidt_sure: frozenset[int] = frozenset()
+    kernel_code: Callable[[str], KernelCode] = no_code
     pace: Pace = trio.sleep
     exit_reason: Callable[[], Awaitable[str]] | None = None
     shortcut: NonblockingIO | None = None
@@ -86,8 +90,9 @@ class Attachment:
         self._catcher = catcher = VectorCatch(table, watch_gates=not parts.capabilities.hardware_hides_guest)
         reader = CpuReader(remote, parts.source)
         self._observer = StopReader(remote, reader, table, catcher, hooks, stray_watches=backend.stray_watches)
+        self._walk = walk = BootWalk(self._observer, table, catcher)
         self._runner = RunControl(
-            remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred
+            remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
         )
 
     # -- what it is -----------------------------------------------------------------------------------------

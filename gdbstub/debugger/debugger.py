@@ -8,9 +8,11 @@ from __future__ import annotations
 from trio.abc import Stream
 
 from gdbstub.debugger.attach import DEFAULTS, DebuggerOptions
+from gdbstub.debugger.boot_walk import first_places
 from gdbstub.debugger.breakpoints import Breakpoint, Condition, LogicalKind, Means
+from gdbstub.debugger.interrupt_table import CR0_PE
+from gdbstub.debugger.kernel_code import NO_CODE
 from gdbstub.debugger.running import Running, lines_of
-from gdbstub.debugger.vector_catch import CR0_PE
 from gdbstub.x86.cpu_state import CpuState
 
 __all__ = ["Debugger", "DebuggerOptions"]
@@ -148,5 +150,13 @@ class Debugger(Running):
         state = await self.state()
         if hints is None or state.tables is None or state.registers.get("cr0", 0) & CR0_PE:
             return
-        hints = hints or await self._parts.find_lidt(self.read_memory)
-        await self._catcher.hint(hints, self._options.lidt_sure)
+        hints = hints or await self._parts.find_lidt(self.read_memory) or await self._look_at_kernel(state)
+        await self._catcher.watch_lidt(hints, self._options.lidt_sure)
+
+    async def _look_at_kernel(self, state: CpuState) -> tuple[int, ...]:
+        """The LIDT instructions of the kernel's file, and where a walk to those is to begin that no file shows."""
+        path = await self._parts.find_kernel()
+        code = NO_CODE if path is None else self._options.kernel_code(path)
+        if self._catcher.watch_gates:
+            await self._walk.begin_at(await first_places(state, self.read_memory, code.entry))
+        return code.lidt

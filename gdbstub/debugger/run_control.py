@@ -14,6 +14,7 @@ import trio
 
 from gdbstub.backends import Backend
 from gdbstub.backends.interface import StopHooks
+from gdbstub.debugger.boot_walk import BootWalk
 from gdbstub.debugger.breakpoints import BreakpointTable, PhysicalBreakpoint
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.snapshot import Snapshot, hits
@@ -53,6 +54,7 @@ class RunControl:
         pace: Pace,
         say: Callable[[str], None],
         deferred: DeferredRequests,
+        walk: BootWalk,
     ) -> None:
         self._remote = remote
         self._backend = backend
@@ -63,6 +65,7 @@ class RunControl:
         self._pace = pace
         self._say = say
         self._deferred = deferred
+        self._walk = walk
         self._resuming: Token | None = None
         self._stepping = False
         self._look_seconds = FIRST_LOOK
@@ -159,6 +162,11 @@ class RunControl:
         """Continue to the next stop that is not dr6's own affair."""
         stand = False
         while True:
+            seen = self._observer.seen
+            if seen is not None and self._walk.is_due(seen) and not self._observer.stale:
+                snapshot = await self._walk.walk(self, seen)
+                if snapshot is not None:
+                    return snapshot
             stepped = None if stand else await self._step_off()
             snapshot, ours = stepped or await self._continue()
             # a look of ours that found the guest in front of a breakpoint: a continue from there reports it
@@ -169,11 +177,23 @@ class RunControl:
                 continue
             if not stepped and self._is_echo(snapshot):
                 continue
+            if self._walk.is_due(snapshot) and not hits(self._table, snapshot):
+                continue
             if self._is_lidt(snapshot):
                 snapshot = await self._observer.see(await self.step())
                 if isinstance(snapshot.stop, Stopped):
                     continue
             return snapshot
+
+    async def run_to(self, address: int) -> Stop:
+        """Continue to ``address``, or to whatever stops the guest before."""
+        row = await self._table.add("execute", address, means="hw", hidden=True)
+        try:
+            await self._resume(None)
+            return await self._remote.stop(self._pending)
+        finally:
+            with suppress(TransportError):
+                await self._table.remove(row.number)
 
     async def _look_again(self) -> None:
         """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
@@ -228,7 +248,7 @@ class RunControl:
             stop = await self._pass_by()
         wrote_gate = self._is_gate_watch(stop)
         snapshot = await self._observer.see(stop)
-        if wrote_gate:
+        if wrote_gate or (self._looked and self._catcher.active):
             await self._catcher.refresh(snapshot.state)
         return snapshot, wrote_gate or (self._looked and is_pause(stop)) or self._is_stray(stop, snapshot)
 
@@ -330,7 +350,7 @@ class RunControl:
     def _is_lidt(self, snapshot: Snapshot) -> bool:
         """Did the guest stop at a LIDT that it must not run unseen, and at nothing else?"""
         plain = isinstance(snapshot.stop, Stopped) and not snapshot.stop.reasons
-        return plain and self._catcher.is_hint(snapshot.state.pc) and not hits(self._table, snapshot)
+        return plain and self._catcher.is_passed_by(snapshot.state.pc) and not hits(self._table, snapshot)
 
 
 def _is_same(snapshot: Snapshot, seen: Snapshot) -> bool:

@@ -15,8 +15,9 @@ from gdbstub.backends.interface import Stepped, StopHooks
 from gdbstub.debugger.breakpoints import BreakpointTable, HitContext
 from gdbstub.debugger.code_window import BLOCK, CodeWindow
 from gdbstub.debugger.cpu_reader import Asked, CpuReader, moment
+from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.snapshot import GONE, Snapshot
-from gdbstub.debugger.vector_catch import CR0_PE, VectorCatch
+from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import Refused
 from gdbstub.explain.evidence import NOTHING_KNOWN, CpuFacts
 from gdbstub.protocol.stops import Stop, Stopped, Watch

@@ -22,6 +22,7 @@ from gdbstub.backends.qemu.monitor import (
     parse_cpu_path,
     parse_info_registers,
     parse_kvm,
+    parse_path,
     parse_roms,
     parse_vendor,
     parse_version,
@@ -69,7 +70,10 @@ class QemuBackend(Backend):
         async def find(read_memory: ReadMemory) -> tuple[int, ...]:
             return await find_loaded_lidt(stub.remote, read_memory)
 
-        return replace(self.plain_parts(stub, found), find_lidt=find)
+        async def kernel() -> str | None:
+            return await find_kernel(stub.remote)
+
+        return replace(self.plain_parts(stub, found), find_lidt=find, find_kernel=kernel)
 
 
 class MonitorState(StateSource):
@@ -115,3 +119,11 @@ async def find_loaded_lidt(remote: RemoteTarget, read_memory: ReadMemory) -> tup
         with suppress(Refused):
             found += find_lidt(await read_memory(address, min(size, MOST_SCANNED)), address)
     return found
+
+
+async def find_kernel(remote: RemoteTarget) -> str | None:
+    """The file that QEMU was given as ``-kernel``, by its name on QEMU's machine."""
+    try:
+        return parse_path(await remote.monitor("qom-get /machine kernel"))
+    except Refused:
+        return None
