@@ -56,7 +56,11 @@ PLAIN = (
     "gdbstub.debugger.snapshot",
     "gdbstub.debugger.record",
     "gdbstub.debugger.events",
-    "gdbstub.backends.profiles",
+    "gdbstub.backends.generic",
+    "gdbstub.backends.qemu.kvm",
+    "gdbstub.backends.qemu.tcg",
+    "gdbstub.backends.table",
+    "gdbstub.backends.xen.gdbsx",
     "gdbstub.backends.qemu.monitor",
     "gdbstub.backends.xen.helpers",
     "frontend.tui.arrangement",
@@ -108,7 +112,7 @@ SCREEN = (
     "frontend.tui.window",
     "frontend.tui.worker",
 )
-DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app")})
+DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app"), ("frontend.cli.replay", "frontend.tui.window")})
 """Who opens the screen from outside, inside a function: everything else works without a terminal."""
 _DOORS_ARE = " and ".join(f"only {outside} opens {door}, inside a function" for outside, door in sorted(DOORS))
 

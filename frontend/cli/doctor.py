@@ -189,7 +189,7 @@ async def _foreign(options: argparse.Namespace, report: Report) -> None:
 def _host(target: str, vcpu: Vcpu) -> str | None:
     """What is under KVM, where its QEMU is surely on this machine."""
     local = isinstance(parse_target(target), Unix)
-    return PVM if local and vcpu.backend.name == "qemu-kvm" and PVM in kvm().modules else None
+    return PVM if local and vcpu.kind.uses_kvm and PVM in kvm().modules else None
 
 
 async def _probe(vcpu: Vcpu, report: Report, host: str | None) -> None:
@@ -226,7 +226,7 @@ def _writable(vcpu: Vcpu) -> Writable:
 
     async def writable(state: CpuState, address: int) -> bool | None:
         registers = state.registers
-        if not {"cr0", "cr3", "cr4"} <= registers.keys() or not vcpu.profile.capabilities.monitor:
+        if not {"cr0", "cr3", "cr4"} <= registers.keys() or not vcpu.kind.capabilities.monitor:
             return None
         cr0, efer = registers["cr0"], registers.get("efer", 0)
         try:

@@ -23,10 +23,26 @@ TARGET: HOST:PORT, :PORT, [::1]:PORT, tcp:HOST:PORT; unix:PATH or the path of a 
 serial:/dev/ttyS0?baud=115200; '|COMMAND ARGS' (its standard input and output); replay:FILE;
 gdbsx:HOST:PORT (a gdbsx that listens) or xen:DOMAIN (starts one; in dom0, or with --dom0 'ssh root@dom0').
 """
-BACKEND_HELP = "do not ask who the stub is: qemu-tcg, qemu-kvm, xen-gdbsx, generic"
 EXITS = """\
 Exit codes: 0 done, 1 a command failed or the target refused, 2 usage, 3 no connection or lost, 130 interrupted.
 """
+
+
+class TakesBackend(argparse.Action):
+    """The name of a kind of stub; which there are is read for ``--help`` only."""
+
+    @property
+    def help(self) -> str:
+        from gdbstub.backends import BACKENDS
+
+        return f"do not ask who the stub is: {', '.join(BACKENDS)}"
+
+    @help.setter
+    def help(self, text: str | None) -> None:
+        """argparse sets what `help` says by itself."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, value: object, option: object = None) -> None:
+        setattr(namespace, self.dest, value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,7 +138,7 @@ def _int3s(parser: argparse.ArgumentParser) -> None:
 
 
 def _session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", metavar="NAME", help=BACKEND_HELP)
+    parser.add_argument("--backend", metavar="NAME", action=TakesBackend)
     parser.add_argument(
         "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
     )
@@ -274,7 +290,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
         help="run the tests on the guest behind TARGET; its memory and registers are put back",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--backend", metavar="NAME", help=BACKEND_HELP)
+    parser.add_argument("--backend", metavar="NAME", action=TakesBackend)
     parser.add_argument("--record", metavar="FILE", help="write the conversation with TARGET down, for dr6 replay")
     parser.add_argument(
         "--leave",

@@ -13,7 +13,7 @@ import argparse
 import contextlib
 import io
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from frontend.commands.dispatch import parse_line
 from frontend.commands.session import Session
 from frontend.commands.symbols import Symbol, is_elf
 from frontend.demo_guest import DEMO_IMAGE
+from gdbstub.debugger.kernel_code import KernelCode
 from gdbstub.errors import GdbError
 from transports import ReplayStream, Transcript, read_transcript
 from transports.errors import CannotOpen
@@ -64,10 +65,9 @@ def _replay(options: argparse.Namespace, parse: Parse) -> int:
     own = (str(DEMO_IMAGE),) if recorded is not None and recorded.command == "demo" else ()
     files = (*own, *(path for path in named if options.allow_files and is_elf(path)), *options.symbols)
     again = Again(options.file, transcript, recorded, files=files, may_use_files=options.allow_files)
-    lines = (*again.commands, *script(options))
     if options.batch:
-        return run_headless(lambda interrupts: again.batch(lines, options.strict, interrupts))
-    return show(again.session, lines, owned=True)
+        return run_headless(lambda interrupts: again.batch(script(options), options.strict, interrupts))
+    return show(again.session, (*again.commands, *script(options)), owned=True)
 
 
 def _read(path: str) -> Transcript:
@@ -142,6 +142,7 @@ class Again:
         """The session as it was when its first command came; of a trace, as it was at its end."""
         recorded = self._recorded
         owned = recorded is not None and recorded.command in ("launch", "demo")
+        entry = next(iter(self._noted("kernel-entry", _address)), None)
         connection = Connection(
             f"replay:{self._path}",
             getattr(recorded, "backend", None),
@@ -150,6 +151,7 @@ class Again:
             leave=getattr(recorded, "leave", "running"),
             lidt=self._noted("lidt", _address),
             lidt_sure=self._noted("lidt-sure", _address),
+            kernel=KernelCode(self._noted("kernel-lidt", _address), entry),
             owned=owned,
         )
         async with open_session(connection, pace=self._wait_look) as session:
@@ -171,9 +173,24 @@ class Again:
                 f"The recording {self._path!r} has a note {kind!r} that can't be read: {clean(str(error)[:80])}."
             ) from error
 
-    async def batch(self, lines: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
+    async def batch(self, more: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
+        """Without a screen: the recorded commands, then ``more``."""
         async with self.session() as session:
-            return await run_script(session, lines, strict, interrupts)
+
+            async def look_as_then() -> None:
+                """A screen read what its panes show behind each command."""
+                if session.look_around:
+                    from frontend.tui.window import look
+
+                    await look(session.debugger, session.symbols)
+
+            def lines() -> Iterator[str]:
+                yield from self.commands
+                session.look_around = False
+                yield from more
+
+            await look_as_then()
+            return await run_script(session, lines(), strict, interrupts, look_as_then)
 
     async def _wait_look(self, seconds: float) -> None:
         await self._look.receive()

@@ -275,10 +275,10 @@ class BreakpointTable:
 
     async def write_memory(self, address: int, data: bytes) -> None:
         """Write linear memory; an int3 that the stub put in the way is taken out for it, so that the stub keeps the
-        byte that was written as the guest's own. A `Planter` writes around its own. Raises `Refused`; what was written
-        before it stays written."""
+        byte that was written as the guest's own. `Int3Breakpoints` writes around its own. Raises `Refused`; what
+        was written before it stays written."""
         patched = [p for p in self._placed if p.address in self._originals and 0 <= p.address - address < len(data)]
-        taken_out = [] if self._can.plants_int3 else patched
+        taken_out = [] if self._can.writes_around_int3s else patched
         for placed in taken_out:
             await self._target.remove(*placed)
         try:

@@ -76,7 +76,7 @@ class Express:
         self.brief = first
         self.raw = remote.kept_registers(first.cpu) or b""
         self._mode = self._slices.mode(self.raw)
-        self._reply = first.reply.encode("latin-1")
+        self._reply = first.stop.raw.encode("latin-1")
         self._lines: dict[int, bytes] = {}
         self._rip = first.rip
         self._came: tuple[bytes, ...] = ()
@@ -107,9 +107,9 @@ class Express:
 
     def settle(self) -> None:
         """Number and remember the stop, while who was told of it is busy with that."""
-        _, cpu, action, reply, *_ = self.brief
+        _, cpu, action, stop, *_ = self.brief
         rip = self._rip
-        self.brief = StopSummary(self._ledger.number, cpu, action, reply, rip)
+        self.brief = StopSummary(self._ledger.number, cpu, action, stop, rip)
         self._ledger.announce(self.brief)
         self._lines = dict(zip(self._near, self._came[1:], strict=True))
         code = self.memory(rip, LONGEST)

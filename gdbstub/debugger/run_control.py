@@ -12,8 +12,9 @@ from contextlib import suppress
 
 import trio
 
-from gdbstub.backends import Profile
+from gdbstub.backends import Backend
 from gdbstub.backends.interface import StopHooks
+from gdbstub.debugger.boot_walk import BootWalk
 from gdbstub.debugger.breakpoints import BreakpointTable, PhysicalBreakpoint
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.snapshot import Snapshot, hits
@@ -45,24 +46,26 @@ class RunControl:
     def __init__(
         self,
         remote: RemoteTarget,
-        profile: Profile,
+        backend: Backend,
         observer: StopReader,
         table: BreakpointTable,
         catcher: VectorCatch,
-        habits: StopHooks,
+        hooks: StopHooks,
         pace: Pace,
         say: Callable[[str], None],
         deferred: DeferredRequests,
+        walk: BootWalk,
     ) -> None:
         self._remote = remote
-        self._profile = profile
+        self._backend = backend
         self._observer = observer
         self._table = table
         self._catcher = catcher
-        self._habits = habits
+        self._hooks = hooks
         self._pace = pace
         self._say = say
         self._deferred = deferred
+        self._walk = walk
         self._resuming: Token | None = None
         self._stepping = False
         self._look_seconds = FIRST_LOOK
@@ -99,7 +102,7 @@ class RunControl:
 
     async def _break_in(self) -> None:
         await self._remote.interrupt()
-        self._habits.on_interrupt()
+        self._hooks.on_interrupt()
 
     async def halt(self) -> Stop | None:
         """Stop a guest whose run was given up half-way (a cancelled task); None when it does not run."""
@@ -120,7 +123,7 @@ class RunControl:
         await self._look_again()
         seen = self._observer.seen
         lifted: tuple[PhysicalBreakpoint, ...] = ()
-        if not self._profile.steps_off_breakpoints and seen is not None:
+        if not self._backend.steps_off_breakpoints and seen is not None:
             lifted = await self._table.lift(seen.state.pc)
         await self._resume(self._observer.cpu, others=others)
         return lifted
@@ -128,7 +131,7 @@ class RunControl:
     async def end_step(self, lifted: tuple[PhysicalBreakpoint, ...]) -> Stop:
         """The stop of the step that `begin_step` let go."""
         stop = await self.await_step()
-        while await self._habits.made_no_progress(stop):
+        while await self._hooks.made_no_progress(stop):
             await self._resume(self._observer.cpu)
             stop = await self.await_step()
         if lifted and isinstance(stop, Stopped):
@@ -159,6 +162,11 @@ class RunControl:
         """Continue to the next stop that is not dr6's own affair."""
         stand = False
         while True:
+            seen = self._observer.seen
+            if seen is not None and self._walk.is_due(seen) and not self._observer.stale:
+                snapshot = await self._walk.walk(self, seen)
+                if snapshot is not None:
+                    return snapshot
             stepped = None if stand else await self._step_off()
             snapshot, ours = stepped or await self._continue()
             # a look of ours that found the guest in front of a breakpoint: a continue from there reports it
@@ -169,11 +177,23 @@ class RunControl:
                 continue
             if not stepped and self._is_echo(snapshot):
                 continue
+            if self._walk.is_due(snapshot) and not hits(self._table, snapshot):
+                continue
             if self._is_lidt(snapshot):
                 snapshot = await self._observer.see(await self.step())
                 if isinstance(snapshot.stop, Stopped):
                     continue
             return snapshot
+
+    async def run_to(self, address: int) -> Stop:
+        """Continue to ``address``, or to whatever stops the guest before."""
+        row = await self._table.add("execute", address, means="hw", hidden=True)
+        try:
+            await self._resume(None)
+            return await self._remote.stop(self._pending)
+        finally:
+            with suppress(TransportError):
+                await self._table.remove(row.number)
 
     async def _look_again(self) -> None:
         """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
@@ -184,7 +204,7 @@ class RunControl:
         """Go."""
         await self._look_again()
         seen = self._observer.seen
-        if changed := await self._habits.before_resume(None if seen is None else seen.as_last):
+        if changed := await self._hooks.before_resume(None if seen is None else seen.as_last):
             await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
@@ -202,11 +222,11 @@ class RunControl:
             snapshot = await self._observer.see(stop)
             if not isinstance(snapshot.stop, Stopped):
                 return snapshot, ours
-            if isinstance(snapshot.stop.reason, Watch) and self._profile.repeats_watches:
+            if isinstance(snapshot.stop.reason, Watch) and self._backend.repeats_watches:
                 self._echo = snapshot.state.registers
             if snapshot.stop.reasons or (snapshot.state.pc in self._table.marks and not _is_same(snapshot, seen)):
                 return snapshot, ours
-        if self._profile.steps_off_breakpoints or not self._table.lifted:
+        if self._backend.steps_off_breakpoints or not self._table.lifted:
             return None
         self._say(
             f"The continue could not leave {snapshot.state.pc:#x}: with the breakpoint there out of the way, a step "
@@ -219,7 +239,7 @@ class RunControl:
         """Continue; the stop, and whether it was for a purpose of ours."""
         self._table.all_in()
         stop: Stop | None = None
-        while stop is None or await self._habits.made_no_progress(stop):
+        while stop is None or await self._hooks.made_no_progress(stop):
             await self._resume(None)
             if self.interrupted:  # asked for while the guest stood still for an affair of ours
                 await self._break_in()
@@ -228,7 +248,7 @@ class RunControl:
             stop = await self._pass_by()
         wrote_gate = self._is_gate_watch(stop)
         snapshot = await self._observer.see(stop)
-        if wrote_gate:
+        if wrote_gate or (self._looked and self._catcher.active):
             await self._catcher.refresh(snapshot.state)
         return snapshot, wrote_gate or (self._looked and is_pause(stop)) or self._is_stray(stop, snapshot)
 
@@ -330,7 +350,7 @@ class RunControl:
     def _is_lidt(self, snapshot: Snapshot) -> bool:
         """Did the guest stop at a LIDT that it must not run unseen, and at nothing else?"""
         plain = isinstance(snapshot.stop, Stopped) and not snapshot.stop.reasons
-        return plain and self._catcher.is_hint(snapshot.state.pc) and not hits(self._table, snapshot)
+        return plain and self._catcher.is_passed_by(snapshot.state.pc) and not hits(self._table, snapshot)
 
 
 def _is_same(snapshot: Snapshot, seen: Snapshot) -> bool:

@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from gdbstub.backends.interface import StopHooks
-from gdbstub.backends.xen.dom0 import Stepped
+from gdbstub.backends.interface import Stepped, StopHooks
 from gdbstub.debugger.breakpoints import BreakpointTable, HitContext
 from gdbstub.debugger.code_window import BLOCK, CodeWindow
 from gdbstub.debugger.cpu_reader import Asked, CpuReader, moment
+from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.snapshot import GONE, Snapshot
-from gdbstub.debugger.vector_catch import CR0_PE, VectorCatch
+from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import Refused
 from gdbstub.explain.evidence import NOTHING_KNOWN, CpuFacts
 from gdbstub.protocol.stops import Stop, Stopped, Watch
@@ -35,10 +35,11 @@ MODE_REGISTERS = ("cs", "cr0", "cr4", "efer")
 
 
 class StopAtArrival(NamedTuple):
-    """A stop of which the registers are known and the rest is on its way. ``pc`` is None where the linear address
-    needs the segment bases that are still to come."""
+    """A stop of which the registers are known and the rest is on its way; ``reply`` as in `Snapshot`. ``pc`` is None
+    where the linear address needs the segment bases that are still to come."""
 
     stop: Stopped
+    reply: Stopped
     asked: Asked
     registers: dict[str, int]
     pc: int | None
@@ -53,12 +54,12 @@ class StopReader:
         reader: CpuReader,
         table: BreakpointTable,
         catcher: VectorCatch,
-        habits: StopHooks,
+        hooks: StopHooks,
         *,
         stray_watches: bool,
     ) -> None:
         self._remote = remote
-        self._habits = habits
+        self._hooks = hooks
         self._reader = reader
         self._table = table
         self._catcher = catcher
@@ -83,7 +84,7 @@ class StopReader:
 
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
-        return Snapshot(stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._table.armed)
+        return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._table.armed)
 
     def without_strays(self, stop: Stopped) -> Stopped:
         """The stop without the watch addresses that none of our watchpoints covers, on a stub that sends such: TCG does
@@ -95,18 +96,18 @@ class StopReader:
 
     async def arrive(self, stop: Stopped) -> StopAtArrival:
         """The registers of the vCPU that stopped."""
-        stop = self.without_strays(stop)
-        cpu = await self._habits.whose(stop)
+        reply, stop = stop, self.without_strays(stop)
+        cpu = await self._hooks.stopped_vcpu(stop)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
         registers = await self._reader.registers(asked)
-        stop, registers = await self._habits.arrived(stop, self.cpu, registers)
+        stop, registers = await self._hooks.fix_up_stop(stop, self.cpu, registers)
         seen = self.seen
         if seen is None:
-            return StopAtArrival(stop, asked, registers, None)
+            return StopAtArrival(stop, reply, asked, registers, None)
         if self._catcher.is_stale(seen.state):
             await self._catcher.refresh(seen.state)
-        return StopAtArrival(stop, asked, registers, _predicted_pc(registers, seen.state))
+        return StopAtArrival(stop, reply, asked, registers, _predicted_pc(registers, seen.state))
 
     async def arrive_lightly(self, stop: Stopped, lines: Iterable[int]) -> StopAtArrival | None:
         """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere,
@@ -122,14 +123,14 @@ class StopReader:
             return None
         if stop.signal != SIGTRAP or stop.reasons or self._remote.cpu_of(stop.thread) not in (self.cpu, None):
             return None
-        asked = await self._reader.ask(self.cpu, monitor=False)
+        asked = await self._reader.ask(self.cpu, source=False)
         ahead = self._remote.ask_lines(lines)
         registers = await self._reader.registers(asked)
         await self._remote.lines(ahead)
         same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
         if not same or registers["rip"] in self._table.marks:
             return None
-        return StopAtArrival(stop, asked, registers, registers["rip"])
+        return StopAtArrival(stop, stop, asked, registers, registers["rip"])
 
     def look_lightly(self, arrival: StopAtArrival) -> Snapshot:
         """A plain step without its debug registers and hidden parts; the code is what `read_lines` brought."""
@@ -138,7 +139,7 @@ class StopReader:
         kept = self._remote.kept_memory(registers["rip"], CODE_BYTES)
         code = b"" if kept is None else self._table.unpatched(registers["rip"], kept)
         seen = self._plain(self._seen[self.cpu], registers, code, before.moment if before else None)
-        self._seen[self.cpu] = seen._replace(stop=arrival.stop, armed=self._table.armed)
+        self._seen[self.cpu] = seen._replace(stop=arrival.stop, reply=arrival.reply, armed=self._table.armed)
         return self._seen[self.cpu]
 
     def plain_sight(self, like: Snapshot, payload: bytes, code: bytes, before: CpuFacts) -> Snapshot:
@@ -150,7 +151,7 @@ class StopReader:
     def _plain(like: Snapshot, registers: dict[str, int], code: bytes, before: CpuFacts | None) -> Snapshot:
         old = like.state
         state = CpuState(old.cpu, registers, DebugState(), old.mode, old.cpl, old.segments, None, False)
-        return Snapshot(like.stop, state, code, moment(state, code), before, armed=like.armed)
+        return Snapshot(like.stop, like.reply, state, code, moment(state, code), before, armed=like.armed)
 
     def saw(self, snapshot: Snapshot) -> None:
         """This is what a vCPU was seen in last."""
@@ -170,7 +171,7 @@ class StopReader:
         counts as not seen."""
         cpu = self._remote.cpu_of(stop.thread)
         self.cpu = self.cpu if cpu is None else cpu
-        asked = await self._reader.ask(self.cpu, monitor=False)
+        asked = await self._reader.ask(self.cpu, source=False)
         lines = self._remote.ask_lines(reads if self._remote.pipelined else ())
         registers = await self._reader.registers(asked)
         await self._remote.lines(lines)
@@ -205,7 +206,13 @@ class StopReader:
             code = await self._asked_code(ahead, state.pc) if state.pc == arrival.pc else b""
         self.stale = False
         snapshot = Snapshot(
-            arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
+            arrival.stop,
+            arrival.reply,
+            state,
+            code,
+            moment(state, code),
+            before.moment if before else None,
+            armed=self._table.armed,
         )
         if ahead is None:
             snapshot = await self._catch(await self._with_culprit(snapshot), before)
@@ -220,7 +227,7 @@ class StopReader:
 
     async def _with_culprit(self, snapshot: Snapshot) -> Snapshot:
         """At a watchpoint, and the like, the instruction that did it lies in front of RIP; its bytes are evidence."""
-        if not isinstance(snapshot.stop, Stopped) or not self._habits.wants_code_before(snapshot.stop):
+        if not isinstance(snapshot.stop, Stopped) or not self._hooks.wants_code_before(snapshot.stop):
             return snapshot
         return snapshot._replace(windows=await self._catcher.code_around(snapshot.state.pc))
 
@@ -250,7 +257,7 @@ class StopReader:
     async def _code_behind(self, state: CpuState, before: Snapshot | None) -> bytes:
         """The bytes at RIP, without asking where a step from ``before`` can't have changed them."""
         window = self._window
-        if not self._habits.keeps_code:
+        if not self._hooks.keeps_code:
             return await self.code(state.pc)
         if before is None or not self._remote.stepped or before.state.cpu != state.cpu or self.stale:
             window.forget()
@@ -299,7 +306,7 @@ class StopReader:
         state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)
         seen = self._seen.get(cpu) or next(iter(self._seen.values()))
-        self._seen[cpu] = Snapshot(seen.stop, state, code, moment(state, code), None, seen.event)
+        self._seen[cpu] = Snapshot(seen.stop, seen.reply, state, code, moment(state, code), None, seen.event)
         self.stale = self.stale and cpu != self.cpu
         return state
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gdbstub.backends import Profile
+from gdbstub.backends import Backend
 from gdbstub.doctor.judges import delivered, shown_dr6
 from gdbstub.doctor.probe import Group, Judge, Need, PointArmed, Probe, Value, code, data, handler
 
@@ -65,13 +65,13 @@ SHOWN = "shown as the handler reads it"
 LOSES = (("not delivered", "The guest's event is lost."), ("again and again", "The guest does not get past it."))
 
 
-def _hidden(profile: Profile) -> str:
-    return "not delivered" if profile.capabilities.hardware_hides_guest else "delivered"
+def _hidden(backend: Backend) -> str:
+    return "not delivered" if backend.capabilities.hardware_hides_guest else "delivered"
 
 
 def _plain(event: GuestProbe, suffix: str, variant: str, points: tuple[PointArmed, ...]) -> Probe:
     """The event while the guest runs."""
-    by_profile: str | Callable[[Profile], str] = "delivered"
+    by_profile: str | Callable[[Backend], str] = "delivered"
     source = event.source
     if event.by_dr and points and points[0].type == 1:
         by_profile, source = _hidden, "profile: hardware_hides_guest"
@@ -91,7 +91,7 @@ def _stepped(event: GuestProbe) -> Probe:
     )  # fmt: skip
 
 
-def _caught(means: str, points: tuple[PointArmed, ...], expects: str | Callable[[Profile], str], source: str) -> Probe:
+def _caught(means: str, points: tuple[PointArmed, ...], expects: str | Callable[[Backend], str], source: str) -> Probe:
     """The guest's #DB, caught at its handler; then the points are out, and the handler runs."""
     event = EVENTS[0]
     return Probe(
@@ -100,12 +100,12 @@ def _caught(means: str, points: tuple[PointArmed, ...], expects: str | Callable[
     )  # fmt: skip
 
 
-def _caught_by_software(profile: Profile) -> str:
-    return SHOWN if profile.capabilities.debug_registers else "caught, DR6 not shown"
+def _caught_by_software(backend: Backend) -> str:
+    return SHOWN if backend.capabilities.debug_registers else "caught, DR6 not shown"
 
 
-def _caught_by_hardware(profile: Profile) -> str:
-    return "not caught" if profile.capabilities.hardware_hides_guest else _caught_by_software(profile)
+def _caught_by_hardware(backend: Backend) -> str:
+    return "not caught" if backend.capabilities.hardware_hides_guest else _caught_by_software(backend)
 
 
 GUEST_EVENTS: tuple[Probe, ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gdbstub.backends import Profile
+from gdbstub.backends import Backend
 from gdbstub.doctor.judges import (
     accesses,
     after_watch,
@@ -27,30 +27,30 @@ MOST_SLOTS = 16
 STEPPED_OFF, UNSEEN = "runs the instruction", "memory does not show it"
 
 
-def _slots(profile: Profile) -> str:
-    limit = profile.capabilities.hardware_slots
+def _slots(backend: Backend) -> str:
+    limit = backend.capabilities.hardware_slots
     return f"{MOST_SLOTS} and more" if limit is None else str(limit)
 
 
-def _steps_off(profile: Profile) -> str:
-    return STEPPED_OFF if profile.steps_off_breakpoints else "reports it again"
+def _steps_off(backend: Backend) -> str:
+    return STEPPED_OFF if backend.steps_off_breakpoints else "reports it again"
 
 
-def _patches(profile: Profile) -> str:
-    return "memory shows it" if profile.capabilities.software_patches_memory else UNSEEN
+def _patches(backend: Backend) -> str:
+    return "memory shows it" if backend.capabilities.software_patches_memory else UNSEEN
 
 
-def _reads(profile: Profile) -> str:
-    return "stops at loads" if profile.capabilities.read_watchpoints else "not supported"
+def _reads(backend: Backend) -> str:
+    return "stops at loads" if backend.capabilities.read_watchpoints else "not supported"
 
 
-def _echo(profile: Profile) -> str:
-    return "stops once more, without progress" if profile.repeats_watches else "1 instruction"
+def _echo(backend: Backend) -> str:
+    return "stops once more, without progress" if backend.repeats_watches else "1 instruction"
 
 
-def _width(length: int, offset: int) -> Callable[[Profile], str]:
-    def expected(profile: Profile) -> str:
-        lengths = profile.capabilities.watch_lengths
+def _width(length: int, offset: int) -> Callable[[Backend], str]:
+    def expected(backend: Backend) -> str:
+        lengths = backend.capabilities.watch_lengths
         return "exact" if not lengths or (length in lengths and offset % length == 0) else "refused"
 
     return expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdbstub.backends import Profile
+from gdbstub.backends import Backend
 from gdbstub.doctor.judges import (
     arrives,
     count_of_steps,
@@ -31,12 +31,12 @@ PAST_THE_GATE = (
 )
 
 
-def _tf(profile: Profile) -> str:
-    return "TF is in the saved flags" if profile.steps_by_tf else "TF is hidden"
+def _tf(backend: Backend) -> str:
+    return "TF is in the saved flags" if backend.steps_by_tf else "TF is hidden"
 
 
-def _own_dr6(profile: Profile) -> str:
-    return "untouched" if profile.capabilities.debug_registers else "not shown"
+def _own_dr6(backend: Backend) -> str:
+    return "untouched" if backend.capabilities.debug_registers else "not shown"
 
 
 def _milliseconds(seen: ProbeLog) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Literal, NamedTuple, TypeVar
 
+from gdbstub.protocol.stops import Stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import Mode
@@ -39,6 +40,13 @@ Fact = Known[T] | Unknown
 ABSENT = Unknown("not given")
 
 
+@dataclass(frozen=True, slots=True)
+class NoStop:
+    """What came where a stop reply belongs, and is none: ``raw`` is its text, "" the end of the connection."""
+
+    raw: str
+
+
 class Action(StrEnum):
     """What the debugger had asked the guest to do when it stopped (`action` of a trace row)."""
 
@@ -48,7 +56,8 @@ class Action(StrEnum):
     ATTACH = "attach"
 
 
-class SteppedOver(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SteppedOver:
     """An instruction that the debugger single-stepped with TF set in the guest (KVM, Xen without MTF), and
     which may have saved that TF in guest memory (PUSHF, INT n, exceptions, SYSCALL)."""
 
@@ -111,10 +120,10 @@ class Platform:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known of one stop. ``before`` is the state when the guest was last resumed (or the state
-    that the user gave), ``after`` the state at the stop. ``reply`` is the stop reply as the stub sent it."""
+    that the user gave), ``after`` the state at the stop. ``reply`` is what the stub said."""
 
     platform: Platform = field(default_factory=Platform)
-    reply: Fact[str] = ABSENT
+    reply: Fact[Stop | NoStop] = ABSENT
     action: Fact[Action] = ABSENT
     mode: Fact[Mode] = ABSENT
     cpl: Fact[int] = ABSENT

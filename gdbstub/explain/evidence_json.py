@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from gdbstub.errors import GdbError
+from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.explain.evidence import (
     ABSENT,
     BACKEND_ALIASES,
@@ -20,11 +20,13 @@ from gdbstub.explain.evidence import (
     Evidence,
     Fact,
     Known,
+    NoStop,
     Platform,
     SteppedOver,
     Unknown,
 )
 from gdbstub.explain.explanation import Cause, Explanation
+from gdbstub.protocol.stops import Stop, parse_stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
 from gdbstub.x86.exceptions import Frame, vector
 from gdbstub.x86.registers import GENERAL_64, Mode
@@ -81,6 +83,18 @@ def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise BadEvidence(f'"{where}" has to be text, not {_shown(value)}.')
     return value
+
+
+def parse_reply(text: str) -> Stop | NoStop:
+    """A stop reply as the stub sent it, or what else was sent; never an error."""
+    try:
+        return parse_stop(text.encode("latin-1"))
+    except (RemoteProtocolError, UnicodeEncodeError):
+        return NoStop(text)
+
+
+def _reply(value: object, where: str) -> Stop | NoStop:
+    return parse_reply(_text(value, where))
 
 
 def _backend(value: object, where: str) -> str:
@@ -267,7 +281,7 @@ def evidence_from_json(data: object) -> Evidence:
     )
     return Evidence(
         platform=platform,
-        reply=_fact(top, "reply", _text),
+        reply=_fact(top, "reply", _reply),
         action=_fact(top, "action", _action),
         mode=_fact(top, "mode", _mode),
         cpl=_fact(top, "cpl", _small(0, 3)),
@@ -334,7 +348,7 @@ def evidence_to_json(evidence: Evidence) -> Json:
     _put(row, "version", platform.version, _same)
     _put(row, "vendor", platform.vendor, _same)
     _put(row, "guest", platform.guest, _same)
-    _put(row, "reply", evidence.reply, _same)
+    _put(row, "reply", evidence.reply, lambda reply: reply.raw)
     _put(row, "action", evidence.action, lambda action: action.value)
     for name in ("mode", "cpl", "vector", "at_handler", "frame_mode"):
         _put(row, name, getattr(evidence, name), _same)

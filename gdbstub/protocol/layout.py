@@ -50,7 +50,8 @@ class Field(NamedTuple):
     end: int | None = None
 
 
-class VectorType(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class VectorType:
     """``length`` elements of ``type``."""
 
     id: str
@@ -58,14 +59,16 @@ class VectorType(NamedTuple):
     length: int
 
 
-class Union(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Union:
     """The same bytes, several ways."""
 
     id: str
     fields: tuple[Field, ...]
 
 
-class Structure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Structure:
     """Members one after the other, or bit fields of ``size`` bytes."""
 
     id: str
@@ -73,7 +76,8 @@ class Structure(NamedTuple):
     fields: tuple[Field, ...]
 
 
-class Flags(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Flags:
     """Named bits of ``size`` bytes; an empty name is padding."""
 
     id: str
@@ -81,7 +85,8 @@ class Flags(NamedTuple):
     fields: tuple[Field, ...]
 
 
-class Enumeration(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Enumeration:
     """Named values of ``size`` bytes."""
 
     id: str

@@ -68,8 +68,8 @@ class Capabilities:
     ``kvm_arch_insert_hw_breakpoint`` and ``kvm_arch_remove_hw_breakpoint``)."""
     passes_by_rf: bool = False
     """A resume passes a hardware breakpoint at RIP with it in place: RF is set for it."""
-    plants_int3: bool = False
-    """There is no ``Z0``: software breakpoints are int3s that dr6 writes itself."""
+    writes_around_int3s: bool = False
+    """There is no ``Z0``: software breakpoints are int3s that dr6 writes itself, and that stay over a write there."""
     no_hardware: str = ""
     """Why there are neither hardware breakpoints nor watchpoints, and what to do instead; empty where there are."""
     takes_debug_events: bool = False

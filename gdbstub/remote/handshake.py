@@ -80,7 +80,7 @@ async def _layout(target: RemoteTarget) -> RegisterLayout:
     try:
         length = len(await target.request(messages.READ_REGISTERS, "g"))
     except Unsupported:
-        raise TransportError(target.manners.without_guest or "The stub shows no registers (g).") from None
+        raise TransportError(target.dialect.without_guest or "The stub shows no registers (g).") from None
     layout = fallback_layout(length)
     if layout is None:
         raise RemoteProtocolError(

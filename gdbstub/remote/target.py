@@ -52,17 +52,17 @@ class RemoteTarget(Connection):
         self.threads: tuple[ThreadId, ...] = ()
         self.odd_threads = False
         """Did the list of threads end in the packet that held it (gdbsx)?"""
-        self.manners = Dialect()
+        self.dialect = Dialect()
         self.stepped = False
         """Was the last resume a step?"""
         self._selected: int | None = None
 
-    def learn(self, manners: Dialect) -> None:
+    def learn(self, dialect: Dialect) -> None:
         """Take what is known of how this stub speaks; before the first word where the address tells it already."""
-        self.manners = manners
-        self.probe = manners.probe
-        self.reads_break = manners.reads_break
-        self.acks_late = manners.acks_late
+        self.dialect = dialect
+        self.probe = dialect.probe
+        self.reads_break = dialect.reads_break
+        self.acks_late = dialect.acks_late
 
     def settle(self, offered: bytes) -> None:
         """Take the stub's answer to ``qSupported``."""
@@ -89,7 +89,7 @@ class RemoteTarget(Connection):
     async def select(self, cpu: int) -> None:
         """Make ``g`` and ``m`` mean vCPU ``cpu`` (``Hg``). On a pipelined stub it costs no round trip: the answer is
         dropped, since a thread of the stub's own list is never refused."""
-        if len(self.threads) < 2 or (self.manners.keeps_thread and self._selected == cpu):
+        if len(self.threads) < 2 or (self.dialect.keeps_thread and self._selected == cpu):
             return
         self._selected = cpu
         payload = messages.choose_thread("g", self.thread(cpu))
@@ -176,22 +176,22 @@ class RemoteTarget(Connection):
         try:
             return await super().stop(token, patience)
         except Unsupported:
-            if not self.manners.without_guest:
+            if not self.dialect.without_guest:
                 raise
-            return await self._fail(self.manners.without_guest)
+            return await self._fail(self.dialect.without_guest)
 
     async def general(self, token: Token) -> bytes:
         """The answer to ``g`` as hex digits, not kept."""
         try:
             return await self.data(token, "g")
         except Unsupported:
-            if not self.manners.without_guest:
+            if not self.dialect.without_guest:
                 raise
         cpu, self._selected = self._selected, None
         if cpu and await self._has_registers(0):
             await self.select(cpu)
             raise Refused("g", "", f"vCPU {cpu} shows no registers: the guest has not started it.")
-        return await self._fail(self.manners.without_guest)
+        return await self._fail(self.dialect.without_guest)
 
     async def _has_registers(self, cpu: int) -> bool:
         await self.select(cpu)
@@ -311,7 +311,7 @@ class RemoteTarget(Connection):
         if register is None:
             raise GdbError(f"This stub has no register {name}.")
         self.forget()
-        if self.manners.writes_all:
+        if self.dialect.writes_all:
             await self.write_registers({name: value})
             return
         payload = messages.write_register(register.number, value, register.bits // 8)
@@ -340,7 +340,7 @@ class RemoteTarget(Connection):
     async def detach(self) -> None:
         """``D``: the guest runs on. Breakpoints must be out already."""
         process = self.threads[0].process if self.threads else None
-        if self.manners.detach_answers:
+        if self.dialect.detach_answers:
             await self.request(messages.detach(process), "detach")
             return
         self.ask(messages.detach(process), Expect.NOTHING)
@@ -349,7 +349,7 @@ class RemoteTarget(Connection):
 
     async def kill(self) -> None:
         """``k``: QEMU ends, and the guest with it. There is no answer."""
-        if not self.manners.kills:
+        if not self.dialect.kills:
             raise Unsupported("kill", "This stub does not end its guest; detach, and end it from outside.")
         self.ask(messages.KILL, Expect.NOTHING)
         await self.flush()

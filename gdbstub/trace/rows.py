@@ -73,7 +73,7 @@ def line(record: StopRecord) -> str:
     if record.ended:  # nothing is behind such a record that could have been read
         pc, registers = "null", {}
     return (
-        f'{start}"action":"{record.action.value}","reply":{quote(record.reply)},"pc":{pc},'
+        f'{start}"action":"{record.action.value}","reply":{quote(record.stop.raw)},"pc":{pc},'
         f'"mode":{state.mode},"insn":{_instruction(explanation.instruction)},'
         f'"regs":{_registers(registers)},"dr":{_debug(state.debug)},'
         f'"exit_dr6":{{"value":{hexadecimal(exit_dr6.value)},"provenance":"{exit_dr6.provenance}"}},'

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, SteppedOver, Unknown
+from gdbstub.explain.evidence_json import parse_reply
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 
@@ -19,7 +20,10 @@ OPCODES = tuple(
         *("f00fc103", "c7f802000000", "ebfe", "7402", "c3", "0f05", "48cf", "f4", "9c", "50", "e800000000"),
     )
 )
-REPLIES = ("T05thread:p01.01;", "T05thread:p01.01;watch:1008;", "T02thread:0;", "S05", "T06", "W00", "", "OK")
+REPLIES = (
+    *("T05thread:p01.01;", "T05thread:p01.01;watch:1008;", "T02thread:0;", "S05", "T06", "W00", "", "OK"),
+    *("T05thread:p01.01;swbreak:;", "T05thread:p01.01;hwbreak:;"),
+)
 KINDS: tuple[BreakpointKind, ...] = ("execute", "write", "access", "io", "software")
 
 
@@ -73,7 +77,7 @@ def _evidence(dice: random.Random) -> Evidence:
             fact(lambda: dice.choice(("intel", "amd"))),
             fact(lambda: dice.choice(("hvm", "pv"))),
         ),
-        reply=fact(lambda: dice.choice(REPLIES)),
+        reply=fact(lambda: parse_reply(dice.choice(REPLIES))),
         action=fact(lambda: dice.choice(tuple(Action))),
         mode=fact(lambda: dice.choice((16, 32, 64))),
         cpl=fact(lambda: dice.randrange(4)),

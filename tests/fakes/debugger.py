@@ -18,13 +18,14 @@ from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import Action, Evidence
 from gdbstub.explain.explanation import Cause, CauseName, ExitDr6, Explanation
+from gdbstub.protocol.stops import Exited
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
 from gdbstub.x86.breakpoints import Owner
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import decode
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import Mode
-from tests.fakes.records import CONTROL, GENERAL, OTHERS, RESET
+from tests.fakes.records import CONTROL, GENERAL, OTHERS, REPLY, RESET
 
 BASE = 0x1000
 SIZE = 0x9000
@@ -224,13 +225,12 @@ class FakeDebugger:
             len(self.records),
             self.cpu,
             action,
-            "T05thread:p01.01;",
+            Exited(0, raw="W00") if self.ended else REPLY,
             state,
             Evidence(),
             explanation,
             bytes(self.memory[rip - BASE : rip - BASE + 15]),
             event,
-            self.ended,
         )
         self.records.append(record)
         for listener in self._listeners:

@@ -18,6 +18,7 @@ from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import decode
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.instructions import Instruction
+from tests.fakes.records import REPLY
 
 CODE = (
     bytes.fromhex(
@@ -89,7 +90,7 @@ STEP = Cause(
 
 
 def stop(number: int, cpu: CpuState, explanation: Explanation, action: Action = Action.STEP) -> StopRecord:
-    return StopRecord(number, cpu.cpu, action, "T05thread:p01.01;", cpu, Evidence(), explanation, code_at(cpu.pc)[:16])
+    return StopRecord(number, cpu.cpu, action, REPLY, cpu, Evidence(), explanation, code_at(cpu.pc)[:16])
 
 
 ATTACHED = stop(

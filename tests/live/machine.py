@@ -29,8 +29,9 @@ class Machine(NamedTuple):
 
 
 @contextlib.contextmanager
-def machine(directory: Path, image: Path, *arguments: str) -> Iterator[Machine]:
-    """QEMU with ``image``. It takes the listening socket over, so nobody waits for it to appear."""
+def machine(directory: Path, image: Path | None, *arguments: str) -> Iterator[Machine]:
+    """QEMU with ``image`` as its kernel, or with what ``arguments`` boot. It takes the listening socket over, so nobody
+    waits for it to appear."""
     path = directory / "stub"
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -38,7 +39,8 @@ def machine(directory: Path, image: Path, *arguments: str) -> Iterator[Machine]:
         listener.listen()
         passed = listener.fileno()
         wires = ("-chardev", f"socket,id=stub,fd={passed},server=on,wait=off", "-gdb", "chardev:stub")
-        command = [*QEMU, "-S", *arguments, "-kernel", str(image), *wires]
+        kernel = () if image is None else ("-kernel", str(image))
+        command = [*QEMU, "-S", *arguments, *kernel, *wires]
         process = subprocess.Popen(command, pass_fds=(passed,), stdin=subprocess.DEVNULL)
     try:
         yield Machine(process, path)

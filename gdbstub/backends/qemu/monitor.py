@@ -6,6 +6,7 @@ same fields; widths differ with the CPU's mode).
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -135,6 +136,18 @@ def parse_cpu_path(text: str) -> str | None:
 def parse_vendor(text: str) -> str | None:
     """``qom-get PATH vendor``: "intel", "amd", or None for any other vendor string."""
     return _VENDORS.get(text.strip().strip('"'))
+
+
+_QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.){1,4096})"\s*')
+
+
+def parse_path(text: str) -> str | None:
+    """``qom-get /machine kernel``: a string as JSON has it; None for an empty one, or another answer."""
+    match = _QUOTED.fullmatch(text)
+    try:
+        return str(json.loads(match[0])) if match else None
+    except ValueError:
+        return None
 
 
 def parse_roms(text: str) -> tuple[tuple[int, int], ...]:

@@ -1,12 +1,12 @@
 """What dr6 has written into a guest's memory, on disk before the first byte of it is written there.
 
 A guest whose int3s nobody takes out runs into them. So each is put down here first (``fsync``), and a dr6 that was
-killed, or whose stub was, leaves a file that the next one finds (`gdbstub.int3s.recover`). While a dr6 lives it holds
-a lock on its file, which the kernel takes away with it.
+killed, or whose stub was, leaves a file that the next one finds (`gdbstub.backends.xen.recovery`). While a dr6 lives
+it holds a lock on its file, which the kernel takes away with it.
 
 The file: one JSON object a line. The first names the target; ``planted`` has an address, the byte that was there and
 the bytes behind it; ``removed`` an address. ``kept`` has a vCPU, the guest's own debug registers, and what of ours is
-in which of them; ``released`` a vCPU. A last line that was cut off counts as not written: then nothing was planted.
+in which of them; ``released`` a vCPU. A last line that was cut off counts as not written: then nothing was written.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from gdbstub.x86.debug_registers import TYPES
 
 
 class CannotKeep(Refused):
-    """The journal can't be written, so nothing may be planted."""
+    """The journal can't be written, so nothing may be written."""
 
 
-class Planted(NamedTuple):
-    """An int3 of ours: where, the byte that was there, and the guest's bytes behind that one."""
+class Int3(NamedTuple):
+    """An int3 of ours: where, the byte that it stands for (gdb: the shadow contents), and the guest's bytes behind that
+    one."""
 
     address: int
-    original: int
+    shadow: int
     behind: bytes
 
 
@@ -49,17 +50,17 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a dr6 that is gone left in a guest: its journal, whose it was, what was still planted, and in which vCPUs'
-    debug registers breakpoints of it were."""
+    """What a dr6 that is gone left in a guest: its journal, whose it was, the int3s that were still in, and in which
+    vCPUs' debug registers breakpoints of it were."""
 
     path: Path
     pid: int
-    planted: tuple[Planted, ...]
+    int3s: tuple[Int3, ...]
     kept: tuple[Kept, ...] = ()
 
 
 class Journal:
-    """The file of one session; it is made with the first plant and goes with the last one.
+    """The file of one session; it is made with the first row and goes with the last one.
 
     ``target`` is the canonical TARGET; ``domain`` is what names the guest beyond that, where it is known. Without a
     ``folder`` nothing is kept.
@@ -72,21 +73,21 @@ class Journal:
         self._head = {"target": target, "domain": domain, "pid": os.getpid()}
         self._path = _unused(folder, f"{quote(domain or target, safe='')}.{os.getpid()}")
         self._fd: int | None = None
-        self._planted: dict[int, Planted] = {}
-        self._sure: set[Planted] = set()
+        self._int3s: dict[int, Int3] = {}
+        self._sure: set[Int3] = set()
         self._kept_cpus: set[int] = set()
 
-    def plant(self, planted: Planted) -> None:
-        """Put it down, on the disk unless it is there already. Raises `CannotKeep`: then nothing may be planted."""
+    def insert(self, int3: Int3) -> None:
+        """Put it down, on the disk unless it is there already. Raises `CannotKeep`: then nothing may be written."""
         row = {
             "kind": "planted",
-            "address": hex(planted.address),
-            "original": f"{planted.original:02x}",
-            "behind": planted.behind.hex(),
+            "address": hex(int3.address),
+            "original": f"{int3.shadow:02x}",
+            "behind": int3.behind.hex(),
         }
-        self._put_down(row, sync=planted not in self._sure)
-        self._sure.add(planted)
-        self._planted[planted.address] = planted
+        self._put_down(row, sync=int3 not in self._sure)
+        self._sure.add(int3)
+        self._int3s[int3.address] = int3
 
     def keep(self, kept: Kept) -> None:
         """Put down a vCPU's own debug registers, on the disk. Raises `CannotKeep`: then nothing may be set."""
@@ -117,7 +118,7 @@ class Journal:
 
     def remove(self, address: int) -> None:
         """It is out of the guest again. Never raises: what stays in the file is only looked at once more."""
-        if self._planted.pop(address, None) is not None:
+        if self._int3s.pop(address, None) is not None:
             self._note({"kind": "removed", "address": hex(address)})
 
     def release(self, cpu: int) -> None:
@@ -136,7 +137,7 @@ class Journal:
         """Keep the file only where something of ours is still in the guest."""
         if self._fd is None:
             return
-        if not self._planted and not self._kept_cpus:
+        if not self._int3s and not self._kept_cpus:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
         self._fd = None
@@ -187,7 +188,7 @@ def left_behind(folder: Path, target: str, domain: str | None) -> Iterator[Left]
 
 
 def _read(path: Path, target: str, domain: str | None) -> Left | None:
-    planted: dict[int, Planted] = {}
+    int3s: dict[int, Int3] = {}
     kept: dict[int, Kept] = {}
     pid, ours = 0, False
     for text in path.read_bytes().splitlines():
@@ -198,16 +199,16 @@ def _read(path: Path, target: str, domain: str | None) -> Left | None:
                 pid, ours = int(row["pid"]), same
             elif row["kind"] == "planted":
                 at = int(row["address"], 16)
-                planted[at] = Planted(at, int(row["original"], 16), bytes.fromhex(row["behind"]))
+                int3s[at] = Int3(at, int(row["original"], 16), bytes.fromhex(row["behind"]))
             elif row["kind"] == "removed":
-                planted.pop(int(row["address"], 16), None)
+                int3s.pop(int(row["address"], 16), None)
             elif row["kind"] == "kept":
                 kept[int(row["cpu"])] = _kept(row)
             elif row["kind"] == "released":
                 kept.pop(int(row["cpu"]), None)
         except (ValueError, KeyError, TypeError):
             continue  # the line that was being written when dr6 died
-    return Left(path, pid, tuple(planted.values()), tuple(kept.values())) if ours else None
+    return Left(path, pid, tuple(int3s.values()), tuple(kept.values())) if ours else None
 
 
 def _kept(row: dict[str, Any]) -> Kept:

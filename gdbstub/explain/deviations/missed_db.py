@@ -96,7 +96,7 @@ def beside_ours(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """A watchpoint of the debugger's and a data breakpoint of the guest's on one access: TCG reports ours alone
     (`cpu_check_watchpoint`)."""
     ours = [row.instruction for row in found if row.cause.owner == "debugger" and row.cause.klass == "trap"]
-    if scene.reply.watch is None or not scene.tcg or not ours or ours[0] is None:
+    if scene.watch is None or not scene.tcg or not ours or ours[0] is None:
         return
     access = ours[0]
     what = shape(access.bytes, scene.mode)

@@ -53,7 +53,7 @@ LEADS_HERE = _step("possible", "RIP is where the instruction before leads")
 def single_step(scene: StopFacts) -> Iterator[Finding]:
     """The step that the debugger asked for has ended. On KVM a watch packet says that BS was clear, so something else
     stopped the guest (`kvm_handle_debug` looks at BS first)."""
-    if not scene.trap_reply() or scene.action not in (Action.STEP, None) or (scene.kvm and scene.reply.watch):
+    if not scene.trap_reply() or scene.action not in (Action.STEP, None) or (scene.kvm and scene.watch):
         return
     cause = _step_cause(scene)
     if cause is not None:
@@ -70,7 +70,7 @@ def _step_cause(scene: StopFacts) -> Cause | None:
     if stepped is None:
         return ASKED_ONLY if start == rip else MOVED
     cause = _leads(scene, stepped, start, rip)
-    if cause is not None and cause.confidence == "certain" and not (scene.reply_known and scene.mode_known):
+    if cause is not None and cause.confidence == "certain" and not (scene.reply is not None and scene.mode_known):
         return cause._replace(confidence="likely")
     return cause
 
@@ -175,14 +175,14 @@ def _stands_on(scene: StopFacts) -> tuple[Confidence, str]:
         if stayed(scene):
             return "likely", "the step ran nothing: the breakpoint at RIP fires before it (lift it first)"
         return "possible", "a step ended here; the breakpoint itself has not been taken yet"
-    if scene.action is None or not scene.reply_known:
+    if scene.action is None or scene.reply is None:
         return "possible", "RIP stands there"
     return "certain", "the guest ran and stopped with RIP there"
 
 
 def nothing_ran(scene: StopFacts) -> Iterator[Finding]:
     """A step or a resume that stopped where it began, and nothing of the debugger or the guest accounts for it."""
-    if scene.reply.signal != 5 or scene.reply.watch is not None or scene.breakpoints is None or scene.rip is None:
+    if scene.signal != 5 or scene.watch is not None or scene.breakpoints is None or scene.rip is None:
         return
     ours = any(armed.owner == "debugger" and armed.address in (scene.pc, scene.rip) for armed in scene.breakpoints)
     if _steps_over_it(scene):

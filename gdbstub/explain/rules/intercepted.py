@@ -61,7 +61,7 @@ def instruction_breakpoint(scene: StopFacts) -> Iterator[Finding]:
 def compared_with_eip(scene: StopFacts) -> Iterator[Finding]:
     """The guest's own execute breakpoint in code whose CS has a base, under TCG: it stops at the linear address, but
     `breakpoint_handler` holds EIP against it, so the stop goes to the debugger, and again at each resume."""
-    if not scene.tcg or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or scene.pc == scene.rip:
+    if not scene.tcg or scene.action is not Action.CONTINUE or scene.signal != 5 or scene.pc == scene.rip:
         return
     if scene.breakpoints is None or any(armed.address == scene.pc for armed in scene.breakpoints):
         return
@@ -133,7 +133,7 @@ def icebp(scene: StopFacts) -> Iterator[Finding]:
 def xen_int3(scene: StopFacts) -> Iterator[Finding]:
     """gdbsx takes every INT3 of the domain; RIP is behind it."""
     pc = scene.pc
-    if not scene.xen or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or pc is None:
+    if not scene.xen or scene.action is not Action.CONTINUE or scene.signal != 5 or pc is None:
         return
     if any(armed.kind == "software" and armed.address == pc - 1 for armed in scene.breakpoints or ()):
         return

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.evidence import Action
+from gdbstub.explain.evidence import Action, NoStop
 from gdbstub.explain.explanation import Cause
 from gdbstub.explain.stop_facts import Finding, StopFacts
+from gdbstub.protocol.stops import Exited, Terminated
 
 SIGINT, SIGQUIT, SIGABRT = 2, 3, 6
 OTHER_SIGNALS = {
@@ -50,18 +51,19 @@ ASKED_ONLY = Finding(
 
 def ended(scene: StopFacts) -> Iterator[Finding]:
     """The guest is gone: ``W``, ``X``, the end of the connection, or QEMU's SIGQUIT."""
-    if scene.reply.ended is not None:
+    reply = scene.reply
+    if isinstance(reply, Exited | Terminated) or reply == NoStop(""):
         yield Finding(
             Cause(
                 "shutdown",
                 "guest",
                 "none",
                 "certain",
-                (f"the stub said {scene.reply.ended}",),
+                (f"the stub said {reply.raw[:3] or 'connection closed'}",),
                 ("gdb manual E.3",),
             )
         )
-    elif scene.reply.signal == SIGQUIT:
+    elif scene.signal == SIGQUIT:
         yield Finding(
             Cause("shutdown", "guest", "none", "certain", ("the stub reports SIGQUIT: shutdown",), QEMU_SIGNALS)
         )
@@ -69,7 +71,7 @@ def ended(scene: StopFacts) -> Iterator[Finding]:
 
 def failed(scene: StopFacts) -> Iterator[Finding]:
     """The hypervisor gave up (KVM_EXIT_INTERNAL_ERROR, failed emulation)."""
-    if scene.reply.signal == SIGABRT:
+    if scene.signal == SIGABRT:
         yield Finding(
             Cause(
                 "internal-error",
@@ -84,21 +86,21 @@ def failed(scene: StopFacts) -> Iterator[Finding]:
 
 def interrupted(scene: StopFacts) -> Iterator[Finding]:
     """A pause: ours, or somebody else's. gdbsx says signal 2 for every #DB too, so it proves nothing there."""
-    if scene.reply.signal == SIGINT and not scene.xen:
+    if scene.signal == SIGINT and not scene.xen:
         if scene.action is Action.INTERRUPT:
             yield ASKED
         elif scene.action is not None and scene.backend is not None:
             yield PAUSED
         else:
             yield PAUSED._replace(cause=PAUSED.cause._replace(confidence="possible"))
-    elif scene.action is Action.INTERRUPT and scene.xen and scene.reply.signal == SIGINT:
+    elif scene.action is Action.INTERRUPT and scene.xen and scene.signal == SIGINT:
         yield ASKED._replace(cause=ASKED.cause._replace(confidence="likely"))
-    elif scene.action is Action.INTERRUPT and not scene.reply_known:
+    elif scene.action is Action.INTERRUPT and scene.reply is None:
         yield ASKED_ONLY
 
 
 def other_signals(scene: StopFacts) -> Iterator[Finding]:
-    said = OTHER_SIGNALS.get(scene.reply.signal or 0)
+    said = OTHER_SIGNALS.get(scene.signal or 0)
     if said is not None:
         yield Finding(Cause("unknown", "hypervisor", "none", "possible", (said,), QEMU_SIGNALS))
 

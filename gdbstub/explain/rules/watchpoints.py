@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, CauseName, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.protocol.stops import WatchKind
 from gdbstub.x86.breakpoints import ArmedBreakpoint, Owner
 from gdbstub.x86.debug_registers import Range, Slot, covered
 from gdbstub.x86.decode import instruction, predecessors, shape
@@ -19,11 +20,7 @@ from gdbstub.x86.operands import touches
 
 DATA = ("SDM 3B 18.3.1.2",)
 KVM_DEBUG = (*DATA, "QEMU kvm_handle_debug")
-PACKET_CAUSES: dict[str, CauseName] = {
-    "watch": "data-write",
-    "rwatch": "data-access",
-    "awatch": "data-access",
-}
+PACKET_CAUSES: dict[WatchKind, CauseName] = {"write": "data-write", "read": "data-access", "access": "data-access"}
 
 
 def own_watches(scene: StopFacts) -> list[ArmedBreakpoint]:
@@ -42,10 +39,10 @@ def cause_name(armed: ArmedBreakpoint) -> CauseName:
 
 def packet(scene: StopFacts) -> Iterator[Finding]:
     """The reply names a watchpoint."""
-    said, address = scene.reply.watch, scene.reply.address
-    if said is None or address is None:
+    if scene.watch is None:
         return
-    reported = f"the stub reports {said} at {address:#x}"
+    kind, address = scene.watch.kind, scene.watch.address
+    reported = f"the stub reports {scene.watch.key} at {address:#x}"
     own = [armed for armed in own_watches(scene) if place_of(armed).meets(address, 1)]
     for armed in own:
         culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
@@ -61,13 +58,13 @@ def packet(scene: StopFacts) -> Iterator[Finding]:
     if own:
         return
     if scene.breakpoints is None:
-        cause = Cause(PACKET_CAUSES[said], "debugger", "trap", "possible", (reported,), DATA)
-        yield Finding(cause, accessed(scene, Range(address, address + 1), said == "watch")[0], address)
+        cause = Cause(PACKET_CAUSES[kind], "debugger", "trap", "possible", (reported,), DATA)
+        yield Finding(cause, accessed(scene, Range(address, address + 1), kind == "write")[0], address)
     else:
-        yield from _guests(scene, reported, said)
+        yield from _guests(scene, reported, kind)
 
 
-def _guests(scene: StopFacts, reported: str, said: str) -> Iterator[Finding]:
+def _guests(scene: StopFacts, reported: str, kind: WatchKind) -> Iterator[Finding]:
     """No watch of ours: on KVM it is the guest's own, named with an address of the debugger's table."""
     because = (reported, "no watchpoint of the debugger covers that address")
     sources = KVM_DEBUG if scene.kvm else DATA
@@ -84,7 +81,7 @@ def _guests(scene: StopFacts, reported: str, said: str) -> Iterator[Finding]:
         yield Finding(cause, culprit, address)
     if not slots:
         owner: Owner = "guest" if scene.kvm else "unknown"
-        yield Finding(Cause(PACKET_CAUSES[said], owner, "trap", "possible", because, sources))
+        yield Finding(Cause(PACKET_CAUSES[kind], owner, "trap", "possible", because, sources))
 
 
 def slot_cause(slot: Slot) -> CauseName:
@@ -138,7 +135,7 @@ def _shadows(scene: StopFacts, last: list[tuple[Shape, int]]) -> list[tuple[Shap
 
 def hidden_by_step(scene: StopFacts) -> Iterator[Finding]:
     """A step over an access that one of the debugger's watchpoints covers: KVM's stub reports only the step."""
-    if scene.action is not Action.STEP or scene.reply.watch is not None or not scene.kvm:
+    if scene.action is not Action.STEP or scene.watch is not None or not scene.kvm:
         return
     for armed in own_watches(scene):
         culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")

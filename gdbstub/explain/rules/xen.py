@@ -28,7 +28,7 @@ TAKEN = "Xen paused the domain instead of delivering the #DB: the guest has not 
 
 def stopped(scene: StopFacts) -> bool:
     """Whether gdbsx gave the answer that stands for a #DB of the guest, or for a pause."""
-    return scene.xen and scene.action is Action.CONTINUE and scene.reply.signal == SIGINT
+    return scene.xen and scene.action is Action.CONTINUE and scene.signal == SIGINT
 
 
 def taken(scene: StopFacts) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def guest_bits(scene: StopFacts) -> int | None:
 
 def stopped_by(scene: StopFacts) -> bool:
     """A stop that a #DB can be behind: gdbsx's answer to ``c``, or the end of a step."""
-    signal = scene.reply.signal
+    signal = scene.signal
     return (signal == SIGINT and scene.action is Action.CONTINUE) or (signal == SIGTRAP and scene.action is Action.STEP)
 
 
@@ -64,13 +64,13 @@ def _because(scene: StopFacts, armed: ArmedBreakpoint, what: str) -> tuple[tuple
         return (f"B{armed.slot} is set in the DR6 that the vCPU stopped with", slot), "certain"
     lost = applies("xen-hits-wiped", scene.evidence.platform) and scene.guest == "pv"
     nothing = not (known(scene.evidence.exit_dr6) or 0) & B_MASK
-    if scene.reply.signal != SIGINT or not lost or not nothing:
+    if scene.signal != SIGINT or not lost or not nothing:
         return None
     return (slot, "its condition is met here, and this Xen loses the B bits of DR6"), "likely"
 
 
 def _instruction(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
-    if armed.address != scene.pc or scene.reply.signal != SIGINT:  # behind a step `own_breakpoint` says it
+    if armed.address != scene.pc or scene.signal != SIGINT:  # behind a step `own_breakpoint` says it
         return
     why = _because(scene, armed, f"a hardware breakpoint at {armed.address:#x}, where RIP stands")
     if why is not None:

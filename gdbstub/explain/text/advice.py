@@ -53,7 +53,7 @@ def stuck_on_own_breakpoint(scene: StopFacts, event: ExceptionFacts | None, foun
 
 
 def do_not_trust_the_address(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if scene.reply.watch is not None and scene.kvm and found[0].cause.owner == "guest":
+    if scene.watch is not None and scene.kvm and found[0].cause.owner == "guest":
         yield "Do not trust the address in the stop reply; the guest's own DR0-DR3 name the place."
 
 

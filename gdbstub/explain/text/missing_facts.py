@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.evidence import Action, Known, Unknown
+from gdbstub.explain.evidence import Action, Known, NoStop, Unknown
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause
 from gdbstub.explain.rules.page_fault import PAGE_FAULT
@@ -14,6 +14,8 @@ from gdbstub.x86.exceptions import VECTORS
 
 WITH_ERROR_CODE = frozenset(row.number for row in VECTORS if row.has_error_code)
 """Real mode pushes none for these either."""
+MOST_OF_REPLY = 40
+"""Characters that are shown of what is no stop reply."""
 
 
 def _say(name: str, fact: object) -> Iterator[str]:
@@ -31,6 +33,8 @@ def _of_stop(scene: StopFacts, main: Cause) -> Iterator[str]:
     if main.cause in ("shutdown", "internal-error", "interrupt-request"):
         return
     yield from _say("stop reply", evidence.reply)
+    if isinstance(scene.reply, NoStop):
+        yield f'stop reply: "{scene.reply.raw[:MOST_OF_REPLY]}" is none'
     yield from _say("what was asked of the guest", evidence.action)
     yield from _say("RIP", evidence.after.rip)
     yield from _say("the debugger's breakpoints", evidence.breakpoints)

@@ -19,6 +19,7 @@ from frontend.tui.window import (
 )
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.errors import Refused, TransportError
+from gdbstub.protocol.stops import Exited
 from gdbstub.x86.cpu_state import Segment
 from tests.frontend.stories import CODE, EVENT, NAMES, START, STEPPED, code_at, state
 
@@ -87,7 +88,7 @@ async def test_a_broken_link_is_not_hidden() -> None:
 
 async def test_nothing_is_read_of_a_guest_that_is_gone() -> None:
     memory = Memory(0, b"")
-    window = await gather_window(memory, NAMES, replace(EVENT, ended=True), (BreakpointRow(1, "execute", 5),))
+    window = await gather_window(memory, NAMES, replace(EVENT, stop=Exited(0)), (BreakpointRow(1, "execute", 5),))
 
     assert (window.lines, window.stack, memory.asked) == ((), (), [])
     assert window.breakpoints == (BreakpointRow(1, "execute", 5),)

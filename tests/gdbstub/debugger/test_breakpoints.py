@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from trio.testing import MockClock
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.errors import GdbError, NoReply, Refused
 from gdbstub.remote.capabilities import Capabilities
@@ -17,7 +17,7 @@ from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
 from tests.fakes.stub import CODE, DATA, LOOP, FakeStub, connected
 
-TCG, KVM = PROFILES["qemu-tcg"].capabilities, PROFILES["qemu-kvm"].capabilities
+TCG, KVM = BACKENDS["qemu-tcg"].capabilities, BACKENDS["qemu-kvm"].capabilities
 
 
 @asynccontextmanager
@@ -197,7 +197,7 @@ async def test_clear_is_silent_about_what_was_lifted_when_a_step_was_given_up() 
 
 async def test_a_watchpoint_covers_its_bytes_and_nothing_else() -> None:
     """TCG may report the address of a watchpoint that is gone; it is told from ours by this."""
-    async with table(FakeStub(), PROFILES["qemu-tcg"].capabilities) as rows:
+    async with table(FakeStub(), BACKENDS["qemu-tcg"].capabilities) as rows:
         row = await rows.add("write", DATA, 4)
         assert [rows.watches(DATA + at) for at in (-1, 0, 3, 4)] == [False, True, True, False]
         await rows.remove(row.number)

@@ -13,6 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, Refused
+from gdbstub.explain.evidence import Known
 from tests.fakes.stub import LOOP, FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
 from tests.guests.build import build
@@ -32,7 +33,7 @@ class Guest:
     def told(self, record: StopRecord) -> tuple[str, str, int, tuple[str, ...]]:
         """(action, reply without padding, offset in the code, causes)."""
         reply = (
-            record.reply.replace("p01.01", "p1.1")
+            record.stop.raw.replace("p01.01", "p1.1")
             .replace(f"{self.data:016x}", "DATA")
             .replace(f"{self.data:x}", "DATA")
         )
@@ -41,8 +42,8 @@ class Guest:
 
 
 @asynccontextmanager
-async def fake() -> AsyncIterator[Guest]:
-    stub = FakeStub()
+async def fake(*, reasons: bool = False) -> AsyncIterator[Guest]:
+    stub = FakeStub(reasons=reasons)
     stub.monitor |= {"info kvm": golden("kvm"), "info version": golden("version")}
     stub.monitor |= {"info hotpluggable-cpus": "", "info registers": golden("registers-64")}
     async with connected(stub) as stream:
@@ -102,6 +103,17 @@ async def test_a_continue_stops_at_a_breakpoint_each_round(kind: Kind, means: Li
         assert told == [("continue", STEPPED[1], 2, (SOFT if means == "sw" else HARD,))] * 3
         assert row.hits == 3
         assert await guest.debugger.read_memory(guest.code, 7) == LOOP
+
+
+@pytest.mark.parametrize(("means", "word", "cause"), [("hw", "hwbreak", HARD), ("sw", "swbreak", SOFT)])
+async def test_a_breakpoint_that_the_stub_names_is_that_breakpoint(
+    means: Literal["hw", "sw"], word: str, cause: str
+) -> None:
+    async with fake(reasons=True) as guest:
+        await guest.debugger.add_breakpoint("execute", guest.code + 2, means=means)
+        record = await guest.debugger.resume()
+        assert guest.told(record) == ("continue", f"T05thread:p1.1;{word}:;", 2, (cause,))
+        assert record.evidence.after.rip == Known(guest.code + 2, "registers")
 
 
 @on_both

@@ -18,6 +18,7 @@ from gdbstub.explain.evidence import (
     T,
     Unknown,
 )
+from gdbstub.explain.evidence_json import parse_reply
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import Mode
@@ -85,7 +86,7 @@ def event(
     rip = CODE + (len(ran) if after is None else after)
     return Evidence(
         platform=on or platform(),
-        reply=know("T05thread:01;"),
+        reply=know(parse_reply("T05thread:01;")),
         action=know(action),
         mode=know(mode),
         before=CpuFacts(
@@ -146,7 +147,7 @@ def stop(
     rip = CODE + (len(data) if to is None else to)
     return Evidence(
         platform=on or platform(),
-        reply=know(reply),
+        reply=know(None if reply is None else parse_reply(reply)),
         action=know(action),
         mode=know(mode),
         cpl=know(cpl),

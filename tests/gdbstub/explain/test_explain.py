@@ -348,9 +348,20 @@ STOPS: dict[str, Row] = {
         with_base(stop("90", action=Action.CONTINUE, mode=32, own=BASED, on=TCG)),
         ("software-breakpoint debugger certain",),
     ),
-    "a reply that is none": Row(stop(reply="OK", action=Action.CONTINUE), ("unknown unknown possible",)),
-    "a signal that is no number": Row(stop(reply="Tzzthread:1;"), ("unknown unknown possible",)),
-    "a watch at no address": Row(stop(reply="T05watch:zz;", action=Action.CONTINUE), ("unknown unknown possible",)),
+    "a reply that is none": Row(
+        stop(reply="OK", action=Action.CONTINUE), ("unknown unknown possible",), ('stop reply: "OK" is none',)
+    ),
+    "a signal that is no number": Row(
+        stop(reply="Tzzthread:1;"), ("unknown unknown possible",), ('stop reply: "Tzzthread:1;" is none',)
+    ),
+    "a watch at no address": Row(
+        stop(reply="T05watch:zz;", action=Action.CONTINUE),
+        ("unknown unknown possible",),
+        ('stop reply: "T05watch:zz;" is none',),
+    ),
+    "text that no stub sends": Row(
+        stop(reply="T05…", action=Action.CONTINUE), ("unknown unknown possible",), ('stop reply: "T05…" is none',)
+    ),
 }
 
 EVENTS: dict[str, Row] = {

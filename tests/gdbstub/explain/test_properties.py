@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, SteppedOver, Unknown
-from gdbstub.explain.evidence_json import evidence_from_json, evidence_to_json, explanation_to_json
+from gdbstub.explain.evidence_json import evidence_from_json, evidence_to_json, explanation_to_json, parse_reply
 from gdbstub.explain.explain import RANK, explain
 from gdbstub.explain.text.rendering import render_text
 from gdbstub.x86.breakpoints import ArmedBreakpoint
@@ -96,7 +96,7 @@ REPLIES = st.one_of(
         )
     ),
     st.text(max_size=12),
-)
+).map(parse_reply)
 EVIDENCE = st.builds(
     Evidence,
     platform=st.builds(

@@ -11,6 +11,7 @@ import pytest
 
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.explanation import ExitDr6
+from gdbstub.protocol.stops import Exited, Stopped
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.trace import end_line, header_line, line, row
 from gdbstub.x86.cpu_state import DebugState
@@ -103,13 +104,13 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
 
 
 def test_a_guest_that_is_gone_has_no_pc_and_no_registers() -> None:
-    parsed = row(replace(step_record(), ended=True))
+    parsed = row(replace(step_record(), stop=Exited(0)))
     assert parsed["pc"] is None
     assert parsed["regs"] == {}
 
 
 def test_text_of_the_stub_cannot_break_a_line() -> None:
-    record = replace(step_record(), reply='T05"\n\x1b[2J\\\ud800')
+    record = replace(step_record(), stop=Stopped(5, raw='T05"\n\x1b[2J\\\ud800'))
     assert "\n" not in line(record)
     assert "\x1b" not in line(record)
     assert row(record)["reply"] == 'T05"\n\x1b[2J\\\ud800'

@@ -12,9 +12,11 @@ import pytest
 import trio
 from trio.testing import memory_stream_pair
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
+from gdbstub.backends.interface import yes
+from gdbstub.backends.xen.int3 import Int3Breakpoints
 from gdbstub.backends.xen.journal import left_behind
-from gdbstub.debugger.debugger import Debugger, yes
+from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, Refused, TransportError, Unsupported
@@ -47,15 +49,14 @@ async def session(
         domain.pause()
 
     async with attached(gdbsx) as stream:
-        debugger = Debugger(
-            stream,
-            "fake",
+        options = DebuggerOptions(
             backend=backend,
             helpers=domain if helpers else None,
-            planted=folder,
+            journals=folder,
             break_in=pause if helpers else None,
             may_restore=may_restore,
         )
+        debugger = Debugger(stream, "fake", options)
         await debugger.attach()
         debugger.listen(lambda notice: messages.append(notice.text) if isinstance(notice, Output) else None)
         yield debugger, gdbsx, messages
@@ -106,7 +107,7 @@ async def test_the_ack_of_an_answer_leaves_with_the_next_request() -> None:
     """Two writes wake an emulated or busy dom0 twice."""
     client, server = memory_stream_pair()
     remote = RemoteTarget(client)
-    remote.learn(PROFILES["xen-gdbsx"].manners)
+    remote.learn(BACKENDS["xen-gdbsx"].dialect)
     for before in (b"", b"+"):
         token = remote.ask(b"g")
         await remote.flush()
@@ -176,7 +177,7 @@ async def test_of_two_vcpus_the_one_that_was_hit_is_named() -> None:
     domain.place(CODE + 0x100, b"\x90\xf1\xeb\xfc")
     async with session(domain) as (debugger, _, _):
         record = await debugger.resume()
-        assert (record.reply, record.cpu) == ("T02thread:0;", 1)
+        assert (record.stop.raw, record.cpu) == ("T02thread:0;", 1)
         assert said(record)[0][:2] == ("icebp", "guest")
 
 
@@ -283,7 +284,7 @@ async def test_a_domain_that_somebody_pauses_is_a_stop() -> None:
 
         nursery.start_soon(pause)
         record = await debugger.resume()
-        assert record.reply == "T02thread:0;"
+        assert record.stop.raw == "T02thread:0;"
         assert not debugger.ended
 
 
@@ -292,7 +293,7 @@ async def test_a_stub_of_another_kind_is_not_taken_for_one() -> None:
 
     async with connected(FakeStub()) as stream:
         with pytest.raises(TransportError, match="is no gdbsx"):
-            await Debugger(stream, "gdbsx:host:1", backend="xen-gdbsx").attach()
+            await Debugger(stream, "gdbsx:host:1", DebuggerOptions("xen-gdbsx")).attach()
 
 
 async def test_a_guest_of_another_width_is_named() -> None:
@@ -311,9 +312,15 @@ async def crash(domain: Domain, folder: Path, *places: int) -> None:
     async with session(domain, folder) as (debugger, _, _):
         for at in places:
             await debugger.add_breakpoint("execute", at)
-        assert debugger._int3s is not None
-        os.close(debugger._int3s._journal._fd or -1)  # as the kernel does
-        debugger._int3s._journal._fd = None
+        die(debugger)
+
+
+def die(debugger: Debugger) -> None:
+    """The journal is closed, as the kernel does, and nothing is taken out."""
+    int3s = debugger._parts.points
+    assert isinstance(int3s, Int3Breakpoints)
+    os.close(int3s._journal._fd or -1)
+    int3s._journal._fd = None
 
 
 async def test_what_a_dead_dr6_planted_is_taken_out_verified_and_said_in_one_line(tmp_path: Path) -> None:
@@ -417,7 +424,7 @@ async def test_a_line_that_was_cut_off_and_another_target_count_for_nothing(tmp_
     (file,) = files(tmp_path)
     file.write_bytes(file.read_bytes() + b'{"kind":"planted","addr')
     (left,) = left_behind(tmp_path, "fake", domain.identity)
-    assert [planted.address for planted in left.planted] == [CODE]
+    assert [int3.address for int3 in left.int3s] == [CODE]
     assert list(left_behind(tmp_path, "fake", "another")) == []
 
 

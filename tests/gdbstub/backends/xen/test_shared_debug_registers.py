@@ -3,7 +3,6 @@ Xen."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ import trio
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError, Refused
 from tests.fakes.gdbsx import CODE, DATA, Domain
-from tests.gdbstub.backends.xen.test_gdbsx import files, said, session
+from tests.gdbstub.backends.xen.test_gdbsx import die, files, said, session
 
 STORE = CODE + 2
 """``inc qword [rdi]``; behind it is CODE + 5."""
@@ -48,7 +47,7 @@ async def test_a_hardware_breakpoint_is_hit_where_it_stands_and_passed_by_rf(pv:
         row = await debugger.add_breakpoint("execute", STORE, means="hw")
         for round_ in range(3):
             record = await debugger.resume()
-            assert (record.reply, record.state.pc) == ("T02thread:0;", STORE)
+            assert (record.stop.raw, record.state.pc) == ("T02thread:0;", STORE)
             assert said(record) == [("instruction-breakpoint", "debugger", "certain")]
             assert record.explanation.causes[0].slot == 3
             assert (record.explanation.exit_dr6.value, record.explanation.exit_dr6.provenance) == (
@@ -177,9 +176,7 @@ async def crash(domain: Domain, folder: Path) -> None:
     async with attached(domain, folder) as (debugger, _):
         await debugger.add_breakpoint("execute", STORE, means="hw")
         await debugger.add_breakpoint("write", DATA, 8)
-        assert debugger._int3s is not None
-        os.close(debugger._int3s._journal._fd or -1)  # as the kernel does
-        debugger._int3s._journal._fd = None
+        die(debugger)
 
 
 async def test_what_a_dead_dr6_had_armed_is_given_back_verified_and_said_in_one_line(pv: bool, tmp_path: Path) -> None:
