@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from frontend.cli.parser import make_parser
 from frontend.commands.dispatch import COMMANDS
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.explain.reference.causes import NAMES
 from gdbstub.x86.exceptions import VECTORS
 
@@ -29,7 +29,7 @@ KINDS: dict[str, Kind] = {
 """By the name that stands for the value in the usage."""
 
 WORDS: dict[str, tuple[str, ...]] = {
-    "--backend": tuple(PROFILES),
+    "--backend": tuple(BACKENDS),
     "--cause": NAMES,
     "--catch": tuple(row.mnemonic for row in VECTORS if row.mnemonic),
     "--ex": tuple(sorted(row.name for row in COMMANDS)),
