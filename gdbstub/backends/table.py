@@ -10,11 +10,14 @@ from gdbstub.backends.qemu.kvm import KVM
 from gdbstub.backends.qemu.tcg import TCG
 from gdbstub.backends.xen.gdbsx import GDBSX
 from gdbstub.errors import GdbError, TransportError
+from gdbstub.explain.abilities import Abilities
 from gdbstub.explain.evidence import Platform
 from gdbstub.remote.capabilities import BackendInfo
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (TCG, KVM, GDBSX, GENERIC)}
 """By name; the last one takes any stub."""
+ABILITIES: dict[str, Abilities] = {name: backend.explains for name, backend in BACKENDS.items()}
+"""What explanations may say of each, by its name."""
 
 
 def backend_named(name: str) -> Backend:
