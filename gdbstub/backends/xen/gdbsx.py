@@ -67,6 +67,8 @@ GDBSX = GdbsxBackend(
         keeps_thread=True,
         without_guest=NO_DOMAIN,
         acks_late=True,
+        behind_int3=True,
+        memory_chunk=1024,  # a quarter of what overflows its buffer; it names no packet size
     ),
     explains=abilities.GDBSX,
 )
