@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from gdbstub.errors import Refused
+from gdbstub.explain.abilities import UNKNOWN, Abilities
 from gdbstub.explain.evidence import Known, Platform
 from gdbstub.protocol.messages import BreakpointType
 from gdbstub.protocol.stops import Stop, Stopped, Watch
@@ -241,7 +242,7 @@ class Backend:
     ``stray_watches``: a stop may carry a watch address that no watchpoint covers (one that was removed).
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
     ``uses_kvm``: Linux's KVM runs the guest. ``emulates``: what it departs in follows from its own version; otherwise
-    it also depends on a host's kernel, or CPU.
+    it also depends on a host's kernel, or CPU. ``explains``: what explanations may say of it.
     """
 
     name: str
@@ -257,6 +258,7 @@ class Backend:
     capabilities: Capabilities = AS_GDB_EXPECTS
     dialect: Dialect = AS_THE_MANUAL
     questions: DoctorQuestions = NO_QUESTIONS
+    explains: Abilities = UNKNOWN
 
     async def recognise(self, stub: Stub) -> BackendInfo | None:
         """What is known of the stub if it is of this kind, else None. Never raises for another kind of stub."""
@@ -269,7 +271,7 @@ class Backend:
 
     def platform(self, found: BackendInfo) -> Platform:
         """Who runs the guest, as evidence, and where each fact is from."""
-        return Platform(backend=Known(self.name, "the name that the user gave"))
+        return Platform(backend=Known(self.name, "the name that the user gave"), abilities=self.explains)
 
     def state_source(self, remote: RemoteTarget) -> StateSource:
         return StateSource()

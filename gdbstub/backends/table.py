@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gdbstub.backends.bhyve import BHYVE
 from gdbstub.backends.generic import GENERIC
 from gdbstub.backends.interface import Backend, Stub
 from gdbstub.backends.qemu.kvm import KVM
 from gdbstub.backends.qemu.tcg import TCG
 from gdbstub.backends.xen.gdbsx import GDBSX
 from gdbstub.errors import GdbError, TransportError
+from gdbstub.explain.abilities import Abilities
 from gdbstub.explain.evidence import Platform
 from gdbstub.remote.capabilities import BackendInfo
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (TCG, KVM, GDBSX, GENERIC)}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (TCG, KVM, GDBSX, BHYVE, GENERIC)}
 """By name; the last one takes any stub."""
+ABILITIES: dict[str, Abilities] = {name: backend.explains for name, backend in BACKENDS.items()}
+"""What explanations may say of each, by its name."""
 
 
 def backend_named(name: str) -> Backend:

@@ -84,6 +84,7 @@ class Attachment:
         remote, backend, hooks = self._remote, parts.backend, parts.hooks
         self._parts = parts
         self._ledger.leaks_tf = backend.steps_by_tf
+        self._ledger.rip_as_reported = backend.dialect.behind_int3 is True
         remote.pipelined = backend.pipelined
         remote.learn(backend.dialect)
         self._table = table = BreakpointTable(parts.points, parts.capabilities, parts.slot_of)

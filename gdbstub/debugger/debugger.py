@@ -68,7 +68,8 @@ class Debugger(Running):
         here."""
         cpu = self.cpu if cpu is None else cpu
         await self._remote.select(cpu)
-        await self._remote.write_register("eflags" if name == "rflags" else name, value)
+        known = self._remote.layout.by_name
+        await self._remote.write_register("eflags" if name == "rflags" and name not in known else name, value)
         if cpu != self.cpu:
             await self._remote.select(self.cpu)
         self._observer.stale = True

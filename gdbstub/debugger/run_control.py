@@ -67,6 +67,7 @@ class RunControl:
         self._deferred = deferred
         self._walk = walk
         self._resuming: Token | None = None
+        self._broke_in = False
         self._stepping = False
         self._look_seconds = FIRST_LOOK
         self._looked = False
@@ -102,6 +103,7 @@ class RunControl:
 
     async def _break_in(self) -> None:
         await self._remote.interrupt()
+        self._broke_in = True
         self._hooks.on_interrupt()
 
     async def halt(self) -> Stop | None:
@@ -140,7 +142,7 @@ class RunControl:
 
     def went_ahead(self, token: Token) -> None:
         """The observer has sent the next step already; `await_step` waits for it."""
-        self._resuming = token
+        self._resuming, self._broke_in = token, False
         self._table.all_in()
 
     async def await_step(self) -> Stop:
@@ -172,7 +174,7 @@ class RunControl:
             # a look of ours that found the guest in front of a breakpoint: a continue from there reports it
             if self._deferred.waiting and isinstance(snapshot.stop, Stopped):
                 await self._deferred.serve()
-            stand = ours and is_pause(snapshot.stop) and not self.interrupted and bool(hits(self._table, snapshot))
+            stand = ours and self.is_pause(snapshot.stop) and not self.interrupted and bool(hits(self._table, snapshot))
             if stand or (ours and not self.interrupted and not hits(self._table, snapshot)):
                 continue
             if not stepped and self._is_echo(snapshot):
@@ -207,6 +209,7 @@ class RunControl:
         if changed := await self._hooks.before_resume(None if seen is None else seen.as_last):
             await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
+        self._broke_in = False
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 
@@ -250,7 +253,7 @@ class RunControl:
         snapshot = await self._observer.see(stop)
         if wrote_gate or (self._looked and self._catcher.active):
             await self._catcher.refresh(snapshot.state)
-        return snapshot, wrote_gate or (self._looked and is_pause(stop)) or self._is_stray(stop, snapshot)
+        return snapshot, wrote_gate or (self._looked and self.is_pause(stop)) or self._is_stray(stop, snapshot)
 
     async def _await_run(self) -> Stop:
         """The stop; meanwhile the guest may be stopped for a look at its IDT."""
@@ -300,7 +303,7 @@ class RunControl:
 
     async def _passes(self, stop: Stop) -> bool:
         """Did the guest only come by breakpoints whose tests say no? Then nothing but the registers is read."""
-        if self.interrupted or not isinstance(stop, Stopped) or stop.reasons or is_pause(stop):
+        if self.interrupted or not isinstance(stop, Stopped) or stop.reasons or self.is_pause(stop):
             return False
         if not self._table.has_tests or self._deferred.waiting:
             return False
@@ -327,6 +330,14 @@ class RunControl:
             self._patience = 0.0
 
     # -- whose stop it is ---------------------------------------------------------------------------------------
+
+    def is_pause(self, stop: Stop) -> bool:
+        """Was the guest stopped by 0x03, or from outside (QEMU's run state ``paused``)? Some stubs give 0x03 the signal
+        of a breakpoint, or none; there it is one where 0x03 was sent."""
+        if not isinstance(stop, Stopped):
+            return False
+        asked = self._broke_in and not stop.reasons
+        return stop.signal == SIGINT or (asked and stop.signal in self._backend.dialect.pause_signals)
 
     def _is_gate_watch(self, stop: Stop) -> bool:
         return (
@@ -356,8 +367,3 @@ class RunControl:
 def _is_same(snapshot: Snapshot, seen: Snapshot) -> bool:
     """Did nothing run? TCG reports the handler of an event that is pending twice."""
     return snapshot.state.registers == seen.state.registers and snapshot.state.debug == seen.state.debug
-
-
-def is_pause(stop: Stop) -> bool:
-    """Was the guest stopped by 0x03, or from outside (QEMU's run state ``paused``)?"""
-    return isinstance(stop, Stopped) and stop.signal == SIGINT

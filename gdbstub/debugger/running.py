@@ -9,7 +9,6 @@ from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.events import Resumed
 from gdbstub.debugger.plain_steps import Detour, Express
 from gdbstub.debugger.record import StopRecord, StopSummary
-from gdbstub.debugger.run_control import is_pause
 from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.step_loop import StepLoop
 from gdbstub.debugger.stop_history import StopHistory
@@ -95,7 +94,7 @@ class Running(Attachment):
             snapshot = await runner.run()
             wanted = await self._wanted(snapshot, self._ledger.number)
             if wanted or runner.interrupted:  # who asked for a stop takes any: a busy breakpoint comes before 0x03
-                asked = runner.interrupted and (is_pause(snapshot.stop) or not wanted)
+                asked = runner.interrupted and (runner.is_pause(snapshot.stop) or not wanted)
                 went = Action.STEP if runner.stuck else Action.CONTINUE
                 return self._keep(snapshot, Action.INTERRUPT if asked else went)
 
@@ -169,7 +168,7 @@ class Running(Attachment):
         arrival = await observer.arrive_lightly(stop, guess) if isinstance(stop, Stopped) else None
         if arrival is None or runner.interrupted:
             snapshot = await observer.see(stop)
-            record = self._keep(snapshot, Action.INTERRUPT if is_pause(snapshot.stop) else Action.STEP)
+            record = self._keep(snapshot, Action.INTERRUPT if runner.is_pause(snapshot.stop) else Action.STEP)
             await self._wanted(snapshot, record.number)
             told(record.brief)
             return record.brief

@@ -44,6 +44,7 @@ _NO_EXIT = Unknown("no stub shows the DR6 of the exit")
 _NO_CPL = Unknown("this stub does not show CS")
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
 """Stands where there is no vCPU left to read."""
+PUT_BACK = "registers, where dr6 put RIP back from behind its int3"
 
 
 class Snapshot(NamedTuple):
@@ -76,8 +77,11 @@ def evidence_of(
     action: Action,
     platform: Platform,
     stepped: tuple[SteppedOver, ...],
+    *,
+    rip_as_reported: bool = True,
 ) -> Evidence:
-    """What `explain` may know of this stop."""
+    """What `explain` may know of this stop. Where dr6 put RIP back on a breakpoint it is RIP as the stub had it, if
+    explanations know of this backend that it leaves RIP behind (``rip_as_reported``); else as it is now."""
     state, event = snapshot.state, snapshot.event
     vector: Fact[int] = _NO_VECTOR
     handler: Fact[int] = _NO_VECTOR
@@ -87,7 +91,10 @@ def evidence_of(
         frame = _NO_FRAME if event.frame is None else Known(event.frame, "guest stack")
     after, windows = snapshot.moment, snapshot.windows
     if _was_put_back(snapshot):
-        after, windows = _as_reported(snapshot)
+        if rip_as_reported:
+            after, windows = _as_reported(snapshot)
+        else:
+            after = replace(after, rip=Known(state.rip, PUT_BACK))
     return Evidence(
         platform=platform,
         reply=Known(snapshot.reply, "stop reply"),

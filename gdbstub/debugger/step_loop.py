@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.record import StopRecord
-from gdbstub.debugger.run_control import RunControl, is_pause
+from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
@@ -85,10 +85,10 @@ class StepLoop:
                 self._sink(self._keep(snapshot, Action.STEP))
                 stop = await self._runner.end_step(lifted)
                 continue
-            record = self._keep(snapshot, Action.INTERRUPT if is_pause(stop) else Action.STEP)
+            record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
             self._sink(record)
             met = await ends(snapshot)
-            over = count == 0 or record.ended or self._runner.interrupted or is_pause(stop)
+            over = count == 0 or record.ended or self._runner.interrupted or self._runner.is_pause(stop)
             if not record.ended:
                 await self._deferred.serve()
             if met or over or not go_on(record.state.pc):

@@ -27,6 +27,8 @@ class StopLog:
         self.platform = Platform()
         self.leaks_tf = False
         """Does a step set TF in the guest, where an instruction may save it?"""
+        self.rip_as_reported = True
+        """Has evidence RIP as the stub had it (`evidence_of`)?"""
         self._began = time.monotonic()
         self._publish = publish
         self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
@@ -88,7 +90,7 @@ class StopLog:
     def _record(
         self, snapshot: Snapshot, number: int, action: Action, seconds: float, stepped: tuple[SteppedOver, ...]
     ) -> StopRecord:
-        evidence = evidence_of(snapshot, action, self.platform, stepped)
+        evidence = evidence_of(snapshot, action, self.platform, stepped, rip_as_reported=self.rip_as_reported)
         return record_of(snapshot, number, action, evidence, seconds)
 
     def _note_leaks(self, snapshot: Snapshot, action: Action) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Literal, NamedTuple, TypeVar
 
+from gdbstub.explain.abilities import UNKNOWN, Abilities
 from gdbstub.protocol.stops import Stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.exceptions import Frame
@@ -108,13 +109,14 @@ BACKEND_ALIASES = {"gdbsx": "xen-gdbsx"}
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Who ran the guest. ``backend`` is a profile name of `gdbstub.backends` ("qemu-tcg", "qemu-kvm", "xen-gdbsx",
-    "generic"); ``guest`` is "hvm" or "pv". ``vendor`` is that of the guest's CPUID."""
+    """Who ran the guest. ``backend`` is a profile name of `gdbstub.backends`, and ``abilities`` are what is known of
+    it; ``guest`` is "hvm" or "pv". ``vendor`` is that of the guest's CPUID."""
 
     backend: Fact[str] = ABSENT
     version: Fact[str] = ABSENT
     vendor: Fact[Literal["intel", "amd"]] = ABSENT
     guest: Fact[Literal["hvm", "pv"]] = ABSENT
+    abilities: Abilities = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

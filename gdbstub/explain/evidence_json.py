@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.explain.abilities import NONE_KNOWN, UNKNOWN, Abilities
 from gdbstub.explain.evidence import (
     ABSENT,
     BACKEND_ALIASES,
@@ -270,14 +271,17 @@ TOP_KEYS = dict.fromkeys(
 )
 
 
-def evidence_from_json(data: object) -> Evidence:
-    """A parsed JSON value in the format; `BadEvidence` with one sentence where it is not."""
+def evidence_from_json(data: object, abilities: Mapping[str, Abilities] = NONE_KNOWN) -> Evidence:
+    """A parsed JSON value in the format; `BadEvidence` with one sentence where it is not. ``abilities`` are what is
+    known of each backend, by its name (`gdbstub.backends.ABILITIES`); of one that is not in it nothing is."""
     top = _object(data, "The evidence", TOP_KEYS)
+    backend = _fact(top, "backend", _backend)
     platform = Platform(
-        _fact(top, "backend", _backend),
+        backend,
         _fact(top, "version", _text),
         _fact(top, "vendor", _one_of("intel", "amd")),
         _fact(top, "guest", _one_of("hvm", "pv")),
+        UNKNOWN if isinstance(backend, Unknown) else abilities.get(backend.value, UNKNOWN),
     )
     return Evidence(
         platform=platform,

@@ -40,9 +40,9 @@ class StopFacts:
     ``pc`` and ``start`` are linear."""
 
     __slots__ = (
+        "abilities",
         "action",
         "at_handler",
-        "backend",
         "breakpoints",
         "came_from",
         "evidence",
@@ -62,7 +62,7 @@ class StopFacts:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         platform = evidence.platform
-        self.backend = known(platform.backend)
+        self.abilities = platform.abilities
         self.vendor = known(platform.vendor)
         self.guest = known(platform.guest)
         self.reply = known(evidence.reply)
@@ -91,18 +91,6 @@ class StopFacts:
             selector = known(moment.cs)
             base = None if selector is None else selector << 4
         return (base or 0) + rip & LINEAR_MASKS[self.mode]
-
-    @property
-    def kvm(self) -> bool:
-        return self.backend == "qemu-kvm"
-
-    @property
-    def tcg(self) -> bool:
-        return self.backend == "qemu-tcg"
-
-    @property
-    def xen(self) -> bool:
-        return self.backend == "xen-gdbsx"
 
     def trap_reply(self) -> bool:
         """Whether the reply allows a debug stop: SIGTRAP, or not known."""

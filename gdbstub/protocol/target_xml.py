@@ -53,7 +53,8 @@ def parse_description(fetch: Mapping[str, bytes], root: str = ROOT) -> RegisterL
     """
     reading = _Reading(fetch)
     reading.document(root, ())
-    return make_layout(reading.registers, reading.features, reading.architecture, reading.osabi)
+    placed = bool(reading.registers) and reading.placed == len(reading.registers)
+    return make_layout(reading.registers, reading.features, reading.architecture, reading.osabi, placed=placed)
 
 
 def annexes_wanted(xml: bytes) -> tuple[str, ...]:
@@ -70,6 +71,8 @@ class _Reading:
         self.features: list[Feature] = []
         self.architecture: str | None = None
         self.osabi: str | None = None
+        self.placed = 0
+        """How many registers say where in ``g`` they stand (lldb-server's do)."""
         self._fetch = fetch
         self._number = 0
         self._includes = 0
@@ -102,7 +105,7 @@ class _Reading:
                 self.osabi = _text(node)
 
     def _feature(self, element: Element, trail: tuple[str, ...]) -> None:
-        name = _attribute(element, "name")
+        name = element.getAttribute("name")  # lldb-server gives none
         types: list[Type] = []
         place = len(self.features)
         for node in _children(element):
@@ -112,19 +115,23 @@ class _Reading:
                 self._register(node, name)
             elif (known := _parse_type(node)) is not None:
                 types.append(known)
-        self.features.insert(place, Feature(name, tuple(types)))
+        if name or all(feature.name for feature in self.features):
+            self.features.insert(place, Feature(name, tuple(types)))
 
     def _register(self, node: Element, feature: str) -> None:
-        number = _optional_number(node, "regnum")
+        number, offset = _optional_number(node, "regnum"), _optional_number(node, "offset")
         if number is None:
             number = self._number
         self._number = number + 1
+        if node.getAttribute("value_regnums"):
+            return  # lldb's name for a part of another register, whose bytes are those
+        self.placed += offset is not None
         self.registers.append(
             Register(
                 name=_attribute(node, "name"),
                 bits=_number(node, "bitsize"),
                 number=number,
-                offset=0,
+                offset=offset or 0,
                 type=node.getAttribute("type") or "int",
                 group=node.getAttribute("group") or None,
                 feature=feature,

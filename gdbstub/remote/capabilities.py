@@ -29,7 +29,10 @@ class Dialect:
     running guest. ``writes_all``: registers are written with ``G``, there is no ``P``. ``detach_answers``: ``D`` is
     answered before the connection ends. ``kills``: ``k`` ends the guest. ``keeps_thread``: the thread that ``H`` chose
     stays so over a stop. ``without_guest``: what it means that ``g`` or a resume is answered by the empty packet;
-    empty where it means nothing. ``acks_late``: an answer's ack may come with the next request.
+    empty where it means nothing. ``acks_late``: an answer's ack may come with the next request. ``memory_chunk``: the
+    bytes that one answer to ``m`` may have, where that is more than its packet size tells (None: as that has it).
+    ``pause_signals``: those of the stop that 0x03 brings, where it gives no other reason. ``behind_int3``: a stop at
+    an int3 that the stub put in shows RIP behind it, and says nothing (None: not seen yet).
     """
 
     probe: tuple[bytes, bytes] = (b"qC", b"QC")
@@ -40,6 +43,9 @@ class Dialect:
     keeps_thread: bool = False
     without_guest: str = ""
     acks_late: bool = False
+    memory_chunk: int | None = None
+    pause_signals: frozenset[int] = frozenset((2,))
+    behind_int3: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Unpack
 
 from trio.abc import Stream
@@ -19,7 +20,9 @@ from gdbstub.remote.capabilities import Dialect
 from gdbstub.remote.connection import Connection, ConnectionOptions, Token, accepted
 
 MEMORY_CHUNK = 1024
-"""Bytes in one ``m`` packet of a stub that names no packet size; a quarter of what overflows gdbsx's buffer."""
+"""Bytes in one ``m`` packet, where the stub's packets have room for them, and up to `FEW` pages are read."""
+WRITE_OVERHEAD = 40
+"""Characters of an ``M`` packet that are no data, and some to spare."""
 PAGE = 4096
 LINE, MOST_PIECES = 64, 64
 """Bytes that gdb reads at a time for its caches of code and stack; and how many small reads are kept."""
@@ -44,7 +47,6 @@ class RemoteTarget(Connection):
         self._pages: dict[int, bytes] = {}
         self._pieces: dict[int, bytes] = {}
         self._g: dict[int, bytes] = {}
-        self._chunk = MEMORY_CHUNK
         self.features = Features()
         self.actions: frozenset[str] = frozenset()
         """What ``vCont`` can do here; empty when the stub has no ``vCont``."""
@@ -55,6 +57,8 @@ class RemoteTarget(Connection):
         self.dialect = Dialect()
         self.stepped = False
         """Was the last resume a step?"""
+        self.inserted: set[tuple[messages.BreakpointType, int]] = set()
+        """Kind and address of the breakpoints that the stub has."""
         self._selected: int | None = None
 
     def learn(self, dialect: Dialect) -> None:
@@ -68,9 +72,15 @@ class RemoteTarget(Connection):
         """Take the stub's answer to ``qSupported``."""
         self.features = settle(CLIENT_FEATURES, parse_supported(offered))
         self._link.packet_size = self.features.packet_size
-        if "PacketSize" in self.features.raw:
-            fits = (self.features.packet_size + 1) // 2  # two digits a byte; QEMU's buffer has room for its frame
-            self._chunk = max(MEMORY_CHUNK, min(PAGE, 1 << fits.bit_length() - 1))
+
+    @property
+    def _chunk(self) -> int:
+        """Bytes that one answer to ``m`` may have: a power of two, of two digits each. QEMU's buffer has room for its
+        frame beside a PacketSize."""
+        if self.dialect.memory_chunk is not None:
+            return self.dialect.memory_chunk
+        fits = (self.features.packet_size + 1) // 2
+        return min(PAGE, 1 << fits.bit_length() - 1)
 
     # -- threads --------------------------------------------------------------------------------------------
 
@@ -217,11 +227,11 @@ class RemoteTarget(Connection):
         first, last = address & -PAGE, (address + max(length, 1) - 1) & -PAGE
         pages = range(first, last + PAGE, PAGE)
         wanted = [page for page in pages if page not in self._pages]
-        if length <= 64 and len(wanted) == 1 and len(pages) == 1:
+        if length <= min(64, self._chunk) and len(wanted) == 1 and len(pages) == 1:
             return await self._read_piece(address, length)
         if len(wanted) <= FEW:
             for page in wanted:
-                await self._read_pages([page], MEMORY_CHUNK)
+                await self._read_pages([page], min(MEMORY_CHUNK, self._chunk))
         else:
             for at in range(0, len(wanted), WINDOW):
                 await self._read_pages(wanted[at : at + WINDOW], self._chunk)
@@ -274,8 +284,9 @@ class RemoteTarget(Connection):
     async def write_memory(self, address: int, data: bytes) -> None:
         """Raises `Refused` naming the address; what was written before it stays written."""
         self.forget()
-        for at in range(0, len(data), MEMORY_CHUNK):
-            chunk = data[at : at + MEMORY_CHUNK]
+        room = self.dialect.memory_chunk or min(MEMORY_CHUNK, max((self.features.packet_size - WRITE_OVERHEAD) // 2, 1))
+        for at in range(0, len(data), room):
+            chunk = data[at : at + room]
             try:
                 await self.request(messages.write_memory(address + at, chunk), "a write")
             except Refused as refusal:
@@ -287,10 +298,12 @@ class RemoteTarget(Connection):
     async def insert(self, kind: messages.BreakpointType, address: int, length: int) -> None:
         """``Z``. Raises `Unsupported` or `Refused` with the sentence for the user."""
         await self._point("set", messages.insert_breakpoint(kind, address, length), kind, address)
+        self.inserted.add((kind, address))
 
     async def remove(self, kind: messages.BreakpointType, address: int, length: int) -> None:
         """``z``."""
         await self._point("remove", messages.remove_breakpoint(kind, address, length), kind, address)
+        self.inserted.discard((kind, address))
 
     async def _point(self, verb: str, payload: bytes, kind: messages.BreakpointType, address: int) -> None:
         self._pages.clear()
@@ -315,7 +328,11 @@ class RemoteTarget(Connection):
             await self.write_registers({name: value})
             return
         payload = messages.write_register(register.number, value, register.bits // 8)
-        await self.request(payload, f"a write of {name}")
+        try:
+            await self.request(payload, f"a write of {name}")
+        except Unsupported:  # kgdb and other small stubs have `G` alone
+            await self.write_registers({name: value})
+            self.dialect = replace(self.dialect, writes_all=True)
 
     async def selector(self) -> int | None:
         """CS of the selected vCPU, where the stub shows it."""

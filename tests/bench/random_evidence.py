@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gdbstub.backends import ABILITIES
+from gdbstub.explain.abilities import UNKNOWN
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, SteppedOver, Unknown
 from gdbstub.explain.evidence_json import parse_reply
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
@@ -70,12 +72,14 @@ def _evidence(dice: random.Random) -> Evidence:
             ArmedBreakpoint("debugger", dice.choice(KINDS), near(), dice.choice((1, 2, 4, 8)), n) for n in rows
         )
 
+    backend = fact(lambda: dice.choice(("qemu-tcg", "qemu-kvm", "xen-gdbsx", "generic")))
     return Evidence(
         platform=Platform(
-            fact(lambda: dice.choice(("qemu-tcg", "qemu-kvm", "xen-gdbsx", "generic"))),
+            backend,
             fact(lambda: dice.choice(("7.2.22", "10.0.2", "4.17", "4.18"))),
             fact(lambda: dice.choice(("intel", "amd"))),
             fact(lambda: dice.choice(("hvm", "pv"))),
+            ABILITIES[backend.value] if isinstance(backend, Known) else UNKNOWN,
         ),
         reply=fact(lambda: parse_reply(dice.choice(REPLIES))),
         action=fact(lambda: dice.choice(tuple(Action))),

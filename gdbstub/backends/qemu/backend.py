@@ -61,6 +61,7 @@ class QemuBackend(Backend):
             version=Known(found.version, "monitor") if found.version else ABSENT,
             vendor=Known(found.vendor, "monitor") if found.vendor else ABSENT,
             guest=Known("hvm", "QEMU runs whole machines"),
+            abilities=self.explains,
         )
 
     def state_source(self, remote: RemoteTarget) -> StateSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gdbstub.backends.qemu import abilities
 from gdbstub.backends.qemu.backend import QUESTIONS, QemuBackend
 from gdbstub.remote.capabilities import Capabilities
 
@@ -13,4 +14,5 @@ KVM = QemuBackend(
     uses_kvm=True,
     capabilities=Capabilities(monitor=True, read_watchpoints=False, debug_registers=True, slots_in_order=True),
     questions=QUESTIONS,
+    explains=abilities.KVM,
 )

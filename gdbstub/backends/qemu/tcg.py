@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gdbstub.backends.qemu import abilities
 from gdbstub.backends.qemu.backend import QUESTIONS, QemuBackend
 from gdbstub.remote.capabilities import Capabilities
 
@@ -23,4 +24,5 @@ TCG = QemuBackend(
         hardware_hides_guest=False,
     ),
     questions=QUESTIONS,
+    explains=abilities.TCG,
 )

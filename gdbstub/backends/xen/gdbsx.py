@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gdbstub.backends.generic import GENERIC
 from gdbstub.backends.interface import Backend, OpenOptions, Parts, Stub
+from gdbstub.backends.xen import abilities
 from gdbstub.backends.xen.helpers import NO_DOMAIN, NO_HARDWARE, is_gdbsx, wrong_width
 from gdbstub.errors import TransportError
 from gdbstub.explain.evidence import Known, Platform, Unknown
@@ -29,6 +30,7 @@ class GdbsxBackend(Backend):
             version=Known(found.version, "xl info") if found.version else _NO_HELPER,
             vendor=Known(found.vendor, "dom0's /proc/cpuinfo") if found.vendor else _NO_HELPER,
             guest=Known(found.guest, "xl list, or CS") if found.guest else _NO_HELPER,
+            abilities=self.explains,
         )
 
     async def open(self, stub: Stub, found: BackendInfo, options: OpenOptions) -> Parts:
@@ -65,5 +67,8 @@ GDBSX = GdbsxBackend(
         keeps_thread=True,
         without_guest=NO_DOMAIN,
         acks_late=True,
+        behind_int3=True,
+        memory_chunk=1024,  # a quarter of what overflows its buffer; it names no packet size
     ),
+    explains=abilities.GDBSX,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.explain.abilities import Ability, holds
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.exception_facts import ExceptionFacts, Executed
 from gdbstub.explain.explanation import Cause, CauseName, Class, Confidence
@@ -170,26 +171,27 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("the debugger stepped over an instruction that saves TF in the guest's memory")
     elif tf is None and event.dr7 is not None:
         whose = "unknown"
-    elif _by_kvm(event):
+    elif (by_itself := _by_itself(event)) is not None:
         whose, level = "hypervisor", "possible"
-        because.append("nobody had set TF, and KVM on AMD steps by itself to find the end of an NMI's shadow")
+        because.append(by_itself.clause)
     guess = last is not None and not last.exact
     yield Finding(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last), None, guess)
 
 
-def _by_kvm(event: ExceptionFacts) -> bool:
-    """A step that KVM on AMD makes for itself, and that QEMU injects while it has hardware breakpoints of the debugger
-    (`svm_enable_nmi_window`)."""
+def _by_itself(event: ExceptionFacts) -> Ability | None:
+    """A step that the platform makes for itself, which the guest gets while hardware breakpoints are armed."""
     scene, exact = event.scene, event.exact
     armed = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
     plain = exact is not None and not exact.shape.traits & (TAKES_TF_AWAY | {"gate", "sysret"})
-    return bool(scene.kvm and scene.vendor == "amd" and armed and event.tf is False and event.new(BS) and plain)
+    by_itself = scene.abilities.steps_by_itself
+    could = holds(by_itself, scene.vendor) and armed and event.tf is False and event.new(BS) and plain
+    return by_itself if could else None
 
 
 def _step_level(event: ExceptionFacts) -> Confidence:
-    """Xen sets BS in every #DB that it injects while TF is set (`vmx_inject_event`), INT1 among them."""
+    """Some platforms set BS in every #DB that they inject while TF is set, INT1 among them."""
     new, tf = event.new(BS), event.tf
-    if event.scene.xen and (not event.front or event.front[-1] == 0xF1):
+    if event.scene.abilities.adds_bs and (not event.front or event.front[-1] == 0xF1):
         return "possible"
     if new:
         return "certain" if tf else "likely"
@@ -230,16 +232,16 @@ def _stepped(event: ExceptionFacts) -> Executed | None:
 
 
 def _no_branch_step(event: ExceptionFacts, debugctl: int | None) -> bool:
-    """Whether this can be no branch step: BTF is off, TCG has none, KVM on Intel drops it, or no branch ran."""
+    """Whether this can be no branch step: BTF is off, the platform drops it, or no branch ran."""
     exact = event.exact
-    if debugctl is not None or event.scene.tcg or (event.scene.kvm and event.scene.vendor == "intel"):
+    if debugctl is not None or event.scene.vendor in event.scene.abilities.drops_btf:
         return True
     return exact is not None and "branch" not in exact.shape.traits
 
 
 def leaked(event: ExceptionFacts) -> bool:
-    """Whether a step of the debugger can have put TF into the guest's memory (KVM, Xen without MTF)."""
-    if not (event.scene.kvm or event.scene.xen):
+    """Whether a step of the debugger can have put TF into the guest's memory."""
+    if not event.scene.abilities.steps_by_tf:
         return False
     for stepped in event.scene.evidence.stepped:
         what = shape(stepped.bytes, event.scene.mode)
@@ -249,10 +251,11 @@ def leaked(event: ExceptionFacts) -> bool:
 
 
 def task_switch(event: ExceptionFacts) -> Iterator[Finding]:
-    """BT: the new task's TSS has its T flag set. Xen raises this #DB without BT (`hvm_task_switch`)."""
+    """BT: the new task's TSS has its T flag set. Some platforms raise this #DB without BT."""
+    without = event.scene.abilities.task_trap_without_bt
     before, after = known(event.scene.evidence.before.tr), known(event.scene.evidence.after.tr)
     switched = before is not None and after is not None and before != after
-    if event.causes is None or not (event.causes & BT or (switched and event.scene.xen and event.causes == 0)):
+    if event.causes is None or not (event.causes & BT or (switched and without and event.causes == 0)):
         return
     because = ["DR6.BT is set"] if event.causes & BT else ["DR6 has no bit for a cause"]
     if switched:

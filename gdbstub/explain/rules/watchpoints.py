@@ -1,7 +1,7 @@
 """Phase W: watchpoints. What a watch packet means, and the hits that a stub does not tell of.
 
-QEMU's packet names the address as programmed, not as accessed, and on KVM takes it from the debugger's table even
-where a breakpoint of the guest hit (`kvm_handle_debug`). A step hides a hit: BS is looked at first.
+A packet names the address as programmed, not as accessed; some stubs take it from the debugger's table even where a
+breakpoint of the guest hit, and a step can hide a hit (`Abilities`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from gdbstub.x86.instructions import Instruction, Shape
 from gdbstub.x86.operands import touches
 
 DATA = ("SDM 3B 18.3.1.2",)
-KVM_DEBUG = (*DATA, "QEMU kvm_handle_debug")
 PACKET_CAUSES: dict[WatchKind, CauseName] = {"write": "data-write", "read": "data-access", "access": "data-access"}
 
 
@@ -50,7 +49,7 @@ def packet(scene: StopFacts) -> Iterator[Finding]:
             reported,
             f"the debugger's watch on {armed.address:#x} ({armed.length} bytes) covers it",
         )
-        level: Confidence = "certain" if verified or scene.tcg else "likely"
+        level: Confidence = "certain" if verified or scene.abilities.watches_are_its_own else "likely"
         if verified:
             because = (*because, "the instruction accesses it")
         cause = Cause(cause_name(armed), "debugger", "trap", level, because, DATA, armed.slot)
@@ -65,9 +64,11 @@ def packet(scene: StopFacts) -> Iterator[Finding]:
 
 
 def _guests(scene: StopFacts, reported: str, kind: WatchKind) -> Iterator[Finding]:
-    """No watch of ours: on KVM it is the guest's own, named with an address of the debugger's table."""
+    """No watch of ours: where the packet goes by the slot it is the guest's own, named with an address of the
+    debugger's table."""
     because = (reported, "no watchpoint of the debugger covers that address")
-    sources = KVM_DEBUG if scene.kvm else DATA
+    by_slot = scene.abilities.watch_by_slot
+    sources = DATA if by_slot is None else (*DATA, *by_slot.sources)
     slots = [
         (slot, at)
         for slot, at in scene.guest_slots(scene.evidence.after)
@@ -80,7 +81,7 @@ def _guests(scene: StopFacts, reported: str, kind: WatchKind) -> Iterator[Findin
         cause = Cause(slot_cause(slot), "guest", "trap", level, (*because, reason), sources, slot.number)
         yield Finding(cause, culprit, address)
     if not slots:
-        owner: Owner = "guest" if scene.kvm else "unknown"
+        owner: Owner = "unknown" if by_slot is None else "guest"
         yield Finding(Cause(PACKET_CAUSES[kind], owner, "trap", "possible", because, sources))
 
 
@@ -93,7 +94,8 @@ def accessed(scene: StopFacts, place: Range, writes_only: bool) -> tuple[Instruc
     stepped over; otherwise, and where a step was lost in a handler, the likeliest in front of RIP (or the REP string
     instruction at RIP)."""
     stepped = scene.stepped_shape
-    lost = scene.kvm and stepped is not None and "gate" in stepped.traits
+    past = scene.abilities.step_goes_past_gate
+    lost = past is not None and stepped is not None and "gate" in stepped.traits
     if scene.action is Action.STEP and not lost:
         registers = known(scene.evidence.before.registers)
         if stepped is None or scene.start is None:
@@ -134,17 +136,18 @@ def _shadows(scene: StopFacts, last: list[tuple[Shape, int]]) -> list[tuple[Shap
 
 
 def hidden_by_step(scene: StopFacts) -> Iterator[Finding]:
-    """A step over an access that one of the debugger's watchpoints covers: KVM's stub reports only the step."""
-    if scene.action is not Action.STEP or scene.watch is not None or not scene.kvm:
+    """A step over an access that one of the debugger's watchpoints covers, where the stub reports only the step."""
+    hides = scene.abilities.step_hides_watch
+    if scene.action is not Action.STEP or scene.watch is not None or hides is None:
         return
     for armed in own_watches(scene):
         culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
         if verified:
             because = (
                 f"the instruction accesses the debugger's watch on {armed.address:#x}",
-                "QEMU looks at BS first and reports only the step",
+                hides.clause,
             )
-            cause = Cause(cause_name(armed), "debugger", "trap", "likely", because, KVM_DEBUG, armed.slot)
+            cause = Cause(cause_name(armed), "debugger", "trap", "likely", because, (*DATA, *hides.sources), armed.slot)
             yield Finding(cause, culprit, armed.address)
 
 

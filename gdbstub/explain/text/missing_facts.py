@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.explain.abilities import holds
 from gdbstub.explain.evidence import Action, Known, NoStop, Unknown
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause
@@ -39,9 +40,16 @@ def _of_stop(scene: StopFacts, main: Cause) -> Iterator[str]:
     yield from _say("RIP", evidence.after.rip)
     yield from _say("the debugger's breakpoints", evidence.breakpoints)
     dr7 = evidence.after.dr7
-    lazy = scene.xen and scene.vendor == "amd" and scene.guest == "hvm"
-    if lazy and isinstance(evidence.exit_dr6, Unknown) and isinstance(dr7, Known) and not decode_dr7(dr7.value).enabled:
-        yield "whether DR6 is up to date: Xen on AMD saves it late while DR7 enables nothing (svm_save_dr)"
+    old = scene.abilities.shows_old_dr6
+    lazy = holds(old, scene.vendor) and scene.guest == "hvm"
+    if (
+        old is not None
+        and lazy
+        and isinstance(evidence.exit_dr6, Unknown)
+        and isinstance(dr7, Known)
+        and not decode_dr7(dr7.value).enabled
+    ):
+        yield old.advice
     if scene.action is Action.STEP:
         yield from _say("RIP before the step", evidence.before.rip)
         yield from _say("the bytes there", evidence.before.bytes)
@@ -74,8 +82,7 @@ def _of_event(scene: StopFacts, event: ExceptionFacts, main: Cause) -> Iterator[
     stale = event.causes & BS and event.new(BS) is False and not (event.tf and event.causes == BS)
     if stale and main.confidence == "likely":
         yield "whether DR6.BS was cleared since the last stop, where it was set too"
-    intel_kvm = scene.kvm and scene.vendor == "intel"
-    if event.causes & BS and not scene.tcg and not intel_kvm and event.exact is None:
+    if event.causes & BS and scene.vendor not in scene.abilities.drops_btf and event.exact is None:
         yield from _say("DEBUGCTL before the event", evidence.before.debugctl)
 
 

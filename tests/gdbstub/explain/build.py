@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from gdbstub.backends import ABILITIES
+from gdbstub.explain.abilities import UNKNOWN
 from gdbstub.explain.evidence import (
     Action,
     CodeBytes,
@@ -38,7 +40,8 @@ def platform(
     vendor: Literal["intel", "amd"] | None = None,
     guest: Literal["hvm", "pv"] | None = None,
 ) -> Platform:
-    return Platform(know(backend), know(version), know(vendor), know(guest))
+    abilities = UNKNOWN if backend is None else ABILITIES.get(backend, UNKNOWN)
+    return Platform(know(backend), know(version), know(vendor), know(guest), abilities)
 
 
 def with_drs(moment: CpuFacts, values: Mapping[int, int] | None) -> CpuFacts:

@@ -82,11 +82,19 @@ BASED = (ArmedBreakpoint("debugger", "software", CODE + 0x101, 1),)
 STOPS: dict[str, Row] = {
     "W is the end": Row(stop(reply="W00"), ("shutdown guest certain",), ("shutdown: the stub said W00",)),
     "the end of the connection is the end": Row(stop(reply=""), ("shutdown guest certain",)),
-    "SIGQUIT is a shutdown": Row(stop(reply="T03thread:01;"), ("shutdown guest certain",)),
-    "SIGABRT is a failure of the hypervisor": Row(
-        stop(reply="T06thread:01;"), ("internal-error hypervisor certain",), ("gave up",)
+    "SIGQUIT of QEMU is a shutdown": Row(stop(reply="T03thread:01;", on=TCG), ("shutdown guest certain",)),
+    "SIGABRT of QEMU is a failure of the hypervisor": Row(
+        stop(reply="T06thread:01;", on=KVM_AMD), ("internal-error hypervisor certain",), ("gave up",)
     ),
-    "SIGALRM is the watchdog": Row(stop(reply="T0ethread:01;"), ("unknown hypervisor possible",), ("watchdog",)),
+    "SIGALRM of QEMU is the watchdog": Row(
+        stop(reply="T0ethread:01;", on=TCG), ("unknown hypervisor possible",), ("watchdog",)
+    ),
+    "SIGABRT of an unknown stub is named": Row(
+        stop(reply="T06thread:01;"), ("unknown unknown possible",), ("signal 6 (SIGABRT), which is no debug stop",)
+    ),
+    "a signal without a name has its number": Row(
+        stop(reply="T91thread:01;"), ("unknown unknown possible",), ("signal 145, which is no debug stop",)
+    ),
     "a pause that nobody asked for": Row(
         stop(reply="T02thread:01;", action=Action.CONTINUE, on=TCG),
         ("interrupt-request unknown likely",),
