@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from gdbstub.debugger.physical_points import EXECUTION, PhysicalBreakpoint, PhysicalPoints
+from gdbstub.debugger.physical_points import PhysicalBreakpoint, PhysicalPoints
 from gdbstub.errors import GdbError, Refused
 from gdbstub.remote.capabilities import Capabilities
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -111,7 +111,7 @@ class BreakpointTable:
         return tuple(
             row
             for row in self._rows.values()
-            if row.placed is not None and row.placed.kind in EXECUTION and row.placed.address == address
+            if row.placed is not None and row.placed.kind.is_execution and row.placed.address == address
         )
 
     async def add(self, kind: BreakpointKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:

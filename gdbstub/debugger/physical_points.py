@@ -15,8 +15,6 @@ from gdbstub.errors import Refused
 from gdbstub.remote.capabilities import Capabilities
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 
-EXECUTION = (BreakpointKind.SOFTWARE, BreakpointKind.EXECUTE)
-
 
 class PhysicalBreakpoint(NamedTuple):
     """What a ``Z`` packet names. Of execution breakpoints the length is 1."""
@@ -70,7 +68,7 @@ class PhysicalPoints:
     def marks(self) -> frozenset[int]:
         """Linear addresses at which an execution breakpoint of ours stands."""
         if self._marks is None:
-            self._marks = frozenset(point.address for point in self._uses if point.kind in EXECUTION)
+            self._marks = frozenset(point.address for point in self._uses if point.kind.is_execution)
         return self._marks
 
     def watches(self, address: int) -> bool:
@@ -154,8 +152,8 @@ class PhysicalPoints:
 
     async def lift(self, address: int) -> tuple[PhysicalBreakpoint, ...]:
         """Take the execution breakpoints at ``address`` out for a step; `put_back` returns them."""
-        kinds = (BreakpointKind.SOFTWARE,) if self.can.passes_by_rf else EXECUTION
-        lifted = tuple(point for point in self._uses if point.kind in kinds and point.address == address)
+        here = tuple(point for point in self._uses if point.kind.is_execution and point.address == address)
+        lifted = tuple(p for p in here if not self.can.passes_by_rf or p.kind is BreakpointKind.SOFTWARE)
         self._out, self._armed = lifted, None
         for point in lifted:
             await self._target.remove(*point)

@@ -24,6 +24,11 @@ class BreakpointKind(StrEnum):
     """The user's: the first instruction of a vector's handler. In the target it is ``SOFTWARE`` or ``EXECUTE``."""
 
     @property
+    def is_execution(self) -> bool:
+        """Of an instruction that is about to run?"""
+        return self in (BreakpointKind.SOFTWARE, BreakpointKind.EXECUTE, BreakpointKind.CATCH)
+
+    @property
     def is_watch(self) -> bool:
         """Of memory that is accessed?"""
         return self in (BreakpointKind.WRITE, BreakpointKind.READ, BreakpointKind.ACCESS)

@@ -29,7 +29,8 @@ def test_a_debug_register_that_watches_reads_watches_accesses() -> None:
     assert BreakpointKind.READ.is_hardware
 
 
-def test_watchpoints_are_those_of_memory() -> None:
+def test_execution_breakpoints_are_those_of_instructions_and_watchpoints_those_of_memory() -> None:
+    assert [kind.value for kind in BreakpointKind if kind.is_execution] == ["software", "execute", "catch"]
     assert [kind.value for kind in BreakpointKind if kind.is_watch] == ["write", "read", "access"]
 
 
