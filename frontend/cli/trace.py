@@ -25,6 +25,7 @@ from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
 from gdbstub.trace.plan import Plan, Reason, Tracer
+from gdbstub.x86.breakpoints import BreakpointKind
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".txt": "text", ".log": "text"}
 KEPT = 64
@@ -98,7 +99,7 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
         await _run_to(session, options.start)
     for text in options.breaks:
         place = await parse_break(session, text)
-        await debugger.add_breakpoint("execute", place.address, means=place.means, text=place.text)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, place.address, means=place.means, text=place.text)
     for text in options.watches:
         watch = await parse_watch(session, text)
         await debugger.add_breakpoint(watch.kind, watch.address, watch.length, text=watch.text)
@@ -108,7 +109,7 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
     elif options.events and not vectors and not options.breaks and not options.watches:
         vectors = [1]
     for number in dict.fromkeys(vectors):
-        await debugger.add_breakpoint("catch", None, vector=number, text=str(number))
+        await debugger.add_breakpoint(BreakpointKind.CATCH, None, vector=number, text=str(number))
     until = frozenset([(await parse_break(session, text)).address for text in options.until])
     armed = bool(options.breaks or options.watches or vectors)
     stepping = not options.events and (options.steps is not None or bool(until) or not armed)
@@ -126,7 +127,7 @@ async def _run_to(session: Session, text: str) -> None:
     """Let the guest run, unrecorded, to where the trace begins."""
     place = await parse_break(session, text)
     row = await session.debugger.add_breakpoint(
-        "execute", place.address, means=place.means, temporary=True, text=place.text
+        BreakpointKind.EXECUTE, place.address, means=place.means, temporary=True, text=place.text
     )
     record = await session.debugger.resume()
     if record.ended or record.state.pc != place.address:

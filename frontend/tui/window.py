@@ -15,6 +15,7 @@ from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import Refused
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.decode import decode
 from gdbstub.x86.instructions import Instruction
@@ -47,7 +48,7 @@ class BreakpointRow(NamedTuple):
     """One breakpoint as it stood when it was looked at; the fields are those of `Breakpoint`."""
 
     number: int
-    kind: str
+    kind: BreakpointKind
     address: int | None
     length: int = 1
     means: str = "auto"

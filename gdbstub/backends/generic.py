@@ -9,6 +9,7 @@ from gdbstub.backends.interface import Backend, LastStop, Parts, StopHooks, Stub
 from gdbstub.explain.evidence import Known, Platform
 from gdbstub.protocol.stops import BreakReason, Stopped
 from gdbstub.remote.capabilities import BackendInfo, Dialect
+from gdbstub.x86.breakpoints import BreakpointKind
 
 if TYPE_CHECKING:
     from gdbstub.remote.target import RemoteTarget
@@ -37,8 +38,8 @@ class Int3Hooks(StopHooks):
         dialect = remote.dialect
         if self._asked or remote.stepped or stop.signal != SIGTRAP or stop.reasons or dialect.behind_int3 is False:
             return stop, registers
-        here = (0, rip) in remote.inserted or (1, rip) in remote.inserted
-        if (0, rip - 1) not in remote.inserted or (here and dialect.behind_int3 is None):
+        here = any((kind, rip) in remote.inserted for kind in (BreakpointKind.SOFTWARE, BreakpointKind.EXECUTE))
+        if (BreakpointKind.SOFTWARE, rip - 1) not in remote.inserted or (here and dialect.behind_int3 is None):
             if here:
                 remote.dialect = replace(dialect, behind_int3=False)
             return stop, registers

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from gdbstub.errors import Refused
 from gdbstub.explain.abilities import UNKNOWN, Abilities
 from gdbstub.explain.evidence import Known, Platform
-from gdbstub.protocol.messages import BreakpointType
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.capabilities import BackendInfo, Capabilities, Dialect
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ class Stub:
 class BreakpointTarget(Protocol):
     """Who puts breakpoints into the guest: the stub (`RemoteTarget`), or `Int3Breakpoints` for one that can't."""
 
-    async def insert(self, kind: BreakpointType, address: int, length: int) -> None: ...
+    async def insert(self, kind: BreakpointKind, address: int, length: int) -> None: ...
 
-    async def remove(self, kind: BreakpointType, address: int, length: int) -> None: ...
+    async def remove(self, kind: BreakpointKind, address: int, length: int) -> None: ...
 
     async def read_memory(self, address: int, length: int) -> bytes: ...
 
@@ -213,7 +213,7 @@ class Parts:
     hooks: StopHooks
     source: StateSource
     cleanup: Cleanup
-    slot_of: Callable[[BreakpointType, int, int], int | None] | None = None
+    slot_of: Callable[[BreakpointKind, int, int], int | None] | None = None
     find_lidt: Callable[[ReadMemory], Awaitable[tuple[int, ...]]] = no_lidt
     find_kernel: Callable[[], Awaitable[str | None]] = no_kernel
 

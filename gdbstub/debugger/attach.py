@@ -19,6 +19,7 @@ from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
 from gdbstub.debugger.kernel_code import KernelCode, no_code
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.run_control import Pace, RunControl
 from gdbstub.debugger.snapshot import Snapshot
@@ -87,10 +88,11 @@ class Attachment:
         self._ledger.rip_as_reported = backend.dialect.behind_int3 is True
         remote.pipelined = backend.pipelined
         remote.learn(backend.dialect)
-        self._table = table = BreakpointTable(parts.points, parts.capabilities, parts.slot_of)
+        points = PhysicalPoints(parts.points, parts.capabilities, parts.slot_of)
+        self._table = table = BreakpointTable(points)
         self._catcher = catcher = VectorCatch(table, watch_gates=not parts.capabilities.hardware_hides_guest)
         reader = CpuReader(remote, parts.source)
-        self._observer = StopReader(remote, reader, table, catcher, hooks, stray_watches=backend.stray_watches)
+        self._observer = StopReader(remote, reader, points, catcher, hooks, stray_watches=backend.stray_watches)
         self._walk = walk = BootWalk(self._observer, table, catcher)
         self._runner = RunControl(
             remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk

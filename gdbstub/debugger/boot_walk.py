@@ -17,6 +17,7 @@ from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.decode import shape, successors
 
@@ -59,7 +60,7 @@ class BootWalk:
         """Walk when the guest comes to one of these."""
         for address in addresses:
             if address not in self._places:
-                row = await self._table.add("execute", address, means="hw", hidden=True)
+                row = await self._table.add(BreakpointKind.EXECUTE, address, means="hw", hidden=True)
                 self._places[address] = row.number
 
     def is_due(self, seen: Snapshot | None) -> bool:

@@ -9,10 +9,11 @@ from trio.abc import Stream
 
 from gdbstub.debugger.attach import DEFAULTS, DebuggerOptions
 from gdbstub.debugger.boot_walk import first_places
-from gdbstub.debugger.breakpoints import Breakpoint, Condition, LogicalKind, Means
+from gdbstub.debugger.breakpoints import Breakpoint, Condition, Means
 from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.kernel_code import NO_CODE
 from gdbstub.debugger.running import Running, lines_of
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 
 __all__ = ["Debugger", "DebuggerOptions"]
@@ -47,7 +48,7 @@ class Debugger(Running):
     def kept_memory(self, address: int, length: int) -> bytes | None:
         """`read_memory`, where all of it was read since the guest stopped."""
         data = self._remote.kept_memory(address, length)
-        return None if data is None else self._table.unpatched(address, data)
+        return None if data is None else self._table.points.unpatched(address, data)
 
     async def read_ahead(self) -> None:
         """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
@@ -57,10 +58,10 @@ class Debugger(Running):
 
     async def read_memory(self, address: int, length: int) -> bytes:
         """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""
-        return await self._table.read_memory(address, length)
+        return await self._table.points.read_memory(address, length)
 
     async def write_memory(self, address: int, data: bytes) -> None:
-        await self._table.write_memory(address, data)
+        await self._table.points.write_memory(address, data)
         self._observer.stale = True
 
     async def set_register(self, name: str, value: int, cpu: int | None = None) -> None:
@@ -104,7 +105,7 @@ class Debugger(Running):
 
     async def add_breakpoint(
         self,
-        kind: LogicalKind,
+        kind: BreakpointKind,
         address: int | None,
         length: int = 1,
         *,
@@ -132,7 +133,7 @@ class Debugger(Running):
             owner=owner,
             test=test,
         )
-        if kind == "catch":
+        if kind is BreakpointKind.CATCH:
             self._runner.look_soon()
             await self._catcher.refresh(await self.state())
         return row

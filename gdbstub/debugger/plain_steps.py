@@ -9,7 +9,7 @@ from __future__ import annotations
 from binascii import unhexlify
 from typing import NamedTuple
 
-from gdbstub.debugger.breakpoints import BreakpointTable
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopSummary
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
@@ -59,7 +59,7 @@ class Express:
         remote: RemoteTarget,
         observer: StopReader,
         ledger: StopLog,
-        table: BreakpointTable,
+        points: PhysicalPoints,
         start: Snapshot,
         first: StopSummary,
         *,
@@ -69,7 +69,7 @@ class Express:
         self._remote = remote
         self._observer = observer
         self._ledger = ledger
-        self._table = table
+        self._points = points
         self._start = start
         self._resume = (remote.resume_packet(step=first.cpu, others=others),)
         self._slices = _Slices(remote.layout)
@@ -100,7 +100,7 @@ class Express:
         if len(raw) != len(self.raw) or b"x" in raw or self._slices.mode(raw) != self._mode:
             return Detour()
         rip = int.from_bytes(unhexlify(raw[self._slices.rip]), "little")
-        if rip in self._table.marks:
+        if rip in self._points.marks:
             return Detour()
         self.raw, self._rip, self._came = raw, rip, asked.answers
         return None

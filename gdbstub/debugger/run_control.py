@@ -15,8 +15,9 @@ import trio
 from gdbstub.backends import Backend
 from gdbstub.backends.interface import StopHooks
 from gdbstub.debugger.boot_walk import BootWalk
-from gdbstub.debugger.breakpoints import BreakpointTable, PhysicalBreakpoint
+from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.deferred_requests import DeferredRequests
+from gdbstub.debugger.physical_points import PhysicalBreakpoint
 from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
@@ -24,6 +25,7 @@ from gdbstub.errors import CannotBreakIn, GdbError, TransportError
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 
 Pace = Callable[[float], Awaitable[None]]
 
@@ -60,6 +62,7 @@ class RunControl:
         self._backend = backend
         self._observer = observer
         self._table = table
+        self._points = table.points
         self._catcher = catcher
         self._hooks = hooks
         self._pace = pace
@@ -126,7 +129,7 @@ class RunControl:
         seen = self._observer.seen
         lifted: tuple[PhysicalBreakpoint, ...] = ()
         if not self._backend.steps_off_breakpoints and seen is not None:
-            lifted = await self._table.lift(seen.state.pc)
+            lifted = await self._points.lift(seen.state.pc)
         await self._resume(self._observer.cpu, others=others)
         return lifted
 
@@ -137,13 +140,13 @@ class RunControl:
             await self._resume(self._observer.cpu)
             stop = await self.await_step()
         if lifted and isinstance(stop, Stopped):
-            await self._table.put_back(lifted)
+            await self._points.put_back(lifted)
         return stop
 
     def went_ahead(self, token: Token) -> None:
         """The observer has sent the next step already; `await_step` waits for it."""
         self._resuming, self._broke_in = token, False
-        self._table.all_in()
+        self._points.all_in()
 
     async def await_step(self) -> Stop:
         """The stop behind the step that is under way; one that hangs is broken off."""
@@ -189,7 +192,7 @@ class RunControl:
 
     async def run_to(self, address: int) -> Stop:
         """Continue to ``address``, or to whatever stops the guest before."""
-        row = await self._table.add("execute", address, means="hw", hidden=True)
+        row = await self._table.add(BreakpointKind.EXECUTE, address, means="hw", hidden=True)
         try:
             await self._resume(None)
             return await self._remote.stop(self._pending)
@@ -218,7 +221,7 @@ class RunControl:
         for _ in range(MOST_IDLE_STEPS):
             await self._look_again()
             seen = self._observer.seen
-            if seen is None or seen.state.pc not in self._table.marks:
+            if seen is None or seen.state.pc not in self._points.marks:
                 return None
             stop = await self.step()
             ours = self._is_gate_watch(stop)
@@ -227,9 +230,9 @@ class RunControl:
                 return snapshot, ours
             if isinstance(snapshot.stop.reason, Watch) and self._backend.repeats_watches:
                 self._echo = snapshot.state.registers
-            if snapshot.stop.reasons or (snapshot.state.pc in self._table.marks and not _is_same(snapshot, seen)):
+            if snapshot.stop.reasons or (snapshot.state.pc in self._points.marks and not _is_same(snapshot, seen)):
                 return snapshot, ours
-        if self._backend.steps_off_breakpoints or not self._table.lifted:
+        if self._backend.steps_off_breakpoints or not self._points.lifted:
             return None
         self._say(
             f"The continue could not leave {snapshot.state.pc:#x}: with the breakpoint there out of the way, a step "
@@ -240,7 +243,7 @@ class RunControl:
 
     async def _continue(self) -> tuple[Snapshot, bool]:
         """Continue; the stop, and whether it was for a purpose of ours."""
-        self._table.all_in()
+        self._points.all_in()
         stop: Stop | None = None
         while stop is None or await self._hooks.made_no_progress(stop):
             await self._resume(None)
@@ -323,7 +326,7 @@ class RunControl:
             stop = await self.step()
             if not isinstance(stop, Stopped) or stop.reasons or self.interrupted:
                 return stop
-            self._table.all_in()
+            self._points.all_in()
             await self._resume(None)
             return await self._await_run()
         finally:
@@ -350,7 +353,7 @@ class RunControl:
         """Was a watchpoint reported that is none, and nothing else?"""
         if not isinstance(stop, Stopped) or not isinstance(snapshot.stop, Stopped) or snapshot.stop.reasons:
             return False
-        return bool(stop.reasons) and snapshot.state.pc not in self._table.marks
+        return bool(stop.reasons) and snapshot.state.pc not in self._points.marks
 
     def _is_echo(self, snapshot: Snapshot) -> bool:
         """Is this TCG's second report, without progress, of a watchpoint that a step of ours hit?"""

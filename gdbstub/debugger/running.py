@@ -125,7 +125,7 @@ class Running(Attachment):
         return wanted
 
     async def _glance(self) -> HitContext:
-        return HitContext(await self._remote.read_registers(self.cpu, self.cpu), self._table.read_memory)
+        return HitContext(await self._remote.read_registers(self.cpu, self.cpu), self._table.points.read_memory)
 
     # -- steps of which only the registers are read ------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class Running(Attachment):
             return None
         if self._remote.kept_registers(newest.cpu) is None:
             return None
-        return Express(self._remote, self._observer, ledger, self._table, seen, newest, others=others)
+        return Express(self._remote, self._observer, ledger, self._table.points, seen, newest, others=others)
 
     async def finish_step(self, detour: Detour, told: Callable[[StopSummary], None]) -> StopSummary:
         """The step with which an `express` ended, as `step_lightly` has it."""

@@ -24,7 +24,7 @@ from gdbstub.explain.explain import explain
 from gdbstub.explain.explanation import Explanation
 from gdbstub.explain.stop_facts import known
 from gdbstub.protocol.stops import BreakReason, Stop, Stopped, Watch
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import Frame
@@ -165,9 +165,9 @@ def hits(table: BreakpointTable, snapshot: Snapshot) -> list[int]:
     for row in table:
         if row.hidden or not row.enabled or row.removal_pending or row.address is None:
             continue
-        if row.kind == "catch":
+        if row.kind is BreakpointKind.CATCH:
             met = event is not None and row.vector == event.vector
-        elif row.kind == "execute":
+        elif row.kind is BreakpointKind.EXECUTE:
             met = row.address == pc
         else:
             met = any(row.address <= address < row.address + row.length for address in watched)

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.backends.interface import Stepped, StopHooks
-from gdbstub.debugger.breakpoints import BreakpointTable, HitContext
+from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.code_window import BLOCK, CodeWindow
 from gdbstub.debugger.cpu_reader import Asked, CpuReader, moment
 from gdbstub.debugger.interrupt_table import CR0_PE
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.snapshot import GONE, Snapshot
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import Refused
@@ -52,7 +53,7 @@ class StopReader:
         self,
         remote: RemoteTarget,
         reader: CpuReader,
-        table: BreakpointTable,
+        points: PhysicalPoints,
         catcher: VectorCatch,
         hooks: StopHooks,
         *,
@@ -61,7 +62,7 @@ class StopReader:
         self._remote = remote
         self._hooks = hooks
         self._reader = reader
-        self._table = table
+        self._points = points
         self._catcher = catcher
         self._stray_watches = stray_watches
         self._seen: dict[int, Snapshot] = {}
@@ -84,14 +85,14 @@ class StopReader:
 
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
-        return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._table.armed)
+        return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._points.armed)
 
     def without_strays(self, stop: Stopped) -> Stopped:
         """The stop without the watch addresses that none of our watchpoints covers, on a stub that sends such: TCG does
         when a watchpoint was removed just before."""
         if not self._stray_watches or not stop.reasons:
             return stop
-        reasons = tuple(why for why in stop.reasons if not isinstance(why, Watch) or self._table.watches(why.address))
+        reasons = tuple(why for why in stop.reasons if not isinstance(why, Watch) or self._points.watches(why.address))
         return stop if reasons == stop.reasons else replace(stop, reasons=reasons)
 
     async def arrive(self, stop: Stopped) -> StopAtArrival:
@@ -128,7 +129,7 @@ class StopReader:
         registers = await self._reader.registers(asked)
         await self._remote.lines(ahead)
         same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
-        if not same or registers["rip"] in self._table.marks:
+        if not same or registers["rip"] in self._points.marks:
             return None
         return StopAtArrival(stop, stop, asked, registers, registers["rip"])
 
@@ -137,9 +138,9 @@ class StopReader:
         before = self.seen
         registers = arrival.registers
         kept = self._remote.kept_memory(registers["rip"], CODE_BYTES)
-        code = b"" if kept is None else self._table.unpatched(registers["rip"], kept)
+        code = b"" if kept is None else self._points.unpatched(registers["rip"], kept)
         seen = self._plain(self._seen[self.cpu], registers, code, before.moment if before else None)
-        self._seen[self.cpu] = seen._replace(stop=arrival.stop, reply=arrival.reply, armed=self._table.armed)
+        self._seen[self.cpu] = seen._replace(stop=arrival.stop, reply=arrival.reply, armed=self._points.armed)
         return self._seen[self.cpu]
 
     def plain_sight(self, like: Snapshot, payload: bytes, code: bytes, before: CpuFacts) -> Snapshot:
@@ -178,7 +179,7 @@ class StopReader:
         seen = self.seen
         pc = None if seen is None else _predicted_pc(registers, seen.state)
         payload = await self._remote.read_registers(self.cpu, self.cpu)
-        return HitContext(payload, self._table.read_kept), -1 if pc is None else pc
+        return HitContext(payload, self._points.read_kept), -1 if pc is None else pc
 
     def may_go_ahead(self, arrival: StopAtArrival) -> bool:
         """May the bytes at RIP, all on one page, be asked for together with the next step?"""
@@ -188,7 +189,7 @@ class StopReader:
     def is_plain(self, arrival: StopAtArrival) -> bool:
         """Is this a step like any other, with nothing of ours at its RIP?"""
         pc, stop = arrival.pc, arrival.stop
-        return pc is not None and pc not in self._table.marks and stop.signal == SIGTRAP and not stop.reasons
+        return pc is not None and pc not in self._points.marks and stop.signal == SIGTRAP and not stop.reasons
 
     def step_ahead(self, arrival: StopAtArrival) -> tuple[Token, Token]:
         """Queue the bytes at RIP and the next step behind them; the tokens of both. For `look`."""
@@ -212,7 +213,7 @@ class StopReader:
             code,
             moment(state, code),
             before.moment if before else None,
-            armed=self._table.armed,
+            armed=self._points.armed,
         )
         if ahead is None:
             snapshot = await self._catch(await self._with_culprit(snapshot), before)
@@ -221,7 +222,7 @@ class StopReader:
 
     async def _asked_code(self, token: Token, address: int) -> bytes:
         try:
-            return self._table.unpatched(address, await self._remote.memory(token))
+            return self._points.unpatched(address, await self._remote.memory(token))
         except Refused:
             return b""
 
@@ -265,7 +266,7 @@ class StopReader:
             window.stepped(before.state, before.code, state.rip)
         with suppress(Refused):
             for block in window.missing(state.pc, CODE_BYTES):
-                window.keep(block, await self._table.read_memory(block, BLOCK))
+                window.keep(block, await self._points.read_memory(block, BLOCK))
         known = window.at(state.pc, CODE_BYTES)
         return await self.code(state.pc) if known is None else known
 
@@ -274,7 +275,7 @@ class StopReader:
         for length in (CODE_BYTES, PAGE - pc % PAGE):
             if length <= CODE_BYTES:
                 try:
-                    return await self._table.read_memory(pc, length)
+                    return await self._points.read_memory(pc, length)
                 except Refused:
                     continue
         return b""

@@ -16,6 +16,7 @@ from gdbstub.debugger.interrupt_table import NO_WAY, REAL_MODE, InterruptTable, 
 from gdbstub.debugger.record import CaughtEvent
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import CodeBytes
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.exceptions import GATE_SIZES
 from gdbstub.x86.lidt import find_lidt
@@ -30,8 +31,8 @@ class VectorCatch:
 
     def __init__(self, breakpoints: BreakpointTable, *, watch_gates: bool) -> None:
         self._breakpoints = breakpoints
-        self._tables = TableReader(breakpoints.read_memory)
-        self._frames = FrameReader(breakpoints.read_memory, self._tables)
+        self._tables = TableReader(breakpoints.points.read_memory)
+        self._frames = FrameReader(breakpoints.points.read_memory, self._tables)
         self.watch_gates = watch_gates
         self._table: InterruptTable | None = None
         self._cpu: int | None = None
@@ -45,7 +46,7 @@ class VectorCatch:
 
     @property
     def _caught(self) -> list[Breakpoint]:
-        return [row for row in self._breakpoints if row.kind == "catch" and row.vector is not None]
+        return [row for row in self._breakpoints if row.kind is BreakpointKind.CATCH and row.vector is not None]
 
     @property
     def active(self) -> bool:
@@ -106,13 +107,14 @@ class VectorCatch:
                 continue
             means: Means = "hw" if self.watch_gates else "sw"
             try:
-                self._lidt.append(await self._breakpoints.add("execute", address, means=means, hidden=True))
+                row = await self._breakpoints.add(BreakpointKind.EXECUTE, address, means=means, hidden=True)
             except Refused:
                 return
+            self._lidt.append(row)
 
     async def _is_loaded(self, address: int) -> bool:
         try:
-            return address in find_lidt(await self._breakpoints.read_memory(address, LIDT_BYTES), address)
+            return address in find_lidt(await self._breakpoints.points.read_memory(address, LIDT_BYTES), address)
         except Refused:
             return False
 
@@ -152,7 +154,7 @@ class VectorCatch:
             row = self._real_handlers.get(number)
             if row is None and way.handler is not None:
                 self._real_handlers[number] = await self._breakpoints.add(
-                    "execute", way.handler, means="hw", hidden=True
+                    BreakpointKind.EXECUTE, way.handler, means="hw", hidden=True
                 )
             elif row is not None:
                 await self._move(row, way.handler)
@@ -190,9 +192,9 @@ class VectorCatch:
                 await self._breakpoints.move(row, address)
             else:
                 await self._breakpoints.remove(row.number)
-                rows[rows.index(row)] = await self._breakpoints.add("write", address, size, hidden=True)
+                rows[rows.index(row)] = await self._breakpoints.add(BreakpointKind.WRITE, address, size, hidden=True)
         for address, size in places[len(rows) :]:
-            rows.append(await self._breakpoints.add("write", address, size, hidden=True))
+            rows.append(await self._breakpoints.add(BreakpointKind.WRITE, address, size, hidden=True))
         while len(rows) > len(places):
             await self._breakpoints.remove(rows.pop().number)
         if not rows:

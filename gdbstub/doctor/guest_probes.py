@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gdbstub.backends import Backend
 from gdbstub.doctor.judges import delivered, shown_dr6
 from gdbstub.doctor.probe import Group, Judge, Need, PointArmed, Probe, Value, code, data, handler
+from gdbstub.x86.breakpoints import BreakpointKind
 
 OWN: Group = "the guest's own #DB"
 OURS: frozenset[Need] = frozenset({"handlers"})
@@ -73,7 +74,7 @@ def _plain(event: GuestProbe, suffix: str, variant: str, points: tuple[PointArme
     """The event while the guest runs."""
     by_profile: str | Callable[[Backend], str] = "delivered"
     source = event.source
-    if event.by_dr and points and points[0].type == 1:
+    if event.by_dr and points and points[0].kind.is_hardware:
         by_profile, source = _hidden, "profile: hardware_hides_guest"
     return Probe(
         f"own-{event.name}{suffix}", OWN, event.title, event.code, event.assembly, "c", event.judge, by_profile,
@@ -91,12 +92,13 @@ def _stepped(event: GuestProbe) -> Probe:
     )  # fmt: skip
 
 
-def _caught(means: str, points: tuple[PointArmed, ...], expects: str | Callable[[Backend], str], source: str) -> Probe:
-    """The guest's #DB, caught at its handler; then the points are out, and the handler runs."""
+def _caught(kind: BreakpointKind, expects: str | Callable[[Backend], str], source: str) -> Probe:
+    """The guest's #DB, caught at its handler; then the point is out, and the handler runs."""
     event = EVENTS[0]
     return Probe(
-        f"caught-{means}", OWN, f"DR6 at the handler, by {means.upper()}", event.code, event.assembly, "cxc",
-        shown_dr6, expects, source, points=points, registers=event.registers, needs=OURS, ideal=SHOWN,
+        f"caught-z{kind.packet}", OWN, f"DR6 at the handler, by Z{kind.packet}", event.code, event.assembly, "cxc",
+        shown_dr6, expects, source, points=(PointArmed(kind, handler(1)),), registers=event.registers, needs=OURS,
+        ideal=SHOWN,
     )  # fmt: skip
 
 
@@ -110,9 +112,9 @@ def _caught_by_hardware(backend: Backend) -> str:
 
 GUEST_EVENTS: tuple[Probe, ...] = (
     *(_plain(event, "", "nothing armed", ()) for event in EVENTS),
-    *(_plain(event, "-z1", "Z1 armed", (PointArmed(1, code(ELSEWHERE)),)) for event in EVENTS),
-    *(_plain(event, "-z0", "Z0 armed", (PointArmed(0, code(ELSEWHERE)),)) for event in EVENTS),
+    *(_plain(event, "-z1", "Z1 armed", (PointArmed(BreakpointKind.EXECUTE, code(ELSEWHERE)),)) for event in EVENTS),
+    *(_plain(event, "-z0", "Z0 armed", (PointArmed(BreakpointKind.SOFTWARE, code(ELSEWHERE)),)) for event in EVENTS),
     *(_stepped(event) for event in EVENTS if event.steps),
-    _caught("z1", (PointArmed(1, handler(1)),), _caught_by_hardware, "profile: hardware_hides_guest"),
-    _caught("z0", (PointArmed(0, handler(1)),), _caught_by_software, "profile: catch_by"),
+    _caught(BreakpointKind.EXECUTE, _caught_by_hardware, "profile: hardware_hides_guest"),
+    _caught(BreakpointKind.SOFTWARE, _caught_by_software, "profile: catch_by"),
 )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from gdbstub.backends import Backend
-from gdbstub.protocol.messages import BreakpointType
+from gdbstub.x86.breakpoints import BreakpointKind
 
 Base = Literal["code", "data", "handler"]
 Move = Literal["s", "c", "x"]
@@ -36,7 +36,7 @@ class ProbeAddress(NamedTuple):
 class PointArmed(NamedTuple):
     """A ``Z`` packet that is armed before the guest moves."""
 
-    type: BreakpointType
+    kind: BreakpointKind
     at: ProbeAddress
     length: int = 1
 

@@ -15,6 +15,7 @@ from gdbstub.doctor.judges import (
     waits,
 )
 from gdbstub.doctor.probe import Need, PointArmed, Probe, ProbeLog, code, data
+from gdbstub.x86.breakpoints import BreakpointKind
 
 ONE = "1 instruction"
 KERNEL: frozenset[Need] = frozenset({"kernel"})
@@ -101,7 +102,7 @@ INTERRUPTS: tuple[Probe, ...] = (
           measure=_milliseconds),
     Probe(
         "own-dr6", "interrupts", "the guest's DR6 at our stops", "90 90 90", "nop; nop; nop", "cxs", own_dr6,
-        _own_dr6, NO_PROMISE, points=(PointArmed(1, code(1)),),
+        _own_dr6, NO_PROMISE, points=(PointArmed(BreakpointKind.EXECUTE, code(1)),),
         follows=(("changed", "What a stop of ours leaves there is no event of the guest."),),
     ),
 )  # fmt: skip

@@ -14,12 +14,13 @@ from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.errors import GdbError, Refused
 from gdbstub.protocol import messages
 from gdbstub.protocol.link import Expect
-from gdbstub.protocol.messages import Action, BreakpointType
+from gdbstub.protocol.messages import Action
 from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.remote.connection import Token
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 
 HANG_SECONDS = 3.0
@@ -75,16 +76,16 @@ class Vcpu:
         await self.remote.select(self.cpu)
         await self.remote.write_register(self._names[name], value)
 
-    async def arm(self, type_: BreakpointType, address: int, length: int) -> str | None:
+    async def arm(self, kind: BreakpointKind, address: int, length: int) -> str | None:
         """None where the stub took it; else its error, empty where it does not know the packet."""
         try:
-            await self.remote.insert(type_, address, length)
+            await self.remote.insert(kind, address, length)
         except Refused as refusal:
             return refusal.code
         return None
 
-    async def disarm(self, type_: BreakpointType, address: int, length: int) -> None:
-        await self.remote.remove(type_, address, length)
+    async def disarm(self, kind: BreakpointKind, address: int, length: int) -> None:
+        await self.remote.remove(kind, address, length)
 
     async def move(self, action: Action, patience: float, *, everybody: bool = False) -> Moved:
         """Step or continue this vCPU alone, as far as the stub can hold the others, or ``everybody``; 0x03 after

@@ -234,7 +234,13 @@ def _codes(data: Json) -> tuple[CodeBytes, ...]:
 
 
 OWNERS: tuple[Owner, ...] = ("debugger", "debugger-leak", "guest", "hypervisor", "unknown")
-KINDS: tuple[BreakpointKind, ...] = ("execute", "write", "access", "io", "software")
+KINDS = (
+    BreakpointKind.EXECUTE,
+    BreakpointKind.WRITE,
+    BreakpointKind.ACCESS,
+    BreakpointKind.IO,
+    BreakpointKind.SOFTWARE,
+)
 
 
 def _armed(value: object, where: str) -> ArmedBreakpoint:

@@ -95,7 +95,8 @@ from gdbstub.protocol.stops import (
     format_stop,
     parse_stop,
 )
-from gdbstub.protocol.target_xml import annexes_wanted, format_description, parse_description
+from gdbstub.protocol.target_xml import annexes_wanted, parse_description
+from gdbstub.protocol.target_xml_writer import format_description
 
 __all__ = [
     "ACK",

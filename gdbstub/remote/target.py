@@ -18,6 +18,7 @@ from gdbstub.protocol.link import Expect
 from gdbstub.protocol.stops import Stop
 from gdbstub.remote.capabilities import Dialect
 from gdbstub.remote.connection import Connection, ConnectionOptions, Token, accepted
+from gdbstub.x86.breakpoints import BreakpointKind
 
 MEMORY_CHUNK = 1024
 """Bytes in one ``m`` packet, where the stub's packets have room for them, and up to `FEW` pages are read."""
@@ -28,14 +29,13 @@ LINE, MOST_PIECES = 64, 64
 """Bytes that gdb reads at a time for its caches of code and stack; and how many small reads are kept."""
 FEW, WINDOW = 4, 16
 """Pages up to which each is asked for alone; and of more, how many go into one write: some 130 KB of answers."""
-BREAKPOINTS = (
-    "software breakpoint",
-    "hardware breakpoint",
-    "write watchpoint",
-    "read watchpoint",
-    "access watchpoint",
-)
-"""``Z0`` to ``Z4``: gdb manual, "Packets"."""
+BREAKPOINTS = {
+    BreakpointKind.SOFTWARE: "software breakpoint",
+    BreakpointKind.EXECUTE: "hardware breakpoint",
+    BreakpointKind.WRITE: "write watchpoint",
+    BreakpointKind.READ: "read watchpoint",
+    BreakpointKind.ACCESS: "access watchpoint",
+}
 
 
 class RemoteTarget(Connection):
@@ -57,7 +57,7 @@ class RemoteTarget(Connection):
         self.dialect = Dialect()
         self.stepped = False
         """Was the last resume a step?"""
-        self.inserted: set[tuple[messages.BreakpointType, int]] = set()
+        self.inserted: set[tuple[BreakpointKind, int]] = set()
         """Kind and address of the breakpoints that the stub has."""
         self._selected: int | None = None
 
@@ -295,17 +295,17 @@ class RemoteTarget(Connection):
 
     # -- breakpoints ----------------------------------------------------------------------------------------
 
-    async def insert(self, kind: messages.BreakpointType, address: int, length: int) -> None:
+    async def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
         """``Z``. Raises `Unsupported` or `Refused` with the sentence for the user."""
-        await self._point("set", messages.insert_breakpoint(kind, address, length), kind, address)
+        await self._point("set", messages.insert_breakpoint(kind.packet, address, length), kind, address)
         self.inserted.add((kind, address))
 
-    async def remove(self, kind: messages.BreakpointType, address: int, length: int) -> None:
+    async def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """``z``."""
-        await self._point("remove", messages.remove_breakpoint(kind, address, length), kind, address)
+        await self._point("remove", messages.remove_breakpoint(kind.packet, address, length), kind, address)
         self.inserted.discard((kind, address))
 
-    async def _point(self, verb: str, payload: bytes, kind: messages.BreakpointType, address: int) -> None:
+    async def _point(self, verb: str, payload: bytes, kind: BreakpointKind, address: int) -> None:
         self._pages.clear()
         what = BREAKPOINTS[kind]
         try:

@@ -22,11 +22,16 @@ from gdbstub.protocol import (
     decode_hex,
 )
 from gdbstub.server.client_features import ClientFeatures
+from gdbstub.x86.breakpoints import BreakpointKind
 
 SIGNAL_0, SIGINT, SIGTRAP = 0, 2, 5
 """gdb's numbers (gdb manual, "Packets": signals are those of include/gdb/signals.def)."""
 EXPEDITED: Final = frozenset(("rip", "rsp", "rbp", "eflags", "eip", "esp", "ebp"))
-_WATCHED: dict[str, WatchKind] = {"write": "write", "read": "read", "access": "access"}
+_WATCHED: dict[BreakpointKind, WatchKind] = {
+    BreakpointKind.WRITE: "write",
+    BreakpointKind.READ: "read",
+    BreakpointKind.ACCESS: "access",
+}
 
 
 def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
@@ -95,7 +100,7 @@ def _reasons(record: StopSummary, manners: ClientFeatures, hit: Iterable[Breakpo
             yield Watch(_WATCHED[row.kind], row.address)
             return
     for row in hit:
-        if row.kind == "execute" and row.address == record.rip:
+        if row.kind is BreakpointKind.EXECUTE and row.address == record.rip:
             if row.text == "Z0" and manners.swbreak:
                 yield BreakReason.SOFTWARE
                 return

@@ -11,6 +11,7 @@ import trio
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.evidence import Action
+from gdbstub.x86.breakpoints import BreakpointKind
 
 Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost", "error"]
 Sink = Callable[[StopRecord], None]
@@ -73,7 +74,7 @@ class Tracer:
     async def _resume(self) -> Reason:
         left = self._plan.count
         for address in self._plan.until:
-            await self._debugger.add_breakpoint("execute", address, text="--until")
+            await self._debugger.add_breakpoint(BreakpointKind.EXECUTE, address, text="--until")
         while True:
             record = await self._debugger.resume()
             reason = self._ended(record)

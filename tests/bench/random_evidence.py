@@ -26,7 +26,7 @@ REPLIES = (
     *("T05thread:p01.01;", "T05thread:p01.01;watch:1008;", "T02thread:0;", "S05", "T06", "W00", "", "OK"),
     *("T05thread:p01.01;swbreak:;", "T05thread:p01.01;hwbreak:;"),
 )
-KINDS: tuple[BreakpointKind, ...] = ("execute", "write", "access", "io", "software")
+KINDS = tuple(map(BreakpointKind, ("execute", "write", "access", "io", "software")))
 
 
 def evidences(count: int) -> Iterator[Evidence]:

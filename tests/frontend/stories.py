@@ -14,6 +14,7 @@ from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import Action, Evidence
 from gdbstub.explain.explanation import Cause, ExitDr6, Explanation, GuestDr6
 from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import decode
 from gdbstub.x86.exceptions import Frame
@@ -171,9 +172,9 @@ EVENT = replace(
 )
 RECORDS = (ATTACHED, STEPPED, HIT, EVENT)
 BREAKPOINTS = (
-    BreakpointRow(1, "execute", START + 12, hits=1, armed_as="Z1", means="hw", text="icebp_test+12"),
-    BreakpointRow(2, "write", 0xB_8000, 4, enabled=False),
-    BreakpointRow(3, "catch", HANDLER, vector=1, text="db", armed_as="Z0", hits=1),
+    BreakpointRow(1, BreakpointKind.EXECUTE, START + 12, hits=1, armed_as="Z1", means="hw", text="icebp_test+12"),
+    BreakpointRow(2, BreakpointKind.WRITE, 0xB_8000, 4, enabled=False),
+    BreakpointRow(3, BreakpointKind.CATCH, HANDLER, vector=1, text="db", armed_as="Z0", hits=1),
 )
 
 

@@ -10,8 +10,8 @@ from gdbstub.backends.xen.journal import Int3, Journal
 from gdbstub.backends.xen.shared_debug_registers import SharedDebugRegisters
 from gdbstub.errors import Refused, TransportError, Unsupported
 from gdbstub.protocol import messages
-from gdbstub.protocol.messages import BreakpointType
 from gdbstub.remote.target import BREAKPOINTS, PAGE, RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 
 INT3 = 0xCC
 CONTEXT = 8
@@ -19,7 +19,7 @@ CONTEXT = 8
 
 
 class Int3Breakpoints:
-    """Breakpoints of type 0 as int3s; the others are ``hardware``'s, or refused with ``why_no_hardware``."""
+    """Software breakpoints as int3s; the others are ``hardware``'s, or refused with ``why_no_hardware``."""
 
     def __init__(
         self, remote: RemoteTarget, journal: Journal, why_no_hardware: str, hardware: SharedDebugRegisters | None = None
@@ -40,9 +40,9 @@ class Int3Breakpoints:
         int3 = self._inserted.get(address)
         return int3 is not None and int3.shadow != INT3
 
-    async def insert(self, kind: BreakpointType, address: int, length: int) -> None:
+    async def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Put an int3 at ``address``. Raises `Refused` where that can't be, `CannotKeep` where no journal can."""
-        if kind:
+        if kind is not BreakpointKind.SOFTWARE:
             if self.hardware is None:
                 raise Unsupported(BREAKPOINTS[kind], self._why)
             await self.hardware.insert(kind, address, length)
@@ -59,10 +59,10 @@ class Int3Breakpoints:
             self._forget(address)
             raise
 
-    async def remove(self, kind: BreakpointType, address: int, length: int) -> None:
+    async def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Take ours out. Where the guest wrote something else there, its byte stays. Raises `Refused` where the place
         can't be reached; the int3 is then still there, and in the journal."""
-        if kind and self.hardware is not None:
+        if kind is not BreakpointKind.SOFTWARE and self.hardware is not None:
             await self.hardware.remove(kind, address, length)
             return
         int3 = self._inserted.get(address)

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from gdbstub.backends.xen.slots import SlotSetting
 from gdbstub.backends.xen.vcpu_helper import Addresses, VcpuDebugRegisters
 from gdbstub.errors import Refused
-from gdbstub.x86.debug_registers import TYPES
+from gdbstub.x86.breakpoints import BY_RW
 
 
 class CannotKeep(Refused):
@@ -216,7 +216,7 @@ def _kept(row: dict[str, Any]) -> Kept:
     dr0, dr1, dr2, dr3, dr6, dr7 = (int(value, 16) for value in row["own"])
     dr: Addresses = (dr0, dr1, dr2, dr3)
     slots = tuple(
-        (int(slot) & 3, SlotSetting(TYPES[TYPES.index(kind)], int(address, 16), int(length)))
+        (int(slot) & 3, SlotSetting(BY_RW[BY_RW.index(kind)], int(address, 16), int(length)))
         for slot, kind, address, length in row["slots"]
     )
     return Kept(int(row["cpu"]), VcpuDebugRegisters(dr, dr6, dr7), slots)

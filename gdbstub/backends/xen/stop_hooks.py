@@ -18,10 +18,12 @@ from dataclasses import replace
 from gdbstub.backends.interface import LastStop, StopHooks
 from gdbstub.backends.xen.dom0 import Dom0
 from gdbstub.backends.xen.int3 import INT3, Int3Breakpoints
+from gdbstub.backends.xen.slots import SlotSetting
 from gdbstub.errors import GdbError, Refused, Unsupported
 from gdbstub.protocol import messages
 from gdbstub.protocol.stops import BreakReason, Stop, Stopped, Watch
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import DebugState
 from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
 from gdbstub.x86.decode import shape
@@ -105,10 +107,9 @@ class GdbsxStopHooks(StopHooks):
             await hardware.look(stepped=self._remote.stepped)
             hardware.stopped = cpu
             marked = hardware.is_marked(cpu)
-            watches = [armed for armed in hardware.hits(cpu) if armed.type != "execute"]
+            watches = [armed for armed in hardware.hits(cpu) if armed.type is not BreakpointKind.EXECUTE]
             if watches:
-                reasons = tuple(Watch("write" if w.type == "write" else "access", w.address) for w in watches)
-                return replace(stop, reasons=reasons), registers
+                return replace(stop, reasons=tuple(_watch(armed) for armed in watches)), registers
         if stop.signal == SIGINT and not self._asked and not marked:
             await self._see_to_the_domain(cpu, registers)
         at = registers["rip"] - 1
@@ -223,11 +224,16 @@ def _is_event(stop: Stop) -> bool:
     return isinstance(stop, Stopped) and stop.signal == SIGINT
 
 
+def _watch(hit: SlotSetting) -> Watch:
+    return Watch("write" if hit.type is BreakpointKind.WRITE else "access", hit.address)
+
+
 def _faults_here(debug: DebugState, rip: int) -> bool:
     """Has the guest an execute breakpoint of its own at ``rip``, and was it hit?"""
     if debug.dr6 is None or debug.dr7 is None:
         return False
     return any(
-        slot.enabled and slot.type == "execute" and debug[slot.number] == rip and debug.dr6 >> slot.number & 1
+        slot.enabled and debug[slot.number] == rip and debug.dr6 >> slot.number & 1
         for slot in decode_dr7(debug.dr7).slots
+        if slot.type is BreakpointKind.EXECUTE
     )

@@ -15,6 +15,7 @@ from gdbstub.explain.model.vcpu_state import PendingDebugException
 from gdbstub.explain.quirks.lookup import QuirkName, known_quirk
 from gdbstub.explain.reconstruct import in_front_of_the_step
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BD, BS, DR7_GD, cause_names, covered
 from gdbstub.x86.decode import shape
 from gdbstub.x86.instructions import Shape
@@ -87,7 +88,7 @@ def _unaligned(scene: StopFacts, bits: int) -> bool:
 
 
 def _own_hardware(scene: StopFacts) -> bool:
-    return any(armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ())
+    return any(armed.owner == "debugger" and armed.kind.is_hardware for armed in scene.breakpoints or ())
 
 
 def beside_ours(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
@@ -101,10 +102,10 @@ def beside_ours(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     stepped = scene.action is Action.STEP
     registers = known((scene.evidence.before if stepped else scene.evidence.after).registers) or {}
     for slot, place in scene.guest_slots(scene.evidence.after):
-        if what is None or place is None or slot.type not in ("write", "access"):
+        if what is None or place is None or not slot.type.is_watch:
             continue
         range_ = covered(place, slot.length)
-        writes = slot.type == "write"
+        writes = slot.type is BreakpointKind.WRITE
         if touches(what, access.address, range_, writes, registers, scene.mode, executed=not stepped):
             yield (
                 f"The guest's own DR{slot.number} covers what `{access.text}` accesses, so hardware delivers it a #DB "

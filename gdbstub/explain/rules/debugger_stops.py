@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.instructions import Shape
 
@@ -134,14 +134,14 @@ def own_breakpoint(scene: StopFacts) -> Iterator[Finding]:
     for armed in scene.breakpoints:
         if armed.owner != "debugger":
             continue
-        if armed.kind == "software" and behind and armed.address == scene.pc:
+        if armed.kind is BreakpointKind.SOFTWARE and behind and armed.address == scene.pc:
             yield from _stepped_onto(scene, armed)
-        elif armed.kind == "software" and armed.address == scene.pc - behind:
+        elif armed.kind is BreakpointKind.SOFTWARE and armed.address == scene.pc - behind:
             level, because = _stands_on(scene)
             reason = f"the debugger's software breakpoint stands at {armed.address:#x}"
             cause = Cause("software-breakpoint", "debugger", "trap", level, (reason, because), BREAKPOINT)
             yield Finding(cause, scene.decoded(armed.address), armed.address)
-        elif armed.kind == "execute" and armed.address == scene.pc:
+        elif armed.kind is BreakpointKind.EXECUTE and armed.address == scene.pc:
             level, because = _stands_on(scene)
             reason = f"the debugger's hardware breakpoint stands at {armed.address:#x}"
             cause = Cause(

@@ -23,6 +23,7 @@ from gdbstub.explain.rules.no_dr6_bits import (
     vector_1_without_bits,
 )
 from gdbstub.explain.stop_facts import Finding, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
 from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import DEBUGCTL_BTF, TF
@@ -32,11 +33,11 @@ DATA = ("SDM 3B 18.3.1.2",)
 SINGLE_STEP = ("SDM 3B 18.3.1.4",)
 DR6 = ("SDM 3B 18.2.3",)
 
-SLOT_CAUSES: dict[str, tuple[CauseName, Class]] = {
-    "execute": ("instruction-breakpoint", "fault"),
-    "write": ("data-write", "trap"),
-    "access": ("data-access", "trap"),
-    "io": ("io-breakpoint", "trap"),
+SLOT_CAUSES: dict[BreakpointKind, tuple[CauseName, Class]] = {
+    BreakpointKind.EXECUTE: ("instruction-breakpoint", "fault"),
+    BreakpointKind.WRITE: ("data-write", "trap"),
+    BreakpointKind.ACCESS: ("data-access", "trap"),
+    BreakpointKind.IO: ("io-breakpoint", "trap"),
 }
 LEAKS = frozenset(("pushf", "gate"))
 TAKES_TF_AWAY = frozenset(("popf", "iret"))
@@ -53,7 +54,7 @@ def breakpoints(event: ExceptionFacts) -> Iterator[Finding]:
             yield from _any_kind(event, n)
         elif event.dr7.enabled >> n & 1:
             slot = event.dr7.slots[n]
-            if slot.type == "execute":
+            if slot.type is BreakpointKind.EXECUTE:
                 yield from _execute(event, slot)
             else:
                 yield from _data(event, slot)
@@ -65,7 +66,7 @@ def _any_kind(event: ExceptionFacts, n: int) -> Iterator[Finding]:
     because = (f"DR6.B{n} is set", "DR7 is not known, so what kind of breakpoint it is stays open")
     for kind, (name, klass) in SLOT_CAUSES.items():
         elsewhere = address is not None and event.at is not None and address != event.at
-        if kind == "io" or (kind == "execute" and elsewhere):
+        if kind is BreakpointKind.IO or (kind is BreakpointKind.EXECUTE and elsewhere):
             continue
         yield Finding(Cause(name, owner(event), klass, "possible", because, DR6, n), None, address)
 
@@ -97,7 +98,7 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
     if culprit is not None:
         because.append("the instruction before the saved RIP accesses what it covers")
     level: Confidence = "certain" if culprit is not None else "likely"
-    if slot.type == "io" and not event.de:
+    if slot.type is BreakpointKind.IO and not event.de:
         because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")
         level = "likely" if culprit is not None else "possible"
     shown = culprit
@@ -110,17 +111,17 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
 
 def accessor(event: ExceptionFacts, slot: Slot, address: int) -> Executed | None:
     """The instruction whose operand or port is known to lie in what the breakpoint covers."""
-    agrees = event.uses_port if slot.type == "io" else event.hits
+    agrees = event.uses_port if slot.type is BreakpointKind.IO else event.hits
     return event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
 
 
 def _could(event: ExceptionFacts, candidate: Executed, slot: Slot, address: int | None) -> bool:
     """Whether the instruction is of the kind that the breakpoint watches, and is not known to access other places."""
-    if slot.type == "io":
+    if slot.type is BreakpointKind.IO:
         return candidate.shape.port_size > 0
     if address is not None and event.hits(candidate, slot, address) is False:
         return False
-    return any(operand.writes or slot.type == "access" for operand in candidate.shape.memory)
+    return any(operand.writes or slot.type is BreakpointKind.ACCESS for operand in candidate.shape.memory)
 
 
 def general_detect(event: ExceptionFacts) -> Iterator[Finding]:
@@ -181,7 +182,7 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
 def _by_itself(event: ExceptionFacts) -> Ability | None:
     """A step that the platform makes for itself, which the guest gets while hardware breakpoints are armed."""
     scene, exact = event.scene, event.exact
-    armed = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
+    armed = any(row.owner == "debugger" and row.kind.is_hardware for row in scene.breakpoints or ())
     plain = exact is not None and not exact.shape.traits & (TAKES_TF_AWAY | {"gate", "sysret"})
     by_itself = scene.abilities.steps_by_itself
     could = holds(by_itself, scene.vendor) and armed and event.tf is False and event.new(BS) and plain
@@ -307,7 +308,7 @@ def interrupted_delivery(event: ExceptionFacts) -> Iterator[Finding]:
         yield Finding(cause, event.instruction(_stepped(event)))
     for slot in event.dr7.slots if event.dr7 is not None else ():
         address = event.addresses[slot.number]
-        if not slot.enabled or slot.type not in ("write", "access") or address is None:
+        if not slot.enabled or not slot.type.is_watch or address is None:
             continue
         culprit = accessor(event, slot, address)
         if culprit is not None:

@@ -12,8 +12,9 @@ from gdbstub.explain.explanation import Cause, CauseName, Confidence
 from gdbstub.explain.model.predict import predict
 from gdbstub.explain.reconstruct import in_front_of_the_step
 from gdbstub.explain.rules.debugger_stops import completed, stayed
-from gdbstub.explain.rules.watchpoints import accessed, slot_cause
+from gdbstub.explain.rules.watchpoints import accessed, cause_name
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import BS, DR7_GD, Slot, covered
 from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import TF
@@ -24,7 +25,7 @@ STUCK = "a step was asked for and RIP has not moved"
 def _live_slots(scene: StopFacts, *, beside_ours: bool = False) -> list[tuple[Slot, int]]:
     """The guest's own breakpoints that were live: none while the vCPU runs with the debugger's registers."""
     if not beside_ours and any(
-        armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ()
+        armed.owner == "debugger" and armed.kind.is_hardware for armed in scene.breakpoints or ()
     ):
         return []
     return [(slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if at is not None]
@@ -41,7 +42,7 @@ def instruction_breakpoint(scene: StopFacts) -> Iterator[Finding]:
     if takes is None or not stayed(scene):
         return
     for slot, address in _live_slots(scene):
-        if slot.type == "execute" and address == scene.pc:
+        if slot.type is BreakpointKind.EXECUTE and address == scene.pc:
             because = (STUCK, f"the guest's own DR{slot.number} breaks on this instruction", takes.clause)
             cause = Cause(
                 "instruction-breakpoint",
@@ -64,7 +65,7 @@ def compared_with_eip(scene: StopFacts) -> Iterator[Finding]:
     if scene.breakpoints is None or any(armed.address == scene.pc for armed in scene.breakpoints):
         return
     for slot, address in _live_slots(scene, beside_ours=True):
-        if slot.type == "execute" and address == scene.pc:
+        if slot.type is BreakpointKind.EXECUTE and address == scene.pc:
             because = (
                 f"RIP stands on the guest's own DR{slot.number}, and no breakpoint of the debugger is there",
                 by_eip.clause,
@@ -81,12 +82,12 @@ def data_breakpoint(scene: StopFacts) -> Iterator[Finding]:
     if takes is None or not completed(scene):
         return
     for slot, address in _live_slots(scene):
-        if slot.type not in ("write", "access"):
+        if not slot.type.is_watch:
             continue
-        culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
+        culprit, verified = accessed(scene, covered(address, slot.length), slot.type is BreakpointKind.WRITE)
         if verified:
             because = (f"the stepped instruction accesses what the guest's own DR{slot.number} covers", takes.clause)
-            name = slot_cause(slot)
+            name = cause_name(slot.type)
             sources = ("SDM 3B 18.3.1.2", *takes.sources)
             yield Finding(Cause(name, "guest", "trap", _level(scene), because, sources, slot.number), culprit, address)
 
@@ -153,7 +154,7 @@ def int3(scene: StopFacts) -> Iterator[Finding]:
     pc, takes = scene.pc, scene.abilities.takes_int3
     if takes is None or scene.action is not Action.CONTINUE or scene.signal != 5 or pc is None:
         return
-    if any(armed.kind == "software" and armed.address == pc - 1 for armed in scene.breakpoints or ()):
+    if any(armed.kind is BreakpointKind.SOFTWARE and armed.address == pc - 1 for armed in scene.breakpoints or ()):
         return
     if scene.code_before(pc)[-1:] != b"\xcc":
         return

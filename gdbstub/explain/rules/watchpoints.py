@@ -11,20 +11,18 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, CauseName, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.protocol.stops import WatchKind
-from gdbstub.x86.breakpoints import ArmedBreakpoint, Owner
-from gdbstub.x86.debug_registers import Range, Slot, covered
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
+from gdbstub.x86.debug_registers import Range, covered
 from gdbstub.x86.decode import instruction, predecessors, shape
 from gdbstub.x86.instructions import Instruction, Shape
 from gdbstub.x86.operands import touches
 
 DATA = ("SDM 3B 18.3.1.2",)
-PACKET_CAUSES: dict[WatchKind, CauseName] = {"write": "data-write", "read": "data-access", "access": "data-access"}
 
 
 def own_watches(scene: StopFacts) -> list[ArmedBreakpoint]:
     rows = scene.breakpoints or ()
-    return [row for row in rows if row.owner == "debugger" and row.kind in ("write", "access")]
+    return [row for row in rows if row.owner == "debugger" and row.kind.is_watch]
 
 
 def place_of(armed: ArmedBreakpoint) -> Range:
@@ -32,19 +30,19 @@ def place_of(armed: ArmedBreakpoint) -> Range:
     return Range(armed.address, armed.address + max(1, armed.length))
 
 
-def cause_name(armed: ArmedBreakpoint) -> CauseName:
-    return "data-write" if armed.kind == "write" else "data-access"
+def cause_name(kind: BreakpointKind) -> CauseName:
+    return "data-write" if kind is BreakpointKind.WRITE else "data-access"
 
 
 def packet(scene: StopFacts) -> Iterator[Finding]:
     """The reply names a watchpoint."""
     if scene.watch is None:
         return
-    kind, address = scene.watch.kind, scene.watch.address
+    kind, address = BreakpointKind(scene.watch.kind), scene.watch.address
     reported = f"the stub reports {scene.watch.key} at {address:#x}"
     own = [armed for armed in own_watches(scene) if place_of(armed).meets(address, 1)]
     for armed in own:
-        culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
+        culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
         because: tuple[str, ...] = (
             reported,
             f"the debugger's watch on {armed.address:#x} ({armed.length} bytes) covers it",
@@ -52,41 +50,35 @@ def packet(scene: StopFacts) -> Iterator[Finding]:
         level: Confidence = "certain" if verified or scene.abilities.watches_are_its_own else "likely"
         if verified:
             because = (*because, "the instruction accesses it")
-        cause = Cause(cause_name(armed), "debugger", "trap", level, because, DATA, armed.slot)
+        cause = Cause(cause_name(armed.kind), "debugger", "trap", level, because, DATA, armed.slot)
         yield Finding(cause, culprit, armed.address)
     if own:
         return
     if scene.breakpoints is None:
-        cause = Cause(PACKET_CAUSES[kind], "debugger", "trap", "possible", (reported,), DATA)
-        yield Finding(cause, accessed(scene, Range(address, address + 1), kind == "write")[0], address)
+        cause = Cause(cause_name(kind), "debugger", "trap", "possible", (reported,), DATA)
+        yield Finding(cause, accessed(scene, Range(address, address + 1), kind is BreakpointKind.WRITE)[0], address)
     else:
         yield from _guests(scene, reported, kind)
 
 
-def _guests(scene: StopFacts, reported: str, kind: WatchKind) -> Iterator[Finding]:
+def _guests(scene: StopFacts, reported: str, kind: BreakpointKind) -> Iterator[Finding]:
     """No watch of ours: where the packet goes by the slot it is the guest's own, named with an address of the
     debugger's table."""
     because = (reported, "no watchpoint of the debugger covers that address")
     by_slot = scene.abilities.watch_by_slot
     sources = DATA if by_slot is None else (*DATA, *by_slot.sources)
     slots = [
-        (slot, at)
-        for slot, at in scene.guest_slots(scene.evidence.after)
-        if slot.type in ("write", "access") and at is not None
+        (slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if slot.type.is_watch and at is not None
     ]
     for slot, address in slots:
-        culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
+        culprit, verified = accessed(scene, covered(address, slot.length), slot.type is BreakpointKind.WRITE)
         reason = f"the guest's own DR{slot.number} watches {address:#x}"
         level: Confidence = "likely" if verified else "possible"
-        cause = Cause(slot_cause(slot), "guest", "trap", level, (*because, reason), sources, slot.number)
+        cause = Cause(cause_name(slot.type), "guest", "trap", level, (*because, reason), sources, slot.number)
         yield Finding(cause, culprit, address)
     if not slots:
         owner: Owner = "unknown" if by_slot is None else "guest"
-        yield Finding(Cause(PACKET_CAUSES[kind], owner, "trap", "possible", because, sources))
-
-
-def slot_cause(slot: Slot) -> CauseName:
-    return "data-write" if slot.type == "write" else "data-access"
+        yield Finding(Cause(cause_name(kind), owner, "trap", "possible", because, sources))
 
 
 def accessed(scene: StopFacts, place: Range, writes_only: bool) -> tuple[Instruction | None, bool]:
@@ -141,13 +133,15 @@ def hidden_by_step(scene: StopFacts) -> Iterator[Finding]:
     if scene.action is not Action.STEP or scene.watch is not None or hides is None:
         return
     for armed in own_watches(scene):
-        culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
+        culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
         if verified:
             because = (
                 f"the instruction accesses the debugger's watch on {armed.address:#x}",
                 hides.clause,
             )
-            cause = Cause(cause_name(armed), "debugger", "trap", "likely", because, (*DATA, *hides.sources), armed.slot)
+            cause = Cause(
+                cause_name(armed.kind), "debugger", "trap", "likely", because, (*DATA, *hides.sources), armed.slot
+            )
             yield Finding(cause, culprit, armed.address)
 
 

@@ -18,6 +18,7 @@ from gdbstub.explain.rules import guest_db, no_dr6_bits
 from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.xen_shared_registers import guest_bits, own_hits, shared
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, DR6_INIT, decode_dr7
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import Frame
@@ -49,7 +50,7 @@ def taken(scene: StopFacts) -> Iterator[Finding]:
 
 def _causes(scene: StopFacts) -> Iterator[Finding]:
     here = shape(scene.code_at(scene.pc), scene.mode)
-    ours = any(armed.kind == "execute" and armed.address == scene.pc for armed in shared(scene))
+    ours = any(armed.kind is BreakpointKind.EXECUTE and armed.address == scene.pc for armed in shared(scene))
     leaves = scene.abilities.leaves_rip_on_icebp
     if leaves is not None and not ours and here is not None and "icebp" in here.traits:
         because = ("the instruction at RIP is INT1 (F1)", leaves.clause)
@@ -106,7 +107,7 @@ def wiped_hits(event: ExceptionFacts) -> Iterator[Finding]:
         because = (f"DR7 enables DR{slot.number}, whose condition is met here", loses.clause)
         level: Confidence = "likely" if known(event.scene.evidence.platform.version) else "possible"
         cause = Cause(name, "guest", klass, level, because, loses.sources, slot.number)
-        if slot.type == "execute":
+        if slot.type is BreakpointKind.EXECUTE:
             if address == event.at:
                 yield Finding(cause, event.next_instruction(), address)
         elif (culprit := guest_db.accessor(event, slot, address)) is not None:

@@ -14,7 +14,7 @@ from gdbstub.explain.quirks.lookup import applies
 from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.watchpoints import accessed, cause_name, place_of
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK
 
 SIGTRAP = 5
@@ -50,7 +50,7 @@ def own_hits(scene: StopFacts) -> Iterator[Finding]:
     if not stopped_by(scene):
         return
     for armed in shared(scene):
-        yield from _instruction(scene, armed) if armed.kind == "execute" else _data(scene, armed)
+        yield from _instruction(scene, armed) if armed.kind is BreakpointKind.EXECUTE else _data(scene, armed)
 
 
 def _named(scene: StopFacts, armed: ArmedBreakpoint) -> bool:
@@ -88,14 +88,20 @@ def _instruction(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
 
 
 def _data(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
-    culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
-    name = "write" if armed.kind == "write" else "access"
+    culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
+    name = "write" if armed.kind is BreakpointKind.WRITE else "access"
     why = _because(scene, armed, f"a {name} watch on {armed.address:#x} ({armed.length} bytes)")
     if why is None or (why[1] == "likely" and not verified):
         return
     because = (*why[0], "the instruction accesses it") if verified else why[0]
     cause = Cause(
-        cause_name(armed), "debugger", "trap", why[1], because, (*DATA, *scene.abilities.debug_stop_sources), armed.slot
+        cause_name(armed.kind),
+        "debugger",
+        "trap",
+        why[1],
+        because,
+        (*DATA, *scene.abilities.debug_stop_sources),
+        armed.slot,
     )
     yield Finding(cause, culprit, armed.address)
 

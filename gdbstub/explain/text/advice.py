@@ -60,7 +60,7 @@ def guest_trap_flag_lost(scene: StopFacts, event: ExceptionFacts | None, found: 
 
 
 def hidden_guest_breakpoints(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    ours = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
+    ours = any(row.owner == "debugger" and row.kind.is_hardware for row in scene.breakpoints or ())
     if event is None and scene.abilities.hides_guest_breakpoints and ours and scene.guest_slots(scene.evidence.after):
         yield (
             "The guest's own breakpoints in DR0-DR3 are off while the debugger has hardware breakpoints; "

@@ -10,6 +10,7 @@ from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause
 from gdbstub.explain.rules.page_fault import PAGE_FAULT
 from gdbstub.explain.stop_facts import StopFacts
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
 from gdbstub.x86.exceptions import VECTORS
 
@@ -73,9 +74,8 @@ def _of_event(scene: StopFacts, event: ExceptionFacts, main: Cause) -> Iterator[
         for n, fact in enumerate((after.dr0, after.dr1, after.dr2, after.dr3)):
             if event.causes >> n & 1:
                 yield from _say(f"DR{n}", fact)
-        if event.dr7 is not None and any(
-            event.causes >> slot.number & 1 and slot.enabled and slot.type == "io" for slot in event.dr7.slots
-        ):
+        named = () if event.dr7 is None else (slot for slot in event.dr7.slots if event.causes >> slot.number & 1)
+        if any(slot.enabled and slot.type is BreakpointKind.IO for slot in named):
             yield from _say("CR4", after.cr4)
     if event.causes & ~B_MASK:
         yield from _say("DR6 before the event", evidence.before.dr6)

@@ -14,6 +14,7 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError, Refused, Unsupported
 from gdbstub.explain.evidence import Action, Known
 from gdbstub.protocol import BreakReason, Stopped, StopReason, ThreadId, format_stop
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, GENERAL, NARROW, FakeStub, connected
 
 OFFER = b"PacketSize=4096;swbreak+"
@@ -73,7 +74,7 @@ async def test_a_stub_that_is_like_it_in_one_thing_only_is_any_stub(offer: bytes
 async def test_a_breakpoint_is_lifted_before_the_step_that_would_end_bhyve() -> None:
     stub = Bhyve()
     async with attached(stub) as debugger:
-        await debugger.add_breakpoint("execute", CODE + 1)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 1)
         for _ in range(2):
             record = await debugger.resume()
             assert record.state.pc == CODE + 1
@@ -100,7 +101,7 @@ async def test_the_s05_that_ctrl_c_brings_is_an_interrupt() -> None:
 async def test_what_it_has_not_is_said_in_a_sentence() -> None:
     async with attached(Bhyve()) as debugger:
         with pytest.raises(Refused, match="bhyve has neither hardware breakpoints nor watchpoints"):
-            await debugger.add_breakpoint("write", CODE, 4)
+            await debugger.add_breakpoint(BreakpointKind.WRITE, CODE, 4)
         with pytest.raises(Unsupported):
             await debugger.set_register("rax", 1)
         with pytest.raises(GdbError, match="can't be left stopped"):

@@ -10,6 +10,7 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.snapshot import PUT_BACK
 from gdbstub.explain.evidence import Action, Known
 from gdbstub.protocol import Stopped
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, FakeStub, connected
 
 
@@ -31,7 +32,9 @@ async def test_rip_behind_an_int3_of_ours_is_put_back_before_anything_runs() -> 
     async with connected(stub) as stream:
         debugger = Debugger(stream, "fake")
         await debugger.attach()
-        await debugger.add_breakpoint("execute", CODE + 2)  # of three bytes: behind its first is no instruction
+        await debugger.add_breakpoint(
+            BreakpointKind.EXECUTE, CODE + 2
+        )  # of three bytes: behind its first is no instruction
         for value in (1, 2):
             record = await debugger.resume()
             assert (record.state.pc, stub.registers["rip"]) == (CODE + 2, CODE + 2)
@@ -50,8 +53,8 @@ async def test_a_stub_that_stops_at_its_int3_is_seen_to_and_left_alone() -> None
     async with connected(stub) as stream:
         debugger = Debugger(stream, "fake")
         await debugger.attach()
-        await debugger.add_breakpoint("execute", CODE)
-        await debugger.add_breakpoint("execute", CODE + 1)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 1)
         places = [(await debugger.resume()).state.pc for _ in range(4)]
         assert places == [CODE + 1, CODE, CODE + 1, CODE]
         assert not any(request.startswith(b"P") for request in stub.log)
@@ -62,9 +65,9 @@ async def test_two_int3s_side_by_side_are_told_once_it_is_seen_where_rip_is_left
     async with connected(stub) as stream:
         debugger = Debugger(stream, "fake")
         await debugger.attach()
-        await debugger.add_breakpoint("execute", CODE + 1)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 1)
         assert (await debugger.resume()).state.pc == CODE + 1
-        await debugger.add_breakpoint("execute", CODE)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
         assert [(await debugger.resume()).state.pc for _ in range(3)] == [CODE, CODE + 1, CODE]
 
 

@@ -14,6 +14,7 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import Known
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import LOOP, FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
 from tests.guests.build import build
@@ -59,7 +60,7 @@ async def qemu() -> AsyncIterator[Guest]:
     async with launch_qemu(image) as launched:
         debugger = Debugger(launched.endpoint.stream, "qemu")
         await debugger.attach()
-        row = await debugger.add_breakpoint("execute", symbols["main_loop"], temporary=True)
+        row = await debugger.add_breakpoint(BreakpointKind.EXECUTE, symbols["main_loop"], temporary=True)
         await debugger.resume()
         assert row.number not in debugger.breakpoints
         code, data = symbols["main_loop"], symbols["table"]
@@ -98,7 +99,7 @@ async def test_a_run_of_steps_is_the_same_as_single_ones(kind: Kind) -> None:
 @pytest.mark.parametrize("means", ["hw", "sw"])
 async def test_a_continue_stops_at_a_breakpoint_each_round(kind: Kind, means: Literal["hw", "sw"]) -> None:
     async with GUESTS[kind]() as guest:
-        row = await guest.debugger.add_breakpoint("execute", guest.code + 2, means=means)
+        row = await guest.debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 2, means=means)
         told = [guest.told(await guest.debugger.resume()) for _ in range(3)]
         assert told == [("continue", STEPPED[1], 2, (SOFT if means == "sw" else HARD,))] * 3
         assert row.hits == 3
@@ -110,7 +111,7 @@ async def test_a_breakpoint_that_the_stub_names_is_that_breakpoint(
     means: Literal["hw", "sw"], word: str, cause: str
 ) -> None:
     async with fake(reasons=True) as guest:
-        await guest.debugger.add_breakpoint("execute", guest.code + 2, means=means)
+        await guest.debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 2, means=means)
         record = await guest.debugger.resume()
         assert guest.told(record) == ("continue", f"T05thread:p1.1;{word}:;", 2, (cause,))
         assert record.evidence.after.rip == Known(guest.code + 2, "registers")
@@ -119,7 +120,7 @@ async def test_a_breakpoint_that_the_stub_names_is_that_breakpoint(
 @on_both
 async def test_a_step_leaves_a_breakpoint_and_a_run_of_steps_ends_at_one(kind: Kind) -> None:
     async with GUESTS[kind]() as guest:
-        await guest.debugger.add_breakpoint("execute", guest.code)
+        await guest.debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code)
         assert guest.told(await guest.debugger.step())[2] == 1
         record = await guest.debugger.run_steps(50)
         assert guest.told(record)[2] == 0
@@ -127,13 +128,13 @@ async def test_a_step_leaves_a_breakpoint_and_a_run_of_steps_ends_at_one(kind: K
 
 
 @on_both
-@pytest.mark.parametrize(("watch", "word"), [("write", "watch"), ("access", "awatch")])
-async def test_a_watchpoint_stops_behind_the_store(kind: Kind, watch: Literal["write", "access"], word: str) -> None:
+@pytest.mark.parametrize(("watch", "word"), [(BreakpointKind.WRITE, "watch"), (BreakpointKind.ACCESS, "awatch")])
+async def test_a_watchpoint_stops_behind_the_store(kind: Kind, watch: BreakpointKind, word: str) -> None:
     async with GUESTS[kind]() as guest:
         await guest.debugger.add_breakpoint(watch, guest.data, 8)
         action, reply, offset, causes = guest.told(await guest.debugger.resume())
         assert (action, reply, offset) == ("continue", f"T05thread:p1.1;{word}:DATA;", 5)
-        assert causes == ("data-write" if watch == "write" else "data-access",)
+        assert causes == ("data-write" if watch is BreakpointKind.WRITE else "data-access",)
 
 
 @on_both
@@ -163,7 +164,7 @@ async def test_temporary_ignored_and_conditional_breakpoints(kind: Kind) -> None
         async def third() -> bool:
             return (await debugger.read_memory(guest.data, 1)) == b"\x03"
 
-        row = await debugger.add_breakpoint("execute", guest.code + 5)
+        row = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 5)
         row.predicate = third
         await debugger.resume()
         assert await third()
@@ -172,7 +173,7 @@ async def test_temporary_ignored_and_conditional_breakpoints(kind: Kind) -> None
         assert (await debugger.read_memory(guest.data, 1)) == b"\x08"
         assert row.hits == 6
         await debugger.delete_breakpoint(row.number)
-        once = await debugger.add_breakpoint("execute", guest.code + 1, temporary=True)
+        once = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 1, temporary=True)
         assert guest.told(await debugger.resume())[2] == 1
         assert once.number not in debugger.breakpoints
         with pytest.raises(GdbError, match="no breakpoint number"):
@@ -200,9 +201,9 @@ async def test_registers_and_memory_are_written_and_read_again(kind: Kind) -> No
 async def test_a_breakpoint_that_was_disabled_or_deleted_stops_nothing(kind: Kind) -> None:
     async with GUESTS[kind]() as guest:
         debugger = guest.debugger
-        first = await debugger.add_breakpoint("execute", guest.code + 1)
-        second = await debugger.add_breakpoint("execute", guest.code + 1)
-        third = await debugger.add_breakpoint("execute", guest.code + 5)
+        first = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 1)
+        second = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 1)
+        third = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 5)
         await debugger.delete_breakpoint(second.number)
         assert guest.told(await debugger.resume())[2] == 1  # the first one still stands
         await debugger.enable_breakpoint(first.number, False)
@@ -217,7 +218,7 @@ async def test_a_breakpoint_that_the_stub_keeps_is_named_once_the_guest_is_let_g
     async with connected(stub) as stream:
         debugger = Debugger(stream, "fake")
         await debugger.attach()
-        await debugger.add_breakpoint("execute", 0x1000)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, 0x1000)
         stub.answers[b"z0,1000,1"] = b"E22"
         with pytest.raises(GdbError, match=r"^The stub refused to remove a software breakpoint at 0x1000 \(error 22\)"):
             await debugger.detach()

@@ -12,10 +12,12 @@ import pytest
 
 from gdbstub.backends import BACKENDS
 from gdbstub.debugger.breakpoints import BreakpointTable
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState, DescriptorTables, Segment
 from gdbstub.x86.registers import Mode
 from tests.fakes.stub import CODE, FakeStub, connected
@@ -69,9 +71,9 @@ async def catcher(
     async with connected(stub) as stream:
         remote = RemoteTarget(stream)
         await greet(remote, "stub")
-        rows = BreakpointTable(remote, BACKENDS["qemu-tcg"].capabilities)
+        rows = BreakpointTable(PhysicalPoints(remote, BACKENDS["qemu-tcg"].capabilities))
         for number in vectors:
-            await rows.add("catch", None, vector=number, means="hw")
+            await rows.add(BreakpointKind.CATCH, None, vector=number, means="hw")
         yield VectorCatch(rows, watch_gates=watch), rows
 
 
@@ -436,9 +438,9 @@ async def kvm_catcher(stub: FakeStub, *vectors: int) -> AsyncIterator[VectorCatc
     async with connected(stub) as stream:
         remote = RemoteTarget(stream)
         await greet(remote, "stub")
-        rows = BreakpointTable(remote, BACKENDS["qemu-kvm"].capabilities)
+        rows = BreakpointTable(PhysicalPoints(remote, BACKENDS["qemu-kvm"].capabilities))
         for number in vectors:
-            await rows.add("catch", None, vector=number, means="sw")
+            await rows.add(BreakpointKind.CATCH, None, vector=number, means="sw")
         yield VectorCatch(rows, watch_gates=False)
 
 

@@ -22,7 +22,7 @@ from gdbstub.explain.explain import EVENT_PHASES, STOP_PHASES, explain
 from gdbstub.explain.explanation import CauseName
 from gdbstub.explain.quirks.lookup import QUIRKS, applies, version_of
 from gdbstub.explain.text.rendering import render_text
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.debug_registers import DR6_INIT
 from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import (
@@ -67,7 +67,7 @@ class Row(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-SOFT = (ArmedBreakpoint("debugger", "software", CODE + 1, 1),)
+SOFT = (ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE + 1, 1),)
 NO_RIP = CpuFacts()
 
 
@@ -76,7 +76,7 @@ def with_base(evidence: Evidence) -> Evidence:
     return replace(evidence, after=replace(evidence.after, cs_base=Known(0x100, "test")))
 
 
-BASED = (ArmedBreakpoint("debugger", "software", CODE + 0x101, 1),)
+BASED = (ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE + 0x101, 1),)
 
 
 STOPS: dict[str, Row] = {
@@ -173,7 +173,7 @@ STOPS: dict[str, Row] = {
         ("software-breakpoint guest likely",),
     ),
     "a breakpoint of somebody else": Row(
-        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("guest", "software", CODE + 1, 1),)),
+        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("guest", BreakpointKind.SOFTWARE, CODE + 1, 1),)),
         ("spurious unknown possible",),
     ),
     "a breakpoint elsewhere": Row(stop(to=5, action=Action.CONTINUE, own=SOFT), ("spurious unknown possible",)),
@@ -186,25 +186,27 @@ STOPS: dict[str, Row] = {
         stop(own=SOFT), ("single-step debugger certain", "software-breakpoint debugger possible")
     ),
     "a step under TCG that stays on a breakpoint": Row(
-        stop(to=0, own=(ArmedBreakpoint("debugger", "execute", CODE, 1),), on=TCG),
+        stop(to=0, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE, 1),), on=TCG),
         ("spurious unknown possible",),
         ("nothing accounts",),
     ),
     "a step under KVM that stays on a breakpoint": Row(
-        stop(to=0, own=(ArmedBreakpoint("debugger", "execute", CODE, 1),), on=KVM_AMD),
+        stop(to=0, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE, 1),), on=KVM_AMD),
         ("instruction-breakpoint debugger likely",),
     ),
     "a breakpoint under an unknown action": Row(
-        stop(to=9, action=None, own=(ArmedBreakpoint("debugger", "execute", CODE + 9, 1),)),
+        stop(to=9, action=None, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE + 9, 1),)),
         ("instruction-breakpoint debugger possible",),
     ),
     "a step that could not leave its breakpoint": Row(
-        stop(to=0, own=(ArmedBreakpoint("debugger", "execute", CODE, 1, 1),), on=KVM_INTEL),
+        stop(to=0, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE, 1, 1),), on=KVM_INTEL),
         ("instruction-breakpoint debugger likely",),
         ("Take the breakpoint at RIP out",),
     ),
     "a hardware breakpoint without a slot": Row(
-        stop(to=0x10, action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", "execute", CODE + 0x10, 1),)),
+        stop(
+            to=0x10, action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE + 0x10, 1),)
+        ),
         ("instruction-breakpoint debugger certain",),
         ("hardware breakpoint of the debugger at 0x1010 (fault:",),
     ),
@@ -214,7 +216,7 @@ STOPS: dict[str, Row] = {
         stop(action=Action.CONTINUE, own=None), ("unknown unknown possible",), ("the debugger's breakpoints",)
     ),
     "a SIGTRAP at a breakpoint that can't be ours": Row(
-        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", "write", CODE + 1, 1),)),
+        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", BreakpointKind.WRITE, CODE + 1, 1),)),
         ("unknown unknown possible",),
     ),
     "the guest's watch in KVM's packet": Row(
@@ -274,7 +276,7 @@ STOPS: dict[str, Row] = {
             "488b03",
             reply="T05thread:01;awatch:5000;",
             action=Action.CONTINUE,
-            own=(ArmedBreakpoint("debugger", "access", 0x5000, 8),),
+            own=(ArmedBreakpoint("debugger", BreakpointKind.ACCESS, 0x5000, 8),),
             registers=RBX,
         ),
         ("data-access debugger certain",),

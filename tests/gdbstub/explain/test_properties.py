@@ -16,7 +16,7 @@ from gdbstub.explain.evidence_json import evidence_from_json, evidence_to_json, 
 from gdbstub.explain.explain import RANK, explain
 from gdbstub.explain.text.rendering import render_text
 from gdbstub.remote.capabilities import Guest, Vendor
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import BY_RW, ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.debug_registers import (
     CAUSES,
     decode_dr6,
@@ -83,7 +83,7 @@ MOMENTS = st.builds(
 ARMED = st.builds(
     ArmedBreakpoint,
     st.sampled_from(("debugger", "guest")),
-    st.sampled_from(("execute", "write", "access", "io", "software")),
+    st.sampled_from((*BY_RW, BreakpointKind.SOFTWARE)),
     NEAR,
     st.sampled_from((0, 1, 2, 4, 8)),
     st.none() | st.integers(0, 3),

@@ -17,7 +17,7 @@ from gdbstub.protocol.layout import Feature, Field, Flags, Register, make_layout
 from gdbstub.protocol.link import Link
 from gdbstub.protocol.states import Role
 from gdbstub.protocol.stops import BreakReason, Stopped, format_stop
-from gdbstub.protocol.target_xml import format_description
+from gdbstub.protocol.target_xml_writer import format_description
 
 pytestmark = pytest.mark.live
 

@@ -26,9 +26,9 @@ from gdbstub.protocol.target_xml import (
     MAX_INCLUDES,
     MAX_NESTING,
     annexes_wanted,
-    format_description,
     parse_description,
 )
+from gdbstub.protocol.target_xml_writer import format_description
 
 TARGET = b"""<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target>
 <architecture>i386:x86-64</architecture><osabi>GNU/Linux</osabi><xi:include href="core.xml"/>

@@ -16,6 +16,7 @@ from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.connection import DEADLINE, GREETING_DEADLINE
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, DATA, LOOP, PAGE, FakeStub, connected
 
 Client = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
@@ -231,10 +232,10 @@ async def test_refusals_and_empty_answers_are_sentences() -> None:
         assert refusal.value.code == ".it is raining"
         stub.answers[b"Z1,1000,1"] = b"E22"
         with pytest.raises(Refused, match=r"refused to set a hardware breakpoint at 0x1000 \(error 22\)"):
-            await remote.insert(1, CODE, 1)
+            await remote.insert(BreakpointKind.EXECUTE, CODE, 1)
         stub.answers[b"Z3,4000,8"] = b""
         with pytest.raises(Unsupported, match=r"^The stub has no read watchpoints\.$"):
-            await remote.insert(3, DATA, 8)
+            await remote.insert(BreakpointKind.READ, DATA, 8)
         with pytest.raises(Unsupported):
             await remote.monitor("info nothing")
         with pytest.raises(GdbError, match="no register xyz"):
@@ -298,7 +299,7 @@ async def test_a_wait_for_a_stop_may_be_given_up_and_taken_up_again() -> None:
 async def test_after_a_deadline_qc_brings_the_link_in_step_and_breakpoints_stay(autojump_clock: MockClock) -> None:
     stub = FakeStub()
     async with target(stub) as remote:
-        await remote.insert(1, CODE, 1)
+        await remote.insert(BreakpointKind.EXECUTE, CODE, 1)
         stub.mute.add(b"qThreadExtraInfo,99")
         began = trio.current_time()
         with pytest.raises(NoReply, match="did not answer 'qThreadExtraInfo,99' within 10 seconds; breakpoints stay"):

@@ -13,6 +13,7 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import TransportError
 from gdbstub.trace.plan import Plan, Tracer
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, DATA, FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
 
@@ -64,7 +65,7 @@ async def test_a_trace_of_steps_ends_behind_the_step_that_reached_until() -> Non
 
 async def test_breakpoints_do_not_end_a_trace_of_steps() -> None:
     async with traced() as trace:
-        row = await trace.debugger.add_breakpoint("execute", CODE + 2)
+        row = await trace.debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 2)
         assert await trace.tracer(Plan(True, 6)).run() == "steps"
         assert trace.offsets() == [1, 2, 5, 0, 1, 2]
         assert row.hits == 2
@@ -72,7 +73,7 @@ async def test_breakpoints_do_not_end_a_trace_of_steps() -> None:
 
 async def test_a_free_run_has_a_row_for_each_stop_and_ends_at_until() -> None:
     async with traced() as trace:
-        await trace.debugger.add_breakpoint("write", DATA, 8)
+        await trace.debugger.add_breakpoint(BreakpointKind.WRITE, DATA, 8)
         assert await trace.tracer(Plan(False, 3)).run() == "steps"
         assert trace.offsets() == [5, 5, 5]
         assert await trace.tracer(Plan(False, None, until=frozenset({CODE + 1}))).run() == "until"
