@@ -11,7 +11,7 @@ from gdbstub.explain.abilities import GDB_MANUAL
 from gdbstub.explain.evidence import Action, NoStop
 from gdbstub.explain.explanation import Cause, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts
-from gdbstub.protocol.stops import Exited, Terminated
+from gdbstub.protocol.stops import Exited, Stopped, Terminated
 from gdbstub.x86.breakpoints import Owner
 
 SIGINT, SIGTRAP = 2, 5
@@ -29,7 +29,14 @@ def _interrupt(scene: StopFacts, owner: Owner, level: Confidence, *because: str)
 
 ASKED = "the debugger asked the guest to stop"
 SAYS_2 = "the stub answered with signal 2"
+SAYS_NOTHING = "the stub answered with signal {} and no reason, as some do to 0x03"
+NO_SIGNALS = (0, SIGTRAP)
+"""What Bochs, and bhyve and stubs in kernels, answer to 0x03 with."""
 PAUSED = "the debugger had not asked for it: the machine was paused from outside"
+
+
+def _has_reason(scene: StopFacts) -> bool:
+    return isinstance(scene.reply, Stopped) and bool(scene.reply.reasons)
 
 
 def ended(scene: StopFacts) -> Iterator[Finding]:
@@ -60,9 +67,11 @@ def interrupted(scene: StopFacts) -> Iterator[Finding]:
     asked = scene.action is Action.INTERRUPT
     if scene.reply is None and asked:
         yield Finding(Cause("interrupt-request", "debugger", "none", "possible", (ASKED,)))
+    also_db = scene.abilities.sigint_for_db is not None
+    if scene.signal in NO_SIGNALS and asked and not (also_db or scene.abilities.sigint_is_pause or _has_reason(scene)):
+        yield _interrupt(scene, "debugger", "likely", ASKED, SAYS_NOTHING.format(scene.signal))
     if scene.signal != SIGINT:
         return
-    also_db = scene.abilities.sigint_for_db is not None
     if asked:
         yield _interrupt(scene, "debugger", "likely" if also_db else "certain", ASKED, SAYS_2)
     elif not also_db:

@@ -109,6 +109,18 @@ STOPS: dict[str, Row] = {
     "an interrupt of gdbsx": Row(
         stop(reply="T02thread:0;", action=Action.INTERRUPT, on=XEN), ("interrupt-request debugger likely",)
     ),
+    "an interrupt that an unknown stub answers as a breakpoint": Row(
+        stop(reply="S05", action=Action.INTERRUPT), ("interrupt-request debugger likely",)
+    ),
+    "an interrupt that Bochs answers": Row(
+        stop(reply="S00", action=Action.INTERRUPT), ("interrupt-request debugger likely",)
+    ),
+    "an interrupt that was forestalled by a breakpoint": Row(
+        stop(reply="T05thread:01;swbreak:;", action=Action.INTERRUPT), ("unknown unknown possible",)
+    ),
+    "an interrupt that QEMU answers with signal 5": Row(
+        stop(reply="T05thread:01;", action=Action.INTERRUPT, on=TCG), ("unknown unknown possible",)
+    ),
     "attach says nothing": Row(stop(action=Action.ATTACH), ("unknown unknown possible",), ("at attach",)),
     "a step over nop": Row(stop(), ("single-step debugger certain",), ("single-step by the debugger over `nop`",)),
     "a step over a branch": Row(stop("7402", 4), ("single-step debugger certain",), ("over `je 0x1004`",)),
