@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from gdbstub.backends.qemu.monitor import EFER_LMA, code_mode
 from gdbstub.errors import Refused
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.decode import LINEAR_MASKS
 from gdbstub.x86.exceptions import GATE_SIZES, MOSTLY_IRQS, Gate, parse_gate
-from gdbstub.x86.registers import Mode
+from gdbstub.x86.registers import EFER_LMA, Mode, code_mode
 from gdbstub.x86.task_state import TASK_GATE, TaskState, parse_task_descriptor, parse_task_state
 
 ReadMemory = Callable[[int, int], Awaitable[bytes]]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.x86.cpu_state import DebugState, DescriptorTables, Segment
-from gdbstub.x86.registers import Mode
+from gdbstub.x86.registers import Mode, code_mode
 
 _H = "((?:[0-9a-f]{8}){1,2}+)"  # possessive: what does not fit must not be tried in millions of ways
 _SELECTOR = "([0-9a-f]{4})"
@@ -34,10 +34,6 @@ _DESCRIPTORS = re.compile(
     "".join(rf"{name.upper()} *={_SELECTOR} {_H} {_H} {_H}[^\n]*\n" for name in _SEGMENT_NAMES)
     + rf"GDT= +{_H} {_H}\s*\nIDT= +{_H} {_H}\s*\n"
 )
-
-EFER_LMA = 1 << 10
-ATTRIBUTE_L = 1 << 21  # of a segment's attributes: SDM vol. 3A 3.4.5
-ATTRIBUTE_D = 1 << 22
 
 
 class MonitorRegisters(NamedTuple):
@@ -61,13 +57,6 @@ class MonitorRegisters(NamedTuple):
     def mode(self) -> Mode:
         """From CS and EFER: SDM vol. 3A 2.2 and 3.4.5 (CS.L counts only while EFER.LMA is 1)."""
         return code_mode(self.segments["cs"].attributes, self.efer)
-
-
-def code_mode(cs_attributes: int, efer: int) -> Mode:
-    """The operand size that the CPU decodes with: SDM vol. 3A 3.4.5 (D/B and L flags)."""
-    if efer & EFER_LMA and cs_attributes & ATTRIBUTE_L:
-        return 64
-    return 32 if cs_attributes & ATTRIBUTE_D else 16
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from gdbstub.backends.qemu.monitor import (
     MonitorRegisters,
-    code_mode,
     parse_cpu_path,
     parse_info_registers,
     parse_kvm,
@@ -124,14 +123,6 @@ def test_a_text_that_lost_a_character_gives_no_wrong_value(name: str, data: st.D
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError):
         parse_info_registers(text)
-
-
-@pytest.mark.parametrize(
-    ("attributes", "efer", "mode"),
-    [(0x209B00, 0x500, 64), (0x209B00, 0, 16), (0x409B00, 0x500, 32), (0x409B00, 0, 32), (0x9B00, 0x500, 16)],
-)
-def test_l_counts_only_in_long_mode_and_d_otherwise(attributes: int, efer: int, mode: int) -> None:
-    assert code_mode(attributes, efer) == mode
 
 
 def test_version_accelerator_and_vendor_are_read_as_qemu_prints_them() -> None:
