@@ -41,7 +41,7 @@ class BhyveBackend(Backend):
             return None
         return BackendInfo(self.name, None, None, self.name) if named.lower() == NAMED else None
 
-    def platform(self, found: BackendInfo) -> Platform:
+    def facts(self, found: BackendInfo) -> Platform:
         return Platform(backend=Known(self.name, "the stub's answers"), guest=Known("hvm", "bhyve runs whole machines"))
 
     def plain_parts(self, stub: Stub, found: BackendInfo) -> Parts:

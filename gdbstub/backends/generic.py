@@ -60,7 +60,7 @@ class GenericBackend(Backend):
     async def recognise(self, stub: Stub) -> BackendInfo:
         return self.unknown
 
-    def platform(self, found: BackendInfo) -> Platform:
+    def facts(self, found: BackendInfo) -> Platform:
         return Platform(backend=Known(self.name, "its monitor is none that we know"))
 
     def plain_parts(self, stub: Stub, found: BackendInfo) -> Parts:

@@ -270,8 +270,12 @@ class Backend:
         return ""
 
     def platform(self, found: BackendInfo) -> Platform:
-        """Who runs the guest, as evidence, and where each fact is from."""
-        return Platform(backend=Known(self.name, "the name that the user gave"), abilities=self.explains)
+        """Who runs the guest, as evidence."""
+        return replace(self.facts(found), abilities=self.explains)
+
+    def facts(self, found: BackendInfo) -> Platform:
+        """What is known of who runs it, and where each fact is from."""
+        return Platform(backend=Known(self.name, "the name that the user gave"))
 
     def state_source(self, remote: RemoteTarget) -> StateSource:
         return StateSource()

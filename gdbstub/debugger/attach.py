@@ -85,7 +85,7 @@ class Attachment:
         remote, backend, hooks = self._remote, parts.backend, parts.hooks
         self._parts = parts
         self._ledger.leaks_tf = backend.steps_by_tf
-        self._ledger.rip_as_reported = backend.dialect.behind_int3 is True
+        self._ledger.rip_as_reported = backend.explains.int3_leaves_rip_behind
         remote.pipelined = backend.pipelined
         remote.learn(backend.dialect)
         points = PhysicalPoints(parts.points, parts.capabilities, parts.slot_of)

@@ -49,10 +49,6 @@ DEADLINE = 10.0
 """Seconds that a stub may take for an answer; a loaded machine's QEMU takes milliseconds."""
 GREETING_DEADLINE = 5.0
 GOODBYE_SECONDS = 3.0
-NO_BREAK = (
-    "gdbsx does not read Ctrl-C from the wire: run 'xl pause DOMAIN' in dom0, or attach with --dom0 (and --domain), "
-    "so that dr6 does it."
-)
 GRACE = 0.5
 """Of those, the last ones begin anew: where this machine stood still, and not the stub, the answer lies there."""
 EXIT_REASON_SECONDS = 12.0
@@ -129,8 +125,8 @@ class Connection:
         """The first bytes that ever came."""
         self.probe = (b"qC", b"QC")
         """A request, and how its answer alone begins: what gets the link back in step."""
-        self.reads_break = True
-        """Does 0x03 stop a running guest? gdbsx reads it later, as something else."""
+        self.no_break = ""
+        """Why 0x03 does not stop a running guest, and what does; empty where it does."""
         self.acks_late = False
         """May the ack of an answer wait for the next request, and leave in one write with it?"""
         self.greeted = False
@@ -264,8 +260,8 @@ class Connection:
         if self._break_in is not None:
             await self._break_in()
             return
-        if not self.reads_break:
-            raise CannotBreakIn(NO_BREAK)
+        if self.no_break:
+            raise CannotBreakIn(self.no_break)
         try:
             self._link.interrupt()
         except LocalProtocolError:
@@ -387,7 +383,7 @@ class Connection:
         """Give up every unanswered request, a resume too, and ask whether the stub still answers (``qC``)."""
         token = None
         with trio.move_on_after(self._deadline, shield=True):
-            if self._link.running and self.reads_break:
+            if self._link.running and not self.no_break:
                 with suppress(LocalProtocolError):  # a 0x03 is on its way already
                     self._link.interrupt()
             token = Token(self._link.resynchronise(*self.probe))

@@ -65,7 +65,7 @@ class RemoteTarget(Connection):
         """Take what is known of how this stub speaks; before the first word where the address tells it already."""
         self.dialect = dialect
         self.probe = dialect.probe
-        self.reads_break = dialect.reads_break
+        self.no_break = dialect.no_break
         self.acks_late = dialect.acks_late
 
     def settle(self, offered: bytes) -> None:

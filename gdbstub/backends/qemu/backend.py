@@ -55,13 +55,12 @@ class QemuBackend(Backend):
         vendor = parse_vendor(await monitor(f"qom-get {path} vendor")) if path else None
         return BackendInfo(self.name, version, cast("Vendor | None", vendor), self.name)
 
-    def platform(self, found: BackendInfo) -> Platform:
+    def facts(self, found: BackendInfo) -> Platform:
         return Platform(
             backend=Known(self.name, "monitor"),
             version=Known(found.version, "monitor") if found.version else ABSENT,
             vendor=Known(found.vendor, "monitor") if found.vendor else ABSENT,
             guest=Known("hvm", "QEMU runs whole machines"),
-            abilities=self.explains,
         )
 
     def state_source(self, remote: RemoteTarget) -> StateSource:

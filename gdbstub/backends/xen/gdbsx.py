@@ -10,6 +10,11 @@ from gdbstub.errors import TransportError
 from gdbstub.explain.evidence import Known, Platform, Unknown
 from gdbstub.remote.capabilities import BackendInfo, Capabilities, Dialect
 
+NO_BREAK = (
+    "gdbsx does not read Ctrl-C from the wire: run 'xl pause DOMAIN' in dom0, or attach with --dom0 (and --domain), "
+    "so that dr6 does it."
+)
+"""0x03 is read later, as something else."""
 _NO_HELPER = Unknown("no helper in dom0 was asked, or it did not say")
 
 
@@ -23,14 +28,13 @@ class GdbsxBackend(Backend):
             return ""
         return f"{stub.target} is no gdbsx: it answers as {found.name} does. Attach to it as tcp:."
 
-    def platform(self, found: BackendInfo) -> Platform:
+    def facts(self, found: BackendInfo) -> Platform:
         """What no helper in dom0 told is unknown."""
         return Platform(
             backend=Known(self.name, "the stub's answers"),
             version=Known(found.version, "xl info") if found.version else _NO_HELPER,
             vendor=Known(found.vendor, "dom0's /proc/cpuinfo") if found.vendor else _NO_HELPER,
             guest=Known(found.guest, "xl list, or CS") if found.guest else _NO_HELPER,
-            abilities=self.explains,
         )
 
     async def open(self, stub: Stub, found: BackendInfo, options: OpenOptions) -> Parts:
@@ -60,7 +64,7 @@ GDBSX = GdbsxBackend(
     ),
     dialect=Dialect(
         probe=(b"qfThreadInfo", b"m"),
-        reads_break=False,
+        no_break=NO_BREAK,
         writes_all=True,
         detach_answers=False,
         kills=False,
