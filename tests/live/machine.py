@@ -65,9 +65,10 @@ def command(*words: str) -> list[str]:
 
 
 def start(*words: str, out: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    """dr6, running; its standard input is empty."""
+    """dr6, running; its standard input is empty. Unbuffered: a line that is read early takes nothing of what follows,
+    which `finish` would miss."""
     return subprocess.Popen(
-        command(*words), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, env=environment()
+        command(*words), bufsize=0, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, env=environment()
     )
 
 
