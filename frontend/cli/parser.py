@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from frontend.clean import clean
+from frontend.cli.streams import drop_output, settle_streams
 from frontend.version import tool
 
 if TYPE_CHECKING:
@@ -47,23 +48,34 @@ class TakesBackend(argparse.Action):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    settle_streams()
     words = tuple(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(words)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        drop_output()
+    except (OSError, MemoryError) as error:  # of this machine, wherever it came up: no guest and no stub raises these
+        number, why = getattr(error, "errno", 0), getattr(error, "strerror", None) or "there is not enough memory"
+        print(f"dr6: {_WHERE.get(number, 'This machine refuses what dr6 needs')}: {clean(why)}.", file=sys.stderr)
+        drop_output()
+    return FAILED
+
+
+_WHERE = dict.fromkeys((errno.ENOSPC, errno.EBADF, errno.EIO), "Cannot write to standard output")
+
+
+def _run(words: tuple[str, ...]) -> int:
     options = parse(words)
     if options.command is None:
         make_parser().print_help()
         return USAGE
     check_dom0(options)
-    try:
-        return int(options.run(options, words))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        return _without_output()
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        print(f"dr6: Cannot write to standard output: {error.strerror}.", file=sys.stderr)
-        return _without_output()
+    return int(options.run(options, words))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -77,12 +89,6 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
             parser.error(f"{options.command or 'dr6'} takes no arguments behind --")
         options.qemu_args = [*options.qemu_args, *words[end + 1 :]]
     return options
-
-
-def _without_output() -> int:
-    """Whatever Python still wants to flush goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -181,6 +181,8 @@ class Attachment:
         if forced is not None:
             self._remote.learn(forced.dialect)
         stop = await greet(self._remote, self.target)
+        if not isinstance(stop, Stopped):
+            raise GdbError(f"There is nothing to debug at {self.target}: its guest is gone (the stub says so to ?).")
         backend, found = await identify(self._stub, forced)
         self._assemble(await backend.open(self._stub, found, self._options))
         await self._parts.cleanup.recover()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gdbstub.backends.interface import StateSource, Stepped
+from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import ABSENT, CpuFacts, Fact, Known, Unknown
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.cpu_state import CpuState, Registers
 
 NAMES = (
     *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
@@ -64,9 +65,16 @@ class CpuReader:
         return self.decode(await self._target.registers(asked.registers, asked.cpu))
 
     def decode(self, payload: bytes) -> dict[str, int]:
-        """The registers of an answer to ``g``, hex digits, by our names."""
+        """The registers of an answer to ``g``, hex digits, by our names. Raises `GdbError` where RIP is none of
+        them: then nobody knows where the guest is."""
         values = self._target.layout.decode_g(payload)
-        return {ours: values[theirs] for ours, theirs in self._wanted if theirs in values}
+        registers = Registers({ours: values[theirs] for ours, theirs in self._wanted if theirs in values})
+        if "rip" not in registers:
+            raise GdbError(
+                f"The stub's answer to g has no RIP: {len(payload) // 2} bytes, where its description has "
+                f"{self._target.layout.size}, or the register is marked as unavailable."
+            )
+        return registers
 
     async def state(
         self, asked: Asked, registers: dict[str, int], before: Stepped | None = None, *, fresh: bool = False

@@ -19,12 +19,12 @@ from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.snapshot import GONE, Snapshot
 from gdbstub.debugger.vector_catch import VectorCatch
-from gdbstub.errors import Refused
+from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import NOTHING_KNOWN, CpuFacts
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.cpu_state import CpuState, DebugState, Registers
 from gdbstub.x86.exceptions import Frame
 
 CODE_BYTES = 15
@@ -295,7 +295,7 @@ class StopReader:
     async def amend(self, changed: dict[str, int]) -> None:
         """Registers of the selected vCPU were changed for it to go on: the next stop begins with those."""
         snapshot = self._seen[self.cpu]
-        state = replace(snapshot.state, registers=snapshot.state.registers | changed)
+        state = replace(snapshot.state, registers=Registers(snapshot.state.registers | changed))
         code = snapshot.code if state.pc == snapshot.state.pc else await self.code(state.pc)
         self._seen[self.cpu] = snapshot._replace(state=state, code=code, moment=moment(state, code))
 
@@ -306,7 +306,9 @@ class StopReader:
         asked = await self._reader.ask(cpu)
         state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)
-        seen = self._seen.get(cpu) or next(iter(self._seen.values()))
+        seen = self._seen.get(cpu) or next(iter(self._seen.values()), None)
+        if seen is None:
+            raise GdbError("There is no stop yet.")
         self._seen[cpu] = Snapshot(seen.stop, seen.reply, state, code, moment(state, code), None, seen.event)
         self.stale = self.stale and cpu != self.cpu
         return state

@@ -88,8 +88,13 @@ async def _layout(target: RemoteTarget) -> RegisterLayout:
     layout = await _description(target)
     if not layout.registers and layout.architecture is not None:  # gdb's own layout of that architecture is meant
         layout = await _known_layout(target, f"no register in its target description ({layout.architecture[:32]})")
-    if not {"rip", "eip"} & layout.by_name.keys():
+    pointers = [layout.by_name[name] for name in ("rip", "eip") if name in layout.by_name]
+    if not pointers:
         raise RemoteProtocolError("The stub's target description has neither rip nor eip; is this an x86 guest?")
+    if pointers[0].bits not in (32, 64):
+        raise RemoteProtocolError(
+            f"The stub's target description has {pointers[0].name} with {pointers[0].bits} bits; no x86 has."
+        )
     return layout
 
 

@@ -15,7 +15,7 @@ from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import Known
 from gdbstub.x86.breakpoints import BreakpointKind
-from tests.fakes.stub import LOOP, FakeStub, connected
+from tests.fakes.stub import CODE, LOOP, FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
 from tests.guests.build import build
 from tests.guests.image import read_image
@@ -224,3 +224,36 @@ async def test_a_breakpoint_that_the_stub_keeps_is_named_once_the_guest_is_let_g
             await debugger.detach()
         assert stub.log[-1][:1] == b"D"
         assert debugger.ended
+
+
+@pytest.mark.parametrize("answer", [b"", b"x" * 16, b"00" * 4, b"xx" * 200, b"zz"])
+async def test_registers_without_rip_are_one_sentence_and_the_guest_can_be_asked_again(answer: bytes) -> None:
+    """Shorter than the description, all unavailable, or no hex at all."""
+    stub = FakeStub()
+    async with connected(stub) as stream:
+        debugger = Debugger(stream, "fake")
+        await debugger.attach()
+        stub.answers[b"g"] = answer
+        with pytest.raises(GdbError):
+            await debugger.step()
+        stub.answers.clear()
+        assert (await debugger.step()).state.rip in range(CODE, CODE + len(LOOP))
+
+
+@pytest.mark.parametrize("reply", [b"W00", b"X0f", b"N", b"W00;process:1", b"Fread,0,1000,4", b"O6869"])
+async def test_a_guest_that_is_gone_before_anybody_attaches_is_one_sentence(reply: bytes) -> None:
+    stub = FakeStub()
+    stub.answers[b"?"] = reply
+    async with connected(stub) as stream:
+        debugger = Debugger(stream, "fake")
+        with pytest.raises(GdbError):
+            await debugger.attach()
+        await debugger.detach()
+
+
+async def test_a_description_whose_rip_no_x86_has_is_refused() -> None:
+    stub = FakeStub()
+    stub.description = stub.description.replace(b'name="rip" bitsize="64"', b'name="rip" bitsize="512"')
+    async with connected(stub) as stream:
+        with pytest.raises(GdbError, match="512 bits"):
+            await Debugger(stream, "fake").attach()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.x86.cpu_state import CpuState, DebugState, Segment
+from gdbstub.errors import GdbError
+from gdbstub.x86.cpu_state import CpuState, DebugState, Registers, Segment
 from gdbstub.x86.registers import Mode, code_mode
 
 
@@ -38,3 +39,11 @@ def test_dr6_alone_may_be_left_out() -> None:
 )
 def test_l_counts_only_in_long_mode_and_d_otherwise(attributes: int, efer: int, mode: int) -> None:
     assert code_mode(attributes, efer) == mode
+
+
+def test_a_register_that_the_stub_does_not_show_is_a_sentence_with_its_name() -> None:
+    registers = Registers(rip=0x1000)
+    assert registers["rip"] == 0x1000
+    assert registers.get("rbp") is None
+    with pytest.raises(GdbError, match="shows no RBP"):
+        registers["rbp"]
