@@ -87,7 +87,6 @@ WORLDLY_CALLS = frozenset({"print", "open", "input"})
 HOMES = {  # a library that only these modules import
     "capstone": {"gdbstub.x86.disassembler"},
     "defusedxml": {"gdbstub.protocol.target_xml"},
-    "elftools": {"frontend.commands.symbols"},
     "pygments": {"frontend.tui.highlight"},
     "asyncio": {"frontend.tui.host"},
     "prompt_toolkit": {

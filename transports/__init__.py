@@ -24,6 +24,7 @@ from transports.errors import (
     PeerDied,
     TransportFailure,
 )
+from transports.files import open_regular
 from transports.listener import open_listener, parse_listen
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
 from transports.recording import Recorder, RecordingStream, open_recorder
@@ -68,6 +69,7 @@ __all__ = [
     "open_endpoint",
     "open_listener",
     "open_recorder",
+    "open_regular",
     "parse_listen",
     "parse_target",
     "read_transcript",

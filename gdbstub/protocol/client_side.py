@@ -25,6 +25,8 @@ from gdbstub.protocol.states import State, Step
 from gdbstub.protocol.stops import Exited, FileRequest, NoResumed, Stop, Terminated, parse_stop
 from gdbstub.protocol.wire import RESENDS, Expect, LinkEnd, Pending
 
+MOST_OUTPUT = 1 << 14
+"""Packets of one monitor command's output: some 8 MiB from QEMU, which sends half a KiB in each."""
 _STOP = re.compile(rb"[TS][0-9a-fA-F]{2}|[WX][0-9a-fA-F]+(?:;|\Z)|N\Z")
 _STOP_LETTERS = frozenset((b"T", b"S", b"W", b"X", b"N"))
 _ERROR = re.compile(rb"E(?:[0-9a-fA-F]{2}\Z|\.)")
@@ -159,7 +161,10 @@ class ClientSide(LinkEnd):
             return
         if payload[:1] == b"O" and payload != b"OK":
             if expects is Expect.MONITOR:
-                head.output.append(payload[1:])
+                if len(head.output) < MOST_OUTPUT:
+                    head.output.append(payload[1:])
+                else:
+                    head.damage = f"the output has more than {MOST_OUTPUT} packets"
             else:
                 self._take_output(payload, events)
         elif expects is Expect.STOP:

@@ -106,9 +106,9 @@ class XenctxRegisters(NamedTuple):
     """Those that gdbsx does not show: control registers, and segment bases where they are printed."""
 
 
-_FIELD = re.compile(r"^\s*(dr[0-367]|cr[0234]): ([0-9a-f]{8,16})\s*$", re.MULTILINE)
+_FIELD = re.compile(r"^[ \t]*(dr[0-367]|cr[0234]): ([0-9a-f]{8,16})[ \t\r]*$", re.MULTILINE)
 _RIP = re.compile(r"^(?:rip: ([0-9a-f]{16})|(?:cs:)?eip: (?:[0-9a-f]{4}:)?([0-9a-f]{8}))\b", re.MULTILINE)
-_BASES = re.compile(r"^ (fs|gs): [0-9a-f]{4} @ ([0-9a-f]{16})(?:/([0-9a-f]{16}))?\s*$", re.MULTILINE)
+_BASES = re.compile(r"^ (fs|gs): [0-9a-f]{4} @ ([0-9a-f]{16})(?:/([0-9a-f]{16}))?[ \t\r]*$", re.MULTILINE)
 
 
 def parse_xenctx(text: str) -> XenctxRegisters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,26 @@ def test_what_is_not_understood_is_unknown() -> None:
 
 def test_only_what_was_loaded_into_ram_is_listed() -> None:
     assert parse_roms(golden("roms")) == ((0x100000, 0xC7), (0x101000, 0x4410), (0x106000, 0xA0))
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 200_000, "1." * 100_000, "\n" * 200_000, "RIP=00000000 RFL=" * 12_000, "0" * 8 * 25_000]
+)
+def test_a_text_of_any_length_takes_no_time_to_speak_of(text: str) -> None:
+    """What grows with the square of the length takes minutes here."""
+    started = time.process_time()
+    parse_version(text)
+    parse_kvm(text)
+    parse_cpu_path(text)
+    parse_roms(text)
+    with pytest.raises(RemoteProtocolError):
+        parse_info_registers(text)
+    with pytest.raises(RemoteProtocolError):
+        parse_info_registers("RIP=0000000000000000 RFL=00000000 [] CPL=0 II=0 A20=1 SMM=0 HLT=0\n" + text)
+    assert time.process_time() - started < 2
+
+
+def test_a_version_is_three_numbers_of_a_version() -> None:
+    assert parse_version("7.2.22\r\n") == "7.2.22"
+    assert parse_version("1" * 10 + ".2.3") is None
+    assert parse_version("1.2." + "3" * 10) is None
