@@ -44,6 +44,12 @@ from transports import (
 
 TIDY_SECONDS = 5.0
 """How long taking breakpoints out and detaching may take at the end, whatever happened before."""
+HURRIED = 1.0
+"""The same for a stub that does not even answer to an interrupt."""
+UNTIDY = (
+    "The stub did not answer any more, so the guest is left as it is: it may still run, or stand, and breakpoints of "
+    "dr6's may be in it."
+)
 Leave = Literal["running", "stopped"]
 
 
@@ -254,7 +260,7 @@ async def _pump(console: ReceiveStream, debugger: Debugger) -> None:
 
 async def _tidy(debugger: Debugger, connection: Connection) -> None:
     """Whatever happened: breakpoints out, and the guest left as said."""
-    with trio.move_on_after(TIDY_SECONDS, shield=True):
+    with trio.move_on_after(HURRIED if debugger.unanswered else TIDY_SECONDS, shield=True) as bound:
         try:
             if connection.owned or isinstance(connection.target, Launch):
                 await debugger.kill()
@@ -263,3 +269,6 @@ async def _tidy(debugger: Debugger, connection: Connection) -> None:
         except GdbError as error:
             if debugger.lost is None:
                 print(f"dr6: {error}", file=sys.stderr)
+            return
+    if bound.cancelled_caught and debugger.lost is None:
+        print(f"dr6: {UNTIDY}", file=sys.stderr)

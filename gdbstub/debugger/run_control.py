@@ -17,6 +17,7 @@ from gdbstub.backends.interface import StopHooks
 from gdbstub.debugger.boot_walk import BootWalk
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.deferred_requests import DeferredRequests
+from gdbstub.debugger.interrupter import Interrupter
 from gdbstub.debugger.physical_points import PhysicalBreakpoint
 from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.stop_reader import StopReader
@@ -26,13 +27,18 @@ from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.breakpoints import BreakpointKind
+from gdbstub.x86.decode import shape
 
 Pace = Callable[[float], Awaitable[None]]
 
 STEP_GRACE = 0.1
 """Seconds that a step under way may still take after an interrupt was asked for."""
 STEP_SECONDS = 3.0
-"""A step that takes longer waits for an interrupt in HLT: the guest is stopped, and the run of steps ends."""
+"""A step of HLT that takes longer waits for an interrupt: the guest is stopped, and the run of steps ends."""
+LONGEST_STEP = 15.0
+"""Any other step takes microseconds, and longer only on a machine that is busy with something else."""
+HALTS = frozenset(("hlt", "mwait", "mwaitx"))
+"""What waits for an interrupt: SDM vol. 2, HLT and MWAIT; APM vol. 3, MWAITX."""
 FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
 MOST_IDLE_STEPS = 6
@@ -69,8 +75,11 @@ class RunControl:
         self._say = say
         self._deferred = deferred
         self._walk = walk
+        self._interrupter = Interrupter(remote, hooks, say)
+        self.halted = False
+        """Did the last step wait in HLT until it was broken off?"""
+        self._broken_at: int | None = None
         self._resuming: Token | None = None
-        self._broke_in = False
         self._stepping = False
         self._look_seconds = FIRST_LOOK
         self._looked = False
@@ -84,7 +93,8 @@ class RunControl:
 
     def begin(self, *, stepping: bool, only: int | None = None) -> None:
         """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named."""
-        self.interrupted = self.stuck = False
+        self.interrupted = self.stuck = self.halted = False
+        self._broken_at = None
         self._stepping = stepping
         self._only = only
 
@@ -102,19 +112,20 @@ class RunControl:
         if self._stepping:
             await trio.sleep(STEP_GRACE)
         if token == self._resuming and self._remote.running:
-            await self._break_in()
+            await self._interrupter.break_in(tell=True)
 
-    async def _break_in(self) -> None:
-        await self._remote.interrupt()
-        self._broke_in = True
-        self._hooks.on_interrupt()
+    @property
+    def unanswered(self) -> bool:
+        """Was the guest asked to stop, and runs all the same?"""
+        return self._interrupter.unanswered
 
     async def halt(self) -> Stop | None:
-        """Stop a guest whose run was given up half-way (a cancelled task); None when it does not run."""
+        """Stop a guest whose run was given up half-way (a cancelled task); None when it does not run. Raises `NoReply`
+        where it does not stop."""
         if not self._remote.running or self._resuming is None:
             return None
-        await self._break_in()
-        return await self._remote.stop(self._resuming)
+        await self._interrupter.break_in()
+        return await self._interrupter.stop(self._resuming)
 
     # -- steps ------------------------------------------------------------------------------------------------
 
@@ -145,21 +156,46 @@ class RunControl:
 
     def went_ahead(self, token: Token) -> None:
         """The observer has sent the next step already; `await_step` waits for it."""
-        self._resuming, self._broke_in = token, False
+        self._interrupter.resumed()
+        self._resuming = token
         self._points.all_in()
 
-    async def await_step(self) -> Stop:
-        """The stop behind the step that is under way; one that hangs is broken off."""
+    async def await_step(self, look: Callable[[], Awaitable[None]] | None = None) -> Stop:
+        """The stop behind the step that is under way; one that hangs is broken off. ``look`` reads where it began, if
+        nobody has yet."""
         token = self._pending
         with trio.move_on_after(STEP_SECONDS):
             return await self._remote.stop(token, self._patience)
-        hangs = f"The step did not end within {STEP_SECONDS:g} seconds (HLT waits for an interrupt?)"
+        if look is not None:
+            await look()
+        seen = self._observer.seen
+        self.halted = seen is not None and _waits_for_interrupt(seen)
+        if not self.halted:
+            with trio.move_on_after(LONGEST_STEP - STEP_SECONDS):
+                return await self._remote.stop(token)
+        hangs = (
+            f"The step did not end within {STEP_SECONDS:g} seconds: HLT waits for an interrupt"
+            if self.halted
+            else f"The step did not end within {LONGEST_STEP:g} seconds, though there is no HLT"
+        )
         try:
-            await self._break_in()
-            self._say(f"{hangs}; it was broken off.")
+            await self._interrupter.break_in()
         except CannotBreakIn as error:
-            self._say(f"{hangs}, and goes on. {error}")
-        return await self._remote.stop(token)
+            self._say(f"{hangs}; it goes on. {error}")
+            return await self._remote.stop(token)
+        stop = await self._interrupter.stop(token)
+        self._say(f"{hangs}; it was broken off.")
+        return stop
+
+    def goes_on(self, pc: int) -> bool:
+        """May a run of steps go on behind a pause, at the linear RIP ``pc``? Where a step took too long once, and it is
+        not HLT that waits; raises `GdbError` where it did so twice."""
+        if self.halted or self.interrupted or not self._interrupter.broke_off:
+            return False
+        if self._broken_at == pc:
+            raise GdbError(f"The instruction at {pc:#x} can't be stepped: twice its step did not end.")
+        self._broken_at = pc
+        return True
 
     # -- continues --------------------------------------------------------------------------------------------
 
@@ -212,7 +248,7 @@ class RunControl:
         if changed := await self._hooks.before_resume(None if seen is None else seen.as_last):
             await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
-        self._broke_in = False
+        self._interrupter.resumed()
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 
@@ -248,7 +284,7 @@ class RunControl:
         while stop is None or await self._hooks.made_no_progress(stop):
             await self._resume(None)
             if self.interrupted:  # asked for while the guest stood still for an affair of ours
-                await self._break_in()
+                await self._interrupter.break_in(tell=True)
             stop = await self._await_run()
         while await self._passes(stop):
             stop = await self._pass_by()
@@ -289,7 +325,7 @@ class RunControl:
         """Stop for an affair of ours; may be called from another task."""
         self._looked = True
         with suppress(TransportError):  # who waits for the stop learns of it, too
-            await self._break_in()
+            await self._interrupter.break_in(tell=True)
 
     async def _look(self) -> None:
         await self._pace(self._look_seconds)
@@ -339,7 +375,7 @@ class RunControl:
         of a breakpoint, or none; there it is one where 0x03 was sent."""
         if not isinstance(stop, Stopped):
             return False
-        asked = self._broke_in and not stop.reasons
+        asked = self._interrupter.asked and not stop.reasons
         return stop.signal == SIGINT or (asked and stop.signal in self._backend.dialect.pause_signals)
 
     def _is_gate_watch(self, stop: Stop) -> bool:
@@ -365,6 +401,11 @@ class RunControl:
         """Did the guest stop at a LIDT that it must not run unseen, and at nothing else?"""
         plain = isinstance(snapshot.stop, Stopped) and not snapshot.stop.reasons
         return plain and self._catcher.is_passed_by(snapshot.state.pc) and not hits(self._table, snapshot)
+
+
+def _waits_for_interrupt(seen: Snapshot) -> bool:
+    known = shape(seen.code, seen.state.mode)
+    return bool(seen.state.halted) or (known is not None and known.mnemonic in HALTS)
 
 
 def _is_same(snapshot: Snapshot, seen: Snapshot) -> bool:

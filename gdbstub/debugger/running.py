@@ -50,6 +50,16 @@ class Running(Attachment):
         """Was the last run asked to stop?"""
         return self._runner.interrupted
 
+    @property
+    def halted(self) -> bool:
+        """Did the last run of steps end in HLT, which waits for an interrupt that does not come?"""
+        return self._runner.halted
+
+    @property
+    def unanswered(self) -> bool:
+        """Was the guest asked to stop, and runs all the same?"""
+        return self._runner.unanswered
+
     def number_from(self, number: int) -> None:
         """Give the next record this number; a trace counts its own rows."""
         self._ledger.number = number

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from gdbstub.errors import GdbError, ProtocolError, Refused, RemoteProtocolError, TransportError, Unsupported
+import trio
+
+from gdbstub.errors import GdbError, NoReply, ProtocolError, Refused, RemoteProtocolError, TransportError, Unsupported
 from gdbstub.protocol import messages
 from gdbstub.protocol.features import supported_request
 from gdbstub.protocol.fields import ThreadId, shown
@@ -18,6 +20,8 @@ from gdbstub.protocol.stops import Stop, parse_stop
 from gdbstub.protocol.target_xml import annexes_wanted, parse_description
 from gdbstub.remote.target import RemoteTarget
 
+SECONDS = 20.0
+"""For all of it; at 9600 baud QEMU's description takes 13. A stub that sends it byte by byte would take for ever."""
 MAX_DESCRIPTION = 1 << 20
 """Bytes of one part of a target description; QEMU's largest has 12 KiB."""
 MAX_ANNEXES = 32
@@ -33,7 +37,9 @@ async def greet(target: RemoteTarget, name: str) -> Stop:
     Raises `TransportError` or `RemoteProtocolError` where it is no stub, or none that we can work with.
     """
     try:
-        return await _greet(target)
+        with trio.move_on_after(SECONDS):
+            return await _greet(target)
+        raise NoReply(f"The handshake was not over after {SECONDS:g} seconds.")
     except (TransportError, ProtocolError, Refused) as error:
         raise TransportError(_complaint(target, name, error)) from error
 

@@ -439,3 +439,32 @@ async def test_a_stub_that_does_not_read_is_given_up(autojump_clock: MockClock) 
     remote = RemoteTarget(client)
     with pytest.raises(TransportError, match=r"^The stub does not read what it is sent\.$"):
         await remote.request(b"qC")
+
+
+async def test_a_description_that_comes_byte_by_byte_ends_the_handshake(autojump_clock: MockClock) -> None:
+    """Each answer in time, and all of them together never."""
+
+    class Slow(FakeStub):
+        def _answer(self, payload: bytes) -> bytes:
+            if not payload.startswith(b"qXfer:features:read:"):
+                return super()._answer(payload)
+            start = int(payload.split(b":")[-1].split(b",")[0], 16)
+            return b"m" + self.description[start : start + 1]
+
+    async with connected(Slow()) as stream:
+        began = trio.current_time()
+
+        class Late(trio.abc.SendStream):
+            async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+                await trio.sleep(1)
+                await stream.send_all(data)
+
+            async def wait_send_all_might_not_block(self) -> None:
+                await stream.wait_send_all_might_not_block()
+
+            async def aclose(self) -> None:
+                await stream.aclose()
+
+        with pytest.raises(TransportError, match="handshake was not over after 20 seconds"):
+            await greet(RemoteTarget(trio.StapledStream(Late(), stream)), "the stub")
+        assert trio.current_time() - began < 30
