@@ -20,12 +20,14 @@ from frontend.commands import parse_break, parse_vectors, parse_watch
 from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
 from frontend.commands.session import Session
 from frontend.commands.stop_text import describe, one_line
+from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
 from gdbstub.trace.plan import Plan, Reason, Tracer
 from gdbstub.x86.breakpoints import BreakpointKind
+from gdbstub.x86.exceptions import vector
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".txt": "text", ".log": "text"}
 KEPT = 64
@@ -36,10 +38,9 @@ async def run(options: argparse.Namespace, connection: Connection, interrupts: I
     """Trace as the options say; the exit code. Raises what `open_session` raises."""
     async with open_session(connection) as session:
         session.out = _message
-        plan = await _plan(options, session)
         writer = _writer(options, session)
         try:
-            return await _trace(session, plan, writer, interrupts)
+            return await _trace(options, session, writer, interrupts)
         finally:
             writer.close()
 
@@ -50,24 +51,39 @@ async def again(options: argparse.Namespace, session: Session) -> None:
     await Tracer(session.debugger, replace(plan, seconds=None), lambda record: None).run()
 
 
-async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter, interrupts: Interrupts) -> int:
+def _say_armed(session: Session, row: Breakpoint) -> None:
+    """Where a caught vector stops the guest from now on."""
+    name = vector(row.vector or 0).name
+    known = f"armed: {name} at {session.place(row.address)}" if row.address is not None else None
+    _message(known or f"no handler yet: {name} is caught once the guest has one")
+
+
+async def _trace(
+    options: argparse.Namespace, session: Session, writer: JsonlWriter | TextWriter, interrupts: Interrupts
+) -> int:
     debugger = session.debugger
     debugger.listen(
         lambda notice: _message(notice.text) if isinstance(notice, Output) and notice.origin == "dr6" else None
     )
-    debugger.number_from(0)
+    debugger.on_handler(lambda row: _say_armed(session, row))
     began = time.monotonic()
-    writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
     reason: Reason | None = None
-    with Progress(plan.count) as progress:
+    with Progress(options.steps) as progress:
 
         def keep(record: StopRecord) -> None:
             writer.record(record)
             progress.count(writer.stops + writer.events)
 
-        tracer = Tracer(debugger, plan, keep)
-        interrupts.on_first = tracer.interrupt
         try:
+            writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
+            writer.flush()  # who looks at the file sees that it goes on
+            plan = await _plan(options, session)
+            debugger.number_from(0)
+            for row in debugger.breakpoints.values():
+                if row.vector is not None and row.address is None:
+                    _say_armed(session, row)
+            tracer = Tracer(debugger, plan, keep)
+            interrupts.on_first = tracer.interrupt
             reason = await tracer.run()
         except TraceError:
             raise  # nothing more can be written; the sentence says that there is no end row

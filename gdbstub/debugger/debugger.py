@@ -5,6 +5,8 @@ What a stop means is left to `gdbstub.explain`; what is read at it, and how the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from trio.abc import Stream
 
 from gdbstub.debugger.attach import DEFAULTS, DebuggerOptions
@@ -137,6 +139,10 @@ class Debugger(Running):
             self._runner.look_soon()
             await self._catcher.refresh(await self.state())
         return row
+
+    def on_handler(self, told: Callable[[Breakpoint], None]) -> None:
+        """Call ``told`` with a caught vector each time that its handler is found, or another one, or none any more."""
+        self._catcher.on_move = told
 
     async def delete_breakpoint(self, number: int) -> None:
         await self._table.remove(number)

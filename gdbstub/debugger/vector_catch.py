@@ -10,6 +10,8 @@ Elsewhere a running guest's IDT is only seen at the stops that there are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gdbstub.debugger.breakpoints import Breakpoint, BreakpointTable, Means
 from gdbstub.debugger.exception_frame import DEBUG, FrameReader
 from gdbstub.debugger.interrupt_table import NO_WAY, REAL_MODE, InterruptTable, TableReader, Way
@@ -30,6 +32,8 @@ class VectorCatch:
     """The caught vectors, their gates and their handlers."""
 
     def __init__(self, breakpoints: BreakpointTable, *, watch_gates: bool) -> None:
+        self.on_move: Callable[[Breakpoint], None] = lambda row: None
+        """Hears of a caught vector whose handler was found, or is another one, or none any more."""
         self._breakpoints = breakpoints
         self._tables = TableReader(breakpoints.points.read_memory)
         self._frames = FrameReader(breakpoints.points.read_memory, self._tables)
@@ -167,10 +171,13 @@ class VectorCatch:
     async def _move(self, row: Breakpoint, handler: int | None) -> None:
         """A handler that is not mapped has no breakpoint: between two modes IDTR still shows the table of the first,
         which says nothing in the second."""
+        before = row.address
         try:
             await self._breakpoints.move(row, handler)
         except Refused:
             await self._breakpoints.move(row, None)
+        if row.address != before:
+            self.on_move(row)
 
     async def _is_behind(self, table: InterruptTable, state: CpuState) -> bool:
         """Is this a vCPU that has no handlers yet, beside one that has? Others run into theirs while it starts up, so
