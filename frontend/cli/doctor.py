@@ -18,6 +18,7 @@ from frontend.cli.doctor_text import as_json, identity_text, installed_text, res
 from frontend.cli.failures import DONE, FAILED, INTERRUPTED, USAGE
 from frontend.cli.installed import Installed, kvm, look_around
 from frontend.cli.interrupts import Interrupts
+from frontend.cli.streams import write_control
 from frontend.commands.page_walk import may_write, walk
 from frontend.commands.physical import read_word
 from frontend.commands.symbols import Symbols
@@ -117,12 +118,12 @@ class Report:
         """One line on a terminal while tests run."""
         self._count += 1
         if self._shows:
-            print(f"\r{self._count}/{len(PROBES)} {result.probe.line}\x1b[K", end="", file=sys.stderr, flush=True)
+            write_control(sys.stderr, f"\r{self._count}/{len(PROBES)} {result.probe.line}\x1b[K")
 
     def end(self, *, interrupted: bool) -> int:
         """Print what is left; the exit code."""
         if self._shows and self._count:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            write_control(sys.stderr, "\r\x1b[K")
         if self._json:
             print(json.dumps(as_json(tool(), self._installed, self.target, self.results, self.problems), indent=2))
         elif self.results:

@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from frontend.clean import clean_text
+    from frontend.clean import clean_text, printable_json
     from frontend.cli.columns import width
     from gdbstub.errors import GdbError
     from gdbstub.explain.evidence_json import explanation_to_json
@@ -124,7 +124,7 @@ def _explain(args: argparse.Namespace) -> int:
         return FAILED
     answer = explain(evidence)
     if args.json:
-        print(json.dumps(explanation_to_json(answer), ensure_ascii=False, indent=2))
+        print(printable_json(json.dumps(explanation_to_json(answer), ensure_ascii=False, indent=2)))
     else:
         print("\n".join(clean_text(render_text(answer, evidence, width()))))
     return DONE

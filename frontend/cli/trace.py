@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-from frontend.clean import clean
+from frontend.clean import clean, visible
 from frontend.cli.connect import Connection, open_session
 from frontend.cli.failures import DONE, INTERRUPTED, USAGE
 from frontend.cli.interrupts import Interrupts
@@ -157,8 +157,8 @@ def _writer(options: argparse.Namespace, session: Session) -> JsonlWriter | Text
     if trace_format(options.format, options.output, sys.stdout.isatty()) == "jsonl":
         return JsonlWriter(file)
     if options.events:
-        return TextWriter(file, lambda record: "\n".join(describe(record, session.symbols)))
-    return TextWriter(file, lambda record: one_line(record, session.symbols))
+        return TextWriter(file, lambda record: visible("\n".join(describe(record, session.symbols))))
+    return TextWriter(file, lambda record: visible(one_line(record, session.symbols)))
 
 
 def trace_format(asked: str | None, output: str | None, tty: bool) -> str:

@@ -176,7 +176,7 @@ class VectorCatch:
             await self._breakpoints.move(row, handler)
         except Refused:
             await self._breakpoints.move(row, None)
-        if row.address != before:
+        if row.address != before and not row.hidden:
             self.on_move(row)
 
     async def _is_behind(self, table: InterruptTable, state: CpuState) -> bool:
