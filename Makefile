@@ -3,14 +3,15 @@
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef docs docs-site format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-faults docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
 	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
-	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve)'
+	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve;'
+	@echo '             lab-faults: sick stubs, clients, files and signals)'
 	@echo 'make docs    write the pages that are made from tables, the manual page and the completions'
 	@echo 'make docs-site  the documentation as a site, with its links checked, in build/docs-site'
 	@echo 'make format  let ruff format the code and mend what it can'
@@ -47,6 +48,10 @@ lab-xen:
 lab-gef:
 	@scripts/setup qemu-system-x86_64 gdb as ld
 	@$(BIN)/python -m tests.labs gef $(LABS)
+
+lab-faults:
+	@scripts/setup qemu-system-x86_64 as ld
+	@$(BIN)/python -m tests.faults $(LABS)
 
 docs:
 	@scripts/setup

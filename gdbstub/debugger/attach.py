@@ -53,6 +53,10 @@ class DebuggerOptions(OpenOptions):
     shortcut: NonblockingIO | None = None
 
 
+NOT_LET_GO = (
+    "The stub was left within the handshake, and did not say that the guest runs on: QEMU stops it when somebody "
+    "connects ('cont' in its monitor lets it go)."
+)
 DEFAULTS = DebuggerOptions()
 
 
@@ -200,8 +204,12 @@ class Attachment:
         not give a breakpoint back."""
         left: tuple[str, ...] = ()
         try:
-            if await self._still_there():
+            if resume and not self.ended and not self._remote.greeted:
+                left = () if await self._remote.let_go() else (NOT_LET_GO,)
+            elif await self._still_there():
                 left = await self._table.clear()
+                if resume:
+                    await self._runner.take_echo()
                 await self._parts.hooks.leave(resume=resume)
         except CannotBreakIn as error:
             left = (str(error), *self._parts.cleanup.remains())
@@ -228,6 +236,7 @@ class Attachment:
         if self.ended or self._remote.lost is not None or not self._remote.greeted:
             return False
         stop = await self._runner.halt()
+        await self._remote.settle_down()
         return stop is None or isinstance(stop, Stopped)
 
     async def watch_idle(self) -> None:

@@ -43,6 +43,7 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 """Seconds between looks at IDTR while a guest runs with caught vectors: doubled from look to look."""
 MOST_IDLE_STEPS = 6
 """Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
+ECHO_SECONDS = 1.0
 PASSING_MILLISECONDS = 2.0
 """Where a condition just said no, how long the next stop is waited for with everything else held up."""
 SIGINT = 2
@@ -126,6 +127,21 @@ class RunControl:
             return None
         await self._interrupter.break_in()
         return await self._interrupter.stop(self._resuming)
+
+    async def take_echo(self) -> None:
+        """After a step that hit a watchpoint TCG stops once more, without progress, and would do so behind our back
+        when the guest is let go. Breakpoints are out."""
+        last = self._remote.last_stop
+        if not self._backend.repeats_watches or not self._remote.stepped or not isinstance(last, Stopped):
+            return
+        if any(isinstance(reason, Watch) for reason in last.reasons):
+            cpu = self._remote.cpu_of(last.thread)
+            self._resuming = self._remote.ask_resume(step=self._observer.cpu if cpu is None else cpu)
+            self._interrupter.resumed()
+            with trio.move_on_after(ECHO_SECONDS):
+                await self._remote.stop(self._resuming)
+                return
+            await self.halt()
 
     # -- steps ------------------------------------------------------------------------------------------------
 

@@ -364,6 +364,13 @@ class RemoteTarget(Connection):
         await self.flush()
         await self.wait_end()
 
+    async def let_go(self) -> bool:
+        """Have a stub whose handshake was broken off let its guest run: QEMU stopped it when we connected. Whether the
+        stub says that it did. QEMU takes the process's number whether or not it was told that we name processes."""
+        if self.first_bytes[:1] not in b"+-$%":  # no stub; nothing was said yet, or what stubs say
+            return False
+        return await self.part(messages.detach(1))
+
     async def kill(self) -> None:
         """``k``: QEMU ends, and the guest with it. There is no answer."""
         if not self.dialect.kills:
