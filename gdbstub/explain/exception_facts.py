@@ -5,19 +5,19 @@ Made only where the guest stands at a handler. Like `StopFacts` it only rearrang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from gdbstub.explain.evidence import Action
+from gdbstub.explain.evidence import Action, Unknown
 from gdbstub.explain.stop_facts import StopFacts, known
 from gdbstub.x86.breakpoints import BreakpointKind
-from gdbstub.x86.debug_registers import Slot, covered, decode_dr6, decode_dr7
+from gdbstub.x86.debug_registers import BS, Slot, covered, decode_dr6, decode_dr7
 from gdbstub.x86.decode import LINEAR_MASKS, instruction, predecessors, shape, successors
 from gdbstub.x86.exceptions import Frame
-from gdbstub.x86.instructions import Instruction, Shape
+from gdbstub.x86.instructions import Instruction, Shape, Trait
 from gdbstub.x86.interrupted_registers import interrupted
 from gdbstub.x86.operands import touches
-from gdbstub.x86.registers import TF, Mode, part
+from gdbstub.x86.registers import RF, TF, Mode, part
 
 
 class Executed(NamedTuple):
@@ -33,6 +33,11 @@ TRAPPING = frozenset(("icebp", "int3", "into", "int-n"))
 """Instructions whose own trap saves the RIP behind them."""
 
 
+FAR: frozenset[Trait] = frozenset(("iret", "sysret", "far"))
+"""Instructions that may load another CS."""
+WRITES_DR6 = ("mov dr6,", "mov dr4,")
+CHAIN = 6
+"""As many instructions as the bytes in front may hold."""
 SYSCALL = b"\x0f\x05"
 ALIGNED = 16
 """Compilers and assemblers put functions and loops there, with long NOPs in front that nothing runs through."""
@@ -59,7 +64,9 @@ class ExceptionFacts:
         "registers",
         "rip",
         "scene",
+        "shadowed",
         "vector",
+        "writes_dr6",
     )
 
     def __init__(self, scene: StopFacts) -> None:
@@ -82,7 +89,13 @@ class ExceptionFacts:
         self.front = scene.code_before(self.at)
         self.behind_code = scene.code_at(self.at)
         self.registers = self._registers()
+        self.shadowed: Executed | None = None
+        """The MOV SS or POP SS that is known to have run in front of what ran last."""
         self.executed = self._executed()
+        self.writes_dr6: Executed | None = None
+        """A MOV to DR6 in front of the saved RIP, looked for where TF is clear."""
+        if not self.tf:
+            self.old = self._rewritten(self.old)
 
     def _saved_address(self) -> tuple[int | None, bool]:
         """Linear, and whether the base of the interrupted CS is known."""
@@ -113,8 +126,9 @@ class ExceptionFacts:
             return ()
         stepped = scene.stepped_shape
         start = scene.start if scene.action is Action.STEP else None
-        if start is not None and stepped is not None and self._leads_here(stepped, start):
-            return (Executed(stepped, start, True),)
+        ran = None if start is None or stepped is None else self._from(stepped, start, anywhere=True)
+        if ran is not None:
+            return (ran,)
         returned = self._returned()
         if returned is not None:
             return (returned,)
@@ -185,17 +199,56 @@ class ExceptionFacts:
     def _returned(self) -> Executed | None:
         """The instruction that the last handler returned to, if it leads here."""
         last = known(self.scene.evidence.last_frame)
-        if last is None or self.frame is None or last.cs != self.frame.cs:
+        if last is None or self.frame is None:
             return None
         start = self.linear(last.rip)
         what = shape(self.scene.code_at(start), self.mode)
-        if what is None or start is None:
+        if what is None or start is None or (last.cs != self.frame.cs and not what.traits & FAR):
             return None
-        return Executed(what, start, True) if self.follows(what, start) else None
+        stepped = bool(last.rflags & TF) and self.vector == 1 and bool((self.causes or 0) & BS)
+        return self._from(what, start, anywhere=stepped and self._by_the_stack(what, last))
 
-    def _leads_here(self, what: Shape, start: int) -> bool:
-        """Whether ``what`` at ``start`` can have led to the saved RIP (any indirect branch can)."""
-        return "indirect" in what.traits or self.follows(what, start)
+    def _by_the_stack(self, what: Shape, last: Frame) -> bool:
+        """Whether RSP moved as ``what``, a RET, a JMP or a CALL, moves it. The handler may have cleared TF in its
+        frame, and then much can have run since."""
+        if "gate" in what.traits or what.traits & {"iret", "sysret"} or self.frame is None:
+            return False
+        moved = -sum(operand.pushed for operand in what.memory)
+        if what.mnemonic in ("ret", "retf", "retfq") and len(what.bytes) > 2:
+            moved += int.from_bytes(what.bytes[-2:], "little")
+        return None not in (last.rsp, self.frame.rsp) and self.frame.rsp == (last.rsp or 0) + moved
+
+    def _from(self, what: Shape, start: int, *, anywhere: bool) -> Executed | None:
+        """What ran last where execution began with ``what`` at ``start``: it, if it leads here, or behind a MOV SS or
+        POP SS the next one. ``anywhere`` says that an indirect branch there is known to have led here."""
+        if self.follows(what, start) or (anywhere and "indirect" in what.traits):
+            return Executed(what, start, True)
+        behind = start + len(what.bytes)
+        second = shape(self.scene.code_at(behind), self.mode) if "mov-ss" in what.traits else None
+        if second is None or not self.follows(second, behind):
+            return None
+        self.shadowed = Executed(what, start, True)
+        return Executed(second, behind, True)
+
+    def _rewritten(self, old: int | None) -> int | None:
+        """The causes in DR6 before the event, where a MOV to DR6 ran since ``old`` was read: those that it wrote, or
+        None where that is not sure."""
+        for ran in self._chain():
+            if "mov-dr" in ran.shape.traits and ran.shape.text.startswith(WRITES_DR6):
+                self.writes_dr6 = ran
+                written = part(ran.shape.text.rpartition(" ")[2], self.registers)
+                return None if written is None or not ran.exact else decode_dr6(written).causes
+        return old
+
+    def _chain(self) -> Iterator[Executed]:
+        """What ran before the saved RIP, the last first, by the likeliest readings; each but the first is a guess."""
+        last = self.last_instruction() if self.came_straight() else None
+        for _ in range(CHAIN):
+            if last is None:
+                return
+            yield last
+            before = predecessors(self.scene.code_before(last.address), self.mode)[:1]
+            last = Executed(before[0], last.address - len(before[0].bytes), False) if before else None
 
     def follows(self, what: Shape, start: int) -> bool:
         """Whether the saved RIP is one of the places that ``what`` at linear ``start`` leads to by itself."""
@@ -216,6 +269,23 @@ class ExceptionFacts:
         return None if self.frame is None else bool(self.frame.rflags & TF)
 
     @property
+    def rf(self) -> bool:
+        """RF in the frame; False where that is not known."""
+        return self.frame is not None and bool(self.frame.rflags & RF)
+
+    @property
+    def debugctl(self) -> int | None:
+        """DEBUGCTL, of which delivery changes only LBR and BTF; None where it is not known."""
+        before = known(self.scene.evidence.before.debugctl)
+        return known(self.scene.evidence.after.debugctl) if before is None else before
+
+    @property
+    def in_64_bit_code(self) -> bool:
+        """Whether the interrupted code is known to be 64-bit code."""
+        told = self.scene.mode_known or not isinstance(self.scene.evidence.frame_mode, Unknown)
+        return told and self.mode == 64
+
+    @property
     def cpl(self) -> int | None:
         """The privilege level of the interrupted code."""
         return None if self.frame is None else self.frame.cs & 3
@@ -226,20 +296,30 @@ class ExceptionFacts:
         return self.executed[0] if self.executed and self.executed[0].exact else None
 
     def candidates(self) -> list[Executed]:
-        """What may have caused a trap here: `executed`, then a REP string instruction that RIP still stands on, then
-        a MOV SS or POP SS before the last instruction, which defers its traps by one."""
-        found = list(self.executed)
+        """What may have caused a trap here, the likeliest first: what ran last, a REP string instruction that RIP still
+        stands on, a MOV SS or POP SS before the last instruction, which defers its traps by one, and then the other
+        readings of the bytes in front. RF in the frame of a trap says that the REP was it (SDM vol. 3B 18.3.1.1)."""
+        found, others = list(self.executed[:1]), list(self.executed[1:])
         here = self.next_shape()
         if self.exact is None and here is not None and self.at is not None and "rep" in here.traits:
-            found.append(Executed(here, self.at, False))
+            found.insert(0 if self.rf else len(found), Executed(here, self.at, False))
         for last in self.executed[:1]:
             shadow = self.shadow(last)
             if shadow is not None:
                 found.append(shadow)
-        return found
+        return found + others
+
+    def came_by(self, candidate: Executed) -> bool:
+        """Whether execution is thought to have come by ``candidate``: it is known to have, or the code in front of the
+        saved RIP runs into it, or RIP still stands on it. Another reading of the same bytes never ran."""
+        if candidate.exact or candidate.address == self.at:
+            return True
+        return candidate not in self.executed[1:] and self.came_straight()
 
     def shadow(self, last: Executed) -> Executed | None:
-        """The MOV SS or POP SS directly before ``last``, if the bytes there read so."""
+        """The MOV SS or POP SS directly before ``last``, if it is known to have run or the bytes there read so."""
+        if self.shadowed is not None:
+            return self.shadowed
         for before in predecessors(self.scene.code_before(last.address), self.mode):
             if "mov-ss" in before.traits:
                 return Executed(before, last.address - len(before.bytes), False)
@@ -250,14 +330,8 @@ class ExceptionFacts:
         return next((candidate for candidate in self.candidates() if agrees(candidate)), None)
 
     def culprit(self, agrees: Callable[[Executed], bool]) -> Executed | None:
-        """The likeliest instruction that ``agrees`` with a cause. Of readings backwards that all do the longest: a
-        shorter one begins inside of it, behind a prefix or an opcode's first byte."""
-        fitting = [candidate for candidate in self.candidates() if agrees(candidate)]
-        if not fitting or fitting[0].exact:
-            return fitting[0] if fitting else None
-        ends = fitting[0].address + len(fitting[0].shape.bytes)
-        same = [one for one in fitting if one.address + len(one.shape.bytes) == ends]
-        return max(same, key=lambda one: len(one.shape.bytes))
+        """The likeliest instruction that ``agrees`` with a cause."""
+        return self.likeliest_that(agrees)
 
     def instruction(self, executed: Executed | None) -> Instruction | None:
         return None if executed is None else instruction(executed.shape, executed.address, self.mode)

@@ -80,8 +80,15 @@ def judged(event: ExceptionFacts, ran: Executed) -> Ran:
 
 def _held(event: ExceptionFacts, ran: Executed) -> int | None:
     """What a MOV SS or POP SS directly in front of ``ran`` put off; None where there is none."""
-    shadow = None if ran.exact and event.scene.action is not Action.STEP else event.shadow(ran)
-    return None if shadow is None else predict(_in_front_of(event, shadow, held=None)).held
+    shadow = event.shadowed
+    if shadow is None and not (ran.exact and event.scene.action is not Action.STEP):
+        shadow = event.shadow(ran)
+    return None if shadow is None else put_off(event, shadow)
+
+
+def put_off(event: ExceptionFacts, shadow: Executed) -> int:
+    """The traps that a MOV SS or POP SS in front of the event put off."""
+    return predict(_in_front_of(event, shadow, held=None)).held
 
 
 def _in_front_of(event: ExceptionFacts, ran: Executed, *, held: int | None) -> VcpuState:

@@ -42,8 +42,10 @@ MNEMONIC_TRAITS: dict[str, tuple[Trait, ...]] = {
     "outsd": ("out",),
     "xbegin": ("xbegin",),
     "ret": ("branch", "indirect"),
-    "retf": ("branch", "indirect"),
-    "retfq": ("branch", "indirect"),
+    "retf": ("branch", "indirect", "far"),
+    "retfq": ("branch", "indirect", "far"),
+    "ljmp": ("branch", "indirect", "far"),
+    "lcall": ("branch", "indirect", "far"),
 }
 
 STRING_OPCODES = frozenset((*range(0x6C, 0x70), *range(0xA4, 0xA8), *range(0xAA, 0xB0)))

@@ -18,6 +18,7 @@ Trait = Literal[
     "popf",
     "pushf",
     "iret",
+    "far",  # a far return, jump or call: it loads CS
     "int-n",
     "int3",
     "into",

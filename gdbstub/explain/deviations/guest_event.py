@@ -13,7 +13,7 @@ from gdbstub.explain.exception_facts import ExceptionFacts, Executed
 from gdbstub.explain.explanation import Cause
 from gdbstub.explain.model.traps import SYSTEM
 from gdbstub.explain.quirks.lookup import QuirkName, known_quirk
-from gdbstub.explain.reconstruct import Ran, judged
+from gdbstub.explain.reconstruct import CHANGES_FLAGS, Ran, judged, put_off
 from gdbstub.explain.rules.no_dr6_bits import resumed
 from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -34,6 +34,9 @@ def departures(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     if ran is None:
         yield from merge_missing(event, found)
         yield from probably_untouched(event, found)
+        yield from probably_not_kept(event, found)
+        yield from probably_unasked(event, found)
+        yield from shadowed_hit_missing(event, found)
     elif not resumed(event):
         for check in DEPARTURES:
             yield from check(event, found, ran)
@@ -68,13 +71,16 @@ def step_missing(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Itera
 def hits_missing(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Iterator[str]:
     """A breakpoint whose condition the instruction met, or that stands on the next one, and whose bit is clear."""
     due, causes = ran.prediction.due, event.causes
-    if due is None or causes is None or not (due.bits | due.maybe) & causes:
+    if due is None or causes is None or not ((due.bits | due.maybe) & causes or "icebp" in ran.shape.traits):
         return
     for n in range(4):
         if not due.bits & ~causes & B_MASK & 1 << n or event.dr7 is None:
             continue
         kind = event.dr7.slots[n].type
-        if kind is BreakpointKind.IO:
+        shadow = event.shadow(Executed(*ran[:3]))
+        if shadow is not None and ran.setting.held >> n & 1:
+            yield _put_off_and_lost(event, shadow, n)
+        elif kind is BreakpointKind.IO:
             yield (
                 f"{_text(event, ran)} uses a port that DR{n} covers, so hardware sets B{n} too; it is clear."
                 f"{known_quirk(event.scene, 'kvm-no-io-hits')}"
@@ -86,6 +92,25 @@ def hits_missing(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Itera
                 f"{_text(event, ran)} also accesses what DR{n} covers, so hardware sets B{n} too; it is clear."
                 f"{known_quirk(event.scene, 'tcg-one-data-hit', 'emulated-cpu-one-data-hit')}"
             )
+
+
+def _put_off_and_lost(event: ExceptionFacts, shadow: Executed, n: int) -> str:
+    return (
+        f"`{shadow.shape.text}` accesses what DR{n} covers, and its trap was put off until here, so hardware sets B{n} "
+        f"too; it is clear.{known_quirk(event.scene, 'kvm-drops-shadowed-hits')}"
+    )
+
+
+def shadowed_hit_missing(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """The same by the likeliest reading of the code, in front of a certain step."""
+    last = event.last_instruction() if event.came_straight() and _step(found) is not None else None
+    shadow = None if last is None else event.shadow(last)
+    if shadow is None or event.causes is None:
+        return
+    lost = put_off(event, shadow) & B_MASK & ~event.causes
+    for n in range(4):
+        if lost >> n & 1:
+            yield _put_off_and_lost(event, shadow, n)
 
 
 def merge_missing(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
@@ -131,6 +156,20 @@ def shadow_not_kept(event: ExceptionFacts, found: list[Finding], ran: Ran) -> It
             f"The step over {_text(event, ran)} trapped directly behind it; hardware puts it off until after the next "
             f"instruction.{known_quirk(event.scene, 'kvm-emulated-shadow')}"
         )
+
+
+def probably_not_kept(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """The same by the likeliest reading of the code, where its operand can't be told: no trap at all comes there."""
+    last = event.last_instruction() if event.came_straight() else None
+    if last is None or "mov-ss" not in last.shape.traits or event.shadow(last) is not None:
+        return
+    for row in found:
+        if row.cause.cause in ("data-write", "data-access") and row.cause.confidence != "possible":
+            yield (
+                f"The data breakpoint of DR{row.cause.slot} was delivered directly behind `{last.shape.text}`, which "
+                "probably ran last; hardware puts it off until after the next instruction."
+                f"{known_quirk(event.scene, 'tcg-mov-ss-data', 'emulated-cpu-mov-ss-data')}"
+            )
 
 
 def last_iteration(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Iterator[str]:
@@ -194,6 +233,19 @@ def step_unasked(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Itera
         )
 
 
+def probably_unasked(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """The same by the likeliest reading of the code: an instruction that leaves TF as it was."""
+    last = event.last_instruction() if event.came_straight() else None
+    stepped = any(row.cause.cause == "single-step" for row in found)
+    if last is None or not stepped or not event.new(BS) or event.tf is not False:
+        return
+    if not last.shape.traits & CHANGES_FLAGS and event.shadow(last) is None:
+        yield (
+            f"BS is new, but TF is clear behind `{last.shape.text}`, which probably ran last and leaves TF as it was; "
+            f"hardware sets no BS.{known_quirk(event.scene, 'kvm-nmi-window-step')}"
+        )
+
+
 def _step(found: list[Finding]) -> Cause | None:
     causes = (row.cause for row in found if row.cause.confidence != "possible")
     return next((cause for cause in causes if cause.cause == "single-step"), None)
@@ -241,11 +293,28 @@ def _stepped_from(event: ExceptionFacts) -> Iterator[int]:
     if last is not None and last.rflags & TF and event.tf and event.frame is not None and last.cs == event.frame.cs:
         start = event.linear(last.rip)
         first = shape(scene.code_at(start), event.mode)
-        if start is not None and first is not None and "sti" in first.traits:
-            yield start  # any other may have raised an exception, whose handler went on behind it
+        if start is not None and first is not None and _cannot_fault(event, first):
+            yield start  # another may have raised an exception, whose handler went on behind it
     behind = _sti_behind_popf(event)
     if behind is not None:
         yield behind
+
+
+PLAIN = frozenset(
+    (
+        *("nop", "mov", "movzx", "movsx", "movsxd", "lea", "add", "sub", "adc", "sbb", "and", "or", "xor", "cmp"),
+        *("test", "inc", "dec", "not", "neg", "shl", "shr", "sar", "rol", "ror", "xchg", "bswap", "cdq", "cqo"),
+        *("cwde", "cdqe", "clc", "stc", "cmc", "cld", "std", "cpuid", "sti", "in", "out"),
+    )
+)
+"""On registers alone they raise no exception; STI, IN and OUT at CPL 0."""
+
+
+def _cannot_fault(event: ExceptionFacts, what: Shape) -> bool:
+    control = what.traits & {"mov-dr", "mov-ss", "descriptor", "lock"} or " cr" in what.text
+    if what.mnemonic not in PLAIN or what.memory or control:
+        return False
+    return event.cpl == 0 or "sti" in what.traits or not what.traits
 
 
 def _sti_behind_popf(event: ExceptionFacts) -> int | None:

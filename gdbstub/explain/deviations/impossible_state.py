@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.exception_facts import ExceptionFacts
+from gdbstub.explain.exception_facts import ExceptionFacts, Executed
 from gdbstub.explain.quirks.lookup import known_quirk
+from gdbstub.explain.reconstruct import judged
 from gdbstub.explain.rules import no_dr6_bits
+from gdbstub.explain.rules.guest_db import no_transaction
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, cause_names
+from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, RTM, cause_names
 from gdbstub.x86.exceptions import vector
-from gdbstub.x86.registers import RF, VM
+from gdbstub.x86.instructions import Shape
+from gdbstub.x86.registers import DEBUGCTL_BLD, RF, VM
 
 
 def _named(found: list[Finding], *names: str) -> Finding | None:
@@ -136,13 +139,24 @@ def resume_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     traps = (row for row in found if row.cause.klass == "trap" and row.cause.confidence != "possible")
     over = any(row.instruction is not None and row.instruction.address == event.at for row in traps)
     iterating = repeats and (over or (exact is not None and exact.address == event.at))
-    if iterating and not rf:
+    if iterating and not rf and here is not None and not _used_up(event, here):
         yield (
             "RF is 0 in the frame although iterations of the REP instruction remain; hardware saves 1."
             f"{known_quirk(event.scene, 'tcg-rep-rf', 'emulated-cpu-rep-rf')}"
         )
+    elif rf and (row := _named(found, "instruction-breakpoint")) is not None and not any(fires_again(event, found)):
+        yield (
+            f"RF is 1 in the frame, and DR{row.cause.slot} is an instruction breakpoint, of which hardware takes none "
+            "while RF is 1."
+        )
     elif rf and not repeats and _named(found, "single-step", "data-write", "data-access", "io-breakpoint", "icebp"):
         yield "RF is 1 in the frame; hardware saves 0 for a trap outside REP, so somebody has set it since."
+
+
+def _used_up(event: ExceptionFacts, here: Shape) -> bool:
+    """Whether the REP at the saved RIP is known to have no iterations left."""
+    due = judged(event, Executed(here, event.at or 0, False)).prediction.due
+    return due is not None and due.rf is False
 
 
 def io_without_de(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
@@ -152,6 +166,28 @@ def io_without_de(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
             f"DR{row.cause.slot} has the I/O type while CR4.DE is 0, where it is undefined."
             f"{known_quirk(event.scene, 'tcg-io-without-de')}"
         )
+
+
+def bus_lock_not_asked_for(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    debugctl = event.debugctl
+    row = next((row for row in found if row.cause.cause == "bus-lock"), None)
+    off = debugctl is not None and not debugctl & DEBUGCTL_BLD
+    if row is not None and event.causes and event.causes & BLD and off:
+        yield (
+            "DR6.BLD is 0 although bit 2 of the guest's DEBUGCTL is 0; hardware raises no #DB for a bus lock then."
+            f"{known_quirk(event.scene, 'kvm-leaks-bus-lock-detect')}"
+        )
+
+
+def transaction_off(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    why = no_transaction(event)
+    if event.vector in (1, None) and event.causes and event.causes & RTM and why is not None:
+        yield f"DR6.RTM is 0 although {why}; no #DB comes from inside a transaction then."
+
+
+def task_switch_in_64_bit_code(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    if any(row.cause.cause == "task-switch" for row in found) and event.in_64_bit_code:
+        yield "DR6.BT is set in 64-bit code, where hardware has no task switches (SDM vol. 3A 8.7)."
 
 
 def bus_lock_in_kernel(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:

@@ -48,6 +48,8 @@ QuirkName = Literal[
     "kvm-breakpoint-after-step",
     "kvm-no-task-trap",
     "kvm-no-io-hits",
+    "kvm-leaks-bus-lock-detect",
+    "kvm-drops-shadowed-hits",
     "emulated-cpu-mov-ss-data",
     "emulated-cpu-rep-last",
     "emulated-cpu-one-data-hit",
@@ -131,12 +133,10 @@ TCG = (
         "measured on QEMU 7.2.22; right in 10.0.2",
         (10,),
     ),
-    Quirk(
+    _tcg(
         "tcg-rep-last",
-        "qemu-tcg",
-        "QEMU TCG 10.0 leaves RIP on the REP instruction after its last iteration",
-        "measured on QEMU 10.0.2",
-        since=(10,),
+        "QEMU TCG 10.0 leaves RIP on the REP instruction after its last iteration, and earlier ones do with icount",
+        "measured on QEMU 10.0.2; QEMU 7.2 translate.c repz_opt",
     ),
     _tcg(
         "tcg-fault-rf",
@@ -295,6 +295,18 @@ KVM = (
         "kvm-no-io-hits",
         "KVM emulates IN and OUT on ports that it intercepts, and looks for no I/O breakpoints there",
         "measured on Linux 6.1 (kvm_amd, kvm_intel); LKML 2025, debug exceptions during instruction emulation",
+    ),
+    _kvm(
+        "kvm-leaks-bus-lock-detect",
+        "KVM on AMD ran guests with the host's DEBUGCTL, whose bus lock detection then reached them",
+        "Linux commit 433265870ab3, which mends it",
+        "amd",
+    ),
+    _kvm(
+        "kvm-drops-shadowed-hits",
+        "KVM on Intel loses a data breakpoint that MOV SS put off, where the #DB that it goes with is injected",
+        "KVM handle_exception_nmi, vmx_inject_exception (read, not measured)",
+        "intel",
     ),
     _kvm(
         "emulated-cpu-mov-ss-data",

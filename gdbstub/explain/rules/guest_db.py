@@ -26,7 +26,7 @@ from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
 from gdbstub.x86.decode import shape
-from gdbstub.x86.registers import DEBUGCTL_BTF, TF
+from gdbstub.x86.registers import DEBUGCTL_BLD, DEBUGCTL_BTF, DEBUGCTL_RTM, TF
 
 INSTRUCTION = ("SDM 3B 18.3.1.1",)
 DATA = ("SDM 3B 18.3.1.2",)
@@ -41,6 +41,7 @@ SLOT_CAUSES: dict[BreakpointKind, tuple[CauseName, Class]] = {
 }
 LEAKS = frozenset(("pushf", "gate"))
 TAKES_TF_AWAY = frozenset(("popf", "iret"))
+CLEARS_TF = frozenset((*TAKES_TF_AWAY, "sysret", "syscall"))
 
 
 def breakpoints(event: ExceptionFacts) -> Iterator[Finding]:
@@ -112,7 +113,8 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
 def accessor(event: ExceptionFacts, slot: Slot, address: int) -> Executed | None:
     """The instruction whose operand or port is known to lie in what the breakpoint covers."""
     agrees = event.uses_port if slot.type is BreakpointKind.IO else event.hits
-    return event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
+    found = event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
+    return found if found is not None and event.came_by(found) else None
 
 
 def _could(event: ExceptionFacts, candidate: Executed, slot: Slot, address: int | None) -> bool:
@@ -153,6 +155,8 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
     because = ["DR6.BS is set"]
     if new:
         because.append("it was clear before")
+    if event.writes_dr6 is not None and not new:
+        because.append(f"`{event.writes_dr6.shape.text}` in front may have written it")
     if tf is not None:
         because.append(f"TF is {int(tf)} in the saved RFLAGS")
     if not new and not tf and level == "likely":
@@ -195,7 +199,7 @@ def _step_level(event: ExceptionFacts) -> Confidence:
     if event.scene.abilities.adds_bs and (not event.front or event.front[-1] == 0xF1):
         return "possible"
     if new:
-        return "certain" if tf else "likely"
+        return "certain" if tf else "likely" if _may_clear_tf(event) else "possible"
     if event.causes is None or not event.front:
         return "possible"
     rival = vector_1_without_bits(event)
@@ -204,8 +208,17 @@ def _step_level(event: ExceptionFacts) -> Confidence:
     if not tf and event.causes == BS and _took_tf_away(event):
         return "certain"
     if not tf:  # TF was taken away by what ran, or BS is old; but then nothing accounts for the #DB
-        return "likely" if event.causes == BS else "possible"
+        return "likely" if event.causes == BS and _may_clear_tf(event) else "possible"
     return "likely" if rival or event.causes & (B_MASK | BD) else "certain"
+
+
+def _may_clear_tf(event: ExceptionFacts) -> bool:
+    """Whether TF may be clear in the frame because of what ran last: POPF, a return, or SYSCALL; by the look of it, or
+    because the code in front of the saved RIP does not run into it."""
+    if event.tf is not False or not event.front:
+        return False
+    last = event.last_instruction() if event.came_straight() else None
+    return last is None or bool(last.shape.traits & CLEARS_TF)
 
 
 def _took_tf_away(event: ExceptionFacts) -> bool:
@@ -263,6 +276,9 @@ def task_switch(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("TR names another task than before")
     new = event.new(BT)
     level: Confidence = "certain" if new and switched else "likely" if new or switched else "possible"
+    if event.in_64_bit_code:
+        level = "possible"
+        because.append("64-bit code has no task switches")
     yield Finding(Cause("task-switch", owner(event), "trap", level, tuple(because), DR6), event.next_instruction())
 
 
@@ -271,30 +287,52 @@ def bus_lock(event: ExceptionFacts) -> Iterator[Finding]:
     if event.causes is None or not event.causes & BLD:
         return
     culprit = event.culprit(lambda candidate: "lock" in candidate.shape.traits)
+    came = culprit is not None and event.came_by(culprit)
     new = event.new(BLD)
     because = ["DR6.BLD is 0 (active low)"]
-    if culprit is not None:
+    if came:
         because.append("the instruction before the saved RIP locks the bus")
+    debugctl = event.debugctl
     level: Confidence = "possible"
     if new and event.cpl == 3:
-        level = "certain" if culprit is not None else "likely"
+        level = "certain" if came and debugctl is not None else "likely"
+    whose = owner(event)
+    if debugctl is not None and not debugctl & DEBUGCTL_BLD:
+        whose, level = "hypervisor", "likely" if level == "certain" else level
+        because.append("DEBUGCTL bit 2 is 0: the guest did not ask for it")
+    elif debugctl is None:
+        because.append("whether DEBUGCTL bit 2 asks for it is not known")
     sources = ("SDM 3B 18.2.3", "Linux buslock.rst")
-    cause = Cause("bus-lock", owner(event), "trap", level, tuple(because), sources)
-    yield Finding(cause, event.instruction(culprit or event.last_instruction()))
+    cause = Cause("bus-lock", whose, "trap", level, tuple(because), sources)
+    yield Finding(cause, event.instruction(culprit or event.last_instruction()), None, not came)
 
 
 def transaction(event: ExceptionFacts) -> Iterator[Finding]:
     """RTM is 0: the #DB came inside a transaction, which was rolled back to its XBEGIN."""
     if event.causes is None or not event.causes & RTM:
         return
+    if no_transaction(event) is not None:
+        return
     following = event.next_shape()
     because = ["DR6.RTM is 0 (active low)"]
     level: Confidence = "possible"
     if following is not None and "xbegin" in following.traits:
         because.append("the instruction at the saved RIP is XBEGIN")
-        level = "certain" if event.new(RTM) else "likely"
+        known_on = event.dr7 is not None and event.debugctl is not None
+        level = "possible" if not known_on else "certain" if event.new(RTM) else "likely"
     cause = Cause("rtm", owner(event), "trap", level, tuple(because), DR6)
     yield Finding(cause, event.next_instruction())
+
+
+def no_transaction(event: ExceptionFacts) -> str | None:
+    """Why no #DB can be of a transaction here: advanced debugging of RTM is off, or the CPU has none."""
+    if event.dr7 is not None and not event.dr7.rtm:
+        return "DR7.RTM is 0"
+    if event.debugctl is not None and not event.debugctl & DEBUGCTL_RTM:
+        return "DEBUGCTL bit 15 is 0"
+    if event.dr7 is None and event.scene.vendor == "amd":
+        return "CPUs of AMD have no RTM"
+    return None
 
 
 def interrupted_delivery(event: ExceptionFacts) -> Iterator[Finding]:

@@ -54,7 +54,8 @@ def _causes(scene: StopFacts) -> Iterator[Finding]:
     leaves = scene.abilities.leaves_rip_on_icebp
     if leaves is not None and not ours and here is not None and "icebp" in here.traits:
         because = ("the instruction at RIP is INT1 (F1)", leaves.clause)
-        yield Finding(Cause("icebp", "guest", "trap", "likely", because, leaves.sources), scene.decoded(scene.pc))
+        level: Confidence = "possible" if scene.breakpoints is None else "likely"
+        yield Finding(Cause("icebp", "guest", "trap", level, because, leaves.sources), scene.decoded(scene.pc))
         return
     after, exit_dr6 = scene.evidence.after, guest_bits(scene)
     if exit_dr6 is not None:

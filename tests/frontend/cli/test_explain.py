@@ -119,6 +119,8 @@ def test_without_cs_no_privilege_level_is_made_up(capsys: pytest.CaptureFixture[
     assert "Contradictions" not in said
     assert "exception frame: not whole without --cs" in said
     assert run(*lock, "--cs", "0x33") == 0
+    assert "bus-lock, of the guest, trap, likely" in capsys.readouterr().out
+    assert run(*lock, "--cs", "0x33", "--debugctl", "4") == 0
     assert "bus-lock, of the guest, trap, certain" in capsys.readouterr().out
     assert run(*lock, "--cs", "8") == 0
     assert "Contradictions" in capsys.readouterr().out

@@ -36,7 +36,7 @@ def judged(name: str, outcome: str, platform: ProbedPlatform) -> Result:
         ("step-mov-ss", "1 instruction", tcg("10.0.2"), "known", "tcg-step-mov-ss"),
         ("step-mov-ss", "1 instruction", kvm(), "known", "kvm-emulated-shadow"),
         ("step-rep", "one step each, and one without progress", tcg("10.0.2"), "known", "tcg-rep-last"),
-        ("step-rep", "one step each, and one without progress", tcg("7.2.22"), "new", None),
+        ("step-rep", "one step each, and one without progress", tcg("7.2.22"), "known", "tcg-rep-last"),
         ("step-rep", "one step each, and one without progress", kvm(PVM), "known", None),
         ("own-tf-sti", "delivered 1 instruction late", tcg("7.2.22"), "known", "tcg-sti-hides-step"),
         ("own-tf-sti", "delivered 1 instruction late", tcg(None), "known", "tcg-sti-hides-step"),

@@ -328,7 +328,19 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF4FF0, code="f1", rflags=TF, on=XEN), event(0xFFFF0FF0, code="f1", rflags=TF, on=XEN), "at an INT1"
     ),
     "xen-no-task-bit": Case(
-        event(0xFFFF0FF0, tr=(0x28, 0x30), on=XEN), event(0xFFFF8FF0, tr=(0x28, 0x30), on=XEN), "with BT clear"
+        event(0xFFFF0FF0, mode=32, tr=(0x28, 0x30), on=XEN),
+        event(0xFFFF8FF0, mode=32, tr=(0x28, 0x30), on=XEN),
+        "with BT clear",
+    ),
+    "kvm-leaks-bus-lock-detect": Case(
+        event(0xFFFF07F0, code="f00fc103", cs=0x33, debugctl=0, on=KVM_AMD),
+        event(0xFFFF07F0, code="f00fc103", cs=0x33, debugctl=4, on=KVM_AMD),
+        "bit 2 of the guest's DEBUGCTL is 0",
+    ),
+    "kvm-drops-shadowed-hits": Case(
+        event(0xFFFF4FF0, code=MOV_SS_MEM + "90", rflags=TF, dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=KVM_INTEL),
+        event(0xFFFF4FF2, code=MOV_SS_MEM + "90", rflags=TF, dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=KVM_INTEL),
+        "its trap was put off until here",
     ),
     "xen-icebp-at-f1": Case(
         stop("f1", 0, reply="T02thread:0;", action=Action.CONTINUE, on=XEN),

@@ -34,6 +34,8 @@ from tests.gdbstub.explain.build import (
     TCG_10,
     XEN,
     XEN_INTEL,
+    XEN_PV,
+    XEN_PV_418,
     event,
     know,
     platform,
@@ -516,7 +518,7 @@ EVENTS: dict[str, Row] = {
     "BD on unknown code": Row(event(0xFFFF2FF0, with_code=False), ("general-detect guest possible",)),
     "BD that was there before": Row(event(0xFFFF2FF0, rest="0f21c0", old=0xFFFF2FF0), ("general-detect guest likely",)),
     "BS alone, which was there before": Row(
-        event(0xFFFF4FF0, old=0xFFFF4FF0), ("single-step guest likely",), ("by the guest, probably over `nop`",)
+        event(0xFFFF4FF0, old=0xFFFF4FF0), ("unknown unknown possible",), ("which the other registers do not bear out",)
     ),
     "BS left over beside another cause": Row(
         event(0xFFFF4FF1, dr7=0x401, dr={0: CODE + 2}, old=0xFFFF4FF0),
@@ -583,8 +585,10 @@ EVENTS: dict[str, Row] = {
         ist_again(0x8000), ("unknown guest possible",), ("the handler returned to its own first instruction",)
     ),
     "the same on another stack": Row(ist_again(0x7000), ("unknown unknown possible",)),
-    "BS new without TF": Row(event(0xFFFF4FF0), ("single-step guest likely",)),
-    "BS without a frame": Row(event(0xFFFF4FF0, frame=False), ("single-step unknown likely",)),
+    "BS new without TF": Row(
+        event(0xFFFF4FF0), ("single-step guest possible",), ("TF is clear behind `nop`, which probably ran last",)
+    ),
+    "BS without a frame": Row(event(0xFFFF4FF0, frame=False), ("single-step unknown possible",)),
     "BS with BTF unknown": Row(
         event(0xFFFF4FF0, rflags=TF, on=KVM_AMD), ("single-step guest likely",), ("DEBUGCTL before the event",)
     ),
@@ -685,10 +689,10 @@ EVENTS: dict[str, Row] = {
     ),
     "#GP of INT 1": Row(event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0xA), ("exception guest certain",)),
     "#GP of something else": Row(event(0xFFFF0FF0, vector=13, error_code=0x12), ("exception guest certain",)),
-    "BT without a known task": Row(event(0xFFFF8FF0), ("task-switch guest likely",)),
+    "BT without a known task": Row(event(0xFFFF8FF0, mode=32), ("task-switch guest likely",)),
     "BT left over": Row(event(0xFFFF8FF0, old=0xFFFF8FF0), ("task-switch guest possible",)),
     "BT with BS": Row(
-        event(0xFFFFCFF0, rflags=TF, tr=(1, 2), on=TCG),
+        event(0xFFFFCFF0, mode=32, rflags=TF, tr=(1, 2), on=TCG),
         ("single-step guest certain", "task-switch guest certain"),
         ("BT is new together with BS",),
     ),
@@ -696,9 +700,11 @@ EVENTS: dict[str, Row] = {
     "BLD at CPL 3 after another instruction": Row(
         event(0xFFFF07F0, cs=0x33), ("bus-lock guest likely",), ("bus lock taken",)
     ),
-    "RTM on other code": Row(event(0xFFFE0FF0), ("rtm guest possible",)),
+    "RTM on other code": Row(event(0xFFFE0FF0, dr7=0xC00), ("rtm guest possible",)),
     "RTM from before": Row(
-        event(0xFFFE0FF0, rest="c7f802000000", old=0xFFFE0FF0), ("rtm guest likely",), ("rolled back",)
+        event(0xFFFE0FF0, rest="c7f802000000", old=0xFFFE0FF0, dr7=0xC00, debugctl=0x8000),
+        ("rtm guest likely",),
+        ("rolled back",),
     ),
     "INT1": Row(event(0xFFFF0FF0, code="f1"), ("icebp guest certain",), ("INT1 (ICEBP, F1) at 0x1000",)),
     "INT1 with an old bit": Row(
@@ -907,8 +913,9 @@ def test_quirks_know_their_versions() -> None:
     assert not applies("tcg-icebp-ud", TCG_10)
     assert not applies("tcg-icebp-ud", KVM_AMD)
     assert not applies("tcg-icebp-ud", platform())
-    assert not applies("tcg-rep-last", TCG)
-    assert applies("tcg-rep-last", TCG_10)
+    assert applies("tcg-rep-last", TCG)
+    assert applies("xen-hits-wiped", XEN_PV_418)
+    assert not applies("xen-hits-wiped", XEN_PV)
     assert applies("kvm-no-btf", KVM_INTEL)
     assert not applies("kvm-no-btf", KVM_AMD)
     assert applies("disabled-hits", platform())

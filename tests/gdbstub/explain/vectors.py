@@ -92,7 +92,7 @@ CASES: dict[str, Case] = {
     "A26": Case(event(0xFFFF4FF0, rflags=TF), (STEP,)),
     "A27": Case(event(0xFFFF4FF0, rflags=TF), (STEP,)),
     "A28": Case(event(0xFFFF4FF4, rflags=TF, dr7=0x420, dr={2: CODE + 2}), (STEP, EXEC)),
-    "A31": Case(event(0xFFFE0FF0, rest="c7f802000000"), (("rtm", "guest", "trap"),)),
+    "A31": Case(event(0xFFFE0FF0, rest="c7f802000000", dr7=0xC00, debugctl=0x8000), (("rtm", "guest", "trap"),)),
     "A35": Case(event(0xFFFF4FF0, rflags=TF), (STEP,)),
     "A36": Case(event(0xFFFF4FF0, code="0f01d8", rflags=TF), (STEP,), instruction="vmrun rax"),
     "A37": Case(
@@ -113,7 +113,7 @@ CASES: dict[str, Case] = {
         (IO,),
         instruction="rep outsb dx, byte ptr [rsi]",
     ),
-    "A39": Case(event(0xFFFF8FF0, tr=(0x28, 0x30)), (("task-switch", "guest", "trap"),)),
+    "A39": Case(event(0xFFFF8FF0, mode=32, tr=(0x28, 0x30)), (("task-switch", "guest", "trap"),)),
     "A40": Case(event(0xFFFF07F0, code="f00fc103", cs=0x33), (("bus-lock", "guest", "trap"),)),
     "A42": Case(
         event(0xFFFF0FF2, dr7=0x10040A, dr={1: 0x8000}, handler=CODE + 2), (WRITE,), against=("handler itself",)
@@ -143,7 +143,7 @@ CASES: dict[str, Case] = {
     "K06": Case(event(0x4000, rflags=TF, on=KVM_AMD), (STEP,), against=("kvm-reinjected-polarity",)),
     "K07": Case(event(0xFFFF4FF0, rflags=TF, on=KVM_AMD), (STEP,)),
     "K08": Case(
-        event(0xFFFE07F0, cs=0x33),
+        event(0xFFFE07F0, cs=0x33, dr7=0xC00),
         (("bus-lock", "guest", "trap"), ("rtm", "guest", "trap")),
         possible=("rtm",),
     ),
@@ -257,7 +257,9 @@ CASES: dict[str, Case] = {
     "X03": Case(stop(on=XEN, reply="T05thread:0;"), (OWN_STEP,), exit_dr6=0xFFFF4FF0),
     "X04": Case(stop(on=XEN, reply="T05thread:0;", dr6=0xFFFF4FF0), (OWN_STEP,), exit_dr6=0xFFFF4FF0, stale=("BS",)),
     "X05": Case(event(0xFFFF4FF0, code="f1", rflags=TF, on=XEN), (ICEBP, STEP), ("xen-false-step",), ("single-step",)),
-    "X06": Case(event(0xFFFF0FF0, tr=(0x28, 0x30), on=XEN), (("task-switch", "guest", "trap"),), ("xen-no-task-bit",)),
+    "X06": Case(
+        event(0xFFFF0FF0, mode=32, tr=(0x28, 0x30), on=XEN), (("task-switch", "guest", "trap"),), ("xen-no-task-bit",)
+    ),
     "X08": Case(
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, rflags=TF, dr6=0xFFFF4FF0, on=XEN),
         (STEP,),

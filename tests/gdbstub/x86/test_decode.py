@@ -43,7 +43,7 @@ def test_half_an_instruction_is_none(code: str) -> None:
         ("17", {"mov-ss", "descriptor"}),
         ("0fb223", {"descriptor"}),
         ("1f", {"descriptor"}),
-        ("cb", {"descriptor", "branch", "indirect"}),
+        ("cb", {"descriptor", "branch", "indirect", "far"}),
         ("0f21f0", {"mov-dr"}),
         ("fb", {"sti"}),
         ("9d", {"popf"}),
