@@ -218,8 +218,11 @@ BREAKPOINTS: dict[CauseName, CausePage] = {
     ),
     "software-breakpoint": CausePage(
         definition="INT3 (CC) or INT 3 (CD 03) ran: a #BP, vector 3, and no #DB.",
-        classes=("trap",),
-        why="The instruction completes, and the frame names the one behind it.",
+        classes=("trap", "none"),
+        why=(
+            "INT3 completes, and the frame names the instruction behind it: a trap. INT 3 (CD 03) is a software "
+            "interrupt like every INT n, which is no exception and so of no class; the frame names the same."
+        ),
         rip=(
             "Behind the CC or CD 03. QEMU's stub reports a breakpoint of the debugger at the CC, gdbsx one byte behind"
             " it."

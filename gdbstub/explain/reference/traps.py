@@ -252,8 +252,8 @@ TRAPS: dict[CauseName, CausePage] = {
         definition="INT 1 (CD 01) ran: a software interrupt through vector 1, and no #DB.",
         classes=("none",),
         why=(
-            "The handler is that of #DB, but the event is not: it is neither a fault nor a trap of the debug "
-            "facilities."
+            "The handler is that of #DB, but the event is not: INT n is a software interrupt, whatever vector it "
+            "names, and neither a fault nor a trap."
         ),
         rip="Behind the two bytes.",
         rf="0.",

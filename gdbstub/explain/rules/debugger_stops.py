@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.protocol.stops import Stopped
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.instructions import Shape
@@ -179,6 +180,8 @@ def _stands_on(scene: StopFacts) -> tuple[Confidence, str]:
         return "possible", "a step ended here; the breakpoint itself has not been taken yet"
     if scene.action is None or scene.reply is None:
         return "possible", "RIP stands there"
+    if scene.action is Action.INTERRUPT and not (isinstance(scene.reply, Stopped) and scene.reply.reasons):
+        return "possible", "RIP stands there, but the guest had been asked to stop"
     return "certain", "the guest ran and stopped with RIP there"
 
 

@@ -65,7 +65,8 @@ def icebp(event: ExceptionFacts) -> Iterator[Finding]:
     if event.causes is not None:
         fresh = event.causes if event.old is None else event.causes & ~event.old
         if event.causes == 0:
-            level, because = "certain", (*because, "DR6 has no bit for a cause")
+            level = "certain" if rival == "likely" else "possible"
+            because = (*because, "DR6 has no bit for a cause")
         elif nothing_new(event) or (event.scene.abilities.adds_bs and fresh == BS):
             level, because = rival, (*because, "DR6 has no new bit of its own")
         elif event.old is not None and fresh and (culprit is None or event.shadow(culprit) is None):
@@ -85,7 +86,7 @@ def int_1(event: ExceptionFacts) -> Iterator[Finding]:
     because: tuple[str, ...] = ("the bytes in front of the saved RIP are CD 01",)
     level: Confidence = "possible"
     if nothing_new(event):
-        level = "possible" if rival == "possible" and event.causes else "likely" if _again(event) else "certain"
+        level = "possible" if rival == "possible" else "likely" if _again(event) else "certain"
         because = (*because, "DR6 has no new bit")
     elif event.old is not None and event.causes is not None:
         return

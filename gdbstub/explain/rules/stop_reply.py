@@ -68,8 +68,8 @@ def interrupted(scene: StopFacts) -> Iterator[Finding]:
     if scene.reply is None and asked:
         yield Finding(Cause("interrupt-request", "debugger", "none", "possible", (ASKED,)))
     also_db = scene.abilities.sigint_for_db is not None
-    if scene.signal in NO_SIGNALS and asked and not (also_db or scene.abilities.sigint_is_pause or _has_reason(scene)):
-        yield _interrupt(scene, "debugger", "likely", ASKED, SAYS_NOTHING.format(scene.signal))
+    if asked and scene.signal in NO_SIGNALS and not _has_reason(scene):
+        yield from _behind_our_break(scene)
     if scene.signal != SIGINT:
         return
     if asked:
@@ -77,6 +77,26 @@ def interrupted(scene: StopFacts) -> Iterator[Finding]:
     elif not also_db:
         sure = scene.action is not None and scene.abilities.sigint_is_pause
         yield _interrupt(scene, "unknown", "likely" if sure else "possible", SAYS_2, PAUSED)
+
+
+def _behind_our_break(scene: StopFacts) -> Iterator[Finding]:
+    """The first stop behind our 0x03, by a stub that calls it SIGTRAP or no signal. At a breakpoint it is an interrupt
+    too, whatever the stub: a run that was asked to end does so there, though the breakpoint's condition says no."""
+    because = (ASKED, SAYS_NOTHING.format(scene.signal))
+    if on_own_breakpoint(scene):
+        yield _interrupt(scene, "debugger", "likely", ASKED, "a breakpoint of the debugger stands at RIP as well")
+    elif not (scene.abilities.sigint_for_db is not None or scene.abilities.sigint_is_pause):
+        why = () if scene.breakpoints is None else ("no breakpoint of the debugger accounts for it",)
+        yield _interrupt(scene, "debugger", "likely", *because, *why)
+
+
+def on_own_breakpoint(scene: StopFacts) -> bool:
+    """Whether RIP is where an instruction or software breakpoint of the debugger leaves it."""
+    behind = scene.abilities.int3_leaves_rip_behind
+    return scene.pc is not None and any(
+        armed.owner == "debugger" and armed.kind.is_execution and armed.address in (scene.pc, scene.pc - behind)
+        for armed in scene.breakpoints or ()
+    )
 
 
 def attached(scene: StopFacts) -> Iterator[Finding]:

@@ -25,21 +25,27 @@ SOURCES = {
 
 
 def breakpoint_instruction(event: ExceptionFacts) -> Iterator[Finding]:
-    """#BP: INT3 (CC), or INT 3 (CD 03)."""
+    """#BP: INT3 (CC), a trap; or INT 3 (CD 03), a software interrupt like every other INT n, so of no class."""
     if event.vector != 3:
         return
-    culprit = None
+    klass: Class = "trap"
     level: Confidence = "likely"
     because: tuple[str, ...] = ("the guest stands at its handler of vector 3",)
+    culprit = None
     if event.front[-1:] == b"\xcc":
         culprit = event.culprit(lambda candidate: "int3" in candidate.shape.traits)
-        level, because = "certain", (*because, "the byte in front of the saved RIP is CC (INT3)")
+        because = (*because, "the byte in front of the saved RIP is CC (INT3)")
     elif event.front[-2:] == b"\xcd\x03":
+        klass = "none"
         culprit = event.culprit(lambda candidate: candidate.shape.interrupt == 3)
-        level, because = "certain", (*because, "the bytes in front of the saved RIP are CD 03 (INT 3)")
+        because = (*because, "the bytes in front of the saved RIP are CD 03 (INT 3)")
     elif event.front:
         because = (*because, "no INT3 is in front of the saved RIP now")
-    cause = Cause("software-breakpoint", "guest", "trap", level, because, ("SDM 3B 18.3.2",))
+    if culprit is not None and event.came_by(culprit):
+        level = "certain"
+    elif culprit is not None:
+        because = (*because, "they can as well be the end of another instruction")
+    cause = Cause("software-breakpoint", "guest", klass, level, because, ("SDM 3B 18.3.2",))
     place = None if event.at is None or culprit is None else culprit.address
     yield Finding(cause, event.instruction(culprit), place)
 
@@ -64,7 +70,7 @@ def other_vector(event: ExceptionFacts) -> Iterator[Finding]:
     if irq is not None:
         level = "possible"
         because.append(f"IRQ {irq} comes through this vector as well, where the BIOS's layout is kept")
-    klass = CLASSES.get(row.kind, "none")
+    klass = "none" if called is not None else CLASSES.get(row.kind, "none")
     if called is not None or klass == "trap":
         found = event.instruction(called or event.last_instruction())
     else:

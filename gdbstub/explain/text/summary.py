@@ -103,11 +103,13 @@ def _software_breakpoint(found: Finding) -> str:
     place = "" if found.place is None else f" at {found.place:#x}"
     if found.cause.owner == "debugger":
         return f"software breakpoint of the debugger{place}"
+    if found.cause.klass == "none":
+        return f"`int 3` (CD 03) of the guest{place}: a software interrupt to vector 3 (RIP is behind it)"
     return f"INT3 of the guest{place} (trap: RIP is behind it)"
 
 
 def _software_interrupt(found: Finding) -> str:
-    return f"`int 1` (CD 01){_at(found)}: a software interrupt to vector 1, not a #DB"
+    return f"`int 1` (CD 01){_at(found)}: a software interrupt to vector 1, not a #DB (RIP is behind it)"
 
 
 def _interrupt_request(found: Finding) -> str:
@@ -183,6 +185,8 @@ def _caught(found: Finding, evidence: Evidence) -> str:
     elif frame is not None:
         where = f" at {frame.rip:#x}"
     kind = f" ({row.kind})" if row.kind in ("fault", "trap", "abort") else ""
+    if found.instruction is not None and found.instruction.mnemonic == "int":
+        kind = " (a software interrupt: RIP is behind it)"
     irq = bios_irq(number, known(evidence.mode) or 64, frame)
     other = "" if irq is None else f", or IRQ {irq},"
     return f"{row.name} {row.title}{other}{where}{kind}{error}{address}"

@@ -14,8 +14,9 @@ from gdbstub.explain.evidence_json import evidence_from_json
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explain import explain
 from gdbstub.explain.stop_facts import StopFacts
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
-from tests.gdbstub.explain.build import CODE, KVM_AMD, KVM_INTEL, TCG, TCG_10, event, know
+from tests.gdbstub.explain.build import CODE, KVM_AMD, KVM_INTEL, TCG, TCG_10, event, know, stop
 from tests.gdbstub.explain.vectors import MOV_SS_MEM, RBX, TF
 
 RF = 0x10002
@@ -253,3 +254,66 @@ def test_a_step_over_a_return_is_named_where_the_handlers_own_return_and_the_sta
     assert named in explain(landed).summary
     without = replace(landed, last_frame=Known(Frame(CODE, 8, TF), "test"))
     assert "over" not in explain(without).summary
+
+
+SOFT = (ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE, 1),)
+HARD = (ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE, 1, 0),)
+
+
+def broken_off(reply: str, **more: Any) -> Evidence:
+    return stop("90", 0, reply=reply, action=Action.INTERRUPT, **more)
+
+
+@pytest.mark.parametrize("reply", ["T05thread:01;", "S00", "T00thread:01;"])
+def test_the_first_stop_behind_our_break_is_an_interrupt(reply: str) -> None:
+    assert causes(broken_off(reply)) == ["interrupt-request debugger likely"]
+    assert "no breakpoint of the debugger accounts for it" in explain(broken_off(reply)).causes[0].because
+    assert causes(broken_off(reply, own=None)) == ["interrupt-request debugger likely"]
+
+
+@pytest.mark.parametrize("own", [SOFT, HARD])
+def test_an_interrupt_at_a_breakpoint_whose_condition_is_false_is_an_interrupt_at_it(own: Any) -> None:
+    answer = explain(broken_off("T05thread:01;", own=own))
+    assert answer.summary == "stopped because the debugger asked for it"
+    assert [row.confidence for row in answer.causes] == ["likely", "possible"]
+    assert any("stands at RIP as well" in why for why in answer.causes[0].because)
+
+
+def test_a_reply_that_names_the_breakpoint_accounts_for_the_stop() -> None:
+    assert causes(broken_off("T05thread:01;swbreak:;", own=SOFT)) == ["software-breakpoint debugger certain"]
+
+
+def test_another_signal_behind_our_break_is_named() -> None:
+    answer = explain(broken_off("T0bthread:01;"))
+    assert "signal 11 (SIGSEGV), which is no debug stop" in answer.summary
+
+
+@pytest.mark.parametrize(("code", "vector"), [("cd01", 1), ("cd03", 3), ("cd04", 4), ("cd0d", 13), ("cd80", 128)])
+def test_int_n_is_a_software_interrupt_of_no_class_whatever_its_vector(code: str, vector: int) -> None:
+    stopped = event(0xFFFF0FF0, code=code, vector=vector, last_frame=Frame(CODE, 8, 2))
+    answer = explain(
+        replace(
+            stopped,
+            action=Known(Action.STEP, "test"),
+            before=CpuFacts(rip=know(CODE), bytes=know(bytes.fromhex(code)), dr6=know(0xFFFF0FF0)),
+        )
+    )
+    assert answer.causes[0].klass == "none"
+    assert "software interrupt" in answer.summary
+    assert "RIP is behind it" in answer.summary
+
+
+@pytest.mark.parametrize(
+    ("code", "vector", "level"),
+    [("cc", 3, "certain"), ("b0cc", 3, "likely"), ("cd03", 3, "certain"), ("b80000cd03", 3, "likely")],
+)
+def test_int3_is_certain_only_where_it_reads_so(code: str, vector: int, level: str) -> None:
+    """B0 CC is MOV AL, CCh, and what was an INT3 there can have been taken out since."""
+    assert explain(event(0xFFFF0FF0, code="9090" + code, vector=vector)).causes[0].confidence == level
+
+
+@pytest.mark.parametrize(
+    ("code", "level"), [("f1", "certain"), ("0f21f1", "possible"), ("cd01", "certain"), ("b80000cd01", "possible")]
+)
+def test_a_vector_1_without_bits_is_certain_only_where_it_reads_so(code: str, level: str) -> None:
+    assert explain(event(0xFFFF0FF0, code="9090" + code)).causes[0].confidence == level
