@@ -182,7 +182,8 @@ def read_evidence(name: str) -> Evidence:
     """The evidence in a file, or on standard input for ``-``. GdbError with one sentence where it is none."""
     from gdbstub.backends import ABILITIES
     from gdbstub.errors import GdbError
-    from gdbstub.explain.evidence_json import BadEvidence, evidence_from_json
+    from gdbstub.explain.evidence_json import evidence_from_json
+    from gdbstub.explain.json_values import BadEvidence
 
     where = "standard input" if name == "-" else name
     try:

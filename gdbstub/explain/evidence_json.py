@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.errors import RemoteProtocolError
+from gdbstub.explain import json_values as read
 from gdbstub.explain.abilities import NONE_KNOWN, UNKNOWN, Abilities
 from gdbstub.explain.evidence import (
     ABSENT,
@@ -27,63 +28,13 @@ from gdbstub.explain.evidence import (
     Unknown,
 )
 from gdbstub.explain.explanation import Cause, Explanation
+from gdbstub.explain.json_values import SOURCE, BadEvidence, Json
 from gdbstub.protocol.stops import Stop, parse_stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
 from gdbstub.x86.exceptions import Frame, vector
 from gdbstub.x86.registers import GENERAL_64, Mode
 
 T = TypeVar("T")
-L = TypeVar("L", bound=str)
-Json = dict[str, object]
-Reader = Callable[[object, str], T]
-
-SOURCE = "evidence"
-LIMIT = 1 << 64
-
-
-class BadEvidence(GdbError):
-    """The evidence is not in the format; the text says where and what was expected."""
-
-
-def _shown(value: object) -> str:
-    names = {
-        str: "text",
-        int: "a number",
-        float: "a fraction",
-        bool: "true or false",
-        list: "a list",
-        dict: "an object",
-    }
-    if value is None:
-        return "null"
-    text = repr(value)
-    kind = names[type(value)]
-    return kind if isinstance(value, (list, dict)) or len(text) > 40 else f"{kind} ({text})"
-
-
-def _number(value: object, where: str) -> int:
-    """A number of at most 64 bits: "0x…" text, or a JSON number."""
-    number: int
-    if isinstance(value, str):
-        digits = value[2:]
-        if value[:2] not in ("0x", "0X") or not digits or not all(c in "0123456789abcdefABCDEF" for c in digits):
-            raise BadEvidence(f'"{where}" has to be a number like "0x1f", not {_shown(value)}.')
-        if len(digits.lstrip("0")) > 16:
-            raise BadEvidence(f'"{where}" is wider than 64 bits.')
-        number = int(digits, 16)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        number = value
-    else:
-        raise BadEvidence(f'"{where}" has to be a number like "0x1f", not {_shown(value)}.')
-    if not 0 <= number < LIMIT:
-        raise BadEvidence(f'"{where}" has to be from 0 to 0xffffffffffffffff.')
-    return number
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise BadEvidence(f'"{where}" has to be text, not {_shown(value)}.')
-    return value
 
 
 def parse_reply(text: str) -> Stop | NoStop:
@@ -95,51 +46,17 @@ def parse_reply(text: str) -> Stop | NoStop:
 
 
 def _reply(value: object, where: str) -> Stop | NoStop:
-    return parse_reply(_text(value, where))
+    return parse_reply(read.text(value, where))
 
 
 def _backend(value: object, where: str) -> str:
-    return BACKEND_ALIASES.get(name := _text(value, where), name)
-
-
-def _flag(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise BadEvidence(f'"{where}" has to be true or false, not {_shown(value)}.')
-    return value
-
-
-def _bytes(value: object, where: str) -> bytes:
-    text = _text(value, where)
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise BadEvidence(f'"{where}" has to be bytes as hex text like "9090f1".') from None
-
-
-def _one_of(*allowed: L) -> Reader[L]:
-    def read(value: object, where: str) -> L:
-        for choice in allowed:
-            if value == choice and isinstance(value, str):
-                return choice
-        raise BadEvidence(f'"{where}" has to be one of {", ".join(allowed)}, not {_shown(value)}.')
-
-    return read
-
-
-def _small(low: int, high: int) -> Reader[int]:
-    def read(value: object, where: str) -> int:
-        number = _number(value, where)
-        if not low <= number <= high:
-            raise BadEvidence(f'"{where}" has to be from {low} to {high}, not {number}.')
-        return number
-
-    return read
+    return BACKEND_ALIASES.get(name := read.text(value, where), name)
 
 
 def _mode(value: object, where: str) -> Mode:
     if value in (16, 32, 64) and not isinstance(value, (bool, float)):
         return value
-    raise BadEvidence(f'"{where}" has to be 16, 32 or 64, not {_shown(value)}.')
+    raise BadEvidence(f'"{where}" has to be 16, 32 or 64, not {read.shown(value)}.')
 
 
 def _vector(value: object, where: str) -> int:
@@ -148,39 +65,7 @@ def _vector(value: object, where: str) -> int:
             return vector(value).number
         except ValueError as error:
             raise BadEvidence(f'"{where}": {error}') from None
-    return _small(0, 255)(value, where)
-
-
-def _object(value: object, where: str, keys: Mapping[str, object]) -> Json:
-    if not isinstance(value, dict):
-        raise BadEvidence(f"{where} has to be an object, not {_shown(value)}.")
-    for key in value:
-        if key not in keys:
-            raise BadEvidence(f"{where} has a key that is not known: {key!r}; known are {', '.join(keys)}.")
-    return value
-
-
-def _list(value: object, where: str) -> list[object]:
-    if not isinstance(value, list):
-        raise BadEvidence(f'"{where}" has to be a list, not {_shown(value)}.')
-    return value
-
-
-def _fact(data: Json, key: str, read: Reader[T], where: str = "") -> Fact[T]:
-    value = data.get(key)
-    return ABSENT if value is None else Known(read(value, f"{where}{key}"), SOURCE)
-
-
-def _needed(data: Json, key: str, read: Reader[T], where: str) -> T:
-    value = data.get(key)
-    if value is None:
-        raise BadEvidence(f'"{where}{key}" is missing.')
-    return read(value, f"{where}{key}")
-
-
-def _optional(data: Json, key: str, read: Reader[T], where: str) -> T | None:
-    value = data.get(key)
-    return None if value is None else read(value, f"{where}{key}")
+    return read.small(0, 255)(value, where)
 
 
 MOMENT_NUMBERS = (
@@ -199,29 +84,30 @@ ARMED_KEYS = dict.fromkeys(("owner", "kind", "address", "length", "slot"))
 def _moment(data: Json, key: str) -> CpuFacts:
     if data.get(key) is None:
         return NOTHING_KNOWN
-    fields = _object(data[key], f'"{key}"', MOMENT_KEYS)
+    fields = read.fields_of(data[key], f'"{key}"', MOMENT_KEYS)
     where = f"{key}."
-    numbers = {name: _fact(fields, name, _number, where) for name in MOMENT_NUMBERS}
-    given = {name: _number(fields[name], f"{where}{name}") for name in REGISTERS if fields.get(name) is not None}
+    numbers = {name: read.fact(fields, name, read.number, where) for name in MOMENT_NUMBERS}
+    given = {name: read.number(fields[name], f"{where}{name}") for name in REGISTERS if fields.get(name) is not None}
     general = any(name in given for name in REGISTERS if name not in MOMENT_NUMBERS)
     registers: Fact[Mapping[str, int]] = Known(given, SOURCE) if general else ABSENT
-    return CpuFacts(**numbers, bytes=_fact(fields, "bytes", _bytes, where), registers=registers)
+    return CpuFacts(**numbers, bytes=read.fact(fields, "bytes", read.hex_bytes, where), registers=registers)
 
 
 def _frame(value: object, where: str) -> Frame:
-    fields = _object(value, f'"{where}"', FRAME_KEYS)
+    fields = read.fields_of(value, f'"{where}"', FRAME_KEYS)
     at = f"{where}."
     return Frame(
-        _needed(fields, "rip", _number, at),
-        _needed(fields, "cs", _number, at),
-        _needed(fields, "rflags", _number, at),
-        *(_optional(fields, name, _number, at) for name in FRAME_OPTIONS),
+        read.needed(fields, "rip", read.number, at),
+        read.needed(fields, "cs", read.number, at),
+        read.needed(fields, "rflags", read.number, at),
+        *(read.optional(fields, name, read.number, at) for name in FRAME_OPTIONS),
     )
 
 
 def _code(value: object, where: str) -> CodeBytes:
-    fields = _object(value, f'"{where}"', CODE_KEYS)
-    return CodeBytes(_needed(fields, "address", _number, f"{where}."), _needed(fields, "bytes", _bytes, f"{where}."))
+    fields = read.fields_of(value, f'"{where}"', CODE_KEYS)
+    at = f"{where}."
+    return CodeBytes(read.needed(fields, "address", read.number, at), read.needed(fields, "bytes", read.hex_bytes, at))
 
 
 def _codes(data: Json) -> tuple[CodeBytes, ...]:
@@ -244,28 +130,28 @@ KINDS = (
 
 
 def _armed(value: object, where: str) -> ArmedBreakpoint:
-    fields = _object(value, f'"{where}"', ARMED_KEYS)
+    fields = read.fields_of(value, f'"{where}"', ARMED_KEYS)
     at = f"{where}."
     return ArmedBreakpoint(
-        _optional(fields, "owner", _one_of(*OWNERS), at) or "debugger",
-        _needed(fields, "kind", _one_of(*KINDS), at),
-        _needed(fields, "address", _number, at),
-        1 if fields.get("length") is None else _number(fields["length"], f"{at}length"),
-        _optional(fields, "slot", _small(0, 3), at),
+        read.optional(fields, "owner", read.one_of(*OWNERS), at) or "debugger",
+        read.needed(fields, "kind", read.one_of(*KINDS), at),
+        read.needed(fields, "address", read.number, at),
+        1 if fields.get("length") is None else read.number(fields["length"], f"{at}length"),
+        read.optional(fields, "slot", read.small(0, 3), at),
     )
 
 
 def _breakpoints(value: object, where: str) -> tuple[ArmedBreakpoint, ...]:
-    return tuple(_armed(row, f"{where}[{n}]") for n, row in enumerate(_list(value, where)))
+    return tuple(_armed(row, f"{where}[{n}]") for n, row in enumerate(read.items(value, where)))
 
 
 def _stepped(data: Json) -> tuple[SteppedOver, ...]:
-    rows = [] if data.get("stepped") is None else _list(data["stepped"], "stepped")
+    rows = [] if data.get("stepped") is None else read.items(data["stepped"], "stepped")
     return tuple(SteppedOver(*_code(row, f"stepped[{n}]")) for n, row in enumerate(rows))
 
 
 def _action(value: object, where: str) -> Action:
-    return Action(_one_of("step", "continue", "interrupt", "attach")(value, where))
+    return Action(read.one_of("step", "continue", "interrupt", "attach")(value, where))
 
 
 TOP_KEYS = dict.fromkeys(
@@ -280,33 +166,33 @@ TOP_KEYS = dict.fromkeys(
 def evidence_from_json(data: object, abilities: Mapping[str, Abilities] = NONE_KNOWN) -> Evidence:
     """A parsed JSON value in the format; `BadEvidence` with one sentence where it is not. ``abilities`` are what is
     known of each backend, by its name (`gdbstub.backends.ABILITIES`); of one that is not in it nothing is."""
-    top = _object(data, "The evidence", TOP_KEYS)
-    backend = _fact(top, "backend", _backend)
+    top = read.fields_of(data, "The evidence", TOP_KEYS)
+    backend = read.fact(top, "backend", _backend)
     platform = Platform(
         backend,
-        _fact(top, "version", _text),
-        _fact(top, "vendor", _one_of("intel", "amd")),
-        _fact(top, "guest", _one_of("hvm", "pv")),
+        read.fact(top, "version", read.text),
+        read.fact(top, "vendor", read.one_of("intel", "amd")),
+        read.fact(top, "guest", read.one_of("hvm", "pv")),
         UNKNOWN if isinstance(backend, Unknown) else abilities.get(backend.value, UNKNOWN),
     )
     return Evidence(
         platform=platform,
-        reply=_fact(top, "reply", _reply),
-        action=_fact(top, "action", _action),
-        mode=_fact(top, "mode", _mode),
-        cpl=_fact(top, "cpl", _small(0, 3)),
+        reply=read.fact(top, "reply", _reply),
+        action=read.fact(top, "action", _action),
+        mode=read.fact(top, "mode", _mode),
+        cpl=read.fact(top, "cpl", read.small(0, 3)),
         before=_moment(top, "before"),
         after=_moment(top, "after"),
-        vector=_fact(top, "vector", _vector),
-        at_handler=_fact(top, "at_handler", _flag),
-        handler=_fact(top, "handler", _number),
-        frame=_fact(top, "frame", _frame),
-        frame_mode=_fact(top, "frame_mode", _mode),
-        last_frame=_fact(top, "last_frame", _frame),
-        saved_rip=_fact(top, "saved_rip", _number),
+        vector=read.fact(top, "vector", _vector),
+        at_handler=read.fact(top, "at_handler", read.flag),
+        handler=read.fact(top, "handler", read.number),
+        frame=read.fact(top, "frame", _frame),
+        frame_mode=read.fact(top, "frame_mode", _mode),
+        last_frame=read.fact(top, "last_frame", _frame),
+        saved_rip=read.fact(top, "saved_rip", read.number),
         code=_codes(top),
-        breakpoints=_fact(top, "breakpoints", _breakpoints),
-        exit_dr6=_fact(top, "exit_dr6", _number),
+        breakpoints=read.fact(top, "breakpoints", _breakpoints),
+        exit_dr6=read.fact(top, "exit_dr6", read.number),
         stepped=_stepped(top),
     )
 

@@ -8,7 +8,7 @@ from gdbstub.explain.exception_facts import ExceptionFacts, Executed
 from gdbstub.explain.quirks.lookup import known_quirk
 from gdbstub.explain.reconstruct import judged
 from gdbstub.explain.rules import no_dr6_bits
-from gdbstub.explain.rules.guest_db import no_transaction
+from gdbstub.explain.rules.guest_rare_bits import no_transaction
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, RTM, cause_names
 from gdbstub.x86.exceptions import vector

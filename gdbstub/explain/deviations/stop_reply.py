@@ -7,20 +7,19 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.quirks.lookup import known_quirk
 from gdbstub.explain.rules import debugger_stops
+from gdbstub.explain.rules.watchpoints import watched_here
 from gdbstub.explain.rules.xen import stopped
 from gdbstub.explain.stop_facts import Finding, StopFacts
 
 
 def stray_address(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """A watch packet for an address that nobody of ours watches."""
-    if scene.watch is None or scene.breakpoints is None or not found:
+    if scene.watch is None or scene.breakpoints is None or watched_here(scene):
         return
-    row = found[0]
-    if row.cause.cause in ("data-write", "data-access") and row.cause.owner != "debugger":
-        yield (
-            f"The stub reports a watchpoint at {scene.watch.address:#x}, where the debugger has none."
-            f"{known_quirk(scene, 'kvm-watch-address')}"
-        )
+    yield (
+        f"The stub reports a watchpoint at {scene.watch.address:#x}, where the debugger has none."
+        f"{known_quirk(scene, 'kvm-watch-address')}"
+    )
 
 
 def hidden_hit(scene: StopFacts, found: list[Finding]) -> Iterator[str]:

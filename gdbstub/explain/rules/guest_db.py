@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from gdbstub.explain.abilities import Ability, holds
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.exception_facts import ExceptionFacts, Executed
-from gdbstub.explain.explanation import Cause, CauseName, Class, Confidence
+from gdbstub.explain.explanation import Cause, CauseName, Confidence
+from gdbstub.explain.rules.guest_breakpoints import DATA, SLOT_CAUSES, accessor, breakpoints
+from gdbstub.explain.rules.guest_rare_bits import bus_lock, task_switch, transaction
 from gdbstub.explain.rules.no_dr6_bits import (
     icebp,
     injected,
@@ -23,107 +25,15 @@ from gdbstub.explain.rules.no_dr6_bits import (
     vector_1_without_bits,
 )
 from gdbstub.explain.stop_facts import Finding, known
-from gdbstub.x86.breakpoints import BreakpointKind
-from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
+from gdbstub.x86.debug_registers import B_MASK, BD, BS
 from gdbstub.x86.decode import shape
-from gdbstub.x86.registers import DEBUGCTL_BLD, DEBUGCTL_BTF, DEBUGCTL_RTM, TF
+from gdbstub.x86.registers import DEBUGCTL_BTF, TF
 
-INSTRUCTION = ("SDM 3B 18.3.1.1",)
-DATA = ("SDM 3B 18.3.1.2",)
 SINGLE_STEP = ("SDM 3B 18.3.1.4",)
-DR6 = ("SDM 3B 18.2.3",)
 
-SLOT_CAUSES: dict[BreakpointKind, tuple[CauseName, Class]] = {
-    BreakpointKind.EXECUTE: ("instruction-breakpoint", "fault"),
-    BreakpointKind.WRITE: ("data-write", "trap"),
-    BreakpointKind.ACCESS: ("data-access", "trap"),
-    BreakpointKind.IO: ("io-breakpoint", "trap"),
-}
 LEAKS = frozenset(("pushf", "gate"))
 TAKES_TF_AWAY = frozenset(("popf", "iret"))
 CLEARS_TF = frozenset((*TAKES_TF_AWAY, "sysret", "syscall"))
-
-
-def breakpoints(event: ExceptionFacts) -> Iterator[Finding]:
-    """B0-B3: each by what DR7 says its register is for."""
-    if event.causes is None or event.causes & B_MASK == 0:
-        return
-    for n in range(4):
-        if not event.causes >> n & 1:
-            continue
-        if event.dr7 is None:
-            yield from _any_kind(event, n)
-        elif event.dr7.enabled >> n & 1:
-            slot = event.dr7.slots[n]
-            if slot.type is BreakpointKind.EXECUTE:
-                yield from _execute(event, slot)
-            else:
-                yield from _data(event, slot)
-
-
-def _any_kind(event: ExceptionFacts, n: int) -> Iterator[Finding]:
-    """DR7 is not known: what the register is for is open."""
-    address = event.addresses[n]
-    because = (f"DR6.B{n} is set", "DR7 is not known, so what kind of breakpoint it is stays open")
-    for kind, (name, klass) in SLOT_CAUSES.items():
-        elsewhere = address is not None and event.at is not None and address != event.at
-        if kind is BreakpointKind.IO or (kind is BreakpointKind.EXECUTE and elsewhere):
-            continue
-        yield Finding(Cause(name, owner(event), klass, "possible", because, DR6, n), None, address)
-
-
-def _execute(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
-    n = slot.number
-    address = event.addresses[n]
-    because: tuple[str, ...] = (f"DR6.B{n} is set", f"DR7 enables DR{n} for instructions")
-    level: Confidence = "possible"
-    if address is not None and event.at is not None:
-        if address != event.at:
-            return
-        because = (*because, "the saved RIP is DRn: the instruction there has not run")
-        level = "certain" if event.exact_address else "likely"
-    yield Finding(
-        Cause("instruction-breakpoint", owner(event), "fault", level, because, INSTRUCTION, n),
-        event.next_instruction(),
-        event.at if address is None else address,
-    )
-
-
-def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
-    """Data and I/O. The access is over; which instruction made it is read from what ran before the saved RIP."""
-    n = slot.number
-    address = event.addresses[n]
-    name, klass = SLOT_CAUSES[slot.type]
-    because = [f"DR6.B{n} is set", f"DR7 enables DR{n} for {'I/O' if slot.type == 'io' else 'data'}"]
-    culprit = None if address is None else accessor(event, slot, address)
-    if culprit is not None:
-        because.append("the instruction before the saved RIP accesses what it covers")
-    level: Confidence = "certain" if culprit is not None else "likely"
-    if slot.type is BreakpointKind.IO and not event.de:
-        because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")
-        level = "likely" if culprit is not None else "possible"
-    shown = culprit
-    if shown is None and event.came_straight():
-        shown = event.likeliest_that(lambda candidate: _could(event, candidate, slot, address))
-    guess = shown is not None and shown is not culprit and not shown.exact
-    cause = Cause(name, owner(event), klass, level, tuple(because), DATA, n)
-    yield Finding(cause, event.instruction(shown), address, guess)
-
-
-def accessor(event: ExceptionFacts, slot: Slot, address: int) -> Executed | None:
-    """The instruction whose operand or port is known to lie in what the breakpoint covers."""
-    agrees = event.uses_port if slot.type is BreakpointKind.IO else event.hits
-    found = event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
-    return found if found is not None and event.came_by(found) else None
-
-
-def _could(event: ExceptionFacts, candidate: Executed, slot: Slot, address: int | None) -> bool:
-    """Whether the instruction is of the kind that the breakpoint watches, and is not known to access other places."""
-    if slot.type is BreakpointKind.IO:
-        return candidate.shape.port_size > 0
-    if address is not None and event.hits(candidate, slot, address) is False:
-        return False
-    return any(operand.writes or slot.type is BreakpointKind.ACCESS for operand in candidate.shape.memory)
 
 
 def general_detect(event: ExceptionFacts) -> Iterator[Finding]:
@@ -186,7 +96,7 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
 def _by_itself(event: ExceptionFacts) -> Ability | None:
     """A step that the platform makes for itself, which the guest gets while hardware breakpoints are armed."""
     scene, exact = event.scene, event.exact
-    armed = any(row.owner == "debugger" and row.kind.is_hardware for row in scene.breakpoints or ())
+    armed = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
     plain = exact is not None and not exact.shape.traits & (TAKES_TF_AWAY | {"gate", "sysret"})
     by_itself = scene.abilities.steps_by_itself
     could = holds(by_itself, scene.vendor) and armed and event.tf is False and event.new(BS) and plain
@@ -264,77 +174,6 @@ def leaked(event: ExceptionFacts) -> bool:
     return False
 
 
-def task_switch(event: ExceptionFacts) -> Iterator[Finding]:
-    """BT: the new task's TSS has its T flag set. Some platforms raise this #DB without BT."""
-    without = event.scene.abilities.task_trap_without_bt
-    before, after = known(event.scene.evidence.before.tr), known(event.scene.evidence.after.tr)
-    switched = before is not None and after is not None and before != after
-    if event.causes is None or not (event.causes & BT or (switched and without and event.causes == 0)):
-        return
-    because = ["DR6.BT is set"] if event.causes & BT else ["DR6 has no bit for a cause"]
-    if switched:
-        because.append("TR names another task than before")
-    new = event.new(BT)
-    level: Confidence = "certain" if new and switched else "likely" if new or switched else "possible"
-    if event.in_64_bit_code:
-        level = "possible"
-        because.append("64-bit code has no task switches")
-    yield Finding(Cause("task-switch", owner(event), "trap", level, tuple(because), DR6), event.next_instruction())
-
-
-def bus_lock(event: ExceptionFacts) -> Iterator[Finding]:
-    """BLD is 0: a locked access crossed a cache line, or was to uncached memory, at CPL > 0."""
-    if event.causes is None or not event.causes & BLD:
-        return
-    culprit = event.culprit(lambda candidate: "lock" in candidate.shape.traits)
-    came = culprit is not None and event.came_by(culprit)
-    new = event.new(BLD)
-    because = ["DR6.BLD is 0 (active low)"]
-    if came:
-        because.append("the instruction before the saved RIP locks the bus")
-    debugctl = event.debugctl
-    level: Confidence = "possible"
-    if new and event.cpl == 3:
-        level = "certain" if came and debugctl is not None else "likely"
-    whose = owner(event)
-    if debugctl is not None and not debugctl & DEBUGCTL_BLD:
-        whose, level = "hypervisor", "likely" if level == "certain" else level
-        because.append("DEBUGCTL bit 2 is 0: the guest did not ask for it")
-    elif debugctl is None:
-        because.append("whether DEBUGCTL bit 2 asks for it is not known")
-    sources = ("SDM 3B 18.2.3", "Linux buslock.rst")
-    cause = Cause("bus-lock", whose, "trap", level, tuple(because), sources)
-    yield Finding(cause, event.instruction(culprit or event.last_instruction()), None, not came)
-
-
-def transaction(event: ExceptionFacts) -> Iterator[Finding]:
-    """RTM is 0: the #DB came inside a transaction, which was rolled back to its XBEGIN."""
-    if event.causes is None or not event.causes & RTM:
-        return
-    if no_transaction(event) is not None:
-        return
-    following = event.next_shape()
-    because = ["DR6.RTM is 0 (active low)"]
-    level: Confidence = "possible"
-    if following is not None and "xbegin" in following.traits:
-        because.append("the instruction at the saved RIP is XBEGIN")
-        known_on = event.dr7 is not None and event.debugctl is not None
-        level = "possible" if not known_on else "certain" if event.new(RTM) else "likely"
-    cause = Cause("rtm", owner(event), "trap", level, tuple(because), DR6)
-    yield Finding(cause, event.next_instruction())
-
-
-def no_transaction(event: ExceptionFacts) -> str | None:
-    """Why no #DB can be of a transaction here: advanced debugging of RTM is off, or the CPU has none."""
-    if event.dr7 is not None and not event.dr7.rtm:
-        return "DR7.RTM is 0"
-    if event.debugctl is not None and not event.debugctl & DEBUGCTL_RTM:
-        return "DEBUGCTL bit 15 is 0"
-    if event.dr7 is None and event.scene.vendor == "amd":
-        return "CPUs of AMD have no RTM"
-    return None
-
-
 def interrupted_delivery(event: ExceptionFacts) -> Iterator[Finding]:
     """The outer one of two nested #DBs, seen when the inner one's handler has returned: its DR6 is gone."""
     if not resumed(event) or same_frame(event):
@@ -346,7 +185,7 @@ def interrupted_delivery(event: ExceptionFacts) -> Iterator[Finding]:
         yield Finding(cause, event.instruction(_stepped(event)))
     for slot in event.dr7.slots if event.dr7 is not None else ():
         address = event.addresses[slot.number]
-        if not slot.enabled or not slot.type.is_watch or address is None:
+        if not slot.enabled or slot.type not in ("write", "access") or address is None:
             continue
         culprit = accessor(event, slot, address)
         if culprit is not None:

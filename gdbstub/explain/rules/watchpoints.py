@@ -34,13 +34,19 @@ def cause_name(kind: BreakpointKind) -> CauseName:
     return "data-write" if kind is BreakpointKind.WRITE else "data-access"
 
 
+def watched_here(scene: StopFacts) -> list[ArmedBreakpoint]:
+    """The debugger's watches that the address in the reply lies in."""
+    said = scene.watch
+    return [] if said is None else [row for row in own_watches(scene) if place_of(row).meets(said.address, 1)]
+
+
 def packet(scene: StopFacts) -> Iterator[Finding]:
     """The reply names a watchpoint."""
     if scene.watch is None:
         return
     kind, address = BreakpointKind(scene.watch.kind), scene.watch.address
     reported = f"the stub reports {scene.watch.key} at {address:#x}"
-    own = [armed for armed in own_watches(scene) if place_of(armed).meets(address, 1)]
+    own = watched_here(scene)
     for armed in own:
         culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
         because: tuple[str, ...] = (

@@ -14,7 +14,7 @@ from gdbstub.explain.evidence import Action, Known, Unknown
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause, Confidence
 from gdbstub.explain.quirks.lookup import applies
-from gdbstub.explain.rules import guest_db, no_dr6_bits
+from gdbstub.explain.rules import guest_breakpoints, guest_db, no_dr6_bits
 from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.xen_shared_registers import guest_bits, own_hits, shared
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
@@ -104,14 +104,14 @@ def wiped_hits(event: ExceptionFacts) -> Iterator[Finding]:
         address = event.addresses[slot.number]
         if not slot.enabled or address is None:
             continue
-        name, klass = guest_db.SLOT_CAUSES[slot.type]
+        name, klass = guest_breakpoints.SLOT_CAUSES[slot.type]
         because = (f"DR7 enables DR{slot.number}, whose condition is met here", loses.clause)
         level: Confidence = "likely" if known(event.scene.evidence.platform.version) else "possible"
         cause = Cause(name, "guest", klass, level, because, loses.sources, slot.number)
         if slot.type is BreakpointKind.EXECUTE:
             if address == event.at:
                 yield Finding(cause, event.next_instruction(), address)
-        elif (culprit := guest_db.accessor(event, slot, address)) is not None:
+        elif (culprit := guest_breakpoints.accessor(event, slot, address)) is not None:
             yield Finding(cause, event.instruction(culprit), address)
 
 

@@ -9,6 +9,7 @@ from gdbstub.explain.evidence import Action
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.rules import debugger_stops
 from gdbstub.explain.rules.no_dr6_bits import same_frame
+from gdbstub.explain.rules.watchpoints import watched_here
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.x86.debug_registers import BD, BS, BT
 from gdbstub.x86.decode import shape
@@ -48,7 +49,8 @@ def stuck_on_own_breakpoint(scene: StopFacts, event: ExceptionFacts | None, foun
 
 def do_not_trust_the_address(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
     by_slot = scene.abilities.watch_by_slot
-    if scene.watch is not None and by_slot is not None and found[0].cause.owner == "guest":
+    guests = scene.watch is not None and any(row.cause.owner == "guest" for row in found)
+    if by_slot is not None and guests and not watched_here(scene):
         yield by_slot.advice
 
 

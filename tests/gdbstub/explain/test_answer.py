@@ -145,5 +145,5 @@ def test_no_answer_hangs_on_what_is_cached(monkeypatch: pytest.MonkeyPatch) -> N
         predecessors_cached.cache_clear()
         return predecessors(code, mode)
 
-    monkeypatch.setattr("gdbstub.explain.exception_facts.predecessors", forgetful)
+    monkeypatch.setattr("gdbstub.explain.interrupted_code.predecessors", forgetful)
     assert [explain(evidence) for evidence in ALL] == before

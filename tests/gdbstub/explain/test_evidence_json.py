@@ -6,13 +6,13 @@ import pytest
 
 from gdbstub.explain.evidence import Action, CodeBytes, Known, SteppedOver, Unknown
 from gdbstub.explain.evidence_json import (
-    BadEvidence,
     cause_to_json,
     evidence_from_json,
     evidence_to_json,
     explanation_to_json,
 )
 from gdbstub.explain.explain import explain
+from gdbstub.explain.json_values import BadEvidence
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import event, stop
