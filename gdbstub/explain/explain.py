@@ -19,6 +19,7 @@ from gdbstub.explain.rules import (
     guest_db,
     intercepted,
     stop_reply,
+    taken_in_step,
     vectors,
     watchpoints,
     xen,
@@ -38,6 +39,7 @@ STOP_PHASES: tuple[tuple[str, tuple[SceneRule, ...]], ...] = (
     ("the kind of stop", stop_reply.RULES),
     ("watchpoints", watchpoints.RULES),
     ("the debugger's own stops", debugger_stops.RULES),
+    ("what the guest took in a step", taken_in_step.RULES),
     ("the debugger's own in shared debug registers", xen_shared_registers.RULES),
     ("a #DB that the hypervisor took, told by signal 2", xen.RULES),
     ("the guest's events that the hypervisor took", intercepted.RULES),
@@ -91,7 +93,7 @@ def _stop(scene: StopFacts) -> Explanation:
     if not found:
         found = [row for rule in LAST_PHASE for row in rule(scene)] or [NOTHING]
     if len(found) > 1:
-        found = _merged(found)
+        found = taken_in_step.settled(scene, _merged(found))
         found.sort(key=_rank)
     evidence = scene.evidence
     main = found[0]

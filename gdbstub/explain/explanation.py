@@ -46,6 +46,8 @@ class Cause(NamedTuple):
     because: tuple[str, ...]
     sources: tuple[str, ...] = ()
     slot: int | None = None
+    taken: int | None = None
+    """The vector that the guest took in a step of the debugger's, for this cause."""
 
 
 class GuestDr6(NamedTuple):

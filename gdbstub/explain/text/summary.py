@@ -163,11 +163,29 @@ def summarize(found: Sequence[Finding], evidence: Evidence) -> str:
     shown = sure or found
     parts = []
     for row in shown:
-        text = _caught(row, evidence) if row.cause.cause == "exception" else PHRASES[row.cause.cause](row)
+        text = _phrase(row, evidence)
         if text not in parts:
             parts.append(text)
     line = "; and ".join(parts) if sure else " or ".join(parts)
     return line if sure or found[0].cause.cause in ("unknown", "spurious") else f"possibly {line}"
+
+
+def _phrase(row: Finding, evidence: Evidence) -> str:
+    if row.cause.taken is not None:
+        where = ": RIP is at its handler" if evidence.platform.abilities.step_stops_at_handler else ""
+        return f"{_taken(row)}{where}"
+    return _caught(row, evidence) if row.cause.cause == "exception" else PHRASES[row.cause.cause](row)
+
+
+def _taken(found: Finding) -> str:
+    """What the guest took in a step."""
+    cause = found.cause
+    if cause.cause == "single-step":
+        return "the guest's TF then gave it a #DB"
+    if cause.slot is not None:
+        return f"the guest's own DR{cause.slot} gave it a #DB ({cause.klass})"
+    name = "" if cause.klass == "none" else f"{vector(cause.taken or 0).name}, "
+    return f"the guest took {name}vector {cause.taken} from it"
 
 
 def _caught(found: Finding, evidence: Evidence) -> str:

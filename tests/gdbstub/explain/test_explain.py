@@ -157,8 +157,14 @@ STOPS: dict[str, Row] = {
         replace(stop("8ed0", 3), before=replace(stop("8ed0").before, bytes=Known(b"\x8e\xd0", "test"))),
         ("single-step debugger likely",),
     ),
-    "a step over INT n under TCG ends at the handler": Row(stop("cd80", 99, on=TCG), ("single-step debugger certain",)),
-    "a step over INT n under KVM ends somewhere": Row(stop("cd80", 99, on=KVM_AMD), ("single-step debugger likely",)),
+    "a step over INT n under TCG ends at the handler": Row(
+        stop("cd80", 99, on=TCG),
+        ("single-step debugger certain", "software-interrupt guest certain"),
+        ("the guest took vector 128",),
+    ),
+    "a step over INT n under KVM ends somewhere": Row(
+        stop("cd80", 99, on=KVM_AMD), ("single-step debugger likely", "software-interrupt guest likely")
+    ),
     "a step that ended in a handler": Row(stop("90", 99), ("single-step debugger likely",)),
     "a step in 32-bit code": Row(stop("40", mode=32), ("single-step debugger certain",), ("inc eax",)),
     "a step in 16-bit code": Row(stop("40", mode=16), ("single-step debugger certain",), ("inc ax",)),
