@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeVar
 
+from gdbstub.explain.any_mode import readable
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Unknown
 from gdbstub.explain.explanation import Cause
 from gdbstub.protocol.stops import Stopped, Watch
@@ -60,6 +61,8 @@ class StopFacts:
     )
 
     def __init__(self, evidence: Evidence) -> None:
+        if isinstance(evidence.mode, Unknown):
+            evidence = readable(evidence)
         self.evidence = evidence
         platform = evidence.platform
         self.abilities = platform.abilities
@@ -84,7 +87,7 @@ class StopFacts:
         self.stepped_shape: Shape | None = None if code is None else shape(code, self.mode)
 
     def linear(self, rip: int | None, moment: CpuFacts) -> int | None:
-        if rip is None or self.mode == 64:
+        if rip is None or (self.mode == 64 and self.mode_known):
             return rip
         base = known(moment.cs_base)
         if base is None and self.mode == 16:
