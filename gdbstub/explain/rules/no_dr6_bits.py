@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.evidence import Unknown
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause, Confidence
-from gdbstub.explain.quirks.lookup import applies
+from gdbstub.explain.quirks.lookup import applies, version_of
 from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.breakpoints import Owner
 from gdbstub.x86.debug_registers import B_MASK, BS
@@ -38,8 +37,12 @@ def vector_1_without_bits(event: ExceptionFacts) -> Confidence | None:
 
 def without_icebp(event: ExceptionFacts) -> bool:
     """Whether this platform is known not to have INT1 at this version."""
-    platform = event.scene.evidence.platform
-    return not isinstance(platform.version, Unknown) and applies("tcg-icebp-ud", platform)
+    return bool(_version(event)) and applies("tcg-icebp-ud", event.scene.evidence.platform)
+
+
+def _version(event: ExceptionFacts) -> tuple[int, ...]:
+    """The backend's version; empty where it is not known, or no number."""
+    return version_of(known(event.scene.evidence.platform.version))
 
 
 def nothing_new(event: ExceptionFacts) -> bool:
@@ -72,7 +75,7 @@ def icebp(event: ExceptionFacts) -> Iterator[Finding]:
         elif event.old is not None and fresh and (culprit is None or event.shadow(culprit) is None):
             return
     lacks = event.scene.abilities.may_lack_icebp
-    if lacks is not None and level == "certain" and isinstance(event.scene.evidence.platform.version, Unknown):
+    if lacks is not None and level == "certain" and not _version(event):
         level, because = "likely", (*because, lacks.clause)
     cause = Cause("icebp", owner(event), "trap", level, because, ("SDM 3B 18.2.3", "SDM 2A INT1"))
     yield Finding(cause, event.instruction(culprit))

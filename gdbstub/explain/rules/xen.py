@@ -13,7 +13,7 @@ from gdbstub.explain.abilities import holds
 from gdbstub.explain.evidence import Action, Known, Unknown
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause, Confidence
-from gdbstub.explain.quirks.lookup import applies
+from gdbstub.explain.quirks.lookup import applies, version_of
 from gdbstub.explain.rules import guest_breakpoints, guest_db, no_dr6_bits
 from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.xen_shared_registers import guest_bits, own_hits, shared
@@ -106,7 +106,7 @@ def wiped_hits(event: ExceptionFacts) -> Iterator[Finding]:
             continue
         name, klass = guest_breakpoints.SLOT_CAUSES[slot.type]
         because = (f"DR7 enables DR{slot.number}, whose condition is met here", loses.clause)
-        level: Confidence = "likely" if known(event.scene.evidence.platform.version) else "possible"
+        level: Confidence = "likely" if version_of(known(event.scene.evidence.platform.version)) else "possible"
         cause = Cause(name, "guest", klass, level, because, loses.sources, slot.number)
         if slot.type is BreakpointKind.EXECUTE:
             if address == event.at:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, Confidence
-from gdbstub.explain.quirks.lookup import applies
+from gdbstub.explain.quirks.lookup import applies, version_of
 from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.watchpoints import accessed, cause_name, place_of
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
@@ -67,7 +67,8 @@ def _because(scene: StopFacts, armed: ArmedBreakpoint, what: str) -> tuple[tuple
     nothing = not (known(scene.evidence.exit_dr6) or 0) & B_MASK
     if loses is None or scene.signal != SIGINT or not lost or not nothing:
         return None
-    return (slot, f"its condition is met here, and {loses.clause}"), "likely"
+    level: Confidence = "likely" if version_of(known(scene.evidence.platform.version)) else "possible"
+    return (slot, f"its condition is met here, and {loses.clause}"), level
 
 
 def _instruction(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
@@ -91,7 +92,7 @@ def _data(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
     culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
     name = "write" if armed.kind is BreakpointKind.WRITE else "access"
     why = _because(scene, armed, f"a {name} watch on {armed.address:#x} ({armed.length} bytes)")
-    if why is None or (why[1] == "likely" and not verified):
+    if why is None or (why[1] != "certain" and not verified):
         return
     because = (*why[0], "the instruction accesses it") if verified else why[0]
     cause = Cause(
