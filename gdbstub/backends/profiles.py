@@ -19,6 +19,7 @@ class Profile:
     a breakpoint's address runs the instruction instead of reporting the breakpoint again (``c`` does so nowhere).
     ``steps_by_tf``: a step sets TF in the guest's RFLAGS, so PUSHF and interrupt frames can save it.
     ``repeats_watches``: after a step that hits a watchpoint, the next resume stops at once, without progress.
+    ``idle_steps``: now and then a step is reported that ran nothing; it is done again, once.
     ``stray_watches``: a stop may carry a watch address that no watchpoint covers (one that was removed).
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
     ``habits``: what has to be done around its stops (`gdbstub.backends.interface`). ``manners``: how it speaks.
@@ -33,6 +34,7 @@ class Profile:
     stray_watches: bool
     catch_by: Literal["hw", "sw"]
     capabilities: Capabilities
+    idle_steps: bool = False
     habits: Literal["plain", "gdbsx"] = "plain"
     manners: Dialect = AS_THE_MANUAL
 
@@ -46,6 +48,7 @@ _TCG = Profile(
     repeats_watches=True,
     stray_watches=True,
     catch_by="hw",
+    idle_steps=True,
     capabilities=Capabilities(
         monitor=True,
         hardware_slots=None,

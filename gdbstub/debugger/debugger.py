@@ -140,6 +140,7 @@ class Debugger:
             catcher,
             furnished.habits,
             stray_watches=profile.stray_watches,
+            idle_steps=profile.idle_steps,
         )
         self._runner = RunControl(
             remote, profile, self._observer, table, catcher, furnished.habits, self._pace, self.say, self.deferred
@@ -413,7 +414,7 @@ class Debugger:
         runner, observer = self._runner, self._observer
         arrival = await observer.arrive_lightly(stop, guess) if isinstance(stop, Stopped) else None
         if arrival is None or runner.interrupted:
-            snapshot = await observer.see(stop)
+            snapshot = await runner.see_step(stop)
             record = self._keep(snapshot, Action.INTERRUPT if is_pause(snapshot.stop) else Action.STEP)
             await self._wanted(snapshot, record.number)
             told(record.brief)

@@ -17,7 +17,7 @@ from gdbstub.debugger.stop_reader import MODE_REGISTERS, StopReader
 from gdbstub.protocol import Expect, RegisterLayout, messages
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import LINE, RemoteTarget
-from gdbstub.x86.decode import LONGEST
+from gdbstub.x86.decode import LONGEST, may_stay, shape
 
 MILLISECONDS = 20.0
 """What takes longer is waited for with everything else going on."""
@@ -100,10 +100,17 @@ class Express:
         if len(raw) != len(self.raw) or b"x" in raw or self._slices.mode(raw) != self._mode:
             return Detour()
         rip = int.from_bytes(unhexlify(raw[self._slices.rip]), "little")
-        if rip in self._table.marks:
+        if rip in self._table.marks or (raw == self.raw and self._idles):
             return Detour()
         self.raw, self._rip, self._came = raw, rip, asked.answers
         return None
+
+    @property
+    def _idles(self) -> bool:
+        """May a step that changes no register have run nothing?"""
+        code = self._start.code if self._last is None else self._last.code
+        known = shape(code, 64)
+        return self._observer.idle_steps and (known is None or not may_stay(known, self._rip, 64))
 
     def settle(self) -> None:
         """Number and remember the stop, while who was told of it is busy with that."""

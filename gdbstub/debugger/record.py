@@ -52,6 +52,8 @@ class StopRecord:
     ended: bool = False
     seconds: float = 0.0
     """Since the session began, by a monotonic clock."""
+    retried: int = 0
+    """How often the step was done again, since the stub reported one that ran nothing."""
     notes: tuple[str, ...] = field(default=())
     """What dr6 itself did around this stop that a user must know ("the breakpoint at 0x… was lifted")."""
 

@@ -17,7 +17,7 @@ from gdbstub.backends.interface import StopHooks
 from gdbstub.debugger.breakpoints import BreakpointTable, PhysicalBreakpoint
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.snapshot import Snapshot, hits
-from gdbstub.debugger.stop_reader import StopReader
+from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import CannotBreakIn, GdbError, TransportError
 from gdbstub.protocol.stops import Stop, Stopped, Watch
@@ -71,7 +71,10 @@ class RunControl:
         self.interrupted = False
         """Was the last run asked to stop?"""
         self._only: int | None = None
+        self._stepped = 0
+        self._others = False
         self._patience = 0.0
+        self._passed: bytes | None = None
         self.stuck = False
         """Did the last continue end at its own first step, which ran nothing?"""
 
@@ -117,6 +120,7 @@ class RunControl:
 
     async def begin_step(self, *, others: bool = False) -> tuple[PhysicalBreakpoint, ...]:
         """Let the step go; what was lifted for it, for `end_step`."""
+        self._stepped, self._others = self._observer.cpu, others
         await self._look_again()
         seen = self._observer.seen
         lifted: tuple[PhysicalBreakpoint, ...] = ()
@@ -137,8 +141,28 @@ class RunControl:
 
     def went_ahead(self, token: Token) -> None:
         """The observer has sent the next step already; `await_step` waits for it."""
-        self._resuming = token
+        self._resuming, self._stepped, self._others = token, self._observer.cpu, False
         self._table.all_in()
+
+    async def see_step(self, stop: Stop) -> Snapshot:
+        """Everything of the stop behind a step."""
+        if not isinstance(stop, Stopped):
+            return await self._observer.see(stop)
+        stop, arrival = await self.again_if_idle(stop, await self._observer.arrive(stop))
+        return await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
+
+    async def again_if_idle(self, stop: Stopped, arrival: StopAtArrival) -> tuple[Stop, StopAtArrival | None]:
+        """The stop behind a step, and its registers (None where the guest is gone). A step that ran nothing, for
+        reasons of the stub's own, is done again, once; what that takes to know is read where no register changed."""
+        if self.interrupted or arrival.asked.cpu != self._stepped or not self._observer.seems_idle(arrival):
+            return stop, arrival
+        arrival = await self._observer.read_on(arrival)
+        if not await self._observer.ran_nothing(arrival):
+            return stop, arrival
+        again = await self.step(others=self._others)
+        if not isinstance(again, Stopped):
+            return again, None
+        return again, (await self._observer.arrive(again))._replace(retried=1)
 
     async def await_step(self) -> Stop:
         """The stop behind the step that is under way; one that hangs is broken off."""
@@ -170,7 +194,7 @@ class RunControl:
             if not stepped and self._is_echo(snapshot):
                 continue
             if self._is_lidt(snapshot):
-                snapshot = await self._observer.see(await self.step())
+                snapshot = await self.see_step(await self.step())
                 if isinstance(snapshot.stop, Stopped):
                     continue
             return snapshot
@@ -197,9 +221,8 @@ class RunControl:
             seen = self._observer.seen
             if seen is None or seen.state.pc not in self._table.marks:
                 return None
-            stop = await self.step()
-            ours = self._is_gate_watch(stop)
-            snapshot = await self._observer.see(stop)
+            snapshot = await self.see_step(await self.step())
+            ours = self._is_gate_watch(snapshot.stop)
             if not isinstance(snapshot.stop, Stopped):
                 return snapshot, ours
             if isinstance(snapshot.stop.reason, Watch) and self._profile.repeats_watches:
@@ -288,6 +311,10 @@ class RunControl:
         rows = self._table.execution_at(pc)
         if not rows or any(row.test is None for row in rows):
             return False
+        passed, self._passed = self._passed, None
+        if passed == glance.registers and await self._observer.moves_on(pc):
+            return True  # the step from here ran nothing: nobody is asked twice
+        self._passed = glance.registers if self._profile.idle_steps else None
         for row in rows:
             if row.test is not None and not row.removal_pending and await row.test(glance):
                 return False

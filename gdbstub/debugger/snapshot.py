@@ -45,6 +45,7 @@ _NO_LAST = Unknown("no event was caught before")
 _NO_HELPER = Unknown("no helper in dom0 was asked, or it did not say")
 _NO_EXIT = Unknown("no stub shows the DR6 of the exit")
 _NO_CPL = Unknown("this stub does not show CS")
+STEPPED_AGAIN = "the stub first reported a step that ran nothing; dr6 stepped again"
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
 """Stands where there is no vCPU left to read."""
 
@@ -64,6 +65,8 @@ class Snapshot(NamedTuple):
     armed: tuple[ArmedBreakpoint, ...] = ()
     doubts: tuple[str, ...] = ()
     """What keeps the event from being surely that of its vector."""
+    retried: int = 0
+    """How often the step was done again, since the stub reported one that ran nothing."""
 
     @property
     def as_last(self) -> LastStop:
@@ -166,6 +169,8 @@ def record_of(snapshot: Snapshot, number: int, action: Action, evidence: Evidenc
         snapshot.event,
         not isinstance(snapshot.stop, Stopped),
         seconds,
+        snapshot.retried,
+        (STEPPED_AGAIN,) if snapshot.retried else (),
     )
 
 

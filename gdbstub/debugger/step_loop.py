@@ -69,6 +69,11 @@ class StepLoop:
         while True:
             count = None if count is None else count - 1
             arrival = await self._observer.arrive(stop) if isinstance(stop, Stopped) else None
+            if isinstance(stop, Stopped) and arrival is not None and self._seems_idle(arrival, behind):
+                if behind is not None:
+                    await self._catch_up(behind)
+                    behind = None
+                stop, arrival = await self._runner.again_if_idle(stop, arrival)
             ahead = None
             may = arrival is not None and count != 0 and not others
             if may and arrival is not None and self._may_go_ahead(arrival) and go_on(arrival.pc or 0):
@@ -94,6 +99,9 @@ class StepLoop:
             if met or over or not go_on(record.state.pc):
                 return record
             stop = await self._runner.step(others=others)
+
+    def _seems_idle(self, arrival: StopAtArrival, behind: Behind | None) -> bool:
+        return self._observer.seems_idle(arrival, None if behind is None else behind.arrival)
 
     def _may_go_ahead(self, arrival: StopAtArrival) -> bool:
         """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the

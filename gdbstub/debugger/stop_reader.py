@@ -24,6 +24,7 @@ from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.decode import may_stay, shape
 from gdbstub.x86.exceptions import Frame
 
 CODE_BYTES = 15
@@ -36,12 +37,15 @@ MODE_REGISTERS = ("cs", "cr0", "cr4", "efer")
 
 class StopAtArrival(NamedTuple):
     """A stop of which the registers are known and the rest is on its way. ``pc`` is None where the linear address
-    needs the segment bases that are still to come."""
+    needs the segment bases that are still to come. ``state`` is all of it, once that was read; ``retried`` as in
+    `Snapshot`."""
 
     stop: Stopped
     asked: Asked
     registers: dict[str, int]
     pc: int | None
+    state: CpuState | None = None
+    retried: int = 0
 
 
 class StopReader:
@@ -56,6 +60,7 @@ class StopReader:
         habits: StopHooks,
         *,
         stray_watches: bool,
+        idle_steps: bool = False,
     ) -> None:
         self._remote = remote
         self._habits = habits
@@ -63,6 +68,7 @@ class StopReader:
         self._table = table
         self._catcher = catcher
         self._stray_watches = stray_watches
+        self.idle_steps = idle_steps
         self._seen: dict[int, Snapshot] = {}
         self._window = CodeWindow()
         self._last_frames: dict[int, Frame | None] = {}
@@ -129,7 +135,47 @@ class StopReader:
         same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
         if not same or registers["rip"] in self._table.marks:
             return None
-        return StopAtArrival(stop, asked, registers, registers["rip"])
+        arrival = StopAtArrival(stop, asked, registers, registers["rip"])
+        return None if self.seems_idle(arrival) else arrival
+
+    def seems_idle(self, arrival: StopAtArrival, before: StopAtArrival | None = None) -> bool:
+        """Did a step leave every register as it was, on a stub that reports steps that ran nothing? ``before`` is the
+        stop in front of it, where that has not been read."""
+        seen = self.seen
+        if not self.idle_steps or arrival.stop.signal != SIGTRAP or arrival.stop.reasons:
+            return False
+        if before is not None:
+            return before.asked.cpu == arrival.asked.cpu and before.registers == arrival.registers
+        return seen is not None and seen.state.registers == arrival.registers and not self._stays(seen, seen.code)
+
+    @staticmethod
+    def _stays(seen: Snapshot, code: bytes) -> bool:
+        known = shape(code, seen.state.mode) if code else None
+        return known is not None and may_stay(known, seen.state.rip, seen.state.mode)
+
+    async def read_on(self, arrival: StopAtArrival) -> StopAtArrival:
+        """The same with the whole state."""
+        return arrival._replace(state=await self._state_of(arrival))
+
+    async def moves_on(self, pc: int) -> bool:
+        """Does the instruction at ``pc`` surely change a register, in the mode that was seen last?"""
+        seen = self.seen
+        known = None if seen is None else shape(await self.code(pc), seen.state.mode)
+        if seen is None or known is None:
+            return False
+        base = seen.state.pc - seen.state.rip
+        return not may_stay(known, pc - base, seen.state.mode)
+
+    async def ran_nothing(self, arrival: StopAtArrival) -> bool:
+        """Did the step that `seems_idle` run nothing? Not where its instruction, or an exception that it raised, may
+        have ended where it began, nor where DR6 tells of something."""
+        seen, state = self.seen, arrival.state
+        if seen is None or state is None or not self.seems_idle(arrival):
+            return False
+        code = seen.code or await self.code(seen.state.pc)
+        if shape(code, seen.state.mode) is None or self._stays(seen, code):
+            return False
+        return seen.state.debug.dr6 in (None, state.debug.dr6)
 
     def look_lightly(self, arrival: StopAtArrival) -> Snapshot:
         """A plain step without its debug registers and hidden parts; the code is what `read_lines` brought."""
@@ -197,8 +243,7 @@ class StopReader:
     async def look(self, arrival: StopAtArrival, ahead: Token | None = None) -> Snapshot:
         """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already."""
         before = self.seen
-        stepped = None if before is None else Stepped(before.state, before.code)
-        state = await self._reader.state(arrival.asked, arrival.registers, stepped)
+        state = arrival.state or await self._state_of(arrival)
         if ahead is None:
             code = await self._code_behind(state, before)
         else:
@@ -207,10 +252,17 @@ class StopReader:
         snapshot = Snapshot(
             arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
         )
+        if arrival.retried:
+            snapshot = snapshot._replace(retried=arrival.retried)
         if ahead is None:
             snapshot = await self._catch(await self._with_culprit(snapshot), before)
         self._seen[self.cpu] = snapshot
         return snapshot
+
+    async def _state_of(self, arrival: StopAtArrival) -> CpuState:
+        before = self.seen
+        stepped = None if before is None else Stepped(before.state, before.code)
+        return await self._reader.state(arrival.asked, arrival.registers, stepped)
 
     async def _asked_code(self, token: Token, address: int) -> bytes:
         try:

@@ -69,11 +69,12 @@ def line(record: StopRecord) -> str:
         else f'{{"kind":"event","n":{record.number},"cpu":{record.cpu},"vector":{event.vector},'
         f'"handler":"{event.handler:#x}","frame":{_frame(event.frame)},'
     )
+    retried = f'"retried":{record.retried},' if record.retried else ""
     pc, registers = f'"{state.pc:#x}"', state.registers
     if record.ended:  # nothing is behind such a record that could have been read
         pc, registers = "null", {}
     return (
-        f'{start}"action":"{record.action.value}","reply":{quote(record.reply)},"pc":{pc},'
+        f'{start}"action":"{record.action.value}","reply":{quote(record.reply)},{retried}"pc":{pc},'
         f'"mode":{state.mode},"insn":{_instruction(explanation.instruction)},'
         f'"regs":{_registers(registers)},"dr":{_debug(state.debug)},'
         f'"exit_dr6":{{"value":{hexadecimal(exit_dr6.value)},"provenance":"{exit_dr6.provenance}"}},'
