@@ -72,6 +72,8 @@ class Participant:
         """Did it ask for a stop before the guest went?"""
         self.wishes = 0
         """How often it asked for a run; only the last one counts."""
+        self.wish: Run | None = None
+        """That one."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.number}"
@@ -193,16 +195,28 @@ class SharedGuest:
         return party
 
     async def leave(self, party: Participant) -> None:
-        """Forget a party, its breakpoints with it; a guest that it let run runs on. Raises `GdbError` naming what the
-        stub does not give back."""
+        """Forget a party, its breakpoints with it; a guest that it let run runs on. Where it drove, one that waits for
+        a stop does from now on. Raises `GdbError` naming what the stub does not give back."""
         if self.parties.pop(party.number, None) is None:
             return
         self.tell_others(party, f"{party} is gone")
         self.rest(party)
         if self.driver is party:
             self.driver = None
-        if self.lost is None and self.debugger.owned_by(party.number):
-            await self.reach(lambda: self._without(party))
+        try:
+            if self.lost is None and self.debugger.owned_by(party.number):
+                await self.reach(lambda: self._without(party))
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Where nobody drives, the first that waits for a stop gets the run that it asked for: no other would end its
+        waiting. It is told of the stop instead where a run is under way that ends in one."""
+        waiting = next((party for party in self.parties.values() if party.waits and party.wish is not None), None)
+        if self.driver is None and self.lost is None and waiting is not None and waiting.wish is not None:
+            self.take(waiting)
+            waiting.ear.said("nobody drove any more; this drives now")
+            self._nursery.start_soon(self._run, waiting, waiting.wish, waiting.wishes)
 
     async def _without(self, party: Participant) -> None:
         refusals = []
@@ -268,6 +282,7 @@ class SharedGuest:
         stop, at once where one passed that it was not told of."""
         party.waits, party.due, party.broke_off = True, False, False
         party.wishes += 1
+        party.wish = run
         self._rearmed.set()
         if self.driver is None:
             self.take(party)

@@ -55,6 +55,33 @@ async def test_the_driver_waits_a_while_for_a_follower_that_looks_around(autojum
         assert rip(await second.run()) == CODE + 5  # and is told what it missed, at once
 
 
+async def test_who_waits_drives_once_the_driver_is_gone(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first, second = await two(served)
+        await second.ask(b"Z0,1005,1")
+        await second.go()
+        await wait_all_tasks_blocked()
+        await first.close()
+        stop = await second.stop()
+        assert (rip(stop), stop[:3]) == (CODE + 5, b"T05")
+        assert "this drives now" in second.console
+        assert "drives" in await second.monitor("clients")
+
+
+async def test_who_waits_is_told_of_the_stop_of_a_driver_that_is_gone(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first, second = await two(served)
+        await second.go()
+        await first.go()
+        await wait_all_tasks_blocked()
+        assert served.shared.debugger.running
+        await first.close()
+        number = served.shared.debugger.records[-1].number
+        await second.interrupt()
+        assert (await second.stop())[:1] == b"T"
+        assert served.shared.debugger.records[-1].number == number + 1
+
+
 async def test_a_breakpoint_of_another_is_no_breakpoint_of_ours(autojump_clock: MockClock) -> None:
     async with serving() as served:
         first, second = await two(served)
