@@ -1,7 +1,6 @@
 # Every target first installs what is missing (scripts/setup) and is quick where nothing is.
 
 BIN := .venv/bin
-JOBS ?= 2
 
 .PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef docs format clean
 
@@ -24,8 +23,7 @@ test:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=ci --cov --cov-report=term tests/gdbstub/x86 tests/gdbstub/explain
-	$(BIN)/pytest -n $(JOBS) --hypothesis-profile=ci --ignore=tests/gdbstub/x86 --ignore=tests/gdbstub/explain
+	$(BIN)/pytest
 
 bench:
 	@scripts/setup qemu-system-x86_64 gdb as ld

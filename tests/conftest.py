@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from hypothesis import settings
 
 from tests.processes import Watcher
 
 LIVE_TOOLS = ("qemu-system-x86_64", "gdb", "tmux")
 LIVE_SECONDS = 120
 """How long a live test may take, far more than any does on a busy machine, and half of what faulthandler waits for."""
+settings.load_profile("ci")  # no deadlines, and the same examples in each run; --hypothesis-profile overrides it
 _watcher = pytest.StashKey[Watcher]()
 
 
