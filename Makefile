@@ -19,7 +19,7 @@ demo:
 	@$(BIN)/dr6 demo
 
 test:
-	@scripts/setup qemu-system-x86_64 gdb lldb tmux as ld
+	@scripts/setup qemu-system-x86_64 gdb lldb tmux as ld gcc make
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

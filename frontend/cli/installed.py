@@ -67,8 +67,17 @@ def kvm() -> Kvm:
     return Kvm(
         os.path.exists(KVM),
         os.access(KVM, os.R_OK | os.W_OK),
-        tuple(name for name in MODULES if Path("/sys/module", name).is_dir()),
+        tuple(name for name in MODULES if Path("/sys/module", name).is_dir() or name in _loaded()),
     )
+
+
+def _loaded() -> frozenset[str]:
+    """The loaded modules where /sys is not mounted, as in many a container."""
+    try:
+        lines = Path("/proc/modules").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(line.split(" ", 1)[0] for line in lines)
 
 
 def _package(name: str) -> str | None:

@@ -211,12 +211,18 @@ def value_of(code: bytes) -> int:
     return run(evaluate(code), register, memory)
 
 
+IN_C = {"(int)$rbx < (int)$rcx": "0"}
+"""Where gdb compiles what C says, and some release evaluates something else itself: 16.3 narrows the magnitude of a
+negative number and not its two's complement, 13.1 does as C (both measured)."""
+
+
 def test_what_gdb_compiled_has_the_value_that_gdb_says(tmp_path: Path) -> None:
     asked = [f"hbreak *{BASE + number} if {text}" for number, text in enumerate(EXPRESSIONS)]
-    printed = [f'printf "= %lx\\n", (unsigned long)({text})' for text in EXPRESSIONS]
-    output, points = run_gdb(tmp_path, [*asked, *printed])
-    due = [line[2:] for line in output.splitlines() if line.startswith("= ")]
-    assert len(due) == len(EXPRESSIONS)
+    asked += [f'printf "= %lx\\n", (unsigned long)({text})' for text in EXPRESSIONS]
+    output, points = run_gdb(tmp_path, asked)
+    printed = [line[2:] for line in output.splitlines() if line.startswith("= ")]
+    assert len(printed) == len(EXPRESSIONS)
+    due = [IN_C.get(text, value) for text, value in zip(EXPRESSIONS, printed, strict=True)]
     codes = {point.address - BASE: conditions(point.options) for point in points}
     assert [text for number, text in enumerate(EXPRESSIONS) if len(codes[number]) != 1] == []
     ours = [f"{value_of(codes[number][0]):x}" for number in range(len(EXPRESSIONS))]
