@@ -19,6 +19,7 @@ PACKAGES = ("trio", "capstone", "prompt_toolkit", "pygments", "pyelftools", "def
 PROGRAMS = ("gdb", "tmux")
 SECONDS = 10.0
 MODULES = ("kvm_intel", "kvm_amd", "kvm_pvm")
+SYS_MODULE, PROC_MODULES = Path("/sys/module"), Path("/proc/modules")
 _VERSION = re.compile(r"\d+(?:\.\d+)+[a-z]?")
 
 
@@ -67,14 +68,14 @@ def kvm() -> Kvm:
     return Kvm(
         os.path.exists(KVM),
         os.access(KVM, os.R_OK | os.W_OK),
-        tuple(name for name in MODULES if Path("/sys/module", name).is_dir() or name in _loaded()),
+        tuple(name for name in MODULES if (SYS_MODULE / name).is_dir() or name in _loaded()),
     )
 
 
 def _loaded() -> frozenset[str]:
     """The loaded modules where /sys is not mounted, as in many a container."""
     try:
-        lines = Path("/proc/modules").read_text(encoding="ascii", errors="replace").splitlines()
+        lines = PROC_MODULES.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return frozenset()
     return frozenset(line.split(" ", 1)[0] for line in lines)
