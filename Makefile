@@ -2,14 +2,15 @@
 
 BIN := .venv/bin
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef docs format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-debian13 docs format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
 	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
-	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve)'
+	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, lab-gef: gef through dr6 serve,'
+	@echo '             and lab-debian13: make test of a clean clone on a fresh Debian 13, as root)'
 	@echo 'make docs    write the pages that are made from tables'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
@@ -40,6 +41,10 @@ lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10:
 lab-xen:
 	@scripts/setup as ld gcc make
 	@$(BIN)/python -m tests.labs xen $(LABS)
+
+lab-debian13:
+	@scripts/setup as ld debootstrap git
+	@$(BIN)/python -m tests.labs debian13 $(LABS)
 
 lab-gef:
 	@scripts/setup qemu-system-x86_64 gdb as ld
