@@ -119,12 +119,9 @@ MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
 
 def deviations(backend: str, version: str) -> Mapping[str, Deviation]:
     """The rows of a release; those of the newest measured one before it where it was not measured itself."""
-    measured = sorted(
-        ((_numbers(release), rows) for (name, release), rows in MEASURED.items() if name == backend),
-        key=lambda row: row[0],
-    )
-    fitting = [rows for release, rows in measured if release <= _numbers(version)]
-    return fitting[-1] if fitting else measured[0][1] if measured else {}
+    measured = {_numbers(release): rows for (name, release), rows in MEASURED.items() if name == backend}
+    before = [release for release in measured if release <= _numbers(version)]
+    return measured[max(before) if before else min(measured)] if measured else {}
 
 
 def _numbers(version: str) -> tuple[int, ...]:

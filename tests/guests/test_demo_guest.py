@@ -13,6 +13,7 @@ from frontend.demo_guest import (
     DemoEvent,
     GuestLogEntry,
     LogRecord,
+    deviations,
     expected,
     parse_log,
 )
@@ -53,6 +54,12 @@ def test_measured_rows_name_events_and_differ_from_the_architecture() -> None:
     for rows in MEASURED.values():
         for name, deviation in rows.items():
             assert deviation.seen != architecture[name]
+
+
+def test_a_release_that_was_not_measured_is_taken_for_the_one_before_it() -> None:
+    for version, release in (("10.0.13", "10.0"), ("11.2.0", "10.0"), ("8.2.2", "7.2"), ("6.0", "7.2")):
+        assert deviations("qemu-tcg", version) is MEASURED["qemu-tcg", release]
+    assert deviations("none", "1.0") == {}
 
 
 def test_every_slot_kind_and_length_of_a_breakpoint_occurs() -> None:

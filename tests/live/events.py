@@ -34,10 +34,8 @@ CLASSES = {
 
 def lines(table: str, release: str) -> list[str]:
     """The lines of a list that hold for ``release`` of QEMU, without its comments and with single blanks."""
-    rows = [" ".join(row.partition("#")[0].split()) for row in table.splitlines()]
-    return [
-        row.removeprefix(f"@{release} ") for row in rows if row and (row[0] != "@" or row.startswith(f"@{release} "))
-    ]
+    rows = (" ".join(row.partition("#")[0].split()).removeprefix(f"@{release} ") for row in table.splitlines())
+    return [row for row in rows if row and row[0] != "@"]
 
 
 def nearest(version: str) -> str:

@@ -1,7 +1,8 @@
 """What the guests ``debug16``, ``debug32`` and ``debug64`` do, in order; the form is that of `events.py`.
 
-From the architecture (SDM vol. 3B 18.2-18.3, vol. 3A 6.8.3), with the departures of QEMU TCG, which are measured: rows
-that begin with @7.2 or @10.0 are what that release does (7.2.22, 10.0.13), and others are alike in both. A cause is only likely where the evidence for more is gone when the handler begins; the reason stands beside it.
+From the architecture (SDM vol. 3B 18.2-18.3, vol. 3A 6.8.3), with the departures of QEMU TCG, which are measured:
+rows that begin with @7.2 or @10.0 are what that release does (7.2.22, 10.0.13), and others are alike in both. A cause
+is only likely where the evidence for more is gone when the handler begins; the reason stands beside it.
 """
 
 DEBUG16 = """

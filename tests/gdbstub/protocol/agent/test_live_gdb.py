@@ -211,7 +211,14 @@ def value_of(code: bytes) -> int:
     return run(evaluate(code), register, memory)
 
 
-IN_C = {"(int)$rbx < (int)$rcx": "0"}
+IN_C = {
+    "(int)$rbx < (int)$rcx": "0",
+    "(short)$rbx + (unsigned short)$rbx": "6420",
+    "(int)$rbx / -7": "ffffffffef188b23",
+    "(int)$rbx % -7": "5",
+    "(int)$rbx >> 3": "eca8642",
+    "(unsigned int)$rbx << 3": "b2a19080",
+}
 """Where gdb compiles what C says, and some release evaluates something else itself: 16.3 narrows the magnitude of a
 negative number and not its two's complement, 13.1 does as C (both measured)."""
 
