@@ -93,10 +93,20 @@ async def test_after_a_failure_too(tmp_path: Path) -> None:
 async def test_and_after_a_run_that_was_cancelled(tmp_path: Path) -> None:
     stub = qemu_like()
     async with listening(stub, tmp_path) as target:
-        with trio.move_on_after(0.2) as scope:
-            async with open_session(Connection(target)) as session:
-                await session.debugger.add_breakpoint("write", DATA + 0x100, 8)
-                await session.debugger.resume()
+
+        async def run(cancelled: trio.CancelScope) -> None:
+            with cancelled:
+                async with open_session(Connection(target)) as session:
+                    await session.debugger.add_breakpoint("write", DATA + 0x100, 8)
+                    await session.debugger.resume()
+
+        scope = trio.CancelScope()
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run, scope)
+                while not stub.running:  # noqa: ASYNC110 (the stub tells nobody)
+                    await trio.sleep(0.01)
+                scope.cancel()
         assert scope.cancelled_caught
         assert stub.points == []
         assert stub.log[-1] == b"D;1"
