@@ -65,7 +65,12 @@ def command(*words: str) -> list[str]:
 def start(*words: str, out: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
     """dr6, running; its standard input is empty."""
     return subprocess.Popen(
-        command(*words), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, env=environment()
+        command(*words),
+        bufsize=0,  # `finish` reads past what a buffer would hold
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.PIPE,
+        env=environment(),
     )
 
 
