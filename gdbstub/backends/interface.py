@@ -242,7 +242,8 @@ class Backend:
     ``stray_watches``: a stop may carry a watch address that no watchpoint covers (one that was removed).
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
     ``uses_kvm``: Linux's KVM runs the guest. ``emulates``: what it departs in follows from its own version; otherwise
-    it also depends on a host's kernel, or CPU. ``explains``: what explanations may say of it.
+    it also depends on a host's kernel, or CPU. ``logs_exceptions``: its monitor has ``log int``
+    (`gdbstub.backends.qemu.exception_log`). ``explains``: what explanations may say of it.
     """
 
     name: str
@@ -255,6 +256,7 @@ class Backend:
     catch_by: Literal["hw", "sw"] = "sw"
     uses_kvm: bool = False
     emulates: bool = False
+    logs_exceptions: bool = False
     capabilities: Capabilities = AS_GDB_EXPECTS
     dialect: Dialect = AS_THE_MANUAL
     questions: DoctorQuestions = NO_QUESTIONS

@@ -5,7 +5,7 @@ What is done with the guest in between is in `gdbstub.debugger.running` and `gdb
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import trio
@@ -26,8 +26,9 @@ from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
+from gdbstub.debugger.witness import LogPipe, Witness
 from gdbstub.errors import CannotBreakIn, GdbError, Refused, Unsupported
-from gdbstub.explain.evidence import Action, Platform
+from gdbstub.explain.evidence import Action, CodeBytes, Platform
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
@@ -36,11 +37,18 @@ from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
 
 
+def no_image(address: int) -> CodeBytes | None:
+    """There is none."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class DebuggerOptions(OpenOptions):
     """What a debugger is given beside its stream. ``history``: how many stops are kept. ``lidt_hints``: linear
     addresses of LIDT instructions in the guest's image, ``lidt_sure`` those of them that are proven to be some; without
-    any, ``kernel_code`` is asked what the file says that the stub names as the guest's kernel.
+    any, ``kernel_code`` is asked what the file says that the stub names as the guest's kernel. ``log_pipe`` makes
+    what a QEMU of this machine can write its log to (None: it is not wanted); ``image_code`` knows the bytes around a
+    linear address from the guest's image.
     ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a replay knows
     better). ``exit_reason`` and ``shortcut`` are for the `Connection`."""
 
@@ -48,6 +56,8 @@ class DebuggerOptions(OpenOptions):
     lidt_hints: tuple[int, ...] = ()
     lidt_sure: frozenset[int] = frozenset()
     kernel_code: Callable[[str], KernelCode] = no_code
+    log_pipe: Callable[[], LogPipe] | None = None
+    image_code: Callable[[int], CodeBytes | None] = no_image
     pace: Pace = trio.sleep
     exit_reason: Callable[[], Awaitable[str]] | None = None
     shortcut: NonblockingIO | None = None
@@ -70,6 +80,7 @@ class Attachment:
         self.ended = False
         self.deferred = DeferredRequests()
         self._options = options
+        self.witness: Witness | None = None
         self._unheard: list[DebuggerEvent] = []
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._ledger = StopLog(options.history, self._publish)
@@ -194,6 +205,21 @@ class Attachment:
         self._ledger.begin()
         return self._keep(await self._observer.see(stop), Action.ATTACH)
 
+    async def call_witness(self, vectors: Iterable[int]) -> str:
+        """Have exceptions of these vectors seen by the hypervisor's log as well; why not, in a sentence, where that
+        can't be. The guest has to be stopped."""
+        if not self._parts.backend.logs_exceptions:
+            return f"{self._parts.backend.title} has no log of the exceptions that it delivers."
+        if self.witness is None:
+            if self._options.log_pipe is None:
+                return "The session is recorded, or a recording: QEMU's log is no part of it."
+            self.witness = Witness(self._remote, self._options.log_pipe())
+        if why := await self.witness.begin(vectors):
+            self.witness = None
+            return why
+        trio.lowlevel.spawn_system_task(self.witness.pump)
+        return ""
+
     def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
         self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
         return self._ledger.keep(snapshot, action)
@@ -210,6 +236,7 @@ class Attachment:
                 left = await self._table.clear()
                 if resume:
                     await self._runner.take_echo()
+                await self._dismiss_witness()
                 await self._parts.hooks.leave(resume=resume)
         except CannotBreakIn as error:
             left = (str(error), *self._parts.cleanup.remains())
@@ -226,7 +253,12 @@ class Attachment:
         finally:
             await self._close()
 
+    async def _dismiss_witness(self) -> None:
+        if self.witness is not None:
+            await self.witness.end()
+
     async def _close(self) -> None:
+        await self._dismiss_witness()
         self.ended = True
         self._parts.cleanup.close()
         await self._remote.aclose()

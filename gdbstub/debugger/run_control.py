@@ -307,7 +307,7 @@ class RunControl:
         wrote_gate = self._is_gate_watch(stop)
         snapshot = await self._observer.see(stop)
         if wrote_gate or (self._looked and self._catcher.active):
-            await self._catcher.refresh(snapshot.state)
+            await self._catcher.refresh(snapshot.state, by_chance=self._looked and not wrote_gate)
         return snapshot, wrote_gate or (self._looked and self.is_pause(stop)) or self._is_stray(stop, snapshot)
 
     async def _await_run(self) -> Stop:

@@ -87,7 +87,8 @@ def evidence_of(
     handler: Fact[int] = _NO_VECTOR
     frame: Fact[Frame] = _NO_VECTOR
     if event is not None:
-        vector, handler = Known(event.vector, "IDT"), Known(event.handler, "IDT")
+        vector = Known(event.vector, "IDT")
+        handler = _NO_VECTOR if event.handler is None else Known(event.handler, "IDT")
         frame = _NO_FRAME if event.frame is None else Known(event.frame, "guest stack")
     after, windows = snapshot.moment, snapshot.windows
     if _was_put_back(snapshot):

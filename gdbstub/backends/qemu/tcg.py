@@ -15,6 +15,7 @@ TCG = QemuBackend(
     stray_watches=True,
     catch_by="hw",
     emulates=True,
+    logs_exceptions=True,
     capabilities=Capabilities(
         monitor=True,
         hardware_slots=None,
