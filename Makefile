@@ -2,16 +2,18 @@
 
 BIN := .venv/bin
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-debian13 docs format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-faults lab-debian13 docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
 	@echo 'make test    format, lint, types, and the tests against real QEMU, gdb and tmux'
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
-	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, lab-gef: gef through dr6 serve,'
-	@echo '             and lab-debian13: make test of a clean clone on a fresh Debian 13, as root)'
-	@echo 'make docs    write the pages that are made from tables'
+	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve;'
+	@echo '             lab-faults: sick stubs, clients, files and signals;'
+	@echo '             lab-debian13: make test of a clean clone on a fresh Debian 13, as root)'
+	@echo 'make docs    write the pages that are made from tables, the manual page and the completions'
+	@echo 'make docs-site  the documentation as a site, with its links checked, in build/docs-site'
 	@echo 'make format  let ruff format the code and mend what it can'
 	@echo 'make clean   remove what was built, .venv too'
 
@@ -50,9 +52,20 @@ lab-gef:
 	@scripts/setup qemu-system-x86_64 gdb as ld
 	@$(BIN)/python -m tests.labs gef $(LABS)
 
+lab-faults:
+	@scripts/setup qemu-system-x86_64 as ld
+	@$(BIN)/python -m tests.faults $(LABS)
+
 docs:
 	@scripts/setup
 	$(BIN)/python docs/generate.py
+
+docs-site:
+	@scripts/setup --group docs
+	rm -rf build/docs-site
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --nitpicky --quiet \
+		--conf-dir docs/site --doctree-dir build/doctrees . build/docs-site
+	$(BIN)/python docs/site/check.py build/docs-site
 
 format:
 	@scripts/setup

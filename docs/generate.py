@@ -1,10 +1,12 @@
-"""Write the pages that are made from tables: `make docs`, or `python docs/generate.py`."""
+"""Write what is made from tables and from the command line: `make docs`, or `python docs/generate.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from docs.completions import FILES
+from docs.manual import manual
 from frontend.cli.cause_pages import overview_rows
 from frontend.commands.reference import markdown as commands
 from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS, Place
@@ -17,6 +19,7 @@ from gdbstub.protocol.states import state_diagram
 from tests.labs.platform_table import table as platform_table
 
 HERE = Path(__file__).parent
+SHARE = HERE.parent / "share"
 
 PLACES: dict[Place, str] = {
     "everywhere": "Everywhere",
@@ -134,7 +137,12 @@ PAGES: dict[str, Callable[[], str]] = {
     "quirks.md": quirks,
 }
 
+SHARED: dict[str, Callable[[], str]] = {"man/man1/dr6.1": manual, **FILES}
+"""What is installed below share/: the manual page, and the completions."""
+
 
 if __name__ == "__main__":
-    for name, page in PAGES.items():
-        (HERE / name).write_text(page(), encoding="utf-8")
+    for folder, texts in ((HERE, PAGES), (SHARE, SHARED)):
+        for name, text in texts.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text(), encoding="utf-8")

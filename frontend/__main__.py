@@ -2,6 +2,6 @@
 
 import sys
 
-from frontend.cli.parser import main
+from dr6 import main
 
 sys.exit(main())

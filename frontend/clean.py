@@ -7,6 +7,7 @@ it is shown. What cannot be printed is made visible instead of dropped: ``\\x1b`
 from __future__ import annotations
 
 import re
+import struct
 import unicodedata
 
 TAB = 8
@@ -37,6 +38,30 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_visible, unicodedata.normalize("NFC", text)))
+
+
+def visible(text: str) -> str:
+    """``text`` with its line feeds and tabs, and everything else that is not printable as in `clean`."""
+    plain = text.replace("\n", "").replace("\t", "")
+    if plain.isprintable():
+        return text
+    return "".join(
+        character if character in "\n\t" or character.isprintable() else _visible(character) for character in text
+    )
+
+
+def printable_json(text: str) -> str:
+    """JSON that was written with its letters as they are: what can't be printed in it as JSON escapes it."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(_json_escape(one) if one != "\n" and not one.isprintable() else one for one in text)
+
+
+def _json_escape(character: str) -> str:
+    """A pair of surrogates where it takes one: RFC 8259, 7."""
+    return "".join(
+        f"\\u{unit:04x}" for (unit,) in struct.iter_unpack("<H", character.encode("utf-16-le", "surrogatepass"))
+    )
 
 
 def clean_text(text: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-FALLBACK = "0.1.0"
+FALLBACK = "0.2.0"
 
 
 def version() -> str:

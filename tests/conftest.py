@@ -1,4 +1,4 @@
-"""The trio hook, the clock of tests, what live tests need, and the end of what they start."""
+"""The trio hook, the clock of tests, what live tests need, the end of what they start, and what is given to users."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,7 @@ import trio
 import trio.testing
 from hypothesis import settings
 
+from tests.distributions import ROOT, build
 from tests.processes import Watcher
 
 LIVE_TOOLS = ("qemu-system-x86_64", "gdb", "tmux")
@@ -96,6 +98,12 @@ def _bounded(request: pytest.FixtureRequest) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dr6 as pip takes it."""
+    return build(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -56,7 +56,11 @@ PLAIN = (
     "gdbstub.debugger.snapshot",
     "gdbstub.debugger.record",
     "gdbstub.debugger.events",
-    "gdbstub.backends.profiles",
+    "gdbstub.backends.generic",
+    "gdbstub.backends.qemu.kvm",
+    "gdbstub.backends.qemu.tcg",
+    "gdbstub.backends.table",
+    "gdbstub.backends.xen.gdbsx",
     "gdbstub.backends.qemu.monitor",
     "gdbstub.backends.xen.helpers",
     "frontend.tui.arrangement",
@@ -70,6 +74,7 @@ PLAIN = (
     "frontend.tui.panes",
     "frontend.commands.stop_text",
     "frontend.commands.values",
+    "frontend.tui.update",
     "frontend.tui.view",
 )
 """They use the types of rooms that do I/O, but do none themselves: tests draw every screen from values."""
@@ -82,7 +87,6 @@ WORLDLY_CALLS = frozenset({"print", "open", "input"})
 HOMES = {  # a library that only these modules import
     "capstone": {"gdbstub.x86.disassembler"},
     "defusedxml": {"gdbstub.protocol.target_xml"},
-    "elftools": {"frontend.commands.symbols"},
     "pygments": {"frontend.tui.highlight"},
     "asyncio": {"frontend.tui.host"},
     "prompt_toolkit": {
@@ -102,11 +106,12 @@ SCREEN = (
     "frontend.tui.events",
     "frontend.tui.keys",
     "frontend.tui.panes",
+    "frontend.tui.update",
     "frontend.tui.view",
     "frontend.tui.window",
     "frontend.tui.worker",
 )
-DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app")})
+DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app"), ("frontend.cli.replay", "frontend.tui.window")})
 """Who opens the screen from outside, inside a function: everything else works without a terminal."""
 _DOORS_ARE = " and ".join(f"only {outside} opens {door}, inside a function" for outside, door in sorted(DOORS))
 

@@ -24,7 +24,9 @@ from transports.errors import (
     PeerDied,
     TransportFailure,
 )
+from transports.files import open_regular
 from transports.listener import open_listener, parse_listen
+from transports.log_pipe import LogPipe
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
 from transports.recording import Recorder, RecordingStream, open_recorder
 from transports.replay import RecordingEnded, ReplayDiverged, ReplayStream
@@ -48,6 +50,7 @@ __all__ = [
     "Header",
     "HelperFailed",
     "LaunchedQemu",
+    "LogPipe",
     "Note",
     "PeerDied",
     "Program",
@@ -68,6 +71,7 @@ __all__ = [
     "open_endpoint",
     "open_listener",
     "open_recorder",
+    "open_regular",
     "parse_listen",
     "parse_target",
     "read_transcript",

@@ -20,7 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from transports.files import open_regular
+
 SCHEMA = 1
+MOST_BYTES, MOST_LINES = 1 << 29, 8_000_000
+"""A replay holds all of a recording in memory; no session that anybody goes through again is longer."""
 
 Side = Literal["us", "peer"]
 RESERVED = (">", "<", "end", "t", "transcript")
@@ -113,7 +117,12 @@ def text_of(data: bytes | bytearray | memoryview) -> str:
 
 def read_transcript(path: str | Path) -> Transcript:
     """The recording in ``path``. Raises `OSError`, or `BadTranscript` with one sentence."""
-    data = Path(path).read_bytes()
+    with open_regular(path) as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES or data.count(b"\n") > MOST_LINES:
+        raise BadTranscript(
+            f"The recording {str(path)!r} is longer than {MOST_BYTES >> 20} MiB or {MOST_LINES} lines, and is not read."
+        )
     *lines, rest = data.split(b"\n")
     header = _header(lines[0] if lines else rest, str(path))
     entries = list(_entries(lines[1:], str(path)))
@@ -132,7 +141,7 @@ def _header(line: bytes, path: str) -> Header:
         texts = (header.tool, header.target, header.date, *header.command)
         if not isinstance(command, list) or not all(isinstance(text, str) for text in texts):
             raise ValueError
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadTranscript(f"{path!r} is not a recording: its first line is not the header of one.") from error
     if schema != SCHEMA:
         raise BadTranscript(f"{path!r} is a recording of schema {schema!r}; this dr6 reads schema {SCHEMA}.")
@@ -149,7 +158,10 @@ def _entries(lines: Sequence[bytes], path: str) -> Iterator[Entry]:
 
 def _entry(line: bytes, number: int) -> Entry:
     """Raises ValueError (of which json's own error is a kind)."""
-    fields = json.loads(line)
+    try:
+        fields = json.loads(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(fields, dict):
         raise ValueError("it is not a JSON object")
     seconds = fields.pop("t", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from frontend.cli.guarded import guarded
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.restore import always, at_terminal
 from frontend.commands import Quit, run_lines
+from frontend.commands.script import nothing
 from frontend.commands.session import Session
 from frontend.commands.stop_text import describe
 from gdbstub.debugger.record import StopRecord
@@ -41,11 +42,17 @@ async def batch(connection: Connection, lines: Iterable[str], strict: bool, inte
         return await run_script(session, lines, strict, interrupts)
 
 
-async def run_script(session: Session, lines: Iterable[str], strict: bool, interrupts: Interrupts) -> int:
+async def run_script(
+    session: Session,
+    lines: Iterable[str],
+    strict: bool,
+    interrupts: Interrupts,
+    after: Callable[[], Awaitable[None]] = nothing,
+) -> int:
     """Run ``lines``, results to standard output, messages to standard error; the exit code."""
     speak(session, interrupts)
     try:
-        code = await run_lines(session, _until_interrupted(lines, interrupts), complain, strict=strict)
+        code = await run_lines(session, _until_interrupted(lines, interrupts), complain, strict=strict, after=after)
     except Quit as end:
         return end.code
     return INTERRUPTED if interrupts.seen else code

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-from frontend.clean import clean
+from frontend.clean import clean, printable_json
 from frontend.cli.columns import listed, titled, width
 from gdbstub.explain.explanation import CauseName
 from gdbstub.explain.reference.causes import CAUSES, NAMES, cause_named, cause_to_json, headline_to_json
@@ -25,7 +25,7 @@ def run(name: str | None, *, as_json: bool) -> int:
         return USAGE
     if as_json:
         answer = {"causes": [headline_to_json(one) for one in NAMES]} if cause is None else cause_to_json(cause)
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        print(printable_json(json.dumps(answer, ensure_ascii=False, indent=2)))
     else:
         print("\n".join(overview(width()) if cause is None else page(cause, width())))
     return DONE

@@ -17,11 +17,13 @@ from trio.abc import ReceiveStream, Stream
 
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
+from frontend.commands.kernel_image import read_kernel
 from frontend.commands.session import Session
-from frontend.commands.symbols import SymbolError, Symbols
+from frontend.commands.symbols import Symbol, SymbolError, Symbols
 from frontend.version import tool
-from gdbstub.backends.xen.dom0 import Helpers
-from gdbstub.debugger.debugger import Debugger
+from gdbstub.backends.xen.helpers import Helpers
+from gdbstub.debugger.debugger import Debugger, DebuggerOptions
+from gdbstub.debugger.kernel_code import NO_CODE, KernelCode
 from gdbstub.errors import GdbError
 from gdbstub.remote.connection import NonblockingIO
 from gdbstub.remote.target import RemoteTarget
@@ -31,6 +33,7 @@ from transports import (
     Endpoint,
     Header,
     LaunchedQemu,
+    LogPipe,
     Recorder,
     RecordingStream,
     ReplayStream,
@@ -42,6 +45,12 @@ from transports import (
 
 TIDY_SECONDS = 5.0
 """How long taking breakpoints out and detaching may take at the end, whatever happened before."""
+HURRIED = 1.0
+"""The same for a stub that does not even answer to an interrupt."""
+UNTIDY = (
+    "The stub did not answer any more, so the guest is left as it is: it may still run, or stand, and breakpoints of "
+    "dr6's may be in it."
+)
 Leave = Literal["running", "stopped"]
 
 
@@ -72,6 +81,10 @@ class Connection:
     """LIDT instructions, where a recording knows them; otherwise those of the symbols' files."""
     lidt_sure: tuple[int, ...] | None = None
     """Those of them that are proven to be some; as ``lidt``."""
+    names: tuple[Symbol, ...] = ()
+    """Symbols that a recording kept."""
+    kernel: KernelCode | None = None
+    """What the file told that QEMU named as its -kernel; as ``lidt``."""
     owned: bool = False
     """The guest ends with the session; always so for a `Launch`."""
     dom0: str | None = None
@@ -98,21 +111,23 @@ async def open_session(
         if recorder is not None:
             recorder.note("lidt", " ".join(map(hex, lidt)))
             recorder.note("lidt-sure", " ".join(map(hex, sure)))
-        debugger = Debugger(
-            stream,
-            endpoint.name,
+        options = DebuggerOptions(
             backend=connection.backend or endpoint.backend,
             history=connection.history,
             lidt_hints=lidt,
             lidt_sure=frozenset(sure),
+            kernel_code=_kernel_reader(connection, recorder),
+            log_pipe=None if recorder is not None or isinstance(endpoint.stream, ReplayStream) else LogPipe,
+            image_code=symbols.code_around,
             break_in=breaking_in(endpoint.interrupt),
             pace=_noted(pace, recorder),
             exit_reason=endpoint.exit_reason,
             shortcut=_shortcut(endpoint) if recorder is None else None,
             helpers=_helpers(endpoint, recorder),
-            planted=None if isinstance(endpoint.stream, ReplayStream) else planted_folder(),
+            journals=None if isinstance(endpoint.stream, ReplayStream) else journal_folder(),
             may_restore=connection.may_restore,
         )
+        debugger = Debugger(stream, endpoint.name, options)
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)
         stack.push_async_callback(_tidy, debugger, connection)
@@ -121,6 +136,7 @@ async def open_session(
         stack.callback(session.close)
         if recorder is not None:
             session.note = recorder.note
+            symbols.on_use = lambda symbol: recorder.note("symbol", symbol.note)
         yield session
 
 
@@ -170,7 +186,7 @@ def _helpers(endpoint: Endpoint, recorder: Recorder | None) -> Helpers | None:
     return LiveHelpers(endpoint.domain) if recorder is None else LiveHelpers(endpoint.domain, recorder.note)
 
 
-def planted_folder() -> Path:
+def journal_folder() -> Path:
     """Where it is kept what dr6 writes into guests: $XDG_STATE_HOME/dr6/planted."""
     home = os.environ.get("XDG_STATE_HOME", "")
     return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "dr6" / "planted"
@@ -209,8 +225,27 @@ def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) 
     return noted
 
 
+def _kernel_reader(connection: Connection, recorder: Recorder | None) -> Callable[[str], KernelCode]:
+    """What the file of QEMU's -kernel tells, if it is on this machine; in a replay, what it told."""
+
+    def read(path: str) -> KernelCode:
+        if connection.kernel is not None:
+            return connection.kernel
+        try:
+            found = read_kernel(path)
+        except (OSError, SymbolError):  # another machine's path, or none of ours to read
+            found = NO_CODE
+        if recorder is not None:
+            recorder.note("kernel-entry", "" if found.entry is None else hex(found.entry))
+            recorder.note("kernel-lidt", " ".join(map(hex, found.lidt)))
+        return found
+
+    return read
+
+
 def _symbols(connection: Connection) -> Symbols:
     symbols = Symbols()
+    symbols.learn(connection.names)
     for path in connection.symbols:
         symbols.add(path)
     if isinstance(connection.target, Launch) and connection.target.image not in connection.symbols:
@@ -228,7 +263,7 @@ async def _pump(console: ReceiveStream, debugger: Debugger) -> None:
 
 async def _tidy(debugger: Debugger, connection: Connection) -> None:
     """Whatever happened: breakpoints out, and the guest left as said."""
-    with trio.move_on_after(TIDY_SECONDS, shield=True):
+    with trio.move_on_after(HURRIED if debugger.unanswered else TIDY_SECONDS, shield=True) as bound:
         try:
             if connection.owned or isinstance(connection.target, Launch):
                 await debugger.kill()
@@ -237,3 +272,6 @@ async def _tidy(debugger: Debugger, connection: Connection) -> None:
         except GdbError as error:
             if debugger.lost is None:
                 print(f"dr6: {error}", file=sys.stderr)
+            return
+    if bound.cancelled_caught and debugger.lost is None:
+        print(f"dr6: {UNTIDY}", file=sys.stderr)

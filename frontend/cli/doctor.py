@@ -18,6 +18,7 @@ from frontend.cli.doctor_text import as_json, identity_text, installed_text, res
 from frontend.cli.failures import DONE, FAILED, INTERRUPTED, USAGE
 from frontend.cli.installed import Installed, kvm, look_around
 from frontend.cli.interrupts import Interrupts
+from frontend.cli.streams import write_control
 from frontend.commands.page_walk import may_write, walk
 from frontend.commands.physical import read_word
 from frontend.commands.symbols import Symbols
@@ -90,6 +91,7 @@ async def run(options: argparse.Namespace, interrupts: Interrupts) -> int:
 async def again(file: str, recorded: argparse.Namespace, interrupts: Interrupts) -> int:
     """The same on the recorded conversation in ``file``; ``recorded`` are the options that made it."""
     recorded.target, recorded.record, recorded.words = f"replay:{file}", None, ()
+    recorded.qemu = recorded.dom0 = None  # a stranger's words start no program
     return await run(recorded, interrupts)
 
 
@@ -116,12 +118,12 @@ class Report:
         """One line on a terminal while tests run."""
         self._count += 1
         if self._shows:
-            print(f"\r{self._count}/{len(PROBES)} {result.probe.line}\x1b[K", end="", file=sys.stderr, flush=True)
+            write_control(sys.stderr, f"\r{self._count}/{len(PROBES)} {result.probe.line}\x1b[K")
 
     def end(self, *, interrupted: bool) -> int:
         """Print what is left; the exit code."""
         if self._shows and self._count:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            write_control(sys.stderr, "\r\x1b[K")
         if self._json:
             print(json.dumps(as_json(tool(), self._installed, self.target, self.results, self.problems), indent=2))
         elif self.results:
@@ -188,7 +190,7 @@ async def _foreign(options: argparse.Namespace, report: Report) -> None:
 def _host(target: str, vcpu: Vcpu) -> str | None:
     """What is under KVM, where its QEMU is surely on this machine."""
     local = isinstance(parse_target(target), Unix)
-    return PVM if local and vcpu.backend.name == "qemu-kvm" and PVM in kvm().modules else None
+    return PVM if local and vcpu.kind.uses_kvm and PVM in kvm().modules else None
 
 
 async def _probe(vcpu: Vcpu, report: Report, host: str | None) -> None:
@@ -225,7 +227,7 @@ def _writable(vcpu: Vcpu) -> Writable:
 
     async def writable(state: CpuState, address: int) -> bool | None:
         registers = state.registers
-        if not {"cr0", "cr3", "cr4"} <= registers.keys() or not vcpu.profile.capabilities.monitor:
+        if not {"cr0", "cr3", "cr4"} <= registers.keys() or not vcpu.kind.capabilities.monitor:
             return None
         cr0, efer = registers["cr0"], registers.get("efer", 0)
         try:

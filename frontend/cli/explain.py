@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from frontend.clean import clean_text
+    from frontend.clean import clean_text, printable_json
     from frontend.cli.columns import width
     from gdbstub.errors import GdbError
     from gdbstub.explain.evidence_json import explanation_to_json
@@ -124,7 +124,7 @@ def _explain(args: argparse.Namespace) -> int:
         return FAILED
     answer = explain(evidence)
     if args.json:
-        print(json.dumps(explanation_to_json(answer), ensure_ascii=False, indent=2))
+        print(printable_json(json.dumps(explanation_to_json(answer), ensure_ascii=False, indent=2)))
     else:
         print("\n".join(clean_text(render_text(answer, evidence, width()))))
     return DONE
@@ -132,17 +132,19 @@ def _explain(args: argparse.Namespace) -> int:
 
 def typed(args: argparse.Namespace) -> Evidence:
     """A #DB at the guest's handler, with what the command line gives of it."""
+    from gdbstub.backends import ABILITIES
+    from gdbstub.explain.abilities import UNKNOWN
     from gdbstub.explain.evidence import BACKEND_ALIASES, CodeBytes, CpuFacts, Evidence, Known, Platform, Unknown
 
     def fact(value: int | None) -> Fact[int]:
         return Unknown("not given") if value is None else Known(value, TYPED)
 
+    backend = BACKEND_ALIASES.get(args.backend, args.backend)
     return Evidence(
         platform=Platform(
-            backend=Known(BACKEND_ALIASES.get(args.backend, args.backend), TYPED)
-            if args.backend
-            else Unknown("not given"),
+            backend=Known(backend, TYPED) if backend else Unknown("not given"),
             vendor=Known(args.vendor, TYPED) if args.vendor else Unknown("not given"),
+            abilities=ABILITIES.get(backend, UNKNOWN),
         ),
         mode=Known(args.mode or 64, TYPED),
         before=CpuFacts(dr6=fact(args.before_dr6), debugctl=fact(args.debugctl)),
@@ -178,6 +180,7 @@ def _frame(args: argparse.Namespace) -> Fact[Frame]:
 
 def read_evidence(name: str) -> Evidence:
     """The evidence in a file, or on standard input for ``-``. GdbError with one sentence where it is none."""
+    from gdbstub.backends import ABILITIES
     from gdbstub.errors import GdbError
     from gdbstub.explain.evidence_json import BadEvidence, evidence_from_json
 
@@ -197,7 +200,7 @@ def read_evidence(name: str) -> Evidence:
     except (ValueError, RecursionError) as error:
         raise GdbError(f"{where!r} is not JSON ({_place(error)}); docs/explaining.md has the format.") from error
     try:
-        return evidence_from_json(parsed)
+        return evidence_from_json(parsed, ABILITIES)
     except BadEvidence as error:
         raise GdbError(f"{where!r} is no evidence: {error}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import trio
 
@@ -25,5 +25,24 @@ def guarded(work: Callable[[], int]) -> int:
     try:
         return work()
     except FAILURES as error:
-        print(f"dr6: {clean(str(error))}", file=sys.stderr)
-        return exit_code(error)
+        return _say(error)
+    except BaseExceptionGroup as group:  # of a nursery: what failed beside it is told with the first
+        failures = tuple(_leaves(group))
+        if not all(isinstance(error, (*FAILURES, OSError)) for error in failures):
+            raise
+        return _say(next((error for error in failures if isinstance(error, FAILURES)), failures[0]))
+
+
+def _say(error: BaseException) -> int:
+    if not isinstance(error, FAILURES):
+        raise error
+    print(f"dr6: {clean(str(error))}", file=sys.stderr)
+    return exit_code(error)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    elif not isinstance(error, trio.Cancelled):
+        yield error

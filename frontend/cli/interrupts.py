@@ -29,7 +29,7 @@ class Interrupts:
         with trio.open_signal_receiver(*ENDINGS) as signals:
             async with trio.open_nursery() as nursery:
                 scope = trio.CancelScope()
-                nursery.start_soon(self._watch, signals, scope)
+                nursery.start_soon(self._watch, signals, scope, nursery)
                 with scope:
                     try:
                         result = await work()
@@ -40,10 +40,10 @@ class Interrupts:
             raise failure
         return result
 
-    async def _watch(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async def _watch(self, signals: AsyncIterator[int], scope: trio.CancelScope, nursery: trio.Nursery) -> None:
         async for number in signals:
             self.seen += 1
             if self.seen > 1 or self.on_first is None or number != signal.SIGINT:
                 scope.cancel()
             else:
-                await self.on_first()
+                nursery.start_soon(self.on_first)  # the second one is heard whatever becomes of the first

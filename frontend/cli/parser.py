@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from frontend.clean import clean
+from frontend.cli.streams import drop_output, settle_streams
 from frontend.version import tool
 
 if TYPE_CHECKING:
@@ -23,31 +24,58 @@ TARGET: HOST:PORT, :PORT, [::1]:PORT, tcp:HOST:PORT; unix:PATH or the path of a 
 serial:/dev/ttyS0?baud=115200; '|COMMAND ARGS' (its standard input and output); replay:FILE;
 gdbsx:HOST:PORT (a gdbsx that listens) or xen:DOMAIN (starts one; in dom0, or with --dom0 'ssh root@dom0').
 """
-BACKEND_HELP = "do not ask who the stub is: qemu-tcg, qemu-kvm, xen-gdbsx, generic"
 EXITS = """\
 Exit codes: 0 done, 1 a command failed or the target refused, 2 usage, 3 no connection or lost, 130 interrupted.
 """
 
 
+class TakesBackend(argparse.Action):
+    """The name of a kind of stub; which there are is read for ``--help`` only."""
+
+    @property
+    def help(self) -> str:
+        from gdbstub.backends import BACKENDS
+
+        return f"do not ask who the stub is: {', '.join(BACKENDS)}"
+
+    @help.setter
+    def help(self, text: str | None) -> None:
+        """argparse sets what `help` says by itself."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, value: object, option: object = None) -> None:
+        setattr(namespace, self.dest, value)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    settle_streams()
     words = tuple(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(words)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        drop_output()
+    except (OSError, MemoryError) as error:  # of this machine, wherever it came up: no guest and no stub raises these
+        number, why = getattr(error, "errno", 0), getattr(error, "strerror", None) or "there is not enough memory"
+        print(f"dr6: {_WHERE.get(number, 'This machine refuses what dr6 needs')}: {clean(why)}.", file=sys.stderr)
+        drop_output()
+    return FAILED
+
+
+_WHERE = dict.fromkeys((errno.ENOSPC, errno.EBADF, errno.EIO), "Cannot write to standard output")
+
+
+def _run(words: tuple[str, ...]) -> int:
     options = parse(words)
     if options.command is None:
         make_parser().print_help()
         return USAGE
     check_dom0(options)
-    try:
-        return int(options.run(options, words))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        return _without_output()
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        print(f"dr6: Cannot write to standard output: {error.strerror}.", file=sys.stderr)
-        return _without_output()
+    return int(options.run(options, words))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -61,12 +89,6 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
             parser.error(f"{options.command or 'dr6'} takes no arguments behind --")
         options.qemu_args = [*options.qemu_args, *words[end + 1 :]]
     return options
-
-
-def _without_output() -> int:
-    """Whatever Python still wants to flush goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -122,7 +144,7 @@ def _int3s(parser: argparse.ArgumentParser) -> None:
 
 
 def _session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", metavar="NAME", help=BACKEND_HELP)
+    parser.add_argument("--backend", metavar="NAME", action=TakesBackend)
     parser.add_argument(
         "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
     )
@@ -225,6 +247,17 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--events", action="store_true", help="run freely, record only explained events (without --catch: #DB)"
     )
+    parser.add_argument(
+        "--no-stop",
+        action="store_true",
+        help="with --events: the guest is never stopped; what it gets is read from QEMU's log (TCG of this machine)",
+    )
+    parser.add_argument(
+        "--witness",
+        choices=("auto", "off", "require"),
+        default="auto",
+        help="QEMU's log of exceptions beside the breakpoints at handlers: what those miss is a row (default: auto)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
     parser.add_argument("--format", choices=("text", "jsonl"), help="default: by the file's suffix")
     parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
@@ -274,7 +307,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
         help="run the tests on the guest behind TARGET; its memory and registers are put back",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--backend", metavar="NAME", help=BACKEND_HELP)
+    parser.add_argument("--backend", metavar="NAME", action=TakesBackend)
     parser.add_argument("--record", metavar="FILE", help="write the conversation with TARGET down, for dr6 replay")
     parser.add_argument(
         "--leave",
@@ -300,6 +333,15 @@ def _xen_helper(parser: argparse.ArgumentParser) -> None:
 
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what --record wrote")
+    parser.add_argument(
+        "--allow-files",
+        action="store_true",
+        help="let commands and the recorded command line read and write files of this machine (symbols, record, trace, "
+        "source); without it nothing but FILE and your own --symbols is touched",
+    )
+    parser.add_argument(
+        "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
+    )
     _commands(parser)
 
 

@@ -7,6 +7,8 @@ import sys
 import time
 from types import TracebackType
 
+from frontend.cli.streams import write_control
+
 EVERY = 256
 """Rows between two looks at the clock."""
 SECONDS = 0.1
@@ -28,7 +30,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._shown and self._last > self._began:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            write_control(sys.stderr, "\r\x1b[K")
 
     def count(self, rows: int) -> None:
         """``rows`` are written."""
@@ -37,7 +39,7 @@ class Progress:
         now = time.monotonic()
         if now - self._last >= SECONDS:
             self._last = now
-            print(f"\r{self._line(rows, now - self._began)}\x1b[K", end="", file=sys.stderr, flush=True)
+            write_control(sys.stderr, f"\r{self._line(rows, now - self._began)}\x1b[K")
 
     def _line(self, rows: int, seconds: float) -> str:
         rate = rows / seconds if seconds else 0.0

@@ -1,5 +1,8 @@
 """``dr6 replay``: the same commands again, against the recording instead of a guest.
 
+A recording may be a stranger's: what it says is data. Neither its commands nor its command line make dr6 touch files of
+this machine, or start programs; the symbols that the session used are in it.
+
 What dr6 did by the clock (a look at a running guest's IDT, an interrupt by the user) is noted in the recording and
 happens again at the same place. What panes show beside the record is not read where no screen was recorded.
 """
@@ -7,23 +10,32 @@ happens again at the same place. What panes show beside the record is not read w
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Sequence
+import contextlib
+import io
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import trio
 
+from frontend.clean import clean
 from frontend.cli import trace
 from frontend.cli.attach import run_script, script, show
 from frontend.cli.connect import Connection, open_session
 from frontend.cli.guarded import guarded, run_headless
 from frontend.cli.interrupts import Interrupts
+from frontend.commands.dispatch import parse_line
 from frontend.commands.session import Session
-from frontend.commands.symbols import is_elf
+from frontend.commands.symbols import Symbol, is_elf
 from frontend.demo_guest import DEMO_IMAGE
+from gdbstub.debugger.kernel_code import KernelCode
+from gdbstub.errors import GdbError
 from transports import ReplayStream, Transcript, read_transcript
 from transports.errors import CannotOpen
 from transports.transcript import BadTranscript
 
+T = TypeVar("T")
 Parse = Callable[[Sequence[str]], argparse.Namespace]
 
 
@@ -34,7 +46,7 @@ def replay(options: argparse.Namespace, parse: Parse) -> int:
 
 def _replay(options: argparse.Namespace, parse: Parse) -> int:
     transcript = _read(options.file)
-    recorded = parse(transcript.header.command) if transcript.header.command else None
+    recorded = _command_line(options.file, transcript, parse)
     if recorded is not None and recorded.command == "doctor":
         from frontend.cli import doctor  # no other recording needs the tests of stubs
 
@@ -44,11 +56,18 @@ def _replay(options: argparse.Namespace, parse: Parse) -> int:
             f"The recording {options.file!r} is of a guest that clients shared: they decided what was asked, so it can "
             "be read, but not gone through again."
         )
-    again = Again(options.file, transcript, recorded)
-    lines = (*transcript.notes("command"), *script(options))
+    named = _named_files(recorded)
+    if named and not (options.allow_files or options.symbols or transcript.notes("symbol")):
+        print(
+            f"dr6: The recording has no symbols in it; --allow-files lets dr6 read those of {clean(', '.join(named))}.",
+            file=sys.stderr,
+        )
+    own = (str(DEMO_IMAGE),) if recorded is not None and recorded.command == "demo" else ()
+    files = (*own, *(path for path in named if options.allow_files and is_elf(path)), *options.symbols)
+    again = Again(options.file, transcript, recorded, files=files, may_use_files=options.allow_files)
     if options.batch:
-        return run_headless(lambda interrupts: again.batch(lines, options.strict, interrupts))
-    return show(again.session, lines, owned=True)
+        return run_headless(lambda interrupts: again.batch(script(options), options.strict, interrupts))
+    return show(again.session, (*again.commands, *script(options)), owned=True)
 
 
 def _read(path: str) -> Transcript:
@@ -60,56 +79,118 @@ def _read(path: str) -> Transcript:
         raise CannotOpen(str(error)) from error
 
 
-def _files(recorded: argparse.Namespace | None) -> tuple[str, ...]:
-    """The files with symbols that are still there: a recording without them shows addresses only."""
-    if recorded is None:
-        return ()
-    image = str(DEMO_IMAGE) if recorded.command == "demo" else getattr(recorded, "image", None)
-    files = [*getattr(recorded, "symbols", ()), *([image] if image else ())]
-    return tuple(path for path in files if is_elf(path))
+def _command_line(path: str, transcript: Transcript, parse: Parse) -> argparse.Namespace | None:
+    """The options of the command that recorded it. What argparse has to say of a stranger's words is not shown."""
+    if not transcript.header.command:
+        return None
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            return parse(transcript.header.command)
+    except SystemExit:
+        raise CannotOpen(f"The recording {path!r} begins with a command line that is none of this dr6.") from None
+
+
+def _named_files(recorded: argparse.Namespace | None) -> tuple[str, ...]:
+    """The files with symbols that the recorded command line names."""
+    image = getattr(recorded, "image", None)
+    return (*getattr(recorded, "symbols", ()), *([image] if image else ()))
+
+
+def _address(word: str) -> int:
+    return int(word, 16)
+
+
+def _is_source(line: str) -> bool:
+    try:
+        return bool(line.strip()) and parse_line(line.strip())[0].name == "source"
+    except GdbError:
+        return False  # no command: it fails again
 
 
 class Again:
-    """One recorded session, gone through again. ``recorded`` are the options of the command that recorded it."""
+    """One recorded session, gone through again. ``recorded`` are the options of the command that recorded it, ``files``
+    those with symbols that the user lets it read."""
 
-    def __init__(self, path: str, transcript: Transcript, recorded: argparse.Namespace | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        transcript: Transcript,
+        recorded: argparse.Namespace | None,
+        *,
+        files: tuple[str, ...] = (),
+        may_use_files: bool = False,
+    ) -> None:
         self._path = path
         self._transcript = transcript
         self._recorded = recorded
+        self._files = files
+        self._may_use_files = may_use_files
         self._looks, self._look = trio.open_memory_channel[None](1)
 
     @property
     def traced(self) -> bool:
         return self._recorded is not None and self._recorded.command == "trace"
 
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What was asked for, in order. The lines of a script were noted one by one behind its ``source``."""
+        return tuple(line for line in self._transcript.notes("command") if not _is_source(line))
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """The session as it was when its first command came; of a trace, as it was at its end."""
         recorded = self._recorded
         owned = recorded is not None and recorded.command in ("launch", "demo")
+        entry = next(iter(self._noted("kernel-entry", _address)), None)
         connection = Connection(
             f"replay:{self._path}",
             getattr(recorded, "backend", None),
-            _files(recorded),
+            self._files,
+            names=self._noted("symbol", Symbol.of_note, whole=True),
             leave=getattr(recorded, "leave", "running"),
-            lidt=self._addresses("lidt"),
-            lidt_sure=self._addresses("lidt-sure"),
+            lidt=self._noted("lidt", _address),
+            lidt_sure=self._noted("lidt-sure", _address),
+            kernel=KernelCode(self._noted("kernel-lidt", _address), entry),
             owned=owned,
         )
         async with open_session(connection, pace=self._wait_look) as session:
             session.live = False
+            session.may_use_files = self._may_use_files
             session.look_around = "screen" in self._transcript.notes("shown")
             trio.lowlevel.spawn_system_task(self._conduct, session)
             if self.traced and recorded is not None:
                 await trace.again(recorded, session)
             yield session
 
-    def _addresses(self, kind: str) -> tuple[int, ...]:
-        return tuple(int(word, 16) for note in self._transcript.notes(kind) for word in note.split())
+    def _noted(self, kind: str, read: Callable[[str], T], *, whole: bool = False) -> tuple[T, ...]:
+        """What notes of ``kind`` say, a word at a time unless ``whole``."""
+        notes = self._transcript.notes(kind)
+        try:
+            return tuple(read(word) for note in notes for word in ([note] if whole else note.split()))
+        except ValueError as error:
+            raise CannotOpen(
+                f"The recording {self._path!r} has a note {kind!r} that can't be read: {clean(str(error)[:80])}."
+            ) from error
 
-    async def batch(self, lines: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
+    async def batch(self, more: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
+        """Without a screen: the recorded commands, then ``more``."""
         async with self.session() as session:
-            return await run_script(session, lines, strict, interrupts)
+
+            async def look_as_then() -> None:
+                """A screen read what its panes show behind each command."""
+                if session.look_around:
+                    from frontend.tui.window import look
+
+                    await look(session.debugger, session.symbols)
+
+            def lines() -> Iterator[str]:
+                yield from self.commands
+                session.look_around = False
+                yield from more
+
+            await look_as_then()
+            return await run_script(session, lines(), strict, interrupts, look_as_then)
 
     async def _wait_look(self, seconds: float) -> None:
         await self._look.receive()

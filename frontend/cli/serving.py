@@ -98,11 +98,15 @@ class Door:
         )
         self._clients.add(client)
         self._say(f"{client.party} is here")
+        ending = ""
         try:
             await client.serve()
+        except Exception as error:  # a fault of dr6's own in one client's affairs is not the others' end
+            ending = f"an error of dr6's own, please report it: {type(error).__name__} {error}"
         finally:
             self._clients.discard(client)
-            self._say(f"{client.party} is gone" + (f": {client.ending}" if client.ending else ""))
+            ending = client.ending or ending
+            self._say(f"{client.party} is gone" + (f": {ending}" if ending else ""))
 
 
 @asynccontextmanager

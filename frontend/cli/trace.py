@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-from frontend.clean import clean
+from frontend.clean import clean, visible
 from frontend.cli.connect import Connection, open_session
 from frontend.cli.failures import DONE, INTERRUPTED, USAGE
 from frontend.cli.interrupts import Interrupts
@@ -20,11 +20,15 @@ from frontend.commands import parse_break, parse_vectors, parse_watch
 from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
 from frontend.commands.session import Session
 from frontend.commands.stop_text import describe, one_line
+from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
 from gdbstub.trace.plan import Plan, Reason, Tracer
+from gdbstub.x86.breakpoints import BreakpointKind
+from gdbstub.x86.exceptions import vector
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".txt": "text", ".log": "text"}
 KEPT = 64
@@ -35,10 +39,9 @@ async def run(options: argparse.Namespace, connection: Connection, interrupts: I
     """Trace as the options say; the exit code. Raises what `open_session` raises."""
     async with open_session(connection) as session:
         session.out = _message
-        plan = await _plan(options, session)
         writer = _writer(options, session)
         try:
-            return await _trace(session, plan, writer, interrupts)
+            return await _trace(options, session, writer, interrupts)
         finally:
             writer.close()
 
@@ -49,24 +52,40 @@ async def again(options: argparse.Namespace, session: Session) -> None:
     await Tracer(session.debugger, replace(plan, seconds=None), lambda record: None).run()
 
 
-async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter, interrupts: Interrupts) -> int:
+def _say_armed(session: Session, row: Breakpoint) -> None:
+    """Where a caught vector stops the guest from now on."""
+    name = vector(row.vector or 0).name
+    known = f"armed: {name} at {session.place(row.address)}" if row.address is not None else None
+    _message(known or f"no handler yet: {name} is caught once the guest has one")
+
+
+async def _trace(
+    options: argparse.Namespace, session: Session, writer: JsonlWriter | TextWriter, interrupts: Interrupts
+) -> int:
     debugger = session.debugger
     debugger.listen(
         lambda notice: _message(notice.text) if isinstance(notice, Output) and notice.origin == "dr6" else None
     )
-    debugger.number_from(0)
+    debugger.on_handler(lambda row: _say_armed(session, row))
     began = time.monotonic()
-    writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
     reason: Reason | None = None
-    with Progress(plan.count) as progress:
+    with Progress(options.steps) as progress:
 
         def keep(record: StopRecord) -> None:
             writer.record(record)
             progress.count(writer.stops + writer.events)
 
-        tracer = Tracer(debugger, plan, keep)
-        interrupts.on_first = tracer.interrupt
+        debugger.on_gap = lambda why: writer.gap(writer.stops + writer.events, why)
         try:
+            writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
+            writer.flush()  # who looks at the file sees that it goes on
+            plan = await _plan(options, session)
+            debugger.number_from(0)
+            for row in debugger.breakpoints.values():
+                if row.vector is not None and row.address is None:
+                    _say_armed(session, row)
+            tracer = Tracer(debugger, plan, keep)
+            interrupts.on_first = tracer.interrupt
             reason = await tracer.run()
         except TraceError:
             raise  # nothing more can be written; the sentence says that there is no end row
@@ -81,8 +100,17 @@ async def _trace(session: Session, plan: Plan, writer: JsonlWriter | TextWriter,
             raise
         finally:
             if reason is not None:
-                writer.end(reason, time.monotonic() - began)
+                debugger.say_unseen()
+                writer.end(reason, time.monotonic() - began, _taken(debugger))
     return INTERRUPTED if reason == "interrupt" else DONE
+
+
+def _taken(debugger: Debugger) -> int | None:
+    """How many exceptions of the caught vectors the guest got, where somebody counted."""
+    if debugger.witness is None:
+        return None
+    debugger.witness.settle()
+    return debugger.witness.taken
 
 
 def _message(text: str) -> None:
@@ -98,7 +126,7 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
         await _run_to(session, options.start)
     for text in options.breaks:
         place = await parse_break(session, text)
-        await debugger.add_breakpoint("execute", place.address, means=place.means, text=place.text)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, place.address, means=place.means, text=place.text)
     for text in options.watches:
         watch = await parse_watch(session, text)
         await debugger.add_breakpoint(watch.kind, watch.address, watch.length, text=watch.text)
@@ -107,12 +135,32 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
         vectors = _without_taken(vectors)
     elif options.events and not vectors and not options.breaks and not options.watches:
         vectors = [1]
-    for number in dict.fromkeys(vectors):
-        await debugger.add_breakpoint("catch", None, vector=number, text=str(number))
+    if options.no_stop:
+        await _log_alone(debugger, vectors)
+    else:
+        for number in dict.fromkeys(vectors):
+            await debugger.add_breakpoint(BreakpointKind.CATCH, None, vector=number, text=str(number))
+        await _witness(options, debugger, vectors)
     until = frozenset([(await parse_break(session, text)).address for text in options.until])
     armed = bool(options.breaks or options.watches or vectors)
     stepping = not options.events and (options.steps is not None or bool(until) or not armed)
     return Plan(stepping, options.steps, options.seconds, until)
+
+
+async def _log_alone(debugger: Debugger, vectors: list[int]) -> None:
+    """The guest is not stopped for what QEMU's log tells of. Raises `GdbError` where there is none to be had."""
+    if why := await debugger.watch_log(vectors):
+        raise GdbError(f"Without a stop, events are seen in QEMU's log alone. {why}")
+
+
+async def _witness(options: argparse.Namespace, debugger: Debugger, vectors: list[int]) -> None:
+    """A second witness beside the breakpoints at handlers, where there can be one. Raises `GdbError` where there must
+    be one, and can't."""
+    if options.witness == "off" or not vectors:
+        return
+    why = await debugger.call_witness(vectors)
+    if why and options.witness == "require":
+        raise GdbError(f"There is no second witness. {why}")
 
 
 def _without_taken(vectors: list[int]) -> list[int]:
@@ -126,7 +174,7 @@ async def _run_to(session: Session, text: str) -> None:
     """Let the guest run, unrecorded, to where the trace begins."""
     place = await parse_break(session, text)
     row = await session.debugger.add_breakpoint(
-        "execute", place.address, means=place.means, temporary=True, text=place.text
+        BreakpointKind.EXECUTE, place.address, means=place.means, temporary=True, text=place.text
     )
     record = await session.debugger.resume()
     if record.ended or record.state.pc != place.address:
@@ -140,8 +188,8 @@ def _writer(options: argparse.Namespace, session: Session) -> JsonlWriter | Text
     if trace_format(options.format, options.output, sys.stdout.isatty()) == "jsonl":
         return JsonlWriter(file)
     if options.events:
-        return TextWriter(file, lambda record: "\n".join(describe(record, session.symbols)))
-    return TextWriter(file, lambda record: one_line(record, session.symbols))
+        return TextWriter(file, lambda record: visible("\n".join(describe(record, session.symbols))))
+    return TextWriter(file, lambda record: visible(one_line(record, session.symbols)))
 
 
 def trace_format(asked: str | None, output: str | None, tty: bool) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gdbstub.errors import CannotBreakIn, Refused
-from transports import CannotInterrupt, Domain, HelperFailed
+from transports import CannotInterrupt, CannotOpen, Domain, HelperFailed
 
 KIND = "dom0"
 Note = Callable[[str, str], None]
@@ -111,11 +111,26 @@ class RecordedHelpers:
 
 def recorded(notes: tuple[str, ...]) -> RecordedHelpers | None:
     """The helpers that a recording had; None where it had none."""
-    rows = [json.loads(text) for text in notes]
-    if not rows:
-        return None
-    answers = [_Answer(row["asked"], row.get("printed"), row.get("failed", "")) for row in rows[1:]]
-    return RecordedHelpers(rows[0], answers)
+    try:
+        rows = [_helper_row(text) for text in notes]
+        answers = [_answer(row) for row in rows[1:]]
+    except (ValueError, RecursionError) as error:
+        raise CannotOpen("The recording has a note of dom0's helpers that can't be read.") from error
+    return RecordedHelpers(rows[0], answers) if rows else None
+
+
+def _helper_row(text: str) -> dict[str, object]:
+    row = json.loads(text)
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    return row
+
+
+def _answer(row: dict[str, object]) -> _Answer:
+    asked, printed, failed = row.get("asked"), row.get("printed"), row.get("failed", "")
+    if not isinstance(asked, str) or not isinstance(printed, str | None) or not isinstance(failed, str):
+        raise ValueError("not an answer")
+    return _Answer(asked, printed, failed)
 
 
 def breaking_in(interrupt: Callable[[], Awaitable[None]] | None) -> Callable[[], Awaitable[None]] | None:

@@ -10,20 +10,21 @@ from frontend.commands.places import parse_break, parse_vectors, parse_watch
 from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import Value
-from gdbstub.debugger.breakpoints import Breakpoint, LogicalKind, Means
+from gdbstub.debugger.breakpoints import Breakpoint, Means
 from gdbstub.errors import GdbError
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.exceptions import vector
 
 _ASKED: dict[Means, str] = {"hw": " (hardware)", "sw": " (software)", "auto": ""}
 DEBUG_EVENTS = (1, 3)
 TAKEN = "of the guest's kernel stops the domain by itself while gdbsx is attached; there is nothing to catch."
 NO_IDT = "gdbsx does not show IDTR, so only #DB and #BP can be seen: those of the guest's kernel stop it by themselves."
-KIND_NAMES: dict[LogicalKind, str] = {
-    "execute": "breakpoint",
-    "write": "watchpoint",
-    "read": "read watchpoint",
-    "access": "access watchpoint",
-    "catch": "catchpoint",
+KIND_NAMES: dict[BreakpointKind, str] = {
+    BreakpointKind.EXECUTE: "breakpoint",
+    BreakpointKind.WRITE: "watchpoint",
+    BreakpointKind.READ: "read watchpoint",
+    BreakpointKind.ACCESS: "access watchpoint",
+    BreakpointKind.CATCH: "catchpoint",
 }
 
 
@@ -39,14 +40,14 @@ def _break(means: Means, temporary: bool) -> Callable[[Session, Arguments], Awai
         node = parse(condition) if condition is not None else None
         place = await parse_break(session, location or "$pc", means)
         row = await session.debugger.add_breakpoint(
-            "execute", place.address, means=place.means, temporary=temporary, text=place.text
+            BreakpointKind.EXECUTE, place.address, means=place.means, temporary=temporary, text=place.text
         )
         _added(session, row, node, condition)
 
     return handler
 
 
-def _watch(kind: LogicalKind) -> Callable[[Session, Arguments], Awaitable[None]]:
+def _watch(kind: BreakpointKind) -> Callable[[Session, Arguments], Awaitable[None]]:
     async def handler(session: Session, arguments: Arguments) -> None:
         text, condition = _split_condition(arguments.text)
         node = parse(condition) if condition is not None else None
@@ -70,7 +71,7 @@ def _catch(temporary: bool) -> Callable[[Session, Arguments], Awaitable[None]]:
                 session.out(f"{vector(which).name} {TAKEN}")
                 continue
             row = await session.debugger.add_breakpoint(
-                "catch", None, vector=which, temporary=temporary, text=vector(which).name
+                BreakpointKind.CATCH, None, vector=which, temporary=temporary, text=vector(which).name
             )
             _added(session, row, node, condition)
 
@@ -83,20 +84,20 @@ def _added(session: Session, row: Breakpoint, node: Node | None, condition: str 
     temporary = "Temporary " if row.temporary else ""
     kind = KIND_NAMES[row.kind]
     kind = kind if temporary else kind.capitalize()
-    means = _ASKED[row.means] if row.kind == "execute" else ""
+    means = _ASKED[row.means] if row.kind is BreakpointKind.EXECUTE else ""
     session.variables["bpnum"] = Value(row.number)
     session.out(f"{temporary}{kind} {row.number} at {where(session, row)}{means}")
 
 
 def where(session: Session, row: Breakpoint) -> str:
     """Where a breakpoint is, in words: the address, its symbol, its length, its vector."""
-    if row.kind == "catch":
+    if row.kind is BreakpointKind.CATCH:
         handler = "no handler yet" if row.address is None else f"handler {session.place(row.address)}"
         name = vector(row.vector).name if row.vector is not None else "any vector"
         return f"{name}, {handler}"
     if row.address is None:
         return row.text
-    if row.kind == "execute":
+    if row.kind is BreakpointKind.EXECUTE:
         return session.place(row.address)
     return f"{session.place(row.address)}, {row.length} byte{'s' * (row.length > 1)}"
 
@@ -172,7 +173,7 @@ def _enable(enabled: bool) -> Callable[[Session, Arguments], Awaitable[None]]:
 
 async def clear(session: Session, arguments: Arguments) -> None:
     address = await session.location(arguments.text or "$pc")
-    rows = [row for row in user_rows(session, "") if row.address == address and row.kind == "execute"]
+    rows = [row for row in user_rows(session, "") if row.address == address and row.kind is BreakpointKind.EXECUTE]
     if not rows:
         raise CommandError(f"There is no breakpoint at {session.place(address)}.")
     for row in rows:
@@ -201,7 +202,7 @@ def _row(name: str, short: tuple[str, ...], help_: str, means: Means, temporary:
     )
 
 
-def _watch_row(name: str, short: tuple[str, ...], help_: str, kind: LogicalKind) -> Command:
+def _watch_row(name: str, short: tuple[str, ...], help_: str, kind: BreakpointKind) -> Command:
     return Command(
         name,
         short,
@@ -219,9 +220,9 @@ COMMANDS = (
     _row("tbreak", ("tb", "tbr"), "Set a breakpoint that is deleted when it is hit.", "auto", True),
     _row("hbreak", ("hb",), "Set a hardware breakpoint.", "hw", False),
     _row("thbreak", ("thb",), "Set a hardware breakpoint that is deleted when it is hit.", "hw", True),
-    _watch_row("watch", ("wa",), "Stop when a place in memory is written.", "write"),
-    _watch_row("rwatch", ("rw",), "Stop when a place in memory is read.", "read"),
-    _watch_row("awatch", ("aw",), "Stop when a place in memory is read or written.", "access"),
+    _watch_row("watch", ("wa",), "Stop when a place in memory is written.", BreakpointKind.WRITE),
+    _watch_row("rwatch", ("rw",), "Stop when a place in memory is read.", BreakpointKind.READ),
+    _watch_row("awatch", ("aw",), "Stop when a place in memory is read or written.", BreakpointKind.ACCESS),
     Command(
         "catch",
         ("cat",),

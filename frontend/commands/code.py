@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from frontend.clean import clean
 from frontend.commands.arguments import split_arguments
 from frontend.commands.examine import readable
 from frontend.commands.frames import DEEPEST, backtrace
@@ -18,7 +19,7 @@ async def disassemble(session: Session, arguments: Arguments) -> None:
     """The function around an address, or a range; ``/r`` shows the bytes."""
     unknown = set(arguments.format) - set("rms")
     if unknown:
-        raise CommandError(f"disassemble knows /r (the bytes), not /{''.join(sorted(unknown))}.")
+        raise CommandError(f"disassemble knows /r (the bytes), not /{clean(''.join(sorted(unknown)))}.")
     parts = split_arguments(arguments.text)
     if len(parts) > 2:
         raise CommandError("disassemble takes one address, or START,END, or START,+LENGTH.")

@@ -67,7 +67,8 @@ async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
     if repeat:
         session.last_line = {"same": line, "bare": command.name, "": ""}[command.repeat]
     _check_needs(session, command)
-    await command.handler(session, arguments)
+    withheld = None if session.may_use_files or not arguments.text else command.without_files
+    await (withheld or command.handler)(session, arguments)
 
 
 def parse_line(line: str) -> tuple[Command, Arguments]:
@@ -163,6 +164,11 @@ async def source(session: Session, arguments: Arguments) -> None:
     await run_script(session, path)
 
 
+async def _lines_follow(session: Session, arguments: Arguments) -> None:
+    """A recording has the lines of the file, too: each was noted when it was run."""
+    session.message(f"{clean(arguments.text)} is not read: what its lines did follows in the recording.")
+
+
 def _read_script(path: str) -> str:
     try:
         with open(os.path.expanduser(path), encoding="utf-8", errors="backslashreplace") as file:
@@ -217,6 +223,7 @@ COMMANDS: tuple[Command, ...] = (
         source,
         "session",
         needs="",
+        without_files=_lines_follow,
     ),
     Command(
         "help",

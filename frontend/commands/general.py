@@ -8,7 +8,7 @@ from frontend.clean import clean, clean_text
 from frontend.commands.recording import Recording, open_writer
 from frontend.commands.session import Session
 from frontend.commands.stopping import resume_and_report
-from frontend.commands.table import Arguments, Command, CommandError, Quit, no_arguments, number
+from frontend.commands.table import Arguments, Command, CommandError, Quit, no_arguments, number, refuse_files
 from gdbstub.debugger.record import StopRecord
 from gdbstub.trace import TraceError
 
@@ -56,15 +56,27 @@ async def symbol_file(session: Session, arguments: Arguments) -> None:
     session.out(f"{count} symbols from {clean(path)}{slid}.")
 
 
-async def trace(session: Session, arguments: Arguments) -> None:
-    """``trace FILE N``: step N instructions and write each stop."""
+def _trace_arguments(arguments: Arguments) -> tuple[str, int]:
     words = arguments.text.split()
     if len(words) != 2:
         raise CommandError("trace needs a file and a number of steps: trace run.jsonl 1000.")
     count = number(words[1], "number of steps")
     if count < 1:
         raise CommandError("The number of steps has to be at least 1.")
-    writer = open_writer(words[0], session.debugger, session.symbols, session.tool)
+    return words[0], count
+
+
+async def _trace_unwritten(session: Session, arguments: Arguments) -> None:
+    """The steps of `trace` alone: a replay has to make them to come to what follows."""
+    path, count = _trace_arguments(arguments)
+    await resume_and_report(session, lambda: session.debugger.run_steps(count, end_at_hits=False))
+    session.message(f"{clean(path)} is not written: a replay touches no files of this machine without --allow-files.")
+
+
+async def trace(session: Session, arguments: Arguments) -> None:
+    """``trace FILE N``: step N instructions and write each stop."""
+    path, count = _trace_arguments(arguments)
+    writer = open_writer(path, session.debugger, session.symbols, session.tool)
     started = time.monotonic()
     failures: list[TraceError] = []
 
@@ -90,7 +102,7 @@ async def trace(session: Session, arguments: Arguments) -> None:
     if failures:
         raise failures[0]
     rows = writer.stops + writer.events
-    session.out(f"{rows} row{'s' * (rows != 1)} in {clean(words[0])}.")
+    session.out(f"{rows} row{'s' * (rows != 1)} in {clean(path)}.")
 
 
 def _reason(session: Session, whole: bool) -> str:
@@ -166,6 +178,7 @@ COMMANDS = (
         symbol_file,
         "session",
         needs="",
+        without_files=refuse_files,
     ),
     Command(
         "record",
@@ -176,6 +189,7 @@ COMMANDS = (
         "session",
         "JSON lines; text for .txt and .log. dr6 --record keeps the whole conversation instead.",
         needs="",
+        without_files=refuse_files,
     ),
     Command(
         "trace",
@@ -185,6 +199,7 @@ COMMANDS = (
         trace,
         "running",
         "It ends early at an interrupt or when the guest ends. Breakpoints and caught vectors are rows like others.",
+        without_files=_trace_unwritten,
     ),
     Command(
         "quit",

@@ -13,6 +13,7 @@ from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import Value
 from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.debug_registers import decode_dr7, describe_dr6, describe_dr7
 
@@ -60,13 +61,13 @@ async def breakpoints(session: Session, text: str) -> None:
 
 def _breakpoint(session: Session, row: Breakpoint) -> None:
     kind = KIND_NAMES[row.kind]
-    if row.means == "hw" and row.kind == "execute":
+    if row.means == "hw" and row.kind is BreakpointKind.EXECUTE:
         kind = "hw breakpoint"
     disposition = "del" if row.temporary else "keep"
     address = "<pending>" if row.address is None else f"{row.address:#018x}"
     armed = f" [{row.armed_as}]" if row.armed_as else " [not in the target]" if row.enabled else ""
-    what = where(session, row) if row.kind != "execute" else clean(row.text)
-    if row.kind == "execute" and row.address is not None:
+    what = where(session, row) if row.kind is not BreakpointKind.EXECUTE else clean(row.text)
+    if row.kind is BreakpointKind.EXECUTE and row.address is not None:
         what = session.symbols.text(row.address).strip() or what
     enabled = "y" if row.enabled else "n"
     session.out(f"{row.number:<8}{kind:<20}{disposition:<5}{enabled:<4}{address:<19}{what}{armed}".rstrip())
@@ -99,7 +100,7 @@ async def debug_registers(session: Session, text: str) -> None:
     session.out(f"The guest's own debug registers, read by {debug.source}:")
     _slots(session, state)
     for armed in debug.shared:
-        kind = "read/write" if armed.kind == "access" else armed.kind
+        kind = "read/write" if armed.kind is BreakpointKind.ACCESS else armed.kind
         size = f"{armed.length} byte{'s' * (armed.length > 1)}"
         session.out(f"DR{armed.slot}  now dr6's own: {kind}, {size} at {session.place(armed.address)}")
     for name, value, describe in (("DR6", debug.dr6, describe_dr6), ("DR7", debug.dr7, describe_dr7)):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from frontend.clean import clean
 from gdbstub.errors import Refused
 
-_WORD = re.compile(r"^\s*[0-9a-fA-F]+:\s+0x([0-9a-fA-F]+)\s*$", re.MULTILINE)
+_WORD = re.compile(r"^[ \t]*[0-9a-fA-F]{1,16}:[ \t]+0x([0-9a-fA-F]{1,16})[ \t\r]*$", re.MULTILINE)
 
 
 async def read_word(monitor: Callable[[str], Awaitable[str]], address: int, size: int) -> int:

@@ -9,12 +9,18 @@ from typing import NamedTuple
 from frontend.commands.expressions import Read, parse, read_type
 from frontend.commands.session import Session
 from frontend.commands.table import CommandError
-from gdbstub.debugger.breakpoints import LogicalKind, Means
+from gdbstub.debugger.breakpoints import Means
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.exceptions import vector
 
 LENGTHS = (1, 2, 4, 8)
 _MEANS: dict[str, Means] = {"hw": "hw", "sw": "sw", "auto": "auto"}
-_WATCHES: dict[str, LogicalKind] = {"r": "read", "w": "write", "rw": "access", "a": "access"}
+_WATCHES = {
+    "r": BreakpointKind.READ,
+    "w": BreakpointKind.WRITE,
+    "rw": BreakpointKind.ACCESS,
+    "a": BreakpointKind.ACCESS,
+}
 
 
 class BreakAt(NamedTuple):
@@ -28,7 +34,7 @@ class BreakAt(NamedTuple):
 class WatchAt(NamedTuple):
     """``[r|w|rw:]LOCATION[/LEN]``."""
 
-    kind: LogicalKind
+    kind: BreakpointKind
     address: int
     length: int
     text: str
@@ -43,7 +49,7 @@ async def parse_break(session: Session, text: str, means: Means = "auto") -> Bre
     return BreakAt(means, await session.location(text), text)
 
 
-async def parse_watch(session: Session, text: str, kind: LogicalKind = "write") -> WatchAt:
+async def parse_watch(session: Session, text: str, kind: BreakpointKind = BreakpointKind.WRITE) -> WatchAt:
     """A watchpoint's place as the command line and ``dr6 trace --watch`` write it.
 
     Without /LEN: what ``*(type*)`` or ``{type}`` reads, else the symbol's size where a debug register can

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from frontend.clean import visible
 from frontend.commands.stop_text import one_line
 from frontend.commands.symbols import Symbols
 from gdbstub.debugger.debugger import Debugger
@@ -23,7 +24,7 @@ def open_writer(path: str, debugger: Debugger, symbols: Symbols, tool: str) -> J
     file = LineFile(os.path.expanduser(path))
     writer: JsonlWriter | TextWriter = JsonlWriter(file)
     if Path(path).suffix in TEXT_SUFFIXES:
-        writer = TextWriter(file, lambda record: one_line(record, symbols))
+        writer = TextWriter(file, lambda record: visible(one_line(record, symbols)))
     writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), tool)
     return writer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from frontend.commands.dispatch import execute
 from frontend.commands.session import Session
@@ -10,12 +10,21 @@ from frontend.commands.table import CommandError, Quit
 from gdbstub.errors import GdbError, ProtocolError, TransportError
 
 
+async def nothing() -> None:
+    """What `run_lines` does after a line, as a rule."""
+
+
 async def run_lines(
-    session: Session, lines: Iterable[str], complain: Callable[[str], None], *, strict: bool = False
+    session: Session,
+    lines: Iterable[str],
+    complain: Callable[[str], None],
+    *,
+    strict: bool = False,
+    after: Callable[[], Awaitable[None]] = nothing,
 ) -> int:
     """Execute ``lines``; the exit code: 0, 1 where the last one failed (with ``strict`` the first that fails
     ends all), or what ``quit CODE`` gave, in which case `Quit` passes through. A lost connection passes
-    through.
+    through. ``after`` is awaited behind each line that did not fail.
     """
     status = 0
     for line in lines:
@@ -23,6 +32,7 @@ async def run_lines(
             continue
         try:
             await execute(session, line)
+            await after()
             status = 0
         except (TransportError, ProtocolError):
             raise

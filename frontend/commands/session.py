@@ -82,6 +82,8 @@ class Session:
     """Is there a stub that may go away by itself? A recording doesn't."""
     look_around: bool = True
     """May panes read more of a stop than its record has? Not where a replay has no answers."""
+    may_use_files: bool = True
+    """May commands read and write files of this machine? What a stranger's recording asks for must not."""
     recording: str | None = None
     """The file that keeps the conversation with the stub (``--record``), if any."""
 

@@ -12,6 +12,7 @@ from frontend.commands.displaying import show_displays
 from frontend.commands.session import Session
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.record import StopRecord
+from gdbstub.x86.breakpoints import BreakpointKind
 
 ENDS_A_LOOP = frozenset(("interrupt-request", "shutdown", "internal-error"))
 CLEAN_UP_SECONDS = 5
@@ -69,7 +70,7 @@ async def hidden_breakpoint(session: Session, address: int, *, lowest_sp: int | 
     It counts only while RSP is at least ``lowest_sp``: the same address is also passed by deeper calls.
     """
     debugger = session.debugger
-    breakpoint = await debugger.add_breakpoint("execute", address, hidden=True, text=f"*{address:#x}")
+    breakpoint = await debugger.add_breakpoint(BreakpointKind.EXECUTE, address, hidden=True, text=f"*{address:#x}")
 
     async def is_our_frame() -> bool:
         state = await debugger.state()

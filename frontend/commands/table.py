@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
+from frontend.clean import clean
 from frontend.commands.session import Session
 from gdbstub.errors import GdbError
 
@@ -53,12 +54,23 @@ class Command(NamedTuple):
     completes: Completes = ""
     slash: bool = False
     """Whether ``/FORMAT`` may follow the name."""
+    without_files: Handler | None = None
+    """Its arguments name a file of this machine: what it does instead in a session that may not touch any
+    (`Session.may_use_files`)."""
 
 
 def no_arguments(command: str, arguments: Arguments) -> None:
     """Refuse arguments that a command has no use for."""
     if arguments.text:
         raise CommandError(f"{command} takes no arguments.")
+
+
+async def refuse_files(session: Session, arguments: Arguments) -> None:
+    """`Command.without_files` of a command that is nothing without its file."""
+    raise CommandError(
+        f"{clean(arguments.text)} is left alone: a replay neither reads nor writes files of this machine, since a "
+        "recording may be a stranger's; --allow-files lets it."
+    )
 
 
 def number(text: str, what: str) -> int:

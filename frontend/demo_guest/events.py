@@ -190,4 +190,5 @@ DEMO_EVENTS: tuple[DemoEvent, ...] = (
         (_db("ev_bus_lock_next", BLD, DemoCause("bus-lock", "trap"), cpl=3),),
         needs="DEBUGCTL bit 2 (CPUID 7 ECX bit 24)",
     ),
+    DemoEvent(49, "stack_end", "TF over NOP, the stack at the end of what is mapped", (_stepped("ev_stack_end_next"),)),
 )

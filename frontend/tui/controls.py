@@ -26,7 +26,8 @@ from frontend.tui.events import (
     Working,
 )
 from frontend.tui.panes import HELP, PANES, Page
-from frontend.tui.view import MESSAGES, PROMPT, ViewState, update
+from frontend.tui.update import update
+from frontend.tui.view import MESSAGES, PROMPT, ViewState
 from gdbstub.debugger.events import Output, Resumed
 
 STEPS = ("stepi", "nexti")

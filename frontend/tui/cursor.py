@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from frontend.tui.view import ViewState
 from frontend.tui.window import CodeLine, disassemble
+from gdbstub.x86.breakpoints import BreakpointKind
 
 
 def code_lines(view: ViewState) -> tuple[CodeLine, ...]:
@@ -46,7 +47,7 @@ def toggle_breakpoint(view: ViewState) -> str | None:
     address = place(view)
     if address is None:
         return None
-    found = next((b for b in view.breakpoints if b.address == address and b.kind == "execute"), None)
+    found = next((b for b in view.breakpoints if b.address == address and b.kind is BreakpointKind.EXECUTE), None)
     return f"break *{address:#x}" if found is None else f"delete {found.number}"
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import Refused
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.decode import decode
 from gdbstub.x86.instructions import Instruction
@@ -46,7 +48,7 @@ class BreakpointRow(NamedTuple):
     """One breakpoint as it stood when it was looked at; the fields are those of `Breakpoint`."""
 
     number: int
-    kind: str
+    kind: BreakpointKind
     address: int | None
     length: int = 1
     means: str = "auto"
@@ -217,6 +219,15 @@ async def _stack(guest: Guest, symbols: NameLookup, state: CpuState) -> tuple[St
         for offset in range(0, len(data) - size + 1, size)
     ]
     return tuple(StackWord(top + offset, offset, value, where(symbols, value)) for offset, value in words)
+
+
+async def look(debugger: Debugger, symbols: NameLookup) -> tuple[StopRecord, CpuState, Window] | None:
+    """What panes show of a guest that stands still: the newest stop, the selected vCPU now, and what stands around it.
+    None where there is nothing to be read. A replay of a screen's session asks the same at the same places."""
+    if debugger.running or debugger.ended or debugger.lost is not None or not debugger.records:
+        return None
+    record, rows, state = debugger.records[-1], snapshot(debugger.breakpoints), await debugger.state()
+    return record, state, await gather_window(debugger, symbols, record, rows, state)
 
 
 async def gather_window(

@@ -22,7 +22,7 @@ from frontend.tui.events import (
     Working,
 )
 from frontend.tui.view import origin
-from frontend.tui.window import NameLookup, gather_window, snapshot, where
+from frontend.tui.window import NameLookup, look, snapshot, where
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
@@ -31,6 +31,7 @@ AHEAD = 64
 LOOK = Run((), typed=False)
 """The job of showing a stop that another party brought about."""
 LOST = 3
+GONE = "The stub is gone, so nothing can be asked of the guest any more; Ctrl-D leaves."
 
 
 def place(symbols: NameLookup, record: StopRecord) -> Stop:
@@ -116,7 +117,7 @@ class Worker:
             await self._refresh()
         except GdbError as error:
             self._screen.complain(str(error))
-        code = await self._run(startup)
+        code = await self._run(startup, to_the_end=True)
         while code is None:
             job = await self._next_job()
             if job is LOOK:
@@ -143,9 +144,10 @@ class Worker:
         if self._session.live and not debugger.ended and not debugger.running and debugger.lost is None:
             await debugger.watch_idle()
 
-    async def _run(self, lines: tuple[str, ...], *, typed: bool = True) -> int | None:
-        """Execute ``lines`` up to the first that fails; an exit code where one of them leaves."""
+    async def _run(self, lines: tuple[str, ...], *, typed: bool = True, to_the_end: bool = False) -> int | None:
+        """Execute ``lines`` up to the first that fails, or all of them; an exit code where one of them leaves."""
         for line in lines:
+            lost = self._screen.view.lost
             if typed and line.strip():
                 self._screen.dispatch(Submitted(line))
             self._screen.dispatch(Working(line or "the last command"))
@@ -154,8 +156,9 @@ class Worker:
             except Quit as end:
                 return await self._quit(end.code)
             except GdbError as error:
-                self._screen.complain(str(error))
-                break
+                self._screen.complain(GONE if lost and str(error) == lost else str(error))
+                if not to_the_end or (self._screen.view.lost and not lost):
+                    break
             finally:
                 self._screen.dispatch(Working(""))
                 self._screen.idle()
@@ -188,19 +191,16 @@ class Worker:
     async def _refresh(self) -> None:
         """Gather what panes show of the newest stop, and what a command may have changed in it."""
         session, debugger = self._session, self._session.debugger
-        rows = snapshot(debugger.breakpoints)
-        if debugger.running or not debugger.records:
-            self._screen.dispatch(BreakpointsChanged(rows))
+        if not debugger.running and debugger.records:
+            record = debugger.records[-1]
+            shown = self._screen.view.stops
+            if shown and shown[-1].record is not record:
+                self._notice(record)
+        looked = await look(debugger, session.symbols) if session.look_around else None
+        if looked is None:
+            self._screen.dispatch(BreakpointsChanged(snapshot(debugger.breakpoints)))
             return
-        record = debugger.records[-1]
-        shown = self._screen.view.stops
-        if shown and shown[-1].record is not record:
-            self._notice(record)
-        if debugger.ended or not session.look_around:
-            self._screen.dispatch(BreakpointsChanged(rows))
-            return
-        state = await debugger.state()
-        window = await gather_window(debugger, session.symbols, record, rows, state)
+        record, state, window = looked
         if state == record.state:
             self._screen.dispatch(Gathered(window))
         else:

@@ -1,17 +1,16 @@
-"""Profiles of the stubs behind us, how they are told apart, and how their side channels are read."""
+"""A stub for what it is: how it is recognised, what it can do, what has to be done around its stops."""
 
-from gdbstub.backends.profiles import PROFILES, Profile
-from gdbstub.backends.qemu.identify import find_loaded_lidt, identify
-from gdbstub.backends.qemu.monitor import MonitorRegisters, parse_info_registers
-from gdbstub.backends.xen.helpers import guest_of, wrong_width
+from gdbstub.backends.interface import Backend, OpenOptions, Parts, Stub
+from gdbstub.backends.table import ABILITIES, BACKENDS, backend_named, identify, platform_of
 
 __all__ = [
-    "PROFILES",
-    "MonitorRegisters",
-    "Profile",
-    "find_loaded_lidt",
-    "guest_of",
+    "ABILITIES",
+    "BACKENDS",
+    "Backend",
+    "OpenOptions",
+    "Parts",
+    "Stub",
+    "backend_named",
     "identify",
-    "parse_info_registers",
-    "wrong_width",
+    "platform_of",
 ]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 from gdbstub.debugger.record import StopRecord
 
 
-class Resumed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Resumed:
     """The guest runs."""
 
 
-class Output(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Output:
     """Text from the guest's console or from dr6 itself, not yet cleaned for the terminal."""
 
     text: str
     origin: Literal["guest", "dr6"]
 
 
-class Disconnected(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Disconnected:
     """The stub is gone; ``why`` is one sentence."""
 
     why: str

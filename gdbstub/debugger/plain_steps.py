@@ -9,7 +9,7 @@ from __future__ import annotations
 from binascii import unhexlify
 from typing import NamedTuple
 
-from gdbstub.debugger.breakpoints import BreakpointTable
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopSummary
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
@@ -59,7 +59,7 @@ class Express:
         remote: RemoteTarget,
         observer: StopReader,
         ledger: StopLog,
-        table: BreakpointTable,
+        points: PhysicalPoints,
         start: Snapshot,
         first: StopSummary,
         *,
@@ -69,14 +69,14 @@ class Express:
         self._remote = remote
         self._observer = observer
         self._ledger = ledger
-        self._table = table
+        self._points = points
         self._start = start
         self._resume = (remote.resume_packet(step=first.cpu, others=others),)
         self._slices = _Slices(remote.layout)
         self.brief = first
         self.raw = remote.kept_registers(first.cpu) or b""
         self._mode = self._slices.mode(self.raw)
-        self._reply = first.reply.encode("latin-1")
+        self._reply = first.stop.raw.encode("latin-1")
         self._lines: dict[int, bytes] = {}
         self._rip = first.rip
         self._came: tuple[bytes, ...] = ()
@@ -100,7 +100,7 @@ class Express:
         if len(raw) != len(self.raw) or b"x" in raw or self._slices.mode(raw) != self._mode:
             return Detour()
         rip = int.from_bytes(unhexlify(raw[self._slices.rip]), "little")
-        if rip in self._table.marks or (raw == self.raw and self._idles):
+        if rip in self._points.marks or (raw == self.raw and self._idles):
             return Detour()
         self.raw, self._rip, self._came = raw, rip, asked.answers
         return None
@@ -114,9 +114,9 @@ class Express:
 
     def settle(self) -> None:
         """Number and remember the stop, while who was told of it is busy with that."""
-        _, cpu, action, reply, *_ = self.brief
+        _, cpu, action, stop, *_ = self.brief
         rip = self._rip
-        self.brief = StopSummary(self._ledger.number, cpu, action, reply, rip)
+        self.brief = StopSummary(self._ledger.number, cpu, action, stop, rip)
         self._ledger.announce(self.brief)
         self._lines = dict(zip(self._near, self._came[1:], strict=True))
         code = self.memory(rip, LONGEST)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gdbstub.explain.evidence import Action, Evidence
 from gdbstub.explain.explanation import Explanation
+from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.exceptions import Frame
 
 
 @dataclass(frozen=True, slots=True)
 class CaughtEvent:
-    """A vector that was caught at its handler. ``frame`` is None where the stack could not be read."""
+    """An exception that the guest got. ``frame`` is None where the stack could not be read. ``seen_by`` says who saw
+    it: a breakpoint at its ``handler``, or the hypervisor's log, which knows no handler."""
 
     vector: int
-    handler: int
+    handler: int | None
     frame: Frame | None
+    seen_by: Literal["handler", "log"] = "handler"
 
 
 class StopSummary(NamedTuple):
@@ -26,30 +29,34 @@ class StopSummary(NamedTuple):
     number: int
     cpu: int
     action: Action
-    reply: str
+    stop: Stop
     rip: int
     vector: int | None = None
-    ended: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Is the guest gone?"""
+        return not isinstance(self.stop, Stopped)
 
 
 @dataclass(frozen=True, slots=True)
 class StopRecord:
     """Stop number ``number`` of this session, with all that was seen and all that was concluded.
 
-    ``code`` is the guest's bytes at ``state.pc`` (our own int3s taken out), empty where unreadable. ``ended`` is
-    set when the guest is gone (shut down, killed, or its stub lost): there is nothing behind it to read.
+    ``stop`` is the stub's reply, with the reasons that count: without those that are known to be none, and with those
+    that a backend found out. ``code`` is the guest's bytes at ``state.pc`` (our own int3s taken out), empty where
+    unreadable.
     """
 
     number: int
     cpu: int
     action: Action
-    reply: str
+    stop: Stop
     state: CpuState
     evidence: Evidence
     explanation: Explanation
     code: bytes = b""
     event: CaughtEvent | None = None
-    ended: bool = False
     seconds: float = 0.0
     """Since the session began, by a monotonic clock."""
     retried: int = 0
@@ -58,6 +65,11 @@ class StopRecord:
     """What dr6 itself did around this stop that a user must know ("the breakpoint at 0x… was lifted")."""
 
     @property
+    def ended(self) -> bool:
+        """Is the guest gone (shut down, or killed)? Then there is nothing behind it to read."""
+        return not isinstance(self.stop, Stopped)
+
+    @property
     def brief(self) -> StopSummary:
         vector = None if self.event is None else self.event.vector
-        return StopSummary(self.number, self.cpu, self.action, self.reply, self.state.rip, vector, self.ended)
+        return StopSummary(self.number, self.cpu, self.action, self.stop, self.state.rip, vector)

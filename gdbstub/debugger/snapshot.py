@@ -9,7 +9,6 @@ from gdbstub.backends.interface import LastStop
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import (
-    ABSENT,
     NOTHING_KNOWN,
     Action,
     CodeBytes,
@@ -24,9 +23,8 @@ from gdbstub.explain.evidence import (
 from gdbstub.explain.explain import explain
 from gdbstub.explain.explanation import Explanation
 from gdbstub.explain.stop_facts import known
-from gdbstub.protocol.stops import ConsoleOutput, FileRequest, SoftwareBreak, Stop, Stopped, Watch
-from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.protocol.stops import BreakReason, Stop, Stopped, Watch
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import Frame
@@ -42,18 +40,20 @@ _CPLS = tuple(Known(cpl, "CS") for cpl in range(4))
 _NO_VECTOR = Unknown("the stop is not at a caught handler")
 _NO_FRAME = Unknown("the handler's stack could not be read")
 _NO_LAST = Unknown("no event was caught before")
-_NO_HELPER = Unknown("no helper in dom0 was asked, or it did not say")
 _NO_EXIT = Unknown("no stub shows the DR6 of the exit")
 _NO_CPL = Unknown("this stub does not show CS")
 STEPPED_AGAIN = "the stub first reported a step that ran nothing; dr6 stepped again"
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
 """Stands where there is no vCPU left to read."""
+PUT_BACK = "registers, where dr6 put RIP back from behind its int3"
 
 
 class Snapshot(NamedTuple):
-    """All that was read at one stop. ``before`` is what was last seen of this vCPU, None on the first stop."""
+    """All that was read at one stop. ``reply`` is what the stub said, ``stop`` the same with the reasons that count.
+    ``before`` is what was last seen of this vCPU, None on the first stop."""
 
     stop: Stop
+    reply: Stop
     state: CpuState
     code: bytes
     moment: CpuFacts
@@ -75,55 +75,33 @@ class Snapshot(NamedTuple):
         return LastStop(self.stop, self.state, self.code, rip)
 
 
-def reply_text(stop: Stop) -> str:
-    """The stop reply as the stub sent it."""
-    return "" if isinstance(stop, ConsoleOutput | FileRequest) else stop.raw
-
-
-def platform_of(backend: BackendInfo) -> Platform:
-    """A stub's backend as evidence."""
-    if backend.name == "xen-gdbsx":
-        return xen_platform(backend)
-    if backend.name == "generic":
-        return Platform(backend=Known("generic", "its monitor is none that we know"))
-    return Platform(
-        backend=Known(backend.name, "monitor"),
-        version=Known(backend.version, "monitor") if backend.version else ABSENT,
-        vendor=Known(backend.vendor, "monitor") if backend.vendor else ABSENT,
-        guest=Known("hvm", "QEMU runs whole machines"),
-    )
-
-
-def xen_platform(backend: BackendInfo) -> Platform:
-    """A domain as evidence; what no helper in dom0 told is unknown."""
-    return Platform(
-        backend=Known(backend.name, "the stub's answers"),
-        version=Known(backend.version, "xl info") if backend.version else _NO_HELPER,
-        vendor=Known(backend.vendor, "dom0's /proc/cpuinfo") if backend.vendor else _NO_HELPER,
-        guest=Known(backend.guest, "xl list, or CS") if backend.guest else _NO_HELPER,
-    )
-
-
 def evidence_of(
     snapshot: Snapshot,
     action: Action,
     platform: Platform,
     stepped: tuple[SteppedOver, ...],
+    *,
+    rip_as_reported: bool = True,
 ) -> Evidence:
-    """What `explain` may know of this stop."""
+    """What `explain` may know of this stop. Where dr6 put RIP back on a breakpoint it is RIP as the stub had it, if
+    explanations know of this backend that it leaves RIP behind (``rip_as_reported``); else as it is now."""
     state, event = snapshot.state, snapshot.event
     vector: Fact[int] = _NO_VECTOR
     handler: Fact[int] = _NO_VECTOR
     frame: Fact[Frame] = _NO_VECTOR
     if event is not None:
-        vector, handler = Known(event.vector, "IDT"), Known(event.handler, "IDT")
+        vector = Known(event.vector, "IDT")
+        handler = _NO_VECTOR if event.handler is None else Known(event.handler, "IDT")
         frame = _NO_FRAME if event.frame is None else Known(event.frame, "guest stack")
     after, windows = snapshot.moment, snapshot.windows
-    if _was_put_back(snapshot.stop):
-        after, windows = _as_reported(snapshot)
+    if _was_put_back(snapshot):
+        if rip_as_reported:
+            after, windows = _as_reported(snapshot)
+        else:
+            after = replace(after, rip=Known(state.rip, PUT_BACK))
     return Evidence(
         platform=platform,
-        reply=Known(reply_text(snapshot.stop), "stop reply"),
+        reply=Known(snapshot.reply, "stop reply"),
         action=_ACTIONS[action],
         mode=_MODES[state.mode],
         cpl=_NO_CPL if state.cpl is None else _CPLS[state.cpl],
@@ -142,9 +120,13 @@ def evidence_of(
     )
 
 
-def _was_put_back(stop: Stop) -> bool:
+def _was_put_back(snapshot: Snapshot) -> bool:
     """Did dr6 put RIP back on a breakpoint, since the stub reports what is behind the int3?"""
-    return isinstance(stop, Stopped) and SoftwareBreak() in stop.reasons and "swbreak" not in stop.raw
+    return _at_software_breakpoint(snapshot.stop) and not _at_software_breakpoint(snapshot.reply)
+
+
+def _at_software_breakpoint(stop: Stop) -> bool:
+    return isinstance(stop, Stopped) and BreakReason.SOFTWARE in stop.reasons
 
 
 def _as_reported(snapshot: Snapshot) -> tuple[CpuFacts, tuple[CodeBytes, ...]]:
@@ -161,13 +143,12 @@ def record_of(snapshot: Snapshot, number: int, action: Action, evidence: Evidenc
         number,
         snapshot.state.cpu,
         action,
-        reply_text(snapshot.stop),
+        snapshot.stop,
         snapshot.state,
         evidence,
         _doubtful(explain(evidence), snapshot.doubts) if snapshot.doubts else explain(evidence),
         snapshot.code,
         snapshot.event,
-        not isinstance(snapshot.stop, Stopped),
         seconds,
         snapshot.retried,
         (STEPPED_AGAIN,) if snapshot.retried else (),
@@ -190,9 +171,9 @@ def hits(table: BreakpointTable, snapshot: Snapshot) -> list[int]:
     for row in table:
         if row.hidden or not row.enabled or row.removal_pending or row.address is None:
             continue
-        if row.kind == "catch":
+        if row.kind is BreakpointKind.CATCH:
             met = event is not None and row.vector == event.vector
-        elif row.kind == "execute":
+        elif row.kind is BreakpointKind.EXECUTE:
             met = row.address == pc
         else:
             met = any(row.address <= address < row.address + row.length for address in watched)

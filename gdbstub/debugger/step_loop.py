@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.record import StopRecord
-from gdbstub.debugger.run_control import RunControl, is_pause
+from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
@@ -82,7 +82,7 @@ class StepLoop:
                 await self._catch_up(behind)
             behind = ahead
             if behind is not None:
-                stop = await self._step_done(behind)
+                stop, behind = await self._step_done(behind)
                 continue
             snapshot = await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
             if may and arrival is not None and self._may_leave(arrival) and go_on(snapshot.state.pc):
@@ -90,10 +90,11 @@ class StepLoop:
                 self._sink(self._keep(snapshot, Action.STEP))
                 stop = await self._runner.end_step(lifted)
                 continue
-            record = self._keep(snapshot, Action.INTERRUPT if is_pause(stop) else Action.STEP)
+            record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
             self._sink(record)
             met = await ends(snapshot)
-            over = count == 0 or record.ended or self._runner.interrupted or is_pause(stop)
+            over = count == 0 or record.ended or self._runner.interrupted
+            over = over or (self._runner.is_pause(stop) and not self._runner.goes_on(record.state.pc))
             if not record.ended:
                 await self._deferred.serve()
             if met or over or not go_on(record.state.pc):
@@ -125,11 +126,20 @@ class StepLoop:
         """Read a stop of which all answers are there, while the stub is busy with the next one."""
         self._sink(self._keep(await self._observer.look(*behind), Action.STEP))
 
-    async def _step_done(self, behind: Behind) -> Stop:
-        """The stop of the step that went ahead. Where the stub is lost meanwhile, the stop before it is not."""
+    async def _step_done(self, behind: Behind) -> tuple[Stop, Behind | None]:
+        """The stop of the step that went ahead, and ``behind`` if that is still to be read. Where the stub is lost
+        meanwhile, the stop before it is not."""
+        left: Behind | None = behind
+
+        async def look() -> None:
+            nonlocal left
+            left = None
+            await self._catch_up(behind)
+
         try:
-            return await self._runner.await_step()
+            return await self._runner.await_step(look), left
         except TransportError:
-            with suppress(GdbError):
-                await self._catch_up(behind)
+            if left is not None:
+                with suppress(GdbError):
+                    await look()
             raise

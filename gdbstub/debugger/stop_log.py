@@ -6,10 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.debugger.logged_event import record_of_logged
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.snapshot import Leak, Snapshot, evidence_of, leaked_tf, may_leak, record_of
 from gdbstub.debugger.stop_history import LazyRecord, StopHistory
-from gdbstub.explain.evidence import Action, Platform, SteppedOver
+from gdbstub.explain.evidence import Action, CodeBytes, Platform, SteppedOver
 
 LEAKS_KEPT = 16
 """Steps over instructions that save RFLAGS, kept for explaining a single-step that nobody asked for."""
@@ -27,6 +29,8 @@ class StopLog:
         self.platform = Platform()
         self.leaks_tf = False
         """Does a step set TF in the guest, where an instruction may save it?"""
+        self.rip_as_reported = True
+        """Has evidence RIP as the stub had it (`evidence_of`)?"""
         self._began = time.monotonic()
         self._publish = publish
         self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
@@ -43,6 +47,14 @@ class StopLog:
         self.records.append(record)
         self.newest, self._unexplained = record.brief, None
         self._note_leaks(snapshot, action)
+        self._publish(record)
+        return record
+
+    def keep_logged(self, logged: LoggedException, cpu: int, window: CodeBytes | None) -> StopRecord:
+        """The same of an exception that was seen in the hypervisor's log alone."""
+        record = record_of_logged(logged, self.number, cpu, self.platform, window, self._seconds)
+        self.number += 1
+        self.records.append(record)
         self._publish(record)
         return record
 
@@ -88,7 +100,7 @@ class StopLog:
     def _record(
         self, snapshot: Snapshot, number: int, action: Action, seconds: float, stepped: tuple[SteppedOver, ...]
     ) -> StopRecord:
-        evidence = evidence_of(snapshot, action, self.platform, stepped)
+        evidence = evidence_of(snapshot, action, self.platform, stepped, rip_as_reported=self.rip_as_reported)
         return record_of(snapshot, number, action, evidence, seconds)
 
     def _note_leaks(self, snapshot: Snapshot, action: Action) -> None:

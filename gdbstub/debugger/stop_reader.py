@@ -11,19 +11,20 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from gdbstub.backends.interface import StopHooks
-from gdbstub.backends.xen.dom0 import Stepped
-from gdbstub.debugger.breakpoints import BreakpointTable, HitContext
+from gdbstub.backends.interface import Stepped, StopHooks
+from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.code_window import BLOCK, CodeWindow
 from gdbstub.debugger.cpu_reader import Asked, CpuReader, moment
+from gdbstub.debugger.interrupt_table import CR0_PE
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.snapshot import GONE, Snapshot
-from gdbstub.debugger.vector_catch import CR0_PE, VectorCatch
-from gdbstub.errors import Refused
+from gdbstub.debugger.vector_catch import VectorCatch
+from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import NOTHING_KNOWN, CpuFacts
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.cpu_state import CpuState, DebugState, Registers
 from gdbstub.x86.decode import may_stay, shape
 from gdbstub.x86.exceptions import Frame
 
@@ -36,11 +37,12 @@ MODE_REGISTERS = ("cs", "cr0", "cr4", "efer")
 
 
 class StopAtArrival(NamedTuple):
-    """A stop of which the registers are known and the rest is on its way. ``pc`` is None where the linear address
-    needs the segment bases that are still to come. ``state`` is all of it, once that was read; ``retried`` as in
-    `Snapshot`."""
+    """A stop of which the registers are known and the rest is on its way; ``reply`` as in `Snapshot`. ``pc`` is None
+    where the linear address needs the segment bases that are still to come. ``state`` is all of it, once that was read;
+    ``retried`` as in `Snapshot`."""
 
     stop: Stopped
+    reply: Stopped
     asked: Asked
     registers: dict[str, int]
     pc: int | None
@@ -55,17 +57,17 @@ class StopReader:
         self,
         remote: RemoteTarget,
         reader: CpuReader,
-        table: BreakpointTable,
+        points: PhysicalPoints,
         catcher: VectorCatch,
-        habits: StopHooks,
+        hooks: StopHooks,
         *,
         stray_watches: bool,
         idle_steps: bool = False,
     ) -> None:
         self._remote = remote
-        self._habits = habits
+        self._hooks = hooks
         self._reader = reader
-        self._table = table
+        self._points = points
         self._catcher = catcher
         self._stray_watches = stray_watches
         self.idle_steps = idle_steps
@@ -89,30 +91,30 @@ class StopReader:
 
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
-        return Snapshot(stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._table.armed)
+        return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._points.armed)
 
     def without_strays(self, stop: Stopped) -> Stopped:
         """The stop without the watch addresses that none of our watchpoints covers, on a stub that sends such: TCG does
         when a watchpoint was removed just before."""
         if not self._stray_watches or not stop.reasons:
             return stop
-        reasons = tuple(why for why in stop.reasons if not isinstance(why, Watch) or self._table.watches(why.address))
+        reasons = tuple(why for why in stop.reasons if not isinstance(why, Watch) or self._points.watches(why.address))
         return stop if reasons == stop.reasons else replace(stop, reasons=reasons)
 
     async def arrive(self, stop: Stopped) -> StopAtArrival:
         """The registers of the vCPU that stopped."""
-        stop = self.without_strays(stop)
-        cpu = await self._habits.whose(stop)
+        reply, stop = stop, self.without_strays(stop)
+        cpu = await self._hooks.stopped_vcpu(stop)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
         registers = await self._reader.registers(asked)
-        stop, registers = await self._habits.arrived(stop, self.cpu, registers)
+        stop, registers = await self._hooks.fix_up_stop(stop, self.cpu, registers)
         seen = self.seen
         if seen is None:
-            return StopAtArrival(stop, asked, registers, None)
+            return StopAtArrival(stop, reply, asked, registers, None)
         if self._catcher.is_stale(seen.state):
             await self._catcher.refresh(seen.state)
-        return StopAtArrival(stop, asked, registers, _predicted_pc(registers, seen.state))
+        return StopAtArrival(stop, reply, asked, registers, _predicted_pc(registers, seen.state))
 
     async def arrive_lightly(self, stop: Stopped, lines: Iterable[int]) -> StopAtArrival | None:
         """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere,
@@ -128,14 +130,14 @@ class StopReader:
             return None
         if stop.signal != SIGTRAP or stop.reasons or self._remote.cpu_of(stop.thread) not in (self.cpu, None):
             return None
-        asked = await self._reader.ask(self.cpu, monitor=False)
+        asked = await self._reader.ask(self.cpu, source=False)
         ahead = self._remote.ask_lines(lines)
         registers = await self._reader.registers(asked)
         await self._remote.lines(ahead)
         same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
-        if not same or registers["rip"] in self._table.marks:
+        if not same or registers["rip"] in self._points.marks:
             return None
-        arrival = StopAtArrival(stop, asked, registers, registers["rip"])
+        arrival = StopAtArrival(stop, stop, asked, registers, registers["rip"])
         return None if self.seems_idle(arrival) else arrival
 
     def seems_idle(self, arrival: StopAtArrival, before: StopAtArrival | None = None) -> bool:
@@ -182,9 +184,9 @@ class StopReader:
         before = self.seen
         registers = arrival.registers
         kept = self._remote.kept_memory(registers["rip"], CODE_BYTES)
-        code = b"" if kept is None else self._table.unpatched(registers["rip"], kept)
+        code = b"" if kept is None else self._points.unpatched(registers["rip"], kept)
         seen = self._plain(self._seen[self.cpu], registers, code, before.moment if before else None)
-        self._seen[self.cpu] = seen._replace(stop=arrival.stop, armed=self._table.armed)
+        self._seen[self.cpu] = seen._replace(stop=arrival.stop, reply=arrival.reply, armed=self._points.armed)
         return self._seen[self.cpu]
 
     def plain_sight(self, like: Snapshot, payload: bytes, code: bytes, before: CpuFacts) -> Snapshot:
@@ -196,7 +198,7 @@ class StopReader:
     def _plain(like: Snapshot, registers: dict[str, int], code: bytes, before: CpuFacts | None) -> Snapshot:
         old = like.state
         state = CpuState(old.cpu, registers, DebugState(), old.mode, old.cpl, old.segments, None, False)
-        return Snapshot(like.stop, state, code, moment(state, code), before, armed=like.armed)
+        return Snapshot(like.stop, like.reply, state, code, moment(state, code), before, armed=like.armed)
 
     def saw(self, snapshot: Snapshot) -> None:
         """This is what a vCPU was seen in last."""
@@ -216,14 +218,14 @@ class StopReader:
         counts as not seen."""
         cpu = self._remote.cpu_of(stop.thread)
         self.cpu = self.cpu if cpu is None else cpu
-        asked = await self._reader.ask(self.cpu, monitor=False)
+        asked = await self._reader.ask(self.cpu, source=False)
         lines = self._remote.ask_lines(reads if self._remote.pipelined else ())
         registers = await self._reader.registers(asked)
         await self._remote.lines(lines)
         seen = self.seen
         pc = None if seen is None else _predicted_pc(registers, seen.state)
         payload = await self._remote.read_registers(self.cpu, self.cpu)
-        return HitContext(payload, self._table.read_kept), -1 if pc is None else pc
+        return HitContext(payload, self._points.read_kept), -1 if pc is None else pc
 
     def may_go_ahead(self, arrival: StopAtArrival) -> bool:
         """May the bytes at RIP, all on one page, be asked for together with the next step?"""
@@ -233,7 +235,7 @@ class StopReader:
     def is_plain(self, arrival: StopAtArrival) -> bool:
         """Is this a step like any other, with nothing of ours at its RIP?"""
         pc, stop = arrival.pc, arrival.stop
-        return pc is not None and pc not in self._table.marks and stop.signal == SIGTRAP and not stop.reasons
+        return pc is not None and pc not in self._points.marks and stop.signal == SIGTRAP and not stop.reasons
 
     def step_ahead(self, arrival: StopAtArrival) -> tuple[Token, Token]:
         """Queue the bytes at RIP and the next step behind them; the tokens of both. For `look`."""
@@ -250,7 +252,13 @@ class StopReader:
             code = await self._asked_code(ahead, state.pc) if state.pc == arrival.pc else b""
         self.stale = False
         snapshot = Snapshot(
-            arrival.stop, state, code, moment(state, code), before.moment if before else None, armed=self._table.armed
+            arrival.stop,
+            arrival.reply,
+            state,
+            code,
+            moment(state, code),
+            before.moment if before else None,
+            armed=self._points.armed,
         )
         if arrival.retried:
             snapshot = snapshot._replace(retried=arrival.retried)
@@ -266,13 +274,13 @@ class StopReader:
 
     async def _asked_code(self, token: Token, address: int) -> bytes:
         try:
-            return self._table.unpatched(address, await self._remote.memory(token))
+            return self._points.unpatched(address, await self._remote.memory(token))
         except Refused:
             return b""
 
     async def _with_culprit(self, snapshot: Snapshot) -> Snapshot:
         """At a watchpoint, and the like, the instruction that did it lies in front of RIP; its bytes are evidence."""
-        if not isinstance(snapshot.stop, Stopped) or not self._habits.wants_code_before(snapshot.stop):
+        if not isinstance(snapshot.stop, Stopped) or not self._hooks.wants_code_before(snapshot.stop):
             return snapshot
         return snapshot._replace(windows=await self._catcher.code_around(snapshot.state.pc))
 
@@ -302,7 +310,7 @@ class StopReader:
     async def _code_behind(self, state: CpuState, before: Snapshot | None) -> bytes:
         """The bytes at RIP, without asking where a step from ``before`` can't have changed them."""
         window = self._window
-        if not self._habits.keeps_code:
+        if not self._hooks.keeps_code:
             return await self.code(state.pc)
         if before is None or not self._remote.stepped or before.state.cpu != state.cpu or self.stale:
             window.forget()
@@ -310,7 +318,7 @@ class StopReader:
             window.stepped(before.state, before.code, state.rip)
         with suppress(Refused):
             for block in window.missing(state.pc, CODE_BYTES):
-                window.keep(block, await self._table.read_memory(block, BLOCK))
+                window.keep(block, await self._points.read_memory(block, BLOCK))
         known = window.at(state.pc, CODE_BYTES)
         return await self.code(state.pc) if known is None else known
 
@@ -319,7 +327,7 @@ class StopReader:
         for length in (CODE_BYTES, PAGE - pc % PAGE):
             if length <= CODE_BYTES:
                 try:
-                    return await self._table.read_memory(pc, length)
+                    return await self._points.read_memory(pc, length)
                 except Refused:
                     continue
         return b""
@@ -339,7 +347,7 @@ class StopReader:
     async def amend(self, changed: dict[str, int]) -> None:
         """Registers of the selected vCPU were changed for it to go on: the next stop begins with those."""
         snapshot = self._seen[self.cpu]
-        state = replace(snapshot.state, registers=snapshot.state.registers | changed)
+        state = replace(snapshot.state, registers=Registers(snapshot.state.registers | changed))
         code = snapshot.code if state.pc == snapshot.state.pc else await self.code(state.pc)
         self._seen[self.cpu] = snapshot._replace(state=state, code=code, moment=moment(state, code))
 
@@ -350,8 +358,10 @@ class StopReader:
         asked = await self._reader.ask(cpu)
         state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)
-        seen = self._seen.get(cpu) or next(iter(self._seen.values()))
-        self._seen[cpu] = Snapshot(seen.stop, state, code, moment(state, code), None, seen.event)
+        seen = self._seen.get(cpu) or next(iter(self._seen.values()), None)
+        if seen is None:
+            raise GdbError("There is no stop yet.")
+        self._seen[cpu] = Snapshot(seen.stop, seen.reply, state, code, moment(state, code), None, seen.event)
         self.stale = self.stale and cpu != self.cpu
         return state
 

@@ -22,6 +22,7 @@ from gdbstub.doctor.suitability import descriptor_address, is_loaded_as, own_bre
 from gdbstub.doctor.vcpu import Hung, Vcpu
 from gdbstub.errors import GdbError, Refused, TransportError
 from gdbstub.protocol.stops import Stopped
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 
 PROBES: tuple[Probe, ...] = (*STEPS, *INTERRUPTS, *HARDWARE, *WATCHPOINTS, *SOFTWARE, *GUEST_EVENTS, *LAST)
@@ -180,14 +181,14 @@ async def awake(vcpu: Vcpu) -> CpuState:
     state = await vcpu.look()
     if not state.halted:
         return state
-    refusal = await vcpu.arm(1, state.pc, 1)
+    refusal = await vcpu.arm(BreakpointKind.EXECUTE, state.pc, 1)
     if refusal is None:
         try:
             moved = await vcpu.move("c", WAKE_SECONDS, everybody=True)
         finally:
             with trio.CancelScope(shield=True):
                 if await vcpu.halt():
-                    await vcpu.disarm(1, state.pc, 1)
+                    await vcpu.disarm(BreakpointKind.EXECUTE, state.pc, 1)
         cpu = vcpu.remote.cpu_of(moved.stop.thread) if isinstance(moved.stop, Stopped) else None
         vcpu.cpu = vcpu.cpu if cpu is None else cpu
         state = await vcpu.look()

@@ -13,6 +13,7 @@ from gdbstub.doctor.probe import Logged, Probe, ProbeAddress, ProbeLog, VcpuMome
 from gdbstub.doctor.vcpu import Hung, Moved
 from gdbstub.errors import Refused
 from gdbstub.protocol.stops import Stopped, Watch
+from gdbstub.x86.breakpoints import BreakpointKind
 
 STEP_SECONDS = (0.5, 2.0)
 """A step takes microseconds; one that takes longer was lost, or waits in HLT. Where the guest then stands in neither,
@@ -44,7 +45,7 @@ class Exercise:
         self._vcpu = ground.vcpu
         self._probe = probe
         self._patience = patience
-        self._armed: list[tuple[int, int, int]] = []
+        self._armed: list[tuple[BreakpointKind, int, int]] = []
         self._moments: list[VcpuMoment] = []
 
     async def run(self) -> ProbeLog:
@@ -73,7 +74,7 @@ class Exercise:
 
     async def _arm(self) -> str | None:
         for point in self._probe.points:
-            triple = (point.type, self._ground.address(point.at), point.length)
+            triple = (point.kind, self._ground.address(point.at), point.length)
             refusal = await self._vcpu.arm(*triple)
             if refusal is not None:
                 return refusal
@@ -84,9 +85,9 @@ class Exercise:
         """Latest first. A stub that does not answer any more has nothing to take out."""
         with trio.CancelScope(shield=True):
             while self._armed and await self._vcpu.halt():
-                type_, address, length = self._armed.pop()
+                point = self._armed.pop()
                 with suppress(Refused):
-                    await self._vcpu.disarm(type_, address, length)  # type: ignore[arg-type]  # came from a Point
+                    await self._vcpu.disarm(*point)
 
     async def _go(self) -> None:
         for move in self._probe.moves:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gdbstub.backends import Profile
+from gdbstub.backends import Backend
 from gdbstub.doctor.judges import delivered, shown_dr6
 from gdbstub.doctor.probe import Group, Judge, Need, PointArmed, Probe, Value, code, data, handler
+from gdbstub.x86.breakpoints import BreakpointKind
 
 OWN: Group = "the guest's own #DB"
 OURS: frozenset[Need] = frozenset({"handlers"})
@@ -65,15 +66,15 @@ SHOWN = "shown as the handler reads it"
 LOSES = (("not delivered", "The guest's event is lost."), ("again and again", "The guest does not get past it."))
 
 
-def _hidden(profile: Profile) -> str:
-    return "not delivered" if profile.capabilities.hardware_hides_guest else "delivered"
+def _hidden(backend: Backend) -> str:
+    return "not delivered" if backend.capabilities.hardware_hides_guest else "delivered"
 
 
 def _plain(event: GuestProbe, suffix: str, variant: str, points: tuple[PointArmed, ...]) -> Probe:
     """The event while the guest runs."""
-    by_profile: str | Callable[[Profile], str] = "delivered"
+    by_profile: str | Callable[[Backend], str] = "delivered"
     source = event.source
-    if event.by_dr and points and points[0].type == 1:
+    if event.by_dr and points and points[0].kind.is_hardware:
         by_profile, source = _hidden, "profile: hardware_hides_guest"
     return Probe(
         f"own-{event.name}{suffix}", OWN, event.title, event.code, event.assembly, "c", event.judge, by_profile,
@@ -91,28 +92,29 @@ def _stepped(event: GuestProbe) -> Probe:
     )  # fmt: skip
 
 
-def _caught(means: str, points: tuple[PointArmed, ...], expects: str | Callable[[Profile], str], source: str) -> Probe:
-    """The guest's #DB, caught at its handler; then the points are out, and the handler runs."""
+def _caught(kind: BreakpointKind, expects: str | Callable[[Backend], str], source: str) -> Probe:
+    """The guest's #DB, caught at its handler; then the point is out, and the handler runs."""
     event = EVENTS[0]
     return Probe(
-        f"caught-{means}", OWN, f"DR6 at the handler, by {means.upper()}", event.code, event.assembly, "cxc",
-        shown_dr6, expects, source, points=points, registers=event.registers, needs=OURS, ideal=SHOWN,
+        f"caught-z{kind.packet}", OWN, f"DR6 at the handler, by Z{kind.packet}", event.code, event.assembly, "cxc",
+        shown_dr6, expects, source, points=(PointArmed(kind, handler(1)),), registers=event.registers, needs=OURS,
+        ideal=SHOWN,
     )  # fmt: skip
 
 
-def _caught_by_software(profile: Profile) -> str:
-    return SHOWN if profile.capabilities.debug_registers else "caught, DR6 not shown"
+def _caught_by_software(backend: Backend) -> str:
+    return SHOWN if backend.capabilities.debug_registers else "caught, DR6 not shown"
 
 
-def _caught_by_hardware(profile: Profile) -> str:
-    return "not caught" if profile.capabilities.hardware_hides_guest else _caught_by_software(profile)
+def _caught_by_hardware(backend: Backend) -> str:
+    return "not caught" if backend.capabilities.hardware_hides_guest else _caught_by_software(backend)
 
 
 GUEST_EVENTS: tuple[Probe, ...] = (
     *(_plain(event, "", "nothing armed", ()) for event in EVENTS),
-    *(_plain(event, "-z1", "Z1 armed", (PointArmed(1, code(ELSEWHERE)),)) for event in EVENTS),
-    *(_plain(event, "-z0", "Z0 armed", (PointArmed(0, code(ELSEWHERE)),)) for event in EVENTS),
+    *(_plain(event, "-z1", "Z1 armed", (PointArmed(BreakpointKind.EXECUTE, code(ELSEWHERE)),)) for event in EVENTS),
+    *(_plain(event, "-z0", "Z0 armed", (PointArmed(BreakpointKind.SOFTWARE, code(ELSEWHERE)),)) for event in EVENTS),
     *(_stepped(event) for event in EVENTS if event.steps),
-    _caught("z1", (PointArmed(1, handler(1)),), _caught_by_hardware, "profile: hardware_hides_guest"),
-    _caught("z0", (PointArmed(0, handler(1)),), _caught_by_software, "profile: catch_by"),
+    _caught(BreakpointKind.EXECUTE, _caught_by_hardware, "profile: hardware_hides_guest"),
+    _caught(BreakpointKind.SOFTWARE, _caught_by_software, "profile: catch_by"),
 )

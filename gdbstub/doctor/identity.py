@@ -43,10 +43,10 @@ class Identity:
 async def identify_stub(vcpu: Vcpu, target: str, stop: Stop) -> Identity:
     """Ask. The guest stays stopped where it is. Raises `GdbError`."""
     remote = vcpu.remote
-    qemu = vcpu.backend.name in ("qemu-tcg", "qemu-kvm")
-    bits = await _asked(vcpu, b"qqemu.sstepbits") if qemu else None
-    mask = await _asked(vcpu, b"qqemu.sstep") if qemu else None
-    status = await _monitored(vcpu, "info status") if qemu else ""
+    questions = vcpu.kind.questions
+    bits = await _asked(vcpu, questions.step_bits)
+    mask = await _asked(vcpu, questions.step_mask)
+    status = await _monitored(vcpu, questions.status)
     state = await vcpu.look()
     counts: dict[str, int] = {}
     for register in remote.layout.registers:
@@ -54,12 +54,12 @@ async def identify_stub(vcpu: Vcpu, target: str, stop: Stop) -> Identity:
     return Identity(
         target=target,
         backend=vcpu.backend,
-        title=vcpu.profile.title,
+        title=vcpu.kind.title,
         offers=format_supported(remote.features.raw).decode("latin-1"),
         packet_size=remote.features.packet_size,
         actions=tuple(sorted(remote.actions)),
         registers=tuple(counts.items()),
-        monitor=bool(await _monitored(vcpu, "help info" if qemu else "help")),
+        monitor=bool(await _monitored(vcpu, questions.help)),
         debug_registers=state.debug.dr6 is not None,
         step_bits=bits,
         step_mask=_number(mask),
@@ -70,14 +70,18 @@ async def identify_stub(vcpu: Vcpu, target: str, stop: Stop) -> Identity:
     )
 
 
-async def _asked(vcpu: Vcpu, request: bytes) -> str | None:
+async def _asked(vcpu: Vcpu, request: bytes | None) -> str | None:
+    if request is None:
+        return None
     try:
         return (await vcpu.remote.request(request)).decode("latin-1")
     except Refused:
         return None
 
 
-async def _monitored(vcpu: Vcpu, command: str) -> str:
+async def _monitored(vcpu: Vcpu, command: str | None) -> str:
+    if command is None:
+        return ""
     with suppress(Refused):
         return await vcpu.remote.monitor(command)
     return ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdbstub.debugger.snapshot import platform_of
+from gdbstub.backends import BACKENDS, platform_of
 from gdbstub.doctor.judges import HUNG, LOST, REP_AGAIN
 from gdbstub.explain.quirks.lookup import QUIRKS, QuirkName, applies
 from gdbstub.remote.capabilities import BackendInfo
@@ -77,7 +77,9 @@ def find(probe: str, outcome: str, backend: BackendInfo, host: str | None) -> De
 
 def absent(probe: str, backend: BackendInfo) -> QuirkName | None:
     """The quirk that this version is known for; to be asked where the outcome is right all the same."""
-    rows = (row for row in KNOWN if row.quirk is not None and row.platform == "qemu-tcg" and _names(row, probe))
+    if not BACKENDS[backend.profile].emulates:
+        return None  # with a host's kernel or CPU in between, the version does not decide
+    rows = (row for row in KNOWN if row.platform == backend.name and _names(row, probe))
     return next((row.quirk for row in rows if _fits(row, backend, None)), None)
 
 

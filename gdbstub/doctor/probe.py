@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from gdbstub.backends import Profile
-from gdbstub.protocol.messages import BreakpointType
+from gdbstub.backends import Backend
+from gdbstub.x86.breakpoints import BreakpointKind
 
 Base = Literal["code", "data", "handler"]
 Move = Literal["s", "c", "x"]
@@ -36,7 +36,7 @@ class ProbeAddress(NamedTuple):
 class PointArmed(NamedTuple):
     """A ``Z`` packet that is armed before the guest moves."""
 
-    type: BreakpointType
+    kind: BreakpointKind
     at: ProbeAddress
     length: int = 1
 
@@ -119,7 +119,7 @@ class Probe(NamedTuple):
     assembly: str
     moves: str
     judge: Judge
-    expects: str | Callable[[Profile], str]
+    expects: str | Callable[[Backend], str]
     source: str
     points: tuple[PointArmed, ...] = ()
     registers: tuple[tuple[str, Value], ...] = ()
@@ -141,8 +141,8 @@ class Probe(NamedTuple):
         lengths = [len(word) // 2 for word in self.code.split()]
         return tuple(sum(lengths[: n + 1]) for n in range(len(lengths)))
 
-    def expected(self, profile: Profile) -> str:
-        return self.expects if isinstance(self.expects, str) else self.expects(profile)
+    def expected(self, backend: Backend) -> str:
+        return self.expects if isinstance(self.expects, str) else self.expects(backend)
 
 
 def code(offset: int) -> ProbeAddress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.doctor import known
 from gdbstub.doctor.judges import outcome
 from gdbstub.doctor.known import Deviation
@@ -65,7 +65,7 @@ class Result(NamedTuple):
 def judge(probe: Probe, seen: ProbeLog, platform: ProbedPlatform) -> Result:
     """Compare what was seen with what should be."""
     backend = platform.backend
-    found, wanted = outcome(probe, seen), probe.expected(PROFILES[backend.profile])
+    found, wanted = outcome(probe, seen), probe.expected(BACKENDS[backend.profile])
     measure = probe.measure(seen) if probe.measure is not None else ""
     if found == wanted:
         quirk = known.absent(probe.name, backend)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdbstub.backends import Profile
+from gdbstub.backends import Backend
 from gdbstub.doctor.judges import (
     arrives,
     count_of_steps,
@@ -15,6 +15,7 @@ from gdbstub.doctor.judges import (
     waits,
 )
 from gdbstub.doctor.probe import Need, PointArmed, Probe, ProbeLog, code, data
+from gdbstub.x86.breakpoints import BreakpointKind
 
 ONE = "1 instruction"
 KERNEL: frozenset[Need] = frozenset({"kernel"})
@@ -31,12 +32,12 @@ PAST_THE_GATE = (
 )
 
 
-def _tf(profile: Profile) -> str:
-    return "TF is in the saved flags" if profile.steps_by_tf else "TF is hidden"
+def _tf(backend: Backend) -> str:
+    return "TF is in the saved flags" if backend.steps_by_tf else "TF is hidden"
 
 
-def _own_dr6(profile: Profile) -> str:
-    return "untouched" if profile.capabilities.debug_registers else "not shown"
+def _own_dr6(backend: Backend) -> str:
+    return "untouched" if backend.capabilities.debug_registers else "not shown"
 
 
 def _milliseconds(seen: ProbeLog) -> str:
@@ -101,7 +102,7 @@ INTERRUPTS: tuple[Probe, ...] = (
           measure=_milliseconds),
     Probe(
         "own-dr6", "interrupts", "the guest's DR6 at our stops", "90 90 90", "nop; nop; nop", "cxs", own_dr6,
-        _own_dr6, NO_PROMISE, points=(PointArmed(1, code(1)),),
+        _own_dr6, NO_PROMISE, points=(PointArmed(BreakpointKind.EXECUTE, code(1)),),
         follows=(("changed", "What a stop of ours leaves there is no event of the guest."),),
     ),
 )  # fmt: skip

@@ -9,17 +9,18 @@ from typing import NamedTuple
 
 import trio
 
-from gdbstub.backends import PROFILES, Profile, identify
+from gdbstub.backends import BACKENDS, Backend, Stub, backend_named, identify
 from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.errors import GdbError, Refused
 from gdbstub.protocol import messages
 from gdbstub.protocol.link import Expect
-from gdbstub.protocol.messages import Action, BreakpointType
+from gdbstub.protocol.messages import Action
 from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.remote.connection import Token
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 
 HANG_SECONDS = 3.0
@@ -43,10 +44,10 @@ class Vcpu:
     def __init__(self, remote: RemoteTarget, backend: BackendInfo, cpu: int = 0) -> None:
         self.remote = remote
         self.backend = backend
-        self.profile: Profile = PROFILES[backend.profile]
+        self.kind: Backend = BACKENDS[backend.profile]
         self.cpu = cpu
         self._moving = Token(0)
-        self._reader = CpuReader(remote, self.profile)
+        self._reader = CpuReader(remote, self.kind.state_source(remote))
         self._names = {_wide(register.name): register.name for register in remote.layout.registers}
 
     async def look(self) -> CpuState:
@@ -61,7 +62,7 @@ class Vcpu:
 
     async def shown(self) -> str:
         """What the monitor shows of this vCPU; empty where there is no monitor, or one that is not QEMU's."""
-        if not self.profile.capabilities.debug_registers:
+        if not self.kind.capabilities.debug_registers:
             return ""
         return await self.remote.monitor("info registers" + (f" {self.cpu}" if self.cpu else ""))
 
@@ -75,16 +76,16 @@ class Vcpu:
         await self.remote.select(self.cpu)
         await self.remote.write_register(self._names[name], value)
 
-    async def arm(self, type_: BreakpointType, address: int, length: int) -> str | None:
+    async def arm(self, kind: BreakpointKind, address: int, length: int) -> str | None:
         """None where the stub took it; else its error, empty where it does not know the packet."""
         try:
-            await self.remote.insert(type_, address, length)
+            await self.remote.insert(kind, address, length)
         except Refused as refusal:
             return refusal.code
         return None
 
-    async def disarm(self, type_: BreakpointType, address: int, length: int) -> None:
-        await self.remote.remove(type_, address, length)
+    async def disarm(self, kind: BreakpointKind, address: int, length: int) -> None:
+        await self.remote.remove(kind, address, length)
 
     async def move(
         self, action: Action, patience: float, *, everybody: bool = False, hang: float | None = None
@@ -130,15 +131,13 @@ def _wide(name: str) -> str:
 
 
 async def greeted(remote: RemoteTarget, name: str, forced: str | None = None) -> tuple[Vcpu, Stop]:
-    """Shake hands and ask who the stub is; ``forced`` names the profile instead. The stop is the answer to ``?``."""
-    if forced is not None and forced not in PROFILES:
-        raise GdbError(f"There is no backend {forced}; dr6 knows {', '.join(PROFILES)}.")
+    """Shake hands and ask who the stub is; ``forced`` names the backend instead. The stop is the answer to ``?``."""
+    kind = None if forced is None else backend_named(forced)
     stop = await greet(remote, name)
-    backend = await identify(remote.monitor)
-    if forced is not None:
-        backend = BackendInfo(forced, backend.version, backend.vendor, forced)
-    vcpu = Vcpu(remote, backend)
-    remote.pipelined = vcpu.profile.pipelined
+    backend, found = await identify(Stub(remote, name), kind)
+    vcpu = Vcpu(remote, found)
+    remote.pipelined = backend.pipelined
+    remote.learn(backend.dialect)
     cpu = remote.cpu_of(stop.thread) if isinstance(stop, Stopped) else None
     vcpu.cpu = cpu or 0
     return vcpu, stop

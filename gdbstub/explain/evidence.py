@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Literal, NamedTuple, TypeVar
 
+from gdbstub.explain.abilities import UNKNOWN, Abilities
+from gdbstub.protocol.stops import Stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import Mode
@@ -39,6 +41,13 @@ Fact = Known[T] | Unknown
 ABSENT = Unknown("not given")
 
 
+@dataclass(frozen=True, slots=True)
+class NoStop:
+    """What came where a stop reply belongs, and is none: ``raw`` is its text, "" the end of the connection."""
+
+    raw: str
+
+
 class Action(StrEnum):
     """What the debugger had asked the guest to do when it stopped (`action` of a trace row)."""
 
@@ -48,7 +57,8 @@ class Action(StrEnum):
     ATTACH = "attach"
 
 
-class SteppedOver(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SteppedOver:
     """An instruction that the debugger single-stepped with TF set in the guest (KVM, Xen without MTF), and
     which may have saved that TF in guest memory (PUSHF, INT n, exceptions, SYSCALL)."""
 
@@ -99,22 +109,23 @@ BACKEND_ALIASES = {"gdbsx": "xen-gdbsx"}
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Who ran the guest. ``backend`` is a profile name of `gdbstub.backends` ("qemu-tcg", "qemu-kvm", "xen-gdbsx",
-    "generic"); ``guest`` is "hvm" or "pv". ``vendor`` is that of the guest's CPUID."""
+    """Who ran the guest. ``backend`` is a profile name of `gdbstub.backends`, and ``abilities`` are what is known of
+    it; ``guest`` is "hvm" or "pv". ``vendor`` is that of the guest's CPUID."""
 
     backend: Fact[str] = ABSENT
     version: Fact[str] = ABSENT
     vendor: Fact[Literal["intel", "amd"]] = ABSENT
     guest: Fact[Literal["hvm", "pv"]] = ABSENT
+    abilities: Abilities = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known of one stop. ``before`` is the state when the guest was last resumed (or the state
-    that the user gave), ``after`` the state at the stop. ``reply`` is the stop reply as the stub sent it."""
+    that the user gave), ``after`` the state at the stop. ``reply`` is what the stub said."""
 
     platform: Platform = field(default_factory=Platform)
-    reply: Fact[str] = ABSENT
+    reply: Fact[Stop | NoStop] = ABSENT
     action: Fact[Action] = ABSENT
     mode: Fact[Mode] = ABSENT
     cpl: Fact[int] = ABSENT

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from gdbstub.errors import GdbError
+from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.explain.abilities import NONE_KNOWN, UNKNOWN, Abilities
 from gdbstub.explain.evidence import (
     ABSENT,
     BACKEND_ALIASES,
@@ -20,11 +21,13 @@ from gdbstub.explain.evidence import (
     Evidence,
     Fact,
     Known,
+    NoStop,
     Platform,
     SteppedOver,
     Unknown,
 )
 from gdbstub.explain.explanation import Cause, Explanation
+from gdbstub.protocol.stops import Stop, parse_stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
 from gdbstub.x86.exceptions import Frame, vector
 from gdbstub.x86.registers import GENERAL_64, Mode
@@ -81,6 +84,18 @@ def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise BadEvidence(f'"{where}" has to be text, not {_shown(value)}.')
     return value
+
+
+def parse_reply(text: str) -> Stop | NoStop:
+    """A stop reply as the stub sent it, or what else was sent; never an error."""
+    try:
+        return parse_stop(text.encode("latin-1"))
+    except (RemoteProtocolError, UnicodeEncodeError):
+        return NoStop(text)
+
+
+def _reply(value: object, where: str) -> Stop | NoStop:
+    return parse_reply(_text(value, where))
 
 
 def _backend(value: object, where: str) -> str:
@@ -219,7 +234,13 @@ def _codes(data: Json) -> tuple[CodeBytes, ...]:
 
 
 OWNERS: tuple[Owner, ...] = ("debugger", "debugger-leak", "guest", "hypervisor", "unknown")
-KINDS: tuple[BreakpointKind, ...] = ("execute", "write", "access", "io", "software")
+KINDS = (
+    BreakpointKind.EXECUTE,
+    BreakpointKind.WRITE,
+    BreakpointKind.ACCESS,
+    BreakpointKind.IO,
+    BreakpointKind.SOFTWARE,
+)
 
 
 def _armed(value: object, where: str) -> ArmedBreakpoint:
@@ -256,18 +277,21 @@ TOP_KEYS = dict.fromkeys(
 )
 
 
-def evidence_from_json(data: object) -> Evidence:
-    """A parsed JSON value in the format; `BadEvidence` with one sentence where it is not."""
+def evidence_from_json(data: object, abilities: Mapping[str, Abilities] = NONE_KNOWN) -> Evidence:
+    """A parsed JSON value in the format; `BadEvidence` with one sentence where it is not. ``abilities`` are what is
+    known of each backend, by its name (`gdbstub.backends.ABILITIES`); of one that is not in it nothing is."""
     top = _object(data, "The evidence", TOP_KEYS)
+    backend = _fact(top, "backend", _backend)
     platform = Platform(
-        _fact(top, "backend", _backend),
+        backend,
         _fact(top, "version", _text),
         _fact(top, "vendor", _one_of("intel", "amd")),
         _fact(top, "guest", _one_of("hvm", "pv")),
+        UNKNOWN if isinstance(backend, Unknown) else abilities.get(backend.value, UNKNOWN),
     )
     return Evidence(
         platform=platform,
-        reply=_fact(top, "reply", _text),
+        reply=_fact(top, "reply", _reply),
         action=_fact(top, "action", _action),
         mode=_fact(top, "mode", _mode),
         cpl=_fact(top, "cpl", _small(0, 3)),
@@ -334,7 +358,7 @@ def evidence_to_json(evidence: Evidence) -> Json:
     _put(row, "version", platform.version, _same)
     _put(row, "vendor", platform.vendor, _same)
     _put(row, "guest", platform.guest, _same)
-    _put(row, "reply", evidence.reply, _same)
+    _put(row, "reply", evidence.reply, lambda reply: reply.raw)
     _put(row, "action", evidence.action, lambda action: action.value)
     for name in ("mode", "cpl", "vector", "at_handler", "frame_mode"):
         _put(row, name, getattr(evidence, name), _same)

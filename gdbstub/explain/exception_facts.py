@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.stop_facts import StopFacts, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import Slot, covered, decode_dr6, decode_dr7
 from gdbstub.x86.decode import LINEAR_MASKS, instruction, predecessors, shape, successors
 from gdbstub.x86.exceptions import Frame
@@ -280,7 +281,7 @@ class ExceptionFacts:
             candidate.shape,
             candidate.address,
             place,
-            slot.type == "write",
+            slot.type is BreakpointKind.WRITE,
             self.registers,
             self.mode,
             executed=True,

@@ -38,15 +38,15 @@ STOP_PHASES: tuple[tuple[str, tuple[SceneRule, ...]], ...] = (
     ("the kind of stop", stop_reply.RULES),
     ("watchpoints", watchpoints.RULES),
     ("the debugger's own stops", debugger_stops.RULES),
-    ("the debugger's own under Xen", xen_shared_registers.RULES),
-    ("Xen", xen.RULES),
+    ("the debugger's own in shared debug registers", xen_shared_registers.RULES),
+    ("a #DB that the hypervisor took, told by signal 2", xen.RULES),
     ("the guest's events that the hypervisor took", intercepted.RULES),
 )
 LAST_PHASE: tuple[SceneRule, ...] = debugger_stops.LAST_RULES
 """Asked only where nothing else holds."""
 DEBUG_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
     ("#DB", guest_db.RULES),
-    ("#DB under Xen", xen.EVENT_RULES),
+    ("#DB whose bits the hypervisor lost", xen.EVENT_RULES),
 )
 EVENT_PHASES: tuple[tuple[str, tuple[EventRule, ...]], ...] = (
     ("other vectors", vectors.RULES),
@@ -98,32 +98,35 @@ def _stop(scene: StopFacts) -> Explanation:
     against = tuple(text for check in table.STOP_RULES for text in check(scene, found))
     plain = main.cause is debugger_stops.STEPPED and len(found) == 1
     dr6 = _left_over(scene, found)
+    abilities = scene.abilities
+    by_exit = not abilities.steps_by_mtf and isinstance(evidence.exit_dr6, Unknown)
+    changes = abilities.hides_guest_breakpoints or abilities.clears_guest_tf is not None
     return Explanation(
         summarize(found, evidence),
         tuple([row.cause for row in found]),
         dr6,
-        STEP_EXIT if plain and not scene.xen else _exit_dr6(scene, found),
+        STEP_EXIT if plain and by_exit else _exit_dr6(scene, found),
         main.instruction,
         against,
         () if plain and scene.breakpoints is not None else missing(scene, None, main.cause),
-        (() if plain and not scene.kvm else advise(scene, None, found)) + _own_event(scene, dr6),
+        (() if plain and not changes else advise(scene, None, found)) + _own_event(scene, dr6),
     )
 
 
 def _own_event(scene: StopFacts, dr6: GuestDr6 | None) -> tuple[str, ...]:
-    """A step in which the guest got a #DB of its own: TCG delivers it, and the step ends in the handler."""
+    """A step in which the guest got a #DB of its own: it was delivered, and the step ends in the handler."""
     if dr6 is None or not dr6.set or scene.action is not Action.STEP or xen.stopped(scene):
         return ()
     if scene.stepped_shape is not None and "mov-dr" in scene.stepped_shape.traits:
         return ()
-    if scene.xen and dr6.set == ("BS",):
-        return ()  # the step's own: Xen merges it into the guest's DR6
+    if scene.abilities.merges_step_into_dr6 and dr6.set == ("BS",):
+        return ()  # the step's own
     bits = ", ".join(dr6.set)
     return (f"The guest's own DR6 gained {bits} in this step: it was delivered a #DB; catch db to have it explained.",)
 
 
 def _left_over(scene: StopFacts, found: list[Finding]) -> GuestDr6 | None:
-    """The guest's DR6 at a stop of the debugger: all of it is from before, unless Xen took a #DB of the guest."""
+    """The guest's DR6 at a stop of the debugger: all of it is from before, unless one of its own was taken."""
     value = scene.evidence.after.dr6
     if isinstance(value, Unknown):
         return None
@@ -149,12 +152,12 @@ def _unchanged(value: int) -> GuestDr6:
 
 
 def _exit_dr6(scene: StopFacts, found: list[Finding]) -> ExitDr6:
-    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes. Xen steps an
-    HVM guest on Intel by MTF, which is no #DB at all (`hvm_debug_op`)."""
+    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes. A step by
+    the monitor trap flag is no #DB at all."""
     shown = scene.evidence.exit_dr6
     if not isinstance(shown, Unknown):
         return ExitDr6(shown.value, "reported")
-    if scene.xen and scene.vendor == "intel" and scene.guest != "pv":
+    if scene.vendor in scene.abilities.steps_by_mtf and scene.guest != "pv":
         return NO_EXIT
     value = 0
     for row in found:

@@ -19,10 +19,9 @@ CHANGES_FLAGS: frozenset[Trait] = frozenset(("popf", "iret", "sysret", "syscall"
 
 
 def debugctl(scene: StopFacts) -> int | None:
-    """DEBUGCTL before the stop. QEMU TCG has none; KVM on Intel drops what a guest writes to BTF (`vmx_set_msr`)."""
+    """DEBUGCTL before the stop; where the platform drops what a guest writes to BTF, that bit counts as 0."""
     said = known(scene.evidence.before.debugctl)
-    dropped = scene.tcg or (scene.kvm and scene.vendor == "intel")
-    return 0 if said is None and dropped else said
+    return 0 if said is None and scene.vendor in scene.abilities.drops_btf else said
 
 
 def _de(moment: CpuFacts) -> bool | None:

@@ -5,11 +5,11 @@ A `StopFacts` is any stop. It only rearranges what is in the evidence: nothing h
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Unknown
 from gdbstub.explain.explanation import Cause
+from gdbstub.protocol.stops import Stopped, Watch
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.debug_registers import Slot, decode_dr7
 from gdbstub.x86.decode import LINEAR_MASKS, LONGEST, instruction, shape
@@ -35,45 +35,14 @@ class Finding(NamedTuple):
     """``instruction`` was only read backwards: it is what stands there, and another may have jumped here."""
 
 
-class ReplyFacts(NamedTuple):
-    """A stop reply as far as rules need it. ``watch`` is "watch", "rwatch" or "awatch"."""
-
-    signal: int | None
-    ended: str | None
-    watch: str | None
-    address: int | None
-
-
-NO_REPLY = ReplyFacts(None, None, None, None)
-
-
-@lru_cache(maxsize=1024)
-def parse_reply(reply: str) -> ReplyFacts:
-    """Never an exception: text that is no stop reply says nothing. "" is the end of the connection."""
-    if reply == "" or reply[0] in "WX":
-        return ReplyFacts(None, reply[:3] or "connection closed", None, None)
-    signal = _hex(reply[1:3]) if reply[0] in "TS" else None
-    for field in reply[3:].split(";"):
-        key, _, value = field.partition(":")
-        if key in ("watch", "rwatch", "awatch"):
-            return ReplyFacts(signal, None, key, _hex(value))
-    return ReplyFacts(signal, None, None, None)
-
-
-def _hex(text: str) -> int | None:
-    try:
-        return int(text, 16)
-    except ValueError:
-        return None
-
-
 class StopFacts:
-    """One stop, for rules. Addresses ``pc`` and ``start`` are linear."""
+    """One stop, for rules. ``signal`` and ``watch`` are the reply's, None where it has none or is not known. Addresses
+    ``pc`` and ``start`` are linear."""
 
     __slots__ = (
+        "abilities",
         "action",
         "at_handler",
-        "backend",
         "breakpoints",
         "came_from",
         "evidence",
@@ -82,22 +51,24 @@ class StopFacts:
         "mode_known",
         "pc",
         "reply",
-        "reply_known",
         "rip",
+        "signal",
         "start",
         "stepped_shape",
         "vendor",
+        "watch",
     )
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         platform = evidence.platform
-        self.backend = known(platform.backend)
+        self.abilities = platform.abilities
         self.vendor = known(platform.vendor)
         self.guest = known(platform.guest)
-        said = known(evidence.reply)
-        self.reply_known = said is not None
-        self.reply = NO_REPLY if said is None else parse_reply(said)
+        self.reply = known(evidence.reply)
+        stopped = self.reply if isinstance(self.reply, Stopped) else None
+        self.signal = None if stopped is None else stopped.signal
+        self.watch = None if stopped is None else next((why for why in stopped.reasons if isinstance(why, Watch)), None)
         self.action: Action | None = known(evidence.action)
         mode = known(evidence.mode)
         self.mode_known = mode is not None
@@ -121,21 +92,9 @@ class StopFacts:
             base = None if selector is None else selector << 4
         return (base or 0) + rip & LINEAR_MASKS[self.mode]
 
-    @property
-    def kvm(self) -> bool:
-        return self.backend == "qemu-kvm"
-
-    @property
-    def tcg(self) -> bool:
-        return self.backend == "qemu-tcg"
-
-    @property
-    def xen(self) -> bool:
-        return self.backend == "xen-gdbsx"
-
     def trap_reply(self) -> bool:
         """Whether the reply allows a debug stop: SIGTRAP, or not known."""
-        return not self.reply_known or self.reply.signal == 5
+        return self.reply is None or self.signal == 5
 
     def code_at(self, address: int | None) -> bytes:
         """Guest bytes from ``address`` on (at most 15), empty where none are known."""

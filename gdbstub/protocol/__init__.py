@@ -49,7 +49,6 @@ from gdbstub.protocol.fields import (
 from gdbstub.protocol.framing import (
     ACK,
     BREAK,
-    MAX_FRAME,
     NACK,
     Frame,
     FrameReader,
@@ -78,15 +77,15 @@ from gdbstub.protocol.layout import (
 )
 from gdbstub.protocol.link import RESENDS, Expect, Link
 from gdbstub.protocol.packets import PACKETS, PacketForm, PacketRow, find_packet, packet_table_markdown
+from gdbstub.protocol.run_lengths import MAX_FRAME
 from gdbstub.protocol.states import INITIAL, TRANSITIONS, Role, State, Step, state_diagram
 from gdbstub.protocol.stops import (
+    BreakReason,
     ConsoleOutput,
     Exited,
     FileRequest,
-    HardwareBreak,
     NamedReason,
     NoResumed,
-    SoftwareBreak,
     Stop,
     Stopped,
     StopReason,
@@ -96,7 +95,8 @@ from gdbstub.protocol.stops import (
     format_stop,
     parse_stop,
 )
-from gdbstub.protocol.target_xml import annexes_wanted, format_description, parse_description
+from gdbstub.protocol.target_xml import annexes_wanted, parse_description
+from gdbstub.protocol.target_xml_writer import format_description
 
 __all__ = [
     "ACK",
@@ -113,6 +113,7 @@ __all__ = [
     "TRANSITIONS",
     "BadFrame",
     "Break",
+    "BreakReason",
     "ConsoleOutput",
     "Enumeration",
     "Event",
@@ -128,7 +129,6 @@ __all__ = [
     "Frame",
     "FrameReader",
     "GuestOutput",
-    "HardwareBreak",
     "Link",
     "Lost",
     "Malformed",
@@ -145,7 +145,6 @@ __all__ = [
     "Reply",
     "Request",
     "Role",
-    "SoftwareBreak",
     "Stale",
     "State",
     "Step",

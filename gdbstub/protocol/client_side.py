@@ -25,7 +25,10 @@ from gdbstub.protocol.states import State, Step
 from gdbstub.protocol.stops import Exited, FileRequest, NoResumed, Stop, Terminated, parse_stop
 from gdbstub.protocol.wire import RESENDS, Expect, LinkEnd, Pending
 
+MOST_OUTPUT = 1 << 14
+"""Packets of one monitor command's output: some 8 MiB from QEMU, which sends half a KiB in each."""
 _STOP = re.compile(rb"[TS][0-9a-fA-F]{2}|[WX][0-9a-fA-F]+(?:;|\Z)|N\Z")
+_STOP_LETTERS = frozenset((b"T", b"S", b"W", b"X", b"N"))
 _ERROR = re.compile(rb"E(?:[0-9a-fA-F]{2}\Z|\.)")
 
 _SENDING: Final = {
@@ -51,7 +54,8 @@ class ClientSide(LinkEnd):
         if self._pending and not self.pipelined:
             waiting = shown(self._pending[0].payload)
             raise LocalProtocolError(f"The request {shown(payload)} was made before {waiting} was answered.")
-        if self.packet_size is not None and len(encode_binary(payload)) > self.packet_size:
+        most = self.packet_size
+        if most is not None and 2 * len(payload) > most and len(encode_binary(payload)) > most:
             raise LocalProtocolError(
                 f"The request {shown(payload)} is longer than the stub's limit of {self.packet_size} bytes."
             )
@@ -157,12 +161,15 @@ class ClientSide(LinkEnd):
             return
         if payload[:1] == b"O" and payload != b"OK":
             if expects is Expect.MONITOR:
-                head.output.append(payload[1:])
+                if len(head.output) < MOST_OUTPUT:
+                    head.output.append(payload[1:])
+                else:
+                    head.damage = f"the output has more than {MOST_OUTPUT} packets"
             else:
                 self._take_output(payload, events)
         elif expects is Expect.STOP:
             self._take_stop(head, payload, events)
-        elif _STOP.match(payload) and not _may_answer_with_stop(head.payload):
+        elif payload[:1] in _STOP_LETTERS and _STOP.match(payload) and not _may_answer_with_stop(head.payload):
             self._take_unasked(payload, events)
         else:
             self._move(Step.RECEIVE_REPLY)

@@ -20,6 +20,8 @@ from gdbstub.protocol.fields import decode_hex, encode_hex, encode_register
 MAX_REGISTERS: Final = 4096
 MAX_BITS: Final = 65536
 """The widest register of any gdb description (a RISC-V vector)."""
+MAX_PLACE: Final = 1 << 20
+"""Bytes of an answer to ``g`` in which a register may be placed by a description."""
 
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -50,7 +52,8 @@ class Field(NamedTuple):
     end: int | None = None
 
 
-class VectorType(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class VectorType:
     """``length`` elements of ``type``."""
 
     id: str
@@ -58,14 +61,16 @@ class VectorType(NamedTuple):
     length: int
 
 
-class Union(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Union:
     """The same bytes, several ways."""
 
     id: str
     fields: tuple[Field, ...]
 
 
-class Structure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Structure:
     """Members one after the other, or bit fields of ``size`` bytes."""
 
     id: str
@@ -73,7 +78,8 @@ class Structure(NamedTuple):
     fields: tuple[Field, ...]
 
 
-class Flags(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Flags:
     """Named bits of ``size`` bytes; an empty name is padding."""
 
     id: str
@@ -81,7 +87,8 @@ class Flags(NamedTuple):
     fields: tuple[Field, ...]
 
 
-class Enumeration(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Enumeration:
     """Named values of ``size`` bytes."""
 
     id: str
@@ -119,7 +126,7 @@ class RegisterLayout:
     @cached_property
     def size(self) -> int:
         """Bytes of a full answer to ``g``."""
-        return sum(register.size for register in self.registers)
+        return max((register.offset + register.size for register in self.registers), default=0)
 
     def type_of(self, register: Register) -> Type | None:
         """What the description says of the register's type; None for gdb's predefined ones."""
@@ -148,8 +155,12 @@ class RegisterLayout:
         return {register.name: data for register, data in self._available(payload) if register.size not in _CODES}
 
     def encode_g(self, values: Mapping[str, int | bytes]) -> bytes:
-        """An answer to ``g``; a register without a value is unavailable."""
-        return b"".join(_encode(register, values.get(register.name)) for register in self.registers)
+        """An answer to ``g``; a register without a value, and what is between registers, is unavailable."""
+        answer = bytearray(b"xx" * self.size)
+        for register in self.registers:
+            place = slice(2 * register.offset, 2 * (register.offset + register.size))
+            answer[place] = _encode(register, values.get(register.name))
+        return bytes(answer)
 
     def _available(self, payload: bytes) -> Iterable[tuple[Register, bytes]]:
         for register in self.by_name_in_order:
@@ -174,10 +185,12 @@ class RegisterLayout:
         return plan
 
     def _make_plan(self, size: int) -> tuple[tuple[str, ...], Struct]:
-        names, codes = [], ["<"]
-        for register in self.registers:
+        names, codes, end = [], ["<"], 0
+        for register in sorted(self.registers, key=lambda register: register.offset):
             if register.offset + register.size > size:
                 break
+            codes.append(f"{register.offset - end}x")
+            end = register.offset + register.size
             if register.size in _CODES and self.by_name[register.name] is register:
                 names.append(register.name)
                 codes.append(_CODES[register.size])
@@ -199,24 +212,38 @@ def make_layout(
     features: Iterable[Feature] = (),
     architecture: str | None = None,
     osabi: str | None = None,
+    *,
+    placed: bool = False,
 ) -> RegisterLayout:
-    """Order the registers by number and give them their offsets (those that they have are ignored).
+    """Order the registers by number and give them their offsets; those that they have count where they are ``placed``.
 
-    Raises `RemoteProtocolError` for a number that is used twice, a width that is no number of bytes, or more
-    registers than any description has.
+    Raises `RemoteProtocolError` for a number that is used twice, a width that is no number of bytes, more registers
+    than any description has, or registers that are placed one over the other.
     """
-    placed: list[Register] = []
+    ordered: list[Register] = []
     offset = 0
     for register in sorted(registers, key=lambda register: register.number):
         if not 0 < register.bits <= MAX_BITS or register.bits % 8:
             raise RemoteProtocolError(f"The target description has a register of {register.bits} bits.")
-        if placed and placed[-1].number == register.number:
+        if ordered and ordered[-1].number == register.number:
             raise RemoteProtocolError(f"The target description numbers two registers {register.number}.")
-        placed.append(register._replace(offset=offset))
+        ordered.append(register if placed else register._replace(offset=offset))
         offset += register.size
-    if len(placed) > MAX_REGISTERS:
+    if len(ordered) > MAX_REGISTERS:
         raise RemoteProtocolError(f"The target description has more than {MAX_REGISTERS} registers.")
-    return RegisterLayout(tuple(placed), tuple(features), architecture, osabi)
+    if placed:
+        _see_that_they_fit(ordered)
+    return RegisterLayout(tuple(ordered), tuple(features), architecture, osabi)
+
+
+def _see_that_they_fit(registers: list[Register]) -> None:
+    end = 0
+    for register in sorted(registers, key=lambda register: register.offset):
+        if register.offset < end:
+            raise RemoteProtocolError(f"The target description places two registers at byte {register.offset} of g.")
+        end = register.offset + register.size
+        if end > MAX_PLACE:
+            raise RemoteProtocolError(f"The target description places a register at byte {register.offset} of g.")
 
 
 _GENERAL_64 = (

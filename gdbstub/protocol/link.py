@@ -14,7 +14,7 @@ A NACK is answered by sending the packet again when it is clear which one is mea
 from __future__ import annotations
 
 from gdbstub.protocol.client_side import ClientSide
-from gdbstub.protocol.framing import MAX_FRAME
+from gdbstub.protocol.run_lengths import MAX_FRAME
 from gdbstub.protocol.server_side import ServerSide
 from gdbstub.protocol.states import Role
 from gdbstub.protocol.wire import RESENDS, Expect

@@ -23,13 +23,7 @@ from gdbstub.protocol.fields import (
 )
 
 Action = Literal["c", "s", "t"]
-BreakpointType = Literal[0, 1, 2, 3, 4]
 
-SOFTWARE: Final = 0
-HARDWARE: Final = 1
-WRITE: Final = 2
-READ: Final = 3
-ACCESS: Final = 4
 
 WHY_STOPPED: Final = b"?"
 READ_REGISTERS: Final = b"g"
@@ -39,6 +33,7 @@ CURRENT_THREAD: Final = b"qC"
 FIRST_THREADS: Final = b"qfThreadInfo"
 MORE_THREADS: Final = b"qsThreadInfo"
 ATTACHED: Final = b"qAttached"
+ANY_THREAD: Final = b"Hg0"
 KILL: Final = b"k"
 REVERSE_STEP: Final = b"bs"
 REVERSE_CONTINUE: Final = b"bc"
@@ -93,12 +88,12 @@ def write_memory_binary(address: int, data: bytes) -> bytes:
     return b"X%x,%x:%b" % (address, len(data), data)
 
 
-def insert_breakpoint(kind: BreakpointType, address: int, length: int) -> bytes:
+def insert_breakpoint(kind: int, address: int, length: int) -> bytes:
     """``Z0`` software, ``Z1`` hardware (``length`` 1 for both), ``Z2`` write, ``Z3`` read, ``Z4`` access."""
     return b"Z%x,%x,%x" % (kind, address, length)
 
 
-def remove_breakpoint(kind: BreakpointType, address: int, length: int) -> bytes:
+def remove_breakpoint(kind: int, address: int, length: int) -> bytes:
     """``z``: the twin of `insert_breakpoint`, with the same arguments."""
     return b"z%x,%x,%x" % (kind, address, length)
 
@@ -253,13 +248,13 @@ class BreakpointRequest(NamedTuple):
     """``Z`` or ``z`` as a client sent it; ``options`` is what follows (conditions, commands), as sent."""
 
     insert: bool
-    kind: BreakpointType
+    kind: int
     address: int
     length: int
     options: bytes
 
 
-_BREAKPOINT_TYPES: Final[dict[bytes, BreakpointType]] = {b"0": 0, b"1": 1, b"2": 2, b"3": 3, b"4": 4}
+_BREAKPOINT_TYPES: Final = (b"0", b"1", b"2", b"3", b"4")
 
 
 def parse_breakpoint(payload: bytes) -> BreakpointRequest:
@@ -268,7 +263,7 @@ def parse_breakpoint(payload: bytes) -> BreakpointRequest:
     parts = fields.split(b",")
     if payload[:1] not in (b"Z", b"z") or len(parts) != 3 or parts[0] not in _BREAKPOINT_TYPES:
         raise RemoteProtocolError(f"The client sent {shown(payload)}, which is no breakpoint packet.")
-    kind, address, length = _BREAKPOINT_TYPES[parts[0]], decode_number(parts[1]), decode_number(parts[2])
+    kind, address, length = int(parts[0]), decode_number(parts[1]), decode_number(parts[2])
     return BreakpointRequest(payload[:1] == b"Z", kind, address, length, options)
 
 

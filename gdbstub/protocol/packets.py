@@ -7,6 +7,7 @@ Source: gdb manual, "Packets", "General Query Packets", "Multi-letter Packets", 
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 Sender = Literal["client", "stub"]
@@ -194,6 +195,10 @@ _INDEX: Final[dict[Sender, _Index]] = {"client": _index("client"), "stub": _inde
 
 def find_packet(payload: bytes, sender: Sender = "client") -> PacketRow | None:
     """The row of ``payload``, or None for a packet that we don't know."""
+    return _find_cached(payload, sender) if len(payload) <= _SHORT else _find(payload, sender)
+
+
+def _find(payload: bytes, sender: Sender) -> PacketRow | None:
     whole, prefixes = _INDEX[sender]
     if (row := whole.get(payload)) is not None:
         return row
@@ -201,6 +206,10 @@ def find_packet(payload: bytes, sender: Sender = "client") -> PacketRow | None:
         if payload.startswith(row.prefix):
             return row
     return None
+
+
+_SHORT = 64
+_find_cached = lru_cache(maxsize=1024)(_find)  # the same few recur at each stop
 
 
 def packet_table_markdown() -> str:

@@ -46,14 +46,14 @@ class ServerSide(LinkEnd):
                 self._prepared = {}
         return super().receive(data)
 
-    def stop(self, stop: Stop) -> None:
-        """Answer the request that resumed the guest."""
+    def stop(self, stop: Stop, expedited: bytes = b"") -> None:
+        """Answer the request that resumed the guest; ``expedited`` as in `format_stop`."""
         pending = self._owing()
         if pending.expects is not Expect.STOP:
             raise LocalProtocolError(f"A stop reply does not answer {shown(pending.payload)}.")
         self._move(Step.SEND_END if isinstance(stop, Exited | Terminated) else Step.SEND_STOP)
         self._pending.popleft()
-        self._queue_packet(format_stop(stop))
+        self._queue_packet(format_stop(stop, expedited))
 
     def console(self, text: bytes) -> None:
         """Send text to the client's console, while the guest runs or as part of a monitor's answer."""

@@ -38,6 +38,8 @@ class State(Enum):
     CLOSED = "closed"
     """The peer is gone, or can't be understood any more."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python, and costs more than the look-up
+
 
 class Step(Enum):
     """What moves a link from state to state. "Send" is ours, "receive" the peer's, in either role."""
@@ -64,6 +66,8 @@ class Step(Enum):
     RECEIVE_END = "receive exit"
     RESYNCHRONISE = "resynchronise"
     LOSE = "lose the peer"
+
+    __hash__ = object.__hash__
 
 
 INITIAL: Final[Mapping[Role, State]] = MappingProxyType({Role.CLIENT: State.DRAINING, Role.SERVER: State.STOPPED})

@@ -8,8 +8,9 @@ watchpoint with zeros, QEMU 10 does not.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import lru_cache
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, assert_never
 
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol.fields import (
@@ -32,29 +33,38 @@ _NAMED = _FORKS | {"library", "replaylog", "syscall_entry", "syscall_return"}
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
-class Watch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Watch:
     """A watchpoint was hit; ``address`` is what the stub says, which need not be the first byte watched."""
 
     kind: WatchKind
     address: int
 
-
-class SoftwareBreak(NamedTuple):
-    """A software breakpoint (``swbreak``); the program counter has been put back on it."""
-
-
-class HardwareBreak(NamedTuple):
-    """A hardware breakpoint (``hwbreak``)."""
+    @property
+    def key(self) -> str:
+        """Its key in the packet: ``watch``, ``rwatch``, ``awatch``."""
+        return _WATCH_KEYS[self.kind]
 
 
-class NamedReason(NamedTuple):
+class BreakReason(Enum):
+    """A breakpoint was hit; the value is its key in the packet. At a software breakpoint the program counter has been
+    put back on it."""
+
+    SOFTWARE = "swbreak"
+    HARDWARE = "hwbreak"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedReason:
     """Another reason of the gdb manual (``library``, ``replaylog``, ``fork``…), kept as sent."""
 
     name: str
     value: str
 
 
-StopReason = Watch | SoftwareBreak | HardwareBreak | NamedReason
+StopReason = Watch | BreakReason | NamedReason
+
+_BREAKS = {reason.value: reason for reason in BreakReason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,7 @@ class ConsoleOutput:
     """Text from the guest's console or the monitor (``O``); the guest goes on."""
 
     text: bytes
+    raw: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,7 @@ class FileRequest:
 
     call: str
     arguments: tuple[str, ...]
+    raw: str = field(default="", compare=False)
 
 
 Stop = Stopped | Exited | Terminated | NoResumed | ConsoleOutput | FileRequest
@@ -121,22 +133,23 @@ Stop = Stopped | Exited | Terminated | NoResumed | ConsoleOutput | FileRequest
 @lru_cache(maxsize=256)
 def parse_stop(payload: bytes) -> Stop:
     """The stop that ``payload`` tells of. Raises `RemoteProtocolError` when it is no stop reply."""
+    raw = payload.decode("latin-1")
     match payload[:1]:
         case b"T":
             return _parse_t(payload)
         case b"S":
-            return Stopped(_signal(payload, payload[1:]), raw=payload.decode("latin-1"))
+            return Stopped(_signal(payload, payload[1:]), raw=raw)
         case b"W":
-            return Exited(*_parse_end(payload), payload.decode("latin-1"))
+            return Exited(*_parse_end(payload), raw)
         case b"X":
-            return Terminated(*_parse_end(payload), payload.decode("latin-1"))
+            return Terminated(*_parse_end(payload), raw)
         case b"N" if payload == b"N":
             return NoResumed()
         case b"O" if payload != b"OK":
-            return ConsoleOutput(decode_hex(payload[1:]))
+            return ConsoleOutput(decode_hex(payload[1:]), raw)
         case b"F":
-            call, *arguments = payload[1:].decode("latin-1").split(",")
-            return FileRequest(call, tuple(arguments))
+            call, *arguments = raw[1:].split(",")
+            return FileRequest(call, tuple(arguments), raw)
         case _:
             raise RemoteProtocolError(f"The stub sent {shown(payload)} where a stop reply belongs.")
 
@@ -158,10 +171,8 @@ def _parse_t(payload: bytes) -> Stopped:
             thread = ThreadId.parse(value.encode("latin-1"))
         elif key in _WATCHES:
             reasons.append(Watch(_WATCHES[key], decode_number(value.encode("latin-1"))))
-        elif key == "swbreak":
-            reasons.append(SoftwareBreak())
-        elif key == "hwbreak":
-            reasons.append(HardwareBreak())
+        elif key in _BREAKS:
+            reasons.append(_BREAKS[key])
         elif key in _NAMED:
             reasons.append(NamedReason(key, value))
         elif _HEX.issuperset(key) and _HEX.issuperset(value):
@@ -178,11 +189,12 @@ def _parse_end(payload: bytes) -> tuple[int, int | None]:
     return decode_number(number), decode_number(processes[0].encode("latin-1")) if processes else None
 
 
-def format_stop(stop: Stop) -> bytes:
-    """The payload of ``stop``; `parse_stop` reads it back as an equal value."""
+def format_stop(stop: Stop, expedited: bytes = b"") -> bytes:
+    """The payload of ``stop``; `parse_stop` reads it back as an equal value. ``expedited`` are more registers, as
+    they stand in the packet (``06:0000000000000000;``)."""
     match stop:
         case Stopped():
-            return _format_t(stop)
+            return _format_t(stop, expedited)
         case Exited(code=code, process=process):
             return b"W%02x" % code + _format_process(process)
         case Terminated(signal=signal, process=process):
@@ -201,23 +213,25 @@ def _format_process(process: int | None) -> bytes:
     return b"" if process is None else b";process:" + encode_number(process)
 
 
-def _format_t(stop: Stopped) -> bytes:
-    pairs = [(f"{number:02x}", encode_hex(data).decode()) for number, data in stop.registers]
-    if stop.thread is not None:
-        pairs.append(("thread", stop.thread.format().decode()))
-    pairs += [_reason_pair(reason) for reason in stop.reasons]
-    pairs += stop.others
-    return b"T%02x" % stop.signal + encode_pairs(pairs)
+def _format_t(stop: Stopped, expedited: bytes) -> bytes:
+    registers = [b"%02x:%b;" % (number, encode_hex(data)) for number, data in stop.registers]
+    return b"T%02x%b%b" % (stop.signal, b"".join(registers) + expedited, _format_rest(stop))
+
+
+def _format_rest(stop: Stopped) -> bytes:
+    """What stands behind the registers."""
+    thread = b"" if stop.thread is None else b"thread:%b;" % stop.thread.format()
+    if not stop.reasons and not stop.others:
+        return thread
+    return thread + encode_pairs([*map(_reason_pair, stop.reasons), *stop.others])
 
 
 def _reason_pair(reason: StopReason) -> tuple[str, str]:
     match reason:
-        case Watch(kind=kind, address=address):
-            return _WATCH_KEYS[kind], f"{address:x}"
-        case SoftwareBreak():
-            return "swbreak", ""
-        case HardwareBreak():
-            return "hwbreak", ""
+        case Watch(address=address):
+            return reason.key, f"{address:x}"
+        case BreakReason():
+            return reason.value, ""
         case NamedReason(name=name, value=value):
             return name, value
         case _:

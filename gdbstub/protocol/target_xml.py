@@ -1,4 +1,4 @@
-"""Target descriptions: XML to `RegisterLayout` and back.
+"""Target descriptions: XML to `RegisterLayout`; `target_xml_writer` is the way back.
 
 The XML comes from the stub, so nothing in it is trusted: no entities, nothing fetched but the annexes that
 the caller hands in, bounds on size, nesting and numbers. The ``<!DOCTYPE target SYSTEM "gdb-target.dtd">``
@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from html import escape
-from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Final
 
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol.fields import shown
@@ -42,7 +41,6 @@ MAX_NESTING: Final = 16
 MAX_INCLUDES: Final = 64
 
 _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19})\Z")
-_HEADER = '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n'
 
 
 def parse_description(fetch: Mapping[str, bytes], root: str = ROOT) -> RegisterLayout:
@@ -53,7 +51,8 @@ def parse_description(fetch: Mapping[str, bytes], root: str = ROOT) -> RegisterL
     """
     reading = _Reading(fetch)
     reading.document(root, ())
-    return make_layout(reading.registers, reading.features, reading.architecture, reading.osabi)
+    placed = bool(reading.registers) and reading.placed == len(reading.registers)
+    return make_layout(reading.registers, reading.features, reading.architecture, reading.osabi, placed=placed)
 
 
 def annexes_wanted(xml: bytes) -> tuple[str, ...]:
@@ -70,6 +69,8 @@ class _Reading:
         self.features: list[Feature] = []
         self.architecture: str | None = None
         self.osabi: str | None = None
+        self.placed = 0
+        """How many registers say where in ``g`` they stand (lldb-server's do)."""
         self._fetch = fetch
         self._number = 0
         self._includes = 0
@@ -102,7 +103,7 @@ class _Reading:
                 self.osabi = _text(node)
 
     def _feature(self, element: Element, trail: tuple[str, ...]) -> None:
-        name = _attribute(element, "name")
+        name = element.getAttribute("name")  # lldb-server gives none
         types: list[Type] = []
         place = len(self.features)
         for node in _children(element):
@@ -112,19 +113,23 @@ class _Reading:
                 self._register(node, name)
             elif (known := _parse_type(node)) is not None:
                 types.append(known)
-        self.features.insert(place, Feature(name, tuple(types)))
+        if name or all(feature.name for feature in self.features):
+            self.features.insert(place, Feature(name, tuple(types)))
 
     def _register(self, node: Element, feature: str) -> None:
-        number = _optional_number(node, "regnum")
+        number, offset = _optional_number(node, "regnum"), _optional_number(node, "offset")
         if number is None:
             number = self._number
         self._number = number + 1
+        if node.getAttribute("value_regnums"):
+            return  # lldb's name for a part of another register, whose bytes are those
+        self.placed += offset is not None
         self.registers.append(
             Register(
                 name=_attribute(node, "name"),
                 bits=_number(node, "bitsize"),
                 number=number,
-                offset=0,
+                offset=offset or 0,
                 type=node.getAttribute("type") or "int",
                 group=node.getAttribute("group") or None,
                 feature=feature,
@@ -237,72 +242,3 @@ def _parse_type(node: Element) -> Type | None:
             return Enumeration(_attribute(node, "id"), _number(node, "size"), _values(node))
         case _:
             return None
-
-
-# -- the way back ----------------------------------------------------------------------------
-
-
-class _Tag(NamedTuple):
-    name: str
-    attributes: tuple[tuple[str, str | int | None], ...]
-    children: tuple[_Tag, ...] = ()
-
-
-def format_description(layout: RegisterLayout) -> bytes:
-    """One document that `parse_description` reads back as an equal layout: the server's ``target.xml``.
-
-    Registers go to the feature that they name, and features keep their order.
-    """
-    lines = [_HEADER + "<target>"]
-    if layout.architecture is not None:
-        lines.append(f"  <architecture>{escape(layout.architecture)}</architecture>")
-    if layout.osabi is not None:
-        lines.append(f"  <osabi>{escape(layout.osabi)}</osabi>")
-    for feature in layout.features:
-        own = tuple(_register_tag(register) for register in layout.registers if register.feature == feature.name)
-        types = tuple(_type_tag(known) for known in feature.types)
-        lines += _render(_Tag("feature", (("name", feature.name),), types + own), 1)
-    return ("\n".join([*lines, "</target>"]) + "\n").encode()
-
-
-def _render(tag: _Tag, depth: int) -> list[str]:
-    pad = "  " * depth
-    attributes = "".join(f' {name}="{escape(str(value))}"' for name, value in tag.attributes if value is not None)
-    if not tag.children:
-        return [f"{pad}<{tag.name}{attributes}/>"]
-    inner = [line for child in tag.children for line in _render(child, depth + 1)]
-    return [f"{pad}<{tag.name}{attributes}>", *inner, f"{pad}</{tag.name}>"]
-
-
-def _register_tag(register: Register) -> _Tag:
-    attributes = (
-        ("name", register.name),
-        ("bitsize", register.bits),
-        ("regnum", register.number),
-        ("type", register.type),
-        ("group", register.group),
-    )
-    return _Tag("reg", attributes)
-
-
-def _field_tags(fields: tuple[Field, ...]) -> tuple[_Tag, ...]:
-    return tuple(
-        _Tag("field", (("name", it.name), ("start", it.start), ("end", it.end), ("type", it.type))) for it in fields
-    )
-
-
-def _type_tag(known: Type) -> _Tag:
-    match known:
-        case VectorType(id=name, type=element, length=length):
-            return _Tag("vector", (("id", name), ("type", element), ("count", length)))
-        case Union(id=name, fields=fields):
-            return _Tag("union", (("id", name),), _field_tags(fields))
-        case Structure(id=name, size=size, fields=fields):
-            return _Tag("struct", (("id", name), ("size", size)), _field_tags(fields))
-        case Flags(id=name, size=size, fields=fields):
-            return _Tag("flags", (("id", name), ("size", size)), _field_tags(fields))
-        case Enumeration(id=name, size=size, values=values):
-            tags = tuple(_Tag("evalue", (("name", value), ("value", number))) for value, number in values)
-            return _Tag("enum", (("id", name), ("size", size)), tags)
-        case _:
-            assert_never(known)

@@ -11,15 +11,17 @@ from gdbstub.errors import LocalProtocolError
 from gdbstub.protocol.events import BadFrame, Break, Event, Lost, Notified
 from gdbstub.protocol.framing import (
     ACK,
-    MAX_FRAME,
     NACK,
     FrameReader,
     Malformed,
     Mark,
     Notification,
     Packet,
+    WholePackets,
     frame,
+    whole_packets,
 )
+from gdbstub.protocol.run_lengths import MAX_FRAME
 from gdbstub.protocol.states import INITIAL, TRANSITIONS, Role, State, Step
 
 RESENDS: Final = 3
@@ -35,6 +37,8 @@ class Expect(Enum):
     MONITOR = "console output, then one packet"
     STOP = "a stop reply, when the guest has run"
     NOTHING = "nothing"
+
+    __hash__ = object.__hash__  # Enum's own is a function in Python, and costs more than the look-up
 
 
 class Pending:
@@ -115,6 +119,10 @@ class LinkEnd:
             self._lose("The stub closed the connection." if self.role is Role.CLIENT else "The client left.", events)
             return events
         reader, take = self._reader, self._take
+        plain = reader.empty and not self._awaits_console and len(data) <= reader.max_size
+        if plain and (whole := whole_packets(data)) is not None:
+            self._take_whole(whole, events)
+            return events
         reader.feed(data)
         while True:
             if self._pending and self._pending[0].expects is Expect.MONITOR:
@@ -129,6 +137,23 @@ class LinkEnd:
                 take(got.payload, events)
             else:
                 self._take_other(got, events)
+
+    @property
+    def _awaits_console(self) -> bool:
+        """Are a monitor's many packets to come, which have a way of their own (`_take_console_run`)?"""
+        return bool(self._pending) and self._pending[-1].expects is Expect.MONITOR
+
+    def _take_whole(self, whole: WholePackets, events: list[Event]) -> None:
+        take = self._take
+        if whole.acks:
+            self._resent = 0
+            self._unacked = max(0, self._unacked - whole.acks)
+        for payload in whole.payloads:
+            if self._acking:
+                self._owed += 1
+                if not self.pipelined:
+                    self._pay_acks()
+            take(payload, events)
 
     def _take_console_run(self, head: Pending) -> None:
         """The many packets of a monitor's answer, in one go."""

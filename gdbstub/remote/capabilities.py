@@ -25,21 +25,28 @@ class BackendInfo:
 class Dialect:
     """What a stub does otherwise than the gdb manual has it; the defaults are QEMU's.
 
-    ``probe``: a request, and how its answer alone begins: for getting back in step. ``reads_break``: 0x03 stops a
-    running guest. ``writes_all``: registers are written with ``G``, there is no ``P``. ``detach_answers``: ``D`` is
-    answered before the connection ends. ``kills``: ``k`` ends the guest. ``keeps_thread``: the thread that ``H`` chose
-    stays so over a stop. ``without_guest``: what it means that ``g`` or a resume is answered by the empty packet;
-    empty where it means nothing. ``acks_late``: an answer's ack may come with the next request.
+    ``probe``: a request, and how its answer alone begins: for getting back in step. ``no_break``: why 0x03 does not
+    stop a running guest, and what does (empty: it does). ``writes_all``: registers are written with ``G``, there is no
+    ``P``. ``detach_answers``: ``D`` is answered before the connection ends. ``kills``: ``k`` ends the guest.
+    ``keeps_thread``: the thread that ``H`` chose stays so over a stop. ``without_guest``: what it means that ``g`` or a
+    resume is answered by the empty packet; empty where it means nothing. ``acks_late``: an answer's ack may come with
+    the next request. ``memory_chunk``: the bytes that one answer to ``m`` may have, where that is more than its packet
+    size tells (None: as that has it). ``pause_signals``: those of the stop that 0x03 brings, where it gives no other
+    reason. ``behind_int3``: a stop at an int3 that the stub put in shows RIP behind it, and says nothing (None: not
+    seen yet).
     """
 
     probe: tuple[bytes, bytes] = (b"qC", b"QC")
-    reads_break: bool = True
+    no_break: str = ""
     writes_all: bool = False
     detach_answers: bool = True
     kills: bool = True
     keeps_thread: bool = False
     without_guest: str = ""
     acks_late: bool = False
+    memory_chunk: int | None = None
+    pause_signals: frozenset[int] = frozenset((2,))
+    behind_int3: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,8 @@ class Capabilities:
     ``kvm_arch_insert_hw_breakpoint`` and ``kvm_arch_remove_hw_breakpoint``)."""
     passes_by_rf: bool = False
     """A resume passes a hardware breakpoint at RIP with it in place: RF is set for it."""
-    plants_int3: bool = False
-    """There is no ``Z0``: software breakpoints are int3s that dr6 writes itself."""
+    writes_around_int3s: bool = False
+    """There is no ``Z0``: software breakpoints are int3s that dr6 writes itself, and that stay over a write there."""
     no_hardware: str = ""
     """Why there are neither hardware breakpoints nor watchpoints, and what to do instead; empty where there are."""
     takes_debug_events: bool = False

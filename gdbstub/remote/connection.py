@@ -38,6 +38,7 @@ from gdbstub.protocol.events import (
     UnsolicitedStop,
 )
 from gdbstub.protocol.fields import shown
+from gdbstub.protocol.framing import frame
 from gdbstub.protocol.link import Expect, Link
 from gdbstub.protocol.states import Role
 from gdbstub.protocol.stops import Stop
@@ -49,10 +50,7 @@ DEADLINE = 10.0
 """Seconds that a stub may take for an answer; a loaded machine's QEMU takes milliseconds."""
 GREETING_DEADLINE = 5.0
 GOODBYE_SECONDS = 3.0
-NO_BREAK = (
-    "gdbsx does not read Ctrl-C from the wire: run 'xl pause DOMAIN' in dom0, or attach with --dom0 (and --domain), "
-    "so that dr6 does it."
-)
+FAREWELL_SECONDS = 2.0
 GRACE = 0.5
 """Of those, the last ones begin anew: where this machine stood still, and not the stub, the answer lies there."""
 EXIT_REASON_SECONDS = 12.0
@@ -129,12 +127,14 @@ class Connection:
         """The first bytes that ever came."""
         self.probe = (b"qC", b"QC")
         """A request, and how its answer alone begins: what gets the link back in step."""
-        self.reads_break = True
-        """Does 0x03 stop a running guest? gdbsx reads it later, as something else."""
+        self.no_break = ""
+        """Why 0x03 does not stop a running guest, and what does; empty where it does."""
         self.acks_late = False
         """May the ack of an answer wait for the next request, and leave in one write with it?"""
         self.greeted = False
         """Is the handshake behind us? Before it, a missing answer is the end."""
+        self.last_stop: Stop | None = None
+        """The newest answer to a resume, whether anybody awaited it or not."""
         self._lost: str | None = None
         self._broken = ""
         self._sending = False
@@ -264,8 +264,8 @@ class Connection:
         if self._break_in is not None:
             await self._break_in()
             return
-        if not self.reads_break:
-            raise CannotBreakIn(NO_BREAK)
+        if self.no_break:
+            raise CannotBreakIn(self.no_break)
         try:
             self._link.interrupt()
         except LocalProtocolError:
@@ -357,6 +357,8 @@ class Connection:
         if len(self.first_bytes) < FIRST_BYTES:
             self.first_bytes += data[: FIRST_BYTES - len(self.first_bytes)]
         for event in self._link.receive(data):
+            if isinstance(event, StopReply):
+                self.last_stop = event.stop
             if isinstance(event, Reply | StopReply):
                 if event.token in self._unwanted:
                     self._unwanted.discard(event.token)
@@ -387,7 +389,7 @@ class Connection:
         """Give up every unanswered request, a resume too, and ask whether the stub still answers (``qC``)."""
         token = None
         with trio.move_on_after(self._deadline, shield=True):
-            if self._link.running and self.reads_break:
+            if self._link.running and not self.no_break:
                 with suppress(LocalProtocolError):  # a 0x03 is on its way already
                     self._link.interrupt()
             token = Token(self._link.resynchronise(*self.probe))
@@ -402,6 +404,29 @@ class Connection:
         if not await self.resynchronise():
             await self._fail(f"The stub does not answer any more (last asked: {name}).")
         raise NoReply(f"The stub did not answer {name} within {seconds:g} seconds; breakpoints stay as they are.")
+
+    async def settle_down(self) -> None:
+        """After a task was cancelled: wait for the answers to what it had asked, so that the next request can be made.
+        Raises `TransportError` where they do not come."""
+        with trio.move_on_after(GOODBYE_SECONDS):
+            while self._link.outstanding and not self._link.running and self._lost is None:
+                await self._receive()
+                await self.flush()
+            return
+        await self._fail("The stub does not answer any more.")
+
+    async def part(self, farewell: bytes) -> bool:
+        """Say the last word to a stub whose handshake is not over; whether it was acknowledged with OK. Nothing else is
+        asked of this connection afterwards."""
+        heard = b""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError), trio.move_on_after(FAREWELL_SECONDS):
+            await self._stream.send_all(b"+" + frame(farewell))
+            while b"$OK#9a" not in heard:
+                data = await self._stream.receive_some(READ_SIZE)
+                if not data:
+                    return False
+                heard = heard[-len(b"$OK#9a") :] + bytes(data)
+        return b"$OK#9a" in heard
 
     async def lose(self, why: str) -> NoReturn:
         """There is nothing behind this stub any more. Raises `TransportError`, in better words than ``why`` if somebody

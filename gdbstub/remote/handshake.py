@@ -7,7 +7,11 @@ the breakpoints that a previous client left.
 
 from __future__ import annotations
 
-from gdbstub.errors import GdbError, ProtocolError, Refused, RemoteProtocolError, TransportError, Unsupported
+from contextlib import suppress
+
+import trio
+
+from gdbstub.errors import GdbError, NoReply, ProtocolError, Refused, RemoteProtocolError, TransportError, Unsupported
 from gdbstub.protocol import messages
 from gdbstub.protocol.features import supported_request
 from gdbstub.protocol.fields import ThreadId, shown
@@ -16,10 +20,15 @@ from gdbstub.protocol.stops import Stop, parse_stop
 from gdbstub.protocol.target_xml import annexes_wanted, parse_description
 from gdbstub.remote.target import RemoteTarget
 
+SECONDS = 20.0
+"""For all of it; at 9600 baud QEMU's description takes 13. A stub that sends it byte by byte would take for ever."""
 MAX_DESCRIPTION = 1 << 20
 """Bytes of one part of a target description; QEMU's largest has 12 KiB."""
 MAX_ANNEXES = 32
 MAX_CPUS = 4096
+PROCESS_FEATURES = frozenset(("QProgramSignals", "QPassSignals"))
+"""Who has these debugs processes. gdbserver 13 to 16 aborts where its description is asked for before any ``H`` or
+``?`` (get_valid_tdesc, gdbserver/tdesc.cc); gdb sends ``Hg0`` first."""
 
 
 async def greet(target: RemoteTarget, name: str) -> Stop:
@@ -28,7 +37,9 @@ async def greet(target: RemoteTarget, name: str) -> Stop:
     Raises `TransportError` or `RemoteProtocolError` where it is no stub, or none that we can work with.
     """
     try:
-        return await _greet(target)
+        with trio.move_on_after(SECONDS):
+            return await _greet(target)
+        raise NoReply(f"The handshake was not over after {SECONDS:g} seconds.")
     except (TransportError, ProtocolError, Refused) as error:
         raise TransportError(_complaint(target, name, error)) from error
 
@@ -75,17 +86,35 @@ async def _actions(target: RemoteTarget) -> None:
 
 
 async def _layout(target: RemoteTarget) -> RegisterLayout:
-    if target.features.xml:
-        return await _description(target)
+    if not target.features.xml:
+        return await _known_layout(target, "no target description")
+    if PROCESS_FEATURES & target.features.raw.keys():
+        with suppress(Refused):  # lldb-server
+            await target.request(messages.ANY_THREAD, "Hg0")
+    layout = await _description(target)
+    if not layout.registers and layout.architecture is not None:  # gdb's own layout of that architecture is meant
+        layout = await _known_layout(target, f"no register in its target description ({layout.architecture[:32]})")
+    pointers = [layout.by_name[name] for name in ("rip", "eip") if name in layout.by_name]
+    if not pointers:
+        raise RemoteProtocolError("The stub's target description has neither rip nor eip; is this an x86 guest?")
+    if pointers[0].bits not in (32, 64):
+        raise RemoteProtocolError(
+            f"The stub's target description has {pointers[0].name} with {pointers[0].bits} bits; no x86 has."
+        )
+    return layout
+
+
+async def _known_layout(target: RemoteTarget, lacks: str) -> RegisterLayout:
+    """One of those that are known by the length of ``g``; what is behind it may be unavailable (gdbstub_arch 0.1)."""
     try:
-        length = len(await target.request(messages.READ_REGISTERS, "g"))
+        payload = await target.request(messages.READ_REGISTERS, "g")
     except Unsupported:
-        raise TransportError(target.manners.without_guest or "The stub shows no registers (g).") from None
-    layout = fallback_layout(length)
+        raise TransportError(target.dialect.without_guest or "The stub shows no registers (g).") from None
+    layout = fallback_layout(len(payload)) or fallback_layout(len(payload.rstrip(b"xX")))
     if layout is None:
         raise RemoteProtocolError(
-            f"The stub has no target description, and its {length // 2} bytes of registers are no layout that dr6 "
-            "knows; is this an x86 guest?"
+            f"The stub has {lacks}, and its {len(payload) // 2} bytes of registers are no layout that dr6 knows; is "
+            "this an x86 guest?"
         )
     return layout
 
@@ -99,10 +128,7 @@ async def _description(target: RemoteTarget) -> RegisterLayout:
         annex = wanted.pop()
         parts[annex] = await _object(target, annex)
         wanted += [name for name in annexes_wanted(parts[annex]) if name not in parts and name not in wanted]
-    layout = parse_description(parts)
-    if not any(register.name in ("rip", "eip") for register in layout.registers):
-        raise RemoteProtocolError("The stub's target description has neither rip nor eip; is this an x86 guest?")
-    return layout
+    return parse_description(parts)
 
 
 async def _object(target: RemoteTarget, annex: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Unpack
 
 from trio.abc import Stream
@@ -17,22 +18,24 @@ from gdbstub.protocol.link import Expect
 from gdbstub.protocol.stops import Stop
 from gdbstub.remote.capabilities import Dialect
 from gdbstub.remote.connection import Connection, ConnectionOptions, Token, accepted
+from gdbstub.x86.breakpoints import BreakpointKind
 
 MEMORY_CHUNK = 1024
-"""Bytes in one ``m`` packet of a stub that names no packet size; a quarter of what overflows gdbsx's buffer."""
+"""Bytes in one ``m`` packet, where the stub's packets have room for them, and up to `FEW` pages are read."""
+WRITE_OVERHEAD = 40
+"""Characters of an ``M`` packet that are no data, and some to spare."""
 PAGE = 4096
 LINE, MOST_PIECES = 64, 64
 """Bytes that gdb reads at a time for its caches of code and stack; and how many small reads are kept."""
 FEW, WINDOW = 4, 16
 """Pages up to which each is asked for alone; and of more, how many go into one write: some 130 KB of answers."""
-BREAKPOINTS = (
-    "software breakpoint",
-    "hardware breakpoint",
-    "write watchpoint",
-    "read watchpoint",
-    "access watchpoint",
-)
-"""``Z0`` to ``Z4``: gdb manual, "Packets"."""
+BREAKPOINTS = {
+    BreakpointKind.SOFTWARE: "software breakpoint",
+    BreakpointKind.EXECUTE: "hardware breakpoint",
+    BreakpointKind.WRITE: "write watchpoint",
+    BreakpointKind.READ: "read watchpoint",
+    BreakpointKind.ACCESS: "access watchpoint",
+}
 
 
 class RemoteTarget(Connection):
@@ -44,7 +47,6 @@ class RemoteTarget(Connection):
         self._pages: dict[int, bytes] = {}
         self._pieces: dict[int, bytes] = {}
         self._g: dict[int, bytes] = {}
-        self._chunk = MEMORY_CHUNK
         self.features = Features()
         self.actions: frozenset[str] = frozenset()
         """What ``vCont`` can do here; empty when the stub has no ``vCont``."""
@@ -52,25 +54,33 @@ class RemoteTarget(Connection):
         self.threads: tuple[ThreadId, ...] = ()
         self.odd_threads = False
         """Did the list of threads end in the packet that held it (gdbsx)?"""
-        self.manners = Dialect()
+        self.dialect = Dialect()
         self.stepped = False
         """Was the last resume a step?"""
+        self.inserted: set[tuple[BreakpointKind, int]] = set()
+        """Kind and address of the breakpoints that the stub has."""
         self._selected: int | None = None
 
-    def learn(self, manners: Dialect) -> None:
+    def learn(self, dialect: Dialect) -> None:
         """Take what is known of how this stub speaks; before the first word where the address tells it already."""
-        self.manners = manners
-        self.probe = manners.probe
-        self.reads_break = manners.reads_break
-        self.acks_late = manners.acks_late
+        self.dialect = dialect
+        self.probe = dialect.probe
+        self.no_break = dialect.no_break
+        self.acks_late = dialect.acks_late
 
     def settle(self, offered: bytes) -> None:
         """Take the stub's answer to ``qSupported``."""
         self.features = settle(CLIENT_FEATURES, parse_supported(offered))
         self._link.packet_size = self.features.packet_size
-        if "PacketSize" in self.features.raw:
-            fits = (self.features.packet_size + 1) // 2  # two digits a byte; QEMU's buffer has room for its frame
-            self._chunk = max(MEMORY_CHUNK, min(PAGE, 1 << fits.bit_length() - 1))
+
+    @property
+    def _chunk(self) -> int:
+        """Bytes that one answer to ``m`` may have: a power of two, of two digits each. QEMU's buffer has room for its
+        frame beside a PacketSize."""
+        if self.dialect.memory_chunk is not None:
+            return self.dialect.memory_chunk
+        fits = (self.features.packet_size + 1) // 2
+        return min(PAGE, 1 << fits.bit_length() - 1)
 
     # -- threads --------------------------------------------------------------------------------------------
 
@@ -89,7 +99,7 @@ class RemoteTarget(Connection):
     async def select(self, cpu: int) -> None:
         """Make ``g`` and ``m`` mean vCPU ``cpu`` (``Hg``). On a pipelined stub it costs no round trip: the answer is
         dropped, since a thread of the stub's own list is never refused."""
-        if len(self.threads) < 2 or (self.manners.keeps_thread and self._selected == cpu):
+        if len(self.threads) < 2 or (self.dialect.keeps_thread and self._selected == cpu):
             return
         self._selected = cpu
         payload = messages.choose_thread("g", self.thread(cpu))
@@ -176,22 +186,22 @@ class RemoteTarget(Connection):
         try:
             return await super().stop(token, patience)
         except Unsupported:
-            if not self.manners.without_guest:
+            if not self.dialect.without_guest:
                 raise
-            return await self._fail(self.manners.without_guest)
+            return await self._fail(self.dialect.without_guest)
 
     async def general(self, token: Token) -> bytes:
         """The answer to ``g`` as hex digits, not kept."""
         try:
             return await self.data(token, "g")
         except Unsupported:
-            if not self.manners.without_guest:
+            if not self.dialect.without_guest:
                 raise
         cpu, self._selected = self._selected, None
         if cpu and await self._has_registers(0):
             await self.select(cpu)
             raise Refused("g", "", f"vCPU {cpu} shows no registers: the guest has not started it.")
-        return await self._fail(self.manners.without_guest)
+        return await self._fail(self.dialect.without_guest)
 
     async def _has_registers(self, cpu: int) -> bool:
         await self.select(cpu)
@@ -217,11 +227,11 @@ class RemoteTarget(Connection):
         first, last = address & -PAGE, (address + max(length, 1) - 1) & -PAGE
         pages = range(first, last + PAGE, PAGE)
         wanted = [page for page in pages if page not in self._pages]
-        if length <= 64 and len(wanted) == 1 and len(pages) == 1:
+        if length <= min(64, self._chunk) and len(wanted) == 1 and len(pages) == 1:
             return await self._read_piece(address, length)
         if len(wanted) <= FEW:
             for page in wanted:
-                await self._read_pages([page], MEMORY_CHUNK)
+                await self._read_pages([page], min(MEMORY_CHUNK, self._chunk))
         else:
             for at in range(0, len(wanted), WINDOW):
                 await self._read_pages(wanted[at : at + WINDOW], self._chunk)
@@ -274,8 +284,9 @@ class RemoteTarget(Connection):
     async def write_memory(self, address: int, data: bytes) -> None:
         """Raises `Refused` naming the address; what was written before it stays written."""
         self.forget()
-        for at in range(0, len(data), MEMORY_CHUNK):
-            chunk = data[at : at + MEMORY_CHUNK]
+        room = self.dialect.memory_chunk or min(MEMORY_CHUNK, max((self.features.packet_size - WRITE_OVERHEAD) // 2, 1))
+        for at in range(0, len(data), room):
+            chunk = data[at : at + room]
             try:
                 await self.request(messages.write_memory(address + at, chunk), "a write")
             except Refused as refusal:
@@ -284,15 +295,17 @@ class RemoteTarget(Connection):
 
     # -- breakpoints ----------------------------------------------------------------------------------------
 
-    async def insert(self, kind: messages.BreakpointType, address: int, length: int) -> None:
+    async def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
         """``Z``. Raises `Unsupported` or `Refused` with the sentence for the user."""
-        await self._point("set", messages.insert_breakpoint(kind, address, length), kind, address)
+        await self._point("set", messages.insert_breakpoint(kind.packet, address, length), kind, address)
+        self.inserted.add((kind, address))
 
-    async def remove(self, kind: messages.BreakpointType, address: int, length: int) -> None:
+    async def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """``z``."""
-        await self._point("remove", messages.remove_breakpoint(kind, address, length), kind, address)
+        await self._point("remove", messages.remove_breakpoint(kind.packet, address, length), kind, address)
+        self.inserted.discard((kind, address))
 
-    async def _point(self, verb: str, payload: bytes, kind: messages.BreakpointType, address: int) -> None:
+    async def _point(self, verb: str, payload: bytes, kind: BreakpointKind, address: int) -> None:
         self._pages.clear()
         what = BREAKPOINTS[kind]
         try:
@@ -311,11 +324,15 @@ class RemoteTarget(Connection):
         if register is None:
             raise GdbError(f"This stub has no register {name}.")
         self.forget()
-        if self.manners.writes_all:
+        if self.dialect.writes_all:
             await self.write_registers({name: value})
             return
         payload = messages.write_register(register.number, value, register.bits // 8)
-        await self.request(payload, f"a write of {name}")
+        try:
+            await self.request(payload, f"a write of {name}")
+        except Unsupported:  # kgdb and other small stubs have `G` alone
+            await self.write_registers({name: value})
+            self.dialect = replace(self.dialect, writes_all=True)
 
     async def selector(self) -> int | None:
         """CS of the selected vCPU, where the stub shows it."""
@@ -340,16 +357,23 @@ class RemoteTarget(Connection):
     async def detach(self) -> None:
         """``D``: the guest runs on. Breakpoints must be out already."""
         process = self.threads[0].process if self.threads else None
-        if self.manners.detach_answers:
+        if self.dialect.detach_answers:
             await self.request(messages.detach(process), "detach")
             return
         self.ask(messages.detach(process), Expect.NOTHING)
         await self.flush()
         await self.wait_end()
 
+    async def let_go(self) -> bool:
+        """Have a stub whose handshake was broken off let its guest run: QEMU stopped it when we connected. Whether the
+        stub says that it did. QEMU takes the process's number whether or not it was told that we name processes."""
+        if self.first_bytes[:1] not in b"+-$%":  # no stub; nothing was said yet, or what stubs say
+            return False
+        return await self.part(messages.detach(1))
+
     async def kill(self) -> None:
         """``k``: QEMU ends, and the guest with it. There is no answer."""
-        if not self.manners.kills:
+        if not self.dialect.kills:
             raise Unsupported("kill", "This stub does not end its guest; detach, and end it from outside.")
         self.ask(messages.KILL, Expect.NOTHING)
         await self.flush()

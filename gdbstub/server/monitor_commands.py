@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdbstub.errors import GdbError
+from gdbstub.x86.breakpoints import BreakpointKind
 
 if TYPE_CHECKING:
     from gdbstub.server.session import Client
@@ -44,7 +45,7 @@ async def _dr(client: Client, _: str) -> str:
 async def _catch(client: Client, text: str) -> str:
     if not text:
         raise GdbError("catch needs vectors: monitor catch db, monitor catch gp,pf, monitor catch off.")
-    caught = {row.vector: row for row in client.own_breakpoints() if row.kind == "catch"}
+    caught = {row.vector: row for row in client.own_breakpoints() if row.kind is BreakpointKind.CATCH}
     if text == "off":
         for row in caught.values():
             await client.uncatch(row)
@@ -54,7 +55,7 @@ async def _catch(client: Client, text: str) -> str:
             await client.catch(number)
     lines = []
     for row in client.own_breakpoints():
-        if row.kind == "catch":
+        if row.kind is BreakpointKind.CATCH:
             where = "no handler yet" if row.address is None else f"handler at {row.address:#x}"
             lines.append(f"Vector {row.vector} is caught ({where}).")
     return "\n".join(lines)

@@ -44,6 +44,7 @@ from gdbstub.server.register_file import RegisterFile, Write
 from gdbstub.server.stop_replies import SIGINT, expedited, stop_reply
 from gdbstub.server.stream_owner import TURNS, Wire
 from gdbstub.sessions.shared_guest import SharedGuest
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 
 T = TypeVar("T")
@@ -414,10 +415,8 @@ class Client:
         return await self.reach(ask)
 
     async def catch(self, vector: int) -> None:
-        owner = self.party.number
-        await self.reach(
-            lambda: self.debugger.add_breakpoint("catch", None, vector=vector, text=str(vector), owner=owner)
-        )
+        owner, kind = self.party.number, BreakpointKind.CATCH
+        await self.reach(lambda: self.debugger.add_breakpoint(kind, None, vector=vector, text=str(vector), owner=owner))
 
     async def uncatch(self, row: Breakpoint) -> None:
         await self.reach(lambda: self.debugger.delete_breakpoint(row.number))

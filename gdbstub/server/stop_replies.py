@@ -8,13 +8,11 @@ from typing import Final
 
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.record import StopSummary
-from gdbstub.errors import RemoteProtocolError
 from gdbstub.explain.evidence import Action
 from gdbstub.protocol import (
-    HardwareBreak,
+    BreakReason,
     Register,
     RegisterLayout,
-    SoftwareBreak,
     Stop,
     Stopped,
     StopReason,
@@ -22,14 +20,18 @@ from gdbstub.protocol import (
     Watch,
     WatchKind,
     decode_hex,
-    parse_stop,
 )
 from gdbstub.server.client_features import ClientFeatures
+from gdbstub.x86.breakpoints import BreakpointKind
 
 SIGNAL_0, SIGINT, SIGTRAP = 0, 2, 5
 """gdb's numbers (gdb manual, "Packets": signals are those of include/gdb/signals.def)."""
 EXPEDITED: Final = frozenset(("rip", "rsp", "rbp", "eflags", "eip", "esp", "ebp"))
-_WATCHED: dict[str, WatchKind] = {"write": "write", "read": "read", "access": "access"}
+_WATCHED: dict[BreakpointKind, WatchKind] = {
+    BreakpointKind.WRITE: "write",
+    BreakpointKind.READ: "read",
+    BreakpointKind.ACCESS: "access",
+}
 
 
 def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
@@ -51,7 +53,7 @@ def stop_reply(
     for; otherwise another party's affair, and gdb says just that the guest stopped. ``broken_off``:
     it asked for a stop, which may have come before the guest went. ``raw`` is the stub's answer to
     ``g`` for the vCPU, if it is at hand."""
-    stop = _from_stub(record)
+    stop = record.stop
     if not isinstance(stop, Stopped):
         return stop
     thread = manners.thread(record.cpu)
@@ -83,13 +85,6 @@ class PlainStops:
         return b"T05" + b"".join([b"%b%b;" % (name, raw[span]) for name, span in self._pieces]) + self._tail
 
 
-def _from_stub(record: StopSummary) -> Stop:
-    try:
-        return parse_stop(record.reply.encode("latin-1"))
-    except RemoteProtocolError:
-        return Stopped(SIGTRAP)
-
-
 def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, bytes]]:
     for register in registers:
         text = raw[2 * register.offset : 2 * (register.offset + register.size)]
@@ -105,10 +100,10 @@ def _reasons(record: StopSummary, manners: ClientFeatures, hit: Iterable[Breakpo
             yield Watch(_WATCHED[row.kind], row.address)
             return
     for row in hit:
-        if row.kind == "execute" and row.address == record.rip:
+        if row.kind is BreakpointKind.EXECUTE and row.address == record.rip:
             if row.text == "Z0" and manners.swbreak:
-                yield SoftwareBreak()
+                yield BreakReason.SOFTWARE
                 return
             if row.text == "Z1" and manners.hwbreak:
-                yield HardwareBreak()
+                yield BreakReason.HARDWARE
                 return

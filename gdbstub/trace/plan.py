@@ -9,8 +9,11 @@ from typing import Literal
 import trio
 
 from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.interrupter import ANSWER_SECONDS, SILENT
 from gdbstub.debugger.record import StopRecord
+from gdbstub.errors import GdbError, NoReply
 from gdbstub.explain.evidence import Action
+from gdbstub.x86.breakpoints import BreakpointKind
 
 Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost", "error"]
 Sink = Callable[[StopRecord], None]
@@ -40,15 +43,19 @@ class Tracer:
         """Trace to the end and say why it ended. Raises `GdbError` branches; what was recorded went to the sink."""
         if self._plan.count == 0:
             return "steps"
+        self._debugger.on_witnessed = self._sink
         failure: Exception | None = None
-        async with trio.open_nursery() as nursery:
-            if self._plan.seconds is not None:
-                nursery.start_soon(self._time_out, self._plan.seconds)
-            try:
-                reason = await (self._step() if self._plan.stepping else self._resume())
-            except Exception as error:  # carried out of the nursery as it is, not in a group
-                failure = error
-            nursery.cancel_scope.cancel()
+        with trio.CancelScope() as silent:
+            async with trio.open_nursery() as nursery:
+                if self._plan.seconds is not None:
+                    nursery.start_soon(self._time_out, self._plan.seconds, silent)
+                try:
+                    reason = await (self._step() if self._plan.stepping else self._resume())
+                except Exception as error:  # carried out of the nursery as it is, not in a group
+                    failure = error
+                nursery.cancel_scope.cancel()
+        if silent.cancelled_caught:
+            raise NoReply(f"{SILENT}, so the trace can't end in order: the guest runs on.")
         if failure is not None:
             raise failure
         return reason
@@ -58,22 +65,30 @@ class Tracer:
         self._reason = self._reason or "interrupt"
         await self._debugger.interrupt()
 
-    async def _time_out(self, seconds: float) -> None:
+    async def _time_out(self, seconds: float, silent: trio.CancelScope) -> None:
         await trio.sleep(seconds)
         self._reason = self._reason or "seconds"
         await self._debugger.interrupt()
+        await trio.sleep(ANSWER_SECONDS)
+        if self._debugger.unanswered:
+            silent.cancel()
 
     async def _step(self) -> Reason:
         until = self._plan.until
         record = await self._debugger.run_steps(
             self._plan.count, self._sink, go_on=lambda pc: pc not in until, end_at_hits=False
         )
-        return self._ended(record) or ("halted" if record.action is Action.INTERRUPT else "steps")
+        reason = self._ended(record)
+        if reason is None and record.action is Action.INTERRUPT:
+            if not self._debugger.halted:
+                raise GdbError(f"Somebody else stopped the guest at {record.state.pc:#x}, so the trace ends there.")
+            return "halted"
+        return reason or "steps"
 
     async def _resume(self) -> Reason:
         left = self._plan.count
         for address in self._plan.until:
-            await self._debugger.add_breakpoint("execute", address, text="--until")
+            await self._debugger.add_breakpoint(BreakpointKind.EXECUTE, address, text="--until")
         while True:
             record = await self._debugger.resume()
             reason = self._ended(record)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from gdbstub.errors import GdbError
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.registers import Mode
 
-DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "unknown"]
+DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "log", "unknown"]
 
 
 class DebugState(NamedTuple):
@@ -51,6 +52,13 @@ class DescriptorTables(NamedTuple):
     idt: tuple[int, int]
     ldt: Segment
     tr: Segment
+
+
+class Registers(dict[str, int]):
+    """Registers by name. A stub need not have the one that is asked for: that is a sentence for the user."""
+
+    def __missing__(self, name: str) -> int:
+        raise GdbError(f"The stub shows no {name.upper()} of this vCPU, which is needed for that.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ BLD (bit 11) and RTM (bit 16) are active low in DR6, the other causes active hig
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+from gdbstub.x86.breakpoints import BY_RW, BreakpointKind
 
 DR6_INIT = 0xFFFF_0FF0
 DR7_INIT = 0x400
@@ -29,9 +31,6 @@ DR7_GE = 1 << 9
 DR7_RTM = 1 << 11
 DR7_GD = 1 << 13
 
-Type = Literal["execute", "write", "io", "access"]
-TYPES: tuple[Type, ...] = ("execute", "write", "io", "access")
-"""R/Wn = 0, 1, 2, 3."""
 LENGTHS = (1, 2, 8, 4)
 """LENn = 0, 1, 2, 3."""
 
@@ -127,7 +126,7 @@ class Slot(NamedTuple):
     number: int
     local: bool
     global_: bool
-    type: Type
+    type: BreakpointKind
     length: int
 
     @property
@@ -151,7 +150,7 @@ class Dr7(NamedTuple):
 def _slot(value: int, number: int) -> Slot:
     field = value >> (16 + 4 * number)
     local, global_ = bool(value >> (2 * number) & 1), bool(value >> (2 * number + 1) & 1)
-    return Slot(number, local, global_, TYPES[field & 3], LENGTHS[(field >> 2) & 3])
+    return Slot(number, local, global_, BY_RW[field & 3], LENGTHS[(field >> 2) & 3])
 
 
 @lru_cache(maxsize=1024)
@@ -175,7 +174,7 @@ def encode_dr7(slots: tuple[Slot, ...], *, general_detect: bool = False, rtm: bo
     value = DR7_INIT | DR7_GD * general_detect | DR7_RTM * rtm | (DR7_LE | DR7_GE) * exact
     for slot in slots:
         value |= slot.local << (2 * slot.number) | slot.global_ << (2 * slot.number + 1)
-        field = TYPES.index(slot.type) | LENGTHS.index(slot.length) << 2
+        field = slot.type.rw | LENGTHS.index(slot.length) << 2
         value |= field << (16 + 4 * slot.number)
     return value
 
@@ -197,13 +196,13 @@ def covered(address: int, length: int) -> Range:
     return Range(start, start + length)
 
 
-def may_arm(kind: Type, address: int, length: int) -> str | None:
+def may_arm(kind: BreakpointKind, address: int, length: int) -> str | None:
     """None where a debug register can hold this, else why not, in one sentence."""
-    if kind == "execute" and length != 1:
+    if kind is BreakpointKind.EXECUTE and length != 1:
         return "An instruction breakpoint has length 1."
     if length not in LENGTHS:
         return f"A debug register covers 1, 2, 4 or 8 bytes, not {length}."
-    if kind == "io" and length == 8:
+    if kind is BreakpointKind.IO and length == 8:
         return "An I/O breakpoint covers 1, 2 or 4 ports, not 8."
     if address % length:
         return f"A breakpoint of {length} bytes has to start at a multiple of {length}; {address:#x} is not one."
@@ -242,11 +241,11 @@ def describe_dr6(value: int) -> tuple[BitRow, ...]:
     return (*rows, *_reserved_rows(DR6_RESERVED, value))
 
 
-TYPE_MEANING: dict[Type, str] = {
-    "execute": "instruction",
-    "write": "data write",
-    "io": "I/O read or write (needs CR4.DE)",
-    "access": "data read or write",
+TYPE_MEANING: dict[BreakpointKind, str] = {
+    BreakpointKind.EXECUTE: "instruction",
+    BreakpointKind.WRITE: "data write",
+    BreakpointKind.IO: "I/O read or write (needs CR4.DE)",
+    BreakpointKind.ACCESS: "data read or write",
 }
 
 

@@ -112,6 +112,13 @@ def frame_size(mode: Mode, *, has_error_code: bool, privilege_change: bool = Fal
     return (words + has_error_code) * width
 
 
+def largest_frame(mode: Mode, *, has_error_code: bool) -> int:
+    """Bytes of the largest frame that a gate of that mode pushes: in 32-bit mode that from virtual-8086 mode, which has
+    ES, DS, FS and GS as well."""
+    size = frame_size(mode, has_error_code=has_error_code, privilege_change=True)
+    return size + 4 * 4 if mode == 32 else size
+
+
 def parse_frame(
     stack: bytes, mode: Mode, *, has_error_code: bool, privilege_change: bool | None = None
 ) -> Frame | None:

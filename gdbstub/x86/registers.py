@@ -122,6 +122,17 @@ DEBUGCTL_LBR = 1 << 0
 DEBUGCTL_BTF = 1 << 1
 DEBUGCTL_BLD = 1 << 2
 DEBUGCTL_RTM = 1 << 15
+EFER_LMA = 1 << 10
+ATTRIBUTE_L = 1 << 21
+"""Of a segment's attributes, as its descriptor has them: SDM vol. 3A 3.4.5."""
+ATTRIBUTE_D = 1 << 22
+
+
+def code_mode(cs_attributes: int, efer: int) -> Mode:
+    """The operand size that the CPU decodes with: SDM vol. 3A 3.4.5 (D/B and L flags)."""
+    if efer & EFER_LMA and cs_attributes & ATTRIBUTE_L:
+        return 64
+    return 32 if cs_attributes & ATTRIBUTE_D else 16
 
 
 def flag_names(rflags: int) -> tuple[str, ...]:

@@ -269,6 +269,22 @@ label ev_dr4
 label ev_dr4_next
     ret
 
+# The frame ends where its page does, and the next one is not mapped: whoever reads a byte more reads nothing.
+    event stack_end
+    movq %rsp, %rsi
+    movq page_directory + 2 * 8(%rip), %rdi
+    movq $0, page_directory + 2 * 8(%rip)
+    movq %cr3, %rax
+    movq %rax, %cr3
+    movl $2 * 0x200000, %esp
+    set_tf
+label ev_stack_end
+    nop
+label ev_stack_end_next
+    movq %rsi, %rsp
+    movq %rdi, page_directory + 2 * 8(%rip)
+    ret
+
 .data
     .balign 8
 object watched

@@ -63,6 +63,7 @@ object event_table
     entry event_step_syscall, "TF over SYSCALL"
     entry event_step_sysret, "SYSRET that sets TF"
     entry event_bus_lock, "bus lock at CPL 3"
+    entry event_stack_end, "TF over NOP, the stack at the end of what is mapped"
 event_table_end:
 
     .balign 4

@@ -6,7 +6,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gdbstub.backends import ABILITIES
+from gdbstub.explain.abilities import UNKNOWN
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, SteppedOver, Unknown
+from gdbstub.explain.evidence_json import parse_reply
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 
@@ -19,8 +22,11 @@ OPCODES = tuple(
         *("f00fc103", "c7f802000000", "ebfe", "7402", "c3", "0f05", "48cf", "f4", "9c", "50", "e800000000"),
     )
 )
-REPLIES = ("T05thread:p01.01;", "T05thread:p01.01;watch:1008;", "T02thread:0;", "S05", "T06", "W00", "", "OK")
-KINDS: tuple[BreakpointKind, ...] = ("execute", "write", "access", "io", "software")
+REPLIES = (
+    *("T05thread:p01.01;", "T05thread:p01.01;watch:1008;", "T02thread:0;", "S05", "T06", "W00", "", "OK"),
+    *("T05thread:p01.01;swbreak:;", "T05thread:p01.01;hwbreak:;"),
+)
+KINDS = tuple(map(BreakpointKind, ("execute", "write", "access", "io", "software")))
 
 
 def evidences(count: int) -> Iterator[Evidence]:
@@ -66,14 +72,16 @@ def _evidence(dice: random.Random) -> Evidence:
             ArmedBreakpoint("debugger", dice.choice(KINDS), near(), dice.choice((1, 2, 4, 8)), n) for n in rows
         )
 
+    backend = fact(lambda: dice.choice(("qemu-tcg", "qemu-kvm", "xen-gdbsx", "generic")))
     return Evidence(
         platform=Platform(
-            fact(lambda: dice.choice(("qemu-tcg", "qemu-kvm", "xen-gdbsx", "generic"))),
+            backend,
             fact(lambda: dice.choice(("7.2.22", "10.0.2", "4.17", "4.18"))),
             fact(lambda: dice.choice(("intel", "amd"))),
             fact(lambda: dice.choice(("hvm", "pv"))),
+            ABILITIES[backend.value] if isinstance(backend, Known) else UNKNOWN,
         ),
-        reply=fact(lambda: dice.choice(REPLIES)),
+        reply=fact(lambda: parse_reply(dice.choice(REPLIES))),
         action=fact(lambda: dice.choice(tuple(Action))),
         mode=fact(lambda: dice.choice((16, 32, 64))),
         cpl=fact(lambda: dice.randrange(4)),

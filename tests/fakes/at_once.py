@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import trio
 from trio.abc import Stream
 
-from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.protocol import Link, Role, frame
 from gdbstub.protocol.framing import FrameReader, Packet
 from gdbstub.remote.connection import NonblockingIO
@@ -166,7 +166,7 @@ async def ridden(stub: FakeStub | None = None, *, direct: bool = True, cut: int 
     stub = stub or qemu()
     wire = StubWire(stub, cut=cut)
     with trio.fail_after(BOUND):
-        debugger = Debugger(wire, "fake", shortcut=wire.shortcut if direct else None)
+        debugger = Debugger(wire, "fake", DebuggerOptions(shortcut=wire.shortcut if direct else None))
         await debugger.attach()
         async with trio.open_nursery() as nursery:
             shared = SharedGuest(debugger, nursery)

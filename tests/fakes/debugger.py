@@ -11,20 +11,22 @@ from typing import cast
 
 import trio
 
-from gdbstub.debugger.breakpoints import Breakpoint, LogicalKind, Means
+from gdbstub.debugger.breakpoints import Breakpoint, Means
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import DebuggerEvent, Resumed
+from gdbstub.debugger.physical_points import PhysicalBreakpoint
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import Action, Evidence
 from gdbstub.explain.explanation import Cause, CauseName, ExitDr6, Explanation
+from gdbstub.protocol.stops import Exited
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
-from gdbstub.x86.breakpoints import Owner
+from gdbstub.x86.breakpoints import BreakpointKind, Owner
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import decode
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import Mode
-from tests.fakes.records import CONTROL, GENERAL, OTHERS, RESET
+from tests.fakes.records import CONTROL, GENERAL, OTHERS, REPLY, RESET
 
 BASE = 0x1000
 SIZE = 0x9000
@@ -100,7 +102,7 @@ class FakeDebugger:
 
     async def add_breakpoint(
         self,
-        kind: LogicalKind,
+        kind: BreakpointKind,
         address: int | None,
         length: int = 1,
         *,
@@ -110,11 +112,10 @@ class FakeDebugger:
         text: str = "",
         hidden: bool = False,
     ) -> Breakpoint:
-        if kind == "catch" and vector is not None:
+        if kind is BreakpointKind.CATCH and vector is not None:
             address = HANDLERS.get(vector)
         number = self._next if not hidden else -1 - sum(row.hidden for row in self.rows.values())
         self._next += not hidden
-        armed = {"execute": "Z1" if means == "hw" else "Z0", "write": "Z2", "read": "Z3", "access": "Z4"}.get(kind)
         row = Breakpoint(
             number,
             kind,
@@ -125,8 +126,8 @@ class FakeDebugger:
             vector=vector,
             text=text,
             hidden=hidden,
-            armed_as=armed or ("Z1" if address is not None else None),
         )
+        row.placed = _placed(row)
         self.rows[number] = row
         return row
 
@@ -136,7 +137,7 @@ class FakeDebugger:
     async def enable_breakpoint(self, number: int, enabled: bool) -> None:
         row = self.rows[number]
         row.enabled = enabled
-        row.armed_as = ("Z0" if row.kind == "execute" else "Z2") if enabled else None
+        row.placed = _placed(row) if enabled else None
 
     async def detach(self, *, resume: bool = True) -> None:
         self.rows.clear()
@@ -224,13 +225,12 @@ class FakeDebugger:
             len(self.records),
             self.cpu,
             action,
-            "T05thread:p01.01;",
+            Exited(0, raw="W00") if self.ended else REPLY,
             state,
             Evidence(),
             explanation,
             bytes(self.memory[rip - BASE : rip - BASE + 15]),
             event,
-            self.ended,
         )
         self.records.append(record)
         for listener in self._listeners:
@@ -342,3 +342,12 @@ class FakeDebugger:
         if r["rcx"]:
             r["rip"] = rip
         return wrote
+
+
+def _placed(row: Breakpoint) -> PhysicalBreakpoint | None:
+    """What a target with everything has for it; a caught handler is a hardware breakpoint."""
+    if row.address is None:
+        return None
+    software = row.kind is BreakpointKind.EXECUTE and row.means != "hw"
+    kind = BreakpointKind.SOFTWARE if software else row.kind if row.kind.is_watch else BreakpointKind.EXECUTE
+    return PhysicalBreakpoint(kind, row.address, row.length)

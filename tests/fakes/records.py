@@ -5,6 +5,7 @@ from __future__ import annotations
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import Action, Evidence
 from gdbstub.explain.explanation import Cause, ExitDr6, Explanation, GuestDr6
+from gdbstub.protocol.stops import parse_stop
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.instructions import Instruction
@@ -13,6 +14,7 @@ GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for
 OTHERS = ("rip", "rflags", "cs", "ss", "ds", "es", "fs", "gs", "fs_base", "gs_base", "k_gs_base")
 CONTROL = ("cr0", "cr2", "cr3", "cr4", "cr8", "efer")
 RESET = DebugState(0, 0, 0, 0, 0xFFFF0FF0, 0x400, "monitor")
+REPLY = parse_stop(b"T05thread:p01.01;")
 
 STEP = Cause(
     "single-step",
@@ -41,7 +43,7 @@ def step_record(number: int = 0, rip: int = 0x100402) -> StopRecord:
         ExitDr6(0xFFFF4FF0, "reconstructed"),
         instruction,
     )
-    return StopRecord(number, 0, Action.STEP, "T05thread:p01.01;", state(rip=rip), Evidence(), explanation, b"\x90\xf4")
+    return StopRecord(number, 0, Action.STEP, REPLY, state(rip=rip), Evidence(), explanation, b"\x90\xf4")
 
 
 def event_record(number: int = 7) -> StopRecord:
@@ -62,7 +64,7 @@ def event_record(number: int = 7) -> StopRecord:
         number,
         0,
         Action.CONTINUE,
-        "T05thread:p01.01;",
+        REPLY,
         state(rip=0x100149),
         Evidence(),
         explanation,

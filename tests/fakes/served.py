@@ -9,7 +9,7 @@ import trio
 from trio.abc import Stream
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
-from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.protocol import Expect, GuestOutput, Link, Lost, Reply, Role, StopReply
@@ -206,7 +206,7 @@ async def serving(
     failure: Exception | None = None
     with trio.fail_after(bound):
         async with connected(stub) as stream:
-            debugger = Debugger(stream, "fake", backend=backend)
+            debugger = Debugger(stream, "fake", DebuggerOptions(backend))
             await debugger.attach()
             async with trio.open_nursery() as nursery:
                 shared = SharedGuest(debugger, nursery)

@@ -7,7 +7,7 @@ tests/gdbstub/debugger/test_stories.py: where the two differ, this one is wrong.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import trio
@@ -16,6 +16,7 @@ from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pa
 from gdbstub.protocol import (
     BadFrame,
     Break,
+    BreakReason,
     Feature,
     Link,
     Register,
@@ -23,6 +24,7 @@ from gdbstub.protocol import (
     Request,
     Role,
     Stopped,
+    StopReason,
     ThreadId,
     Watch,
     WatchKind,
@@ -58,14 +60,18 @@ class FakeStub:
     """A stopped vCPU with `LOOP` at CODE and RDI at DATA. The attributes are the test's to change.
 
     ``patches``: software breakpoints are int3s in memory, and stepping from a breakpoint reports it again (KVM);
-    otherwise neither (TCG). A continue from one reports it again in any case. ``stops`` holds stop replies that are
+    otherwise neither (TCG). A continue from one reports it again in any case. ``reasons``: a breakpoint that was hit is
+    said to be one (``swbreak``, ``hwbreak``). ``stops`` holds stop replies that are
     sent instead of running. ``mute`` and ``answers`` replace the answers to single requests: by silence, by these
     bytes. ``idle`` is how many of the next steps are reported without running anything (TCG); ``most`` is after how
     many instructions without a stop the guest counts as one that runs for ever.
     """
 
-    def __init__(self, *, xml: bool = True, patches: bool = False, slots: int | None = None) -> None:
+    def __init__(
+        self, *, xml: bool = True, patches: bool = False, slots: int | None = None, reasons: bool = False
+    ) -> None:
         self.layout = layout()
+        self.reasons = reasons
         values = dict.fromkeys((*GENERAL, *NARROW, *CONTROL), 0)
         self.registers = values | {"rip": CODE, "rdi": DATA, "rsp": DATA + 0x800, "eflags": 2, "cs": 8}
         self.registers |= {"cr0": 0x8000_0011, "efer": 0x500}
@@ -122,7 +128,12 @@ class FakeStub:
         return None
 
     def _at_breakpoint(self) -> bool:
-        return any(kind < 2 and address == self.registers["rip"] for kind, address, _ in self.points)
+        return any(True for _ in self._breaks())
+
+    def _breaks(self) -> Iterator[BreakReason]:
+        for kind, address, _ in self.points:
+            if kind < 2 and address == self.registers["rip"]:
+                yield (BreakReason.SOFTWARE, BreakReason.HARDWARE)[kind]
 
     def _run(self, *, step: bool) -> bytes | None:
         """The stop reply, or None for a guest that runs on."""
@@ -133,12 +144,12 @@ class FakeStub:
             return self._stop()
         for number in range(1 if step else self.most):
             if self._at_breakpoint() and (number or self.patches or not step):
-                return self._stop()
+                return self._stop(*(self._breaks() if self.reasons else ()))
             if hit := self._step():
                 return hit
         return self._stop() if step else (self._stop() if self._at_breakpoint() else None)
 
-    def _stop(self, *reasons: Watch, signal: int = 5) -> bytes:
+    def _stop(self, *reasons: StopReason, signal: int = 5) -> bytes:
         return format_stop(Stopped(signal, ThreadId(1, 1), reasons))
 
     # -- the wire -------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from frontend.tui.events import Event, Gathered, Printed, SessionOpened, StopShown, Submitted
-from frontend.tui.view import ViewState, update
+from frontend.tui.update import update
+from frontend.tui.view import ViewState
 from frontend.tui.window import BreakpointRow, CodeLine, StackWord, Window, disassemble, where
 from frontend.tui.worker import place
 from gdbstub.debugger.events import Output
@@ -13,10 +14,12 @@ from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import Action, Evidence
 from gdbstub.explain.explanation import Cause, ExitDr6, Explanation, GuestDr6
 from gdbstub.remote.capabilities import BackendInfo
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import decode
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.instructions import Instruction
+from tests.fakes.records import REPLY
 
 CODE = (
     bytes.fromhex(
@@ -88,7 +91,7 @@ STEP = Cause(
 
 
 def stop(number: int, cpu: CpuState, explanation: Explanation, action: Action = Action.STEP) -> StopRecord:
-    return StopRecord(number, cpu.cpu, action, "T05thread:p01.01;", cpu, Evidence(), explanation, code_at(cpu.pc)[:16])
+    return StopRecord(number, cpu.cpu, action, REPLY, cpu, Evidence(), explanation, code_at(cpu.pc)[:16])
 
 
 ATTACHED = stop(
@@ -169,9 +172,9 @@ EVENT = replace(
 )
 RECORDS = (ATTACHED, STEPPED, HIT, EVENT)
 BREAKPOINTS = (
-    BreakpointRow(1, "execute", START + 12, hits=1, armed_as="Z1", means="hw", text="icebp_test+12"),
-    BreakpointRow(2, "write", 0xB_8000, 4, enabled=False),
-    BreakpointRow(3, "catch", HANDLER, vector=1, text="db", armed_as="Z0", hits=1),
+    BreakpointRow(1, BreakpointKind.EXECUTE, START + 12, hits=1, armed_as="Z1", means="hw", text="icebp_test+12"),
+    BreakpointRow(2, BreakpointKind.WRITE, 0xB_8000, 4, enabled=False),
+    BreakpointRow(3, BreakpointKind.CATCH, HANDLER, vector=1, text="db", armed_as="Z0", hits=1),
 )
 
 

@@ -18,7 +18,7 @@ from frontend.tui.window import BreakpointRow, CodeLine, StackWord, Window
 from gdbstub.debugger.events import Disconnected, Output
 from gdbstub.explain.explanation import Cause, ExitDr6, Explanation
 from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.x86.breakpoints import Owner
+from gdbstub.x86.breakpoints import BreakpointKind, Owner
 from tests.frontend.drawing import draw, make_app
 from tests.frontend.stories import ATTACHED, START
 
@@ -33,7 +33,7 @@ def hostile() -> Screen:
     found = Explanation(EVIL, (cause,), None, ExitDr6(None, "unknown"), None, (EVIL,), (EVIL,), (EVIL,))
     registers = {**ATTACHED.state.registers, EVIL: 1}
     record = replace(ATTACHED, explanation=found, notes=(EVIL,), state=replace(ATTACHED.state, registers=registers))
-    row = BreakpointRow(1, "execute", START, text=EVIL, condition=EVIL, armed_as=EVIL)
+    row = BreakpointRow(1, BreakpointKind.EXECUTE, START, text=EVIL, condition=EVIL, armed_as=EVIL)
     lines = (CodeLine(START, b"\x90", EVIL, EVIL, EVIL),)
     screen.dispatch(SessionOpened(EVIL, BackendInfo(EVIL, EVIL, None, "generic"), 1))
     screen.dispatch(StopShown(Stop(record, EVIL)))

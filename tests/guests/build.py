@@ -41,7 +41,7 @@ _LD = (
 
 
 @cache
-def _directory() -> tempfile.TemporaryDirectory[str]:
+def images() -> tempfile.TemporaryDirectory[str]:
     """One for this process; it is removed at its end."""
     return tempfile.TemporaryDirectory(prefix="dr6-guests-")
 
@@ -50,7 +50,7 @@ def _directory() -> tempfile.TemporaryDirectory[str]:
 def build(name: GuestName) -> Path:
     """The image of the guest ``name``, built once in this process. Raises CalledProcessError with the
     assembler's words on stderr, FileNotFoundError where binutils is missing."""
-    directory = Path(_directory().name)
+    directory = Path(images().name)
     made, image = directory / f"{name}.o", directory / f"{name}.elf"
     subprocess.run([*_AS, "-o", str(made), str(_SOURCE / f"{name}.s")], check=True)
     script = str(_SOURCE / ("xen_pv.ld" if name == "xen_pv" else "guest.ld"))

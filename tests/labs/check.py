@@ -41,7 +41,7 @@ def on_console(console: str) -> dict[int, list[Delivered]]:
 
 def wrong_alone(console: str, key: Key) -> Iterator[str]:
     """What the guest saw without a debugger, against what it is known to see there."""
-    if "end" not in console.split():
+    if "end" not in console.splitlines():
         yield f"the guest did not come to its end; its last line is {(console.splitlines() or [''])[-1]!r}"
     seen = on_console(console)
     for event in DEMO_EVENTS:

@@ -82,7 +82,7 @@ def replayed(packed: Path) -> Replayed:
 async def _replay(path: Path) -> Replayed:
     transcript = read_transcript(path)
     recorded = parse(_with_symbols(transcript.header.command))
-    again = Again(str(path), transcript, recorded)
+    again = Again(str(path), transcript, recorded, files=tuple(getattr(recorded, "symbols", ())))
     lines: list[str] = []
     async with again.session() as session:
         stream = session.debugger.stream

@@ -29,8 +29,9 @@ class Machine(NamedTuple):
 
 
 @contextlib.contextmanager
-def machine(directory: Path, image: Path, *arguments: str) -> Iterator[Machine]:
-    """QEMU with ``image``. It takes the listening socket over, so nobody waits for it to appear."""
+def machine(directory: Path, image: Path | None, *arguments: str) -> Iterator[Machine]:
+    """QEMU with ``image`` as its kernel, or with what ``arguments`` boot. It takes the listening socket over, so nobody
+    waits for it to appear."""
     path = directory / "stub"
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -38,7 +39,8 @@ def machine(directory: Path, image: Path, *arguments: str) -> Iterator[Machine]:
         listener.listen()
         passed = listener.fileno()
         wires = ("-chardev", f"socket,id=stub,fd={passed},server=on,wait=off", "-gdb", "chardev:stub")
-        command = [*QEMU, "-S", *arguments, "-kernel", str(image), *wires]
+        kernel = () if image is None else ("-kernel", str(image))
+        command = [*QEMU, "-S", *arguments, *kernel, *wires]
         process = subprocess.Popen(command, pass_fds=(passed,), stdin=subprocess.DEVNULL)
     try:
         yield Machine(process, path)
@@ -63,14 +65,10 @@ def command(*words: str) -> list[str]:
 
 
 def start(*words: str, out: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    """dr6, running; its standard input is empty."""
+    """dr6, running; its standard input is empty. Unbuffered: a line that is read early takes nothing of what follows,
+    which `finish` would miss."""
     return subprocess.Popen(
-        command(*words),
-        bufsize=0,  # `finish` reads past what a buffer would hold
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=subprocess.PIPE,
-        env=environment(),
+        command(*words), bufsize=0, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, env=environment()
     )
 
 

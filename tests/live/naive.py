@@ -35,31 +35,31 @@ class Naive:
     """A client on the unix socket ``path``; closing it leaves QEMU's guest as it is."""
 
     def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(SECONDS)
-        self._socket.connect(str(path))
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(SECONDS)
+        self.socket.connect(str(path))
         self._pending = b""
 
     def __enter__(self) -> Naive:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self.socket.close()
 
     def send(self, payload: bytes) -> None:
-        self._socket.sendall(b"$%b#%02x" % (payload, sum(payload) & 0xFF))
+        self.socket.sendall(b"$%b#%02x" % (payload, sum(payload) & 0xFF))
 
     def interrupt(self) -> None:
-        self._socket.sendall(b"\x03")
+        self.socket.sendall(b"\x03")
 
     def answer(self) -> bytes:
         """The next packet's payload; it is acknowledged."""
         while (found := re.search(rb"\$([^#]*)#..", self._pending)) is None:
-            data = self._socket.recv(65536)
+            data = self.socket.recv(65536)
             assert data, "QEMU closed the connection"
             self._pending += data
         self._pending = self._pending[found.end() :]
-        self._socket.sendall(b"+")
+        self.socket.sendall(b"+")
         return found.group(1)
 
     def ask(self, payload: bytes) -> bytes:

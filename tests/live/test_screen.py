@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.guests.build import build
-from tests.live.machine import command, machine
+from tests.live.machine import command, dr6, machine
 from tests.live.screen import Screen, descendants, screen
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -109,6 +109,10 @@ async def test_a_guest_that_is_lost_is_said_on_the_screen(tmp_path: Path) -> Non
             await shown.wait(r"^ STOPPED")
             qemu.process.kill()
             await shown.wait(r"closed the connection")
+            shown.keys("stepi", "Enter")
+            await shown.wait(r"The stub is gone")
+            shown.keys("p 6*7", "Enter")
+            await shown.wait(r"\$1 = 42")
             shown.keys("C-d")
             await shown.wait("ended with 3")
             assert_terminal_is_as_before(shown, tmp_path)
@@ -131,3 +135,26 @@ async def test_no_connection_is_said_before_the_screen_is_taken(tmp_path: Path) 
         text = await shown.wait("ended with 3")
         assert text.startswith("dr6: ")
         assert_terminal_is_as_before(shown, tmp_path)
+
+
+async def test_a_recorded_screen_is_gone_through_whole_with_and_without_one(tmp_path: Path) -> None:
+    """With a command in it that failed, and behind each command what the panes read."""
+    file = tmp_path / "session"
+    with machine(tmp_path, build("loop")) as guest:
+        shell = in_shell(tmp_path, "attach", guest.target, "--record", str(file), "-ex", "nonsense", "-ex", "stepi")
+        async with screen(tmp_path, shell, 120, 40) as shown:
+            await shown.wait(r"^#1\b|#1 ")
+            for line in ("x/2i $pc", "break", "nonsense again", "stepi 2"):
+                shown.keys(line, "Enter")
+            await shown.wait(r"#3 ")
+            shown.keys("C-d")
+            await shown.wait("running")
+            shown.keys("r")
+            await shown.wait("ended with 0")
+    again = dr6("replay", "--batch", str(file), "-ex", "p 6*7")
+    assert (again.code, again.out.splitlines()[-1]) == (0, "$1 = 42")
+    assert [line.split()[0] for line in again.out.splitlines() if line.startswith("#")] == ["#1", "#3"]
+    assert again.err.count("nonsense") == 2
+    assert again.err.count("\n") == 2
+    async with screen(tmp_path, in_shell(tmp_path, "replay", str(file)), 120, 40) as shown:
+        await shown.wait(r"#3 ")

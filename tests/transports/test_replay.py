@@ -260,7 +260,7 @@ async def test_a_recording_is_opened_as_a_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("missing", "No such file"), (".", "Is a directory"), ("other", "is not a recording")]
+    ("name", "words"), [("missing", "No such file"), (".", "no regular file"), ("other", "is not a recording")]
 )
 async def test_what_is_no_recording_cannot_be_opened(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "other").write_text("hello\n")

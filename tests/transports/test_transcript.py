@@ -57,11 +57,9 @@ def test_any_bytes_are_one_printable_line_and_come_back(data: bytes) -> None:
     line = entry_line("<", text_of(data))
     assert line.endswith(b"\n")
     assert all(0x20 <= byte < 0x7F for byte in line[:-1])
-    reading, writing = os.pipe()
-    with open(reading, "rb") as pipe:
-        os.write(writing, HEAD + line)
-        os.close(writing)
-        transcript = read_transcript(f"/proc/self/fd/{pipe.fileno()}")
+    with open(os.memfd_create("session"), "wb", buffering=0) as file:
+        file.write(HEAD + line)
+        transcript = read_transcript(f"/proc/self/fd/{file.fileno()}")
     assert transcript.entries == (Received(data, 2),)
 
 
@@ -105,12 +103,37 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, content: bytes, wo
 @settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_tail_behind_a_header_is_read_or_refused(tail: bytes) -> None:
-    reading, writing = os.pipe()
-    with open(reading, "rb") as pipe:
-        os.write(writing, HEAD + tail)
-        os.close(writing)
+    with open(os.memfd_create("session"), "wb", buffering=0) as file:
+        file.write(HEAD + tail)
         try:
-            transcript = read_transcript(f"/proc/self/fd/{pipe.fileno()}")
+            transcript = read_transcript(f"/proc/self/fd/{file.fileno()}")
         except BadTranscript:
             return
     assert transcript.cut or isinstance(transcript.entries[-1], End)
+
+
+@pytest.mark.parametrize("line", ['{"command": ' + "[" * 100_000, '{"t": ' + "[" * 100_000 + "}"])
+def test_nesting_without_end_is_one_sentence(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "session"
+    path.write_text(line + "\n")
+    with pytest.raises(BadTranscript, match="first line"):
+        read_transcript(path)
+    path.write_bytes(header_line(HEADER) + line.encode() + b"\n")
+    with pytest.raises(BadTranscript, match="Line 2"):
+        read_transcript(path)
+
+
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("zero", "fifo"):
+        with pytest.raises(OSError, match="no regular file"):
+            read_transcript(tmp_path / name)
+
+
+def test_more_lines_than_anybody_goes_through_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transports.transcript.MOST_LINES", 3)
+    path = tmp_path / "session"
+    path.write_bytes(header_line(HEADER) + b'{"end": "us"}\n' * 3)
+    with pytest.raises(BadTranscript, match="longer than"):
+        read_transcript(path)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from frontend.tui.panes.text import Line, Page, flow, line, page, span
 from frontend.tui.view import ViewState
 from frontend.tui.window import BreakpointRow
+from gdbstub.x86.breakpoints import BreakpointKind
 
 NAME = "breakpoints"
+_WATCHES = {BreakpointKind.WRITE: "watch", BreakpointKind.READ: "rwatch", BreakpointKind.ACCESS: "awatch"}
 
 
 def what(row: BreakpointRow) -> str:
     """A breakpoint in words: ``break *0x1000``, ``watch counter (4)``, ``catch 1``."""
     place = row.text or (f"*{row.address:#x}" if row.address is not None else "")
-    if row.kind == "catch":
+    if row.kind is BreakpointKind.CATCH:
         return f"catch {row.text or row.vector}"
-    if row.kind == "execute":
+    if row.kind is BreakpointKind.EXECUTE:
         return f"{'t' if row.temporary else ''}break {place}"
-    return f"{ {'write': 'watch', 'read': 'rwatch', 'access': 'awatch'}[row.kind] } {place} ({row.length})"
+    return f"{_WATCHES[row.kind]} {place} ({row.length})"
 
 
 def _state(row: BreakpointRow) -> tuple[str, str]:

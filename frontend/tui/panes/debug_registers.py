@@ -6,6 +6,7 @@ from frontend.tui.panes.text import Line, Page, line, page, span, wrap
 from frontend.tui.view import ViewState
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.explanation import GuestDr6
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.debug_registers import (
     DR6_CAUSES,
@@ -18,7 +19,7 @@ from gdbstub.x86.debug_registers import (
 
 NAME = "dr"
 WIDE = 40
-_TYPES = {"execute": "execute", "write": "write", "io": "I/O", "access": "read/write"}
+_TYPES = {BreakpointKind.IO: "I/O", BreakpointKind.ACCESS: "read/write"}
 CAUSES = {
     "B0": "breakpoint 0",
     "B1": "breakpoint 1",
@@ -35,10 +36,10 @@ CAUSES = {
 
 def slot_text(slot: Slot) -> str:
     """What DR7 arms a slot for, in words: ``write, 4 bytes``, ``execute``, ``I/O, 2 ports``."""
-    kind = _TYPES[slot.type]
-    if slot.type == "execute":
+    kind = _TYPES.get(slot.type, slot.type)
+    if slot.type is BreakpointKind.EXECUTE:
         return kind if slot.length == 1 else f"{kind}, LEN {LENGTHS.index(slot.length):02b}b is not allowed"
-    unit = "port" if slot.type == "io" else "byte"
+    unit = "port" if slot.type is BreakpointKind.IO else "byte"
     return f"{kind}, {slot.length} {unit}{'s' if slot.length > 1 else ''}"
 
 
@@ -69,7 +70,7 @@ def _slots(debug: DebugState, fired: GuestDr6 | None, width: int) -> list[Line]:
         )
         text = slot_text(slot)
         if not slot.enabled:
-            lines.append((*head, span("  off" if slot.type == "execute" else f"  off ({text})", "dim")))
+            lines.append((*head, span("  off" if slot.type is BreakpointKind.EXECUTE else f"  off ({text})", "dim")))
             continue
         tail = line(span(text), span(f"  {_enabled(slot)}", "good"), *((span("  hit", "fired"),) if hit else ()))
         if width >= WIDE:
@@ -83,7 +84,7 @@ def _shared(debug: DebugState, width: int) -> list[Line]:
     """dr6's own breakpoints that are in these registers now."""
     lines: list[Line] = []
     for armed in debug.shared:
-        kind = "read/write" if armed.kind == "access" else armed.kind
+        kind = _TYPES.get(armed.kind, armed.kind)
         what = f"{kind}, {armed.length} byte{'s' * (armed.length > 1)}"
         head = line(span(f"DR{armed.slot} ", "name"), f"{armed.address:016x}")
         tail = line(span(f"{what}  dr6's own", "dim"))

@@ -24,7 +24,7 @@ def _markers(rows: Iterable[BreakpointRow]) -> dict[int, str]:
     """Address → marker; an enabled breakpoint goes before one that is not."""
     marks: dict[int, str] = {}
     for row in rows:
-        if row.address is not None and row.kind in ("execute", "catch"):
+        if row.address is not None and not row.kind.is_watch:
             marks[row.address] = BREAKPOINT if row.enabled or marks.get(row.address) == BREAKPOINT else DISABLED
     return marks
 

@@ -6,14 +6,18 @@ same fields; widths differ with the CPU's mode).
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.x86.cpu_state import DebugState, DescriptorTables, Segment
-from gdbstub.x86.registers import Mode
+from gdbstub.x86.registers import Mode, code_mode
 
+LONGEST = 1 << 15
+"""Characters that are looked at: ``info registers`` has some 4,000 with all vector registers, a list of ROMs or vCPUs a
+line for each. A longer text is none of these."""
 _H = "((?:[0-9a-f]{8}){1,2}+)"  # possessive: what does not fit must not be tried in millions of ways
 _SELECTOR = "([0-9a-f]{4})"
 _REGISTERS = re.compile(
@@ -33,10 +37,6 @@ _DESCRIPTORS = re.compile(
     "".join(rf"{name.upper()} *={_SELECTOR} {_H} {_H} {_H}[^\n]*\n" for name in _SEGMENT_NAMES)
     + rf"GDT= +{_H} {_H}\s*\nIDT= +{_H} {_H}\s*\n"
 )
-
-EFER_LMA = 1 << 10
-ATTRIBUTE_L = 1 << 21  # of a segment's attributes: SDM vol. 3A 3.4.5
-ATTRIBUTE_D = 1 << 22
 
 
 class MonitorRegisters(NamedTuple):
@@ -62,13 +62,6 @@ class MonitorRegisters(NamedTuple):
         return code_mode(self.segments["cs"].attributes, self.efer)
 
 
-def code_mode(cs_attributes: int, efer: int) -> Mode:
-    """The operand size that the CPU decodes with: SDM vol. 3A 3.4.5 (D/B and L flags)."""
-    if efer & EFER_LMA and cs_attributes & ATTRIBUTE_L:
-        return 64
-    return 32 if cs_attributes & ATTRIBUTE_D else 16
-
-
 @lru_cache(maxsize=256)
 def _parse_descriptors(lines: str) -> tuple[dict[str, Segment], DescriptorTables] | None:
     """The ten lines from ES to IDT; cached, since they seldom change from one stop to the next."""
@@ -83,7 +76,7 @@ def _parse_descriptors(lines: str) -> tuple[dict[str, Segment], DescriptorTables
 
 def parse_info_registers(text: str) -> MonitorRegisters:
     """``info registers`` of one vCPU. Raises `RemoteProtocolError` for any other shape."""
-    match = _REGISTERS.match(text)
+    match = _REGISTERS.match(text) if len(text) <= LONGEST else None
     descriptors = _parse_descriptors(match.group(6)) if match else None
     if match is None or descriptors is None:
         raise RemoteProtocolError(
@@ -107,28 +100,28 @@ def parse_info_registers(text: str) -> MonitorRegisters:
     )
 
 
-_VERSION = re.compile(r"(\d+\.\d+\.\d+)")
+_VERSION = re.compile(r"(?<!\d)(\d{1,9}\.\d{1,9}\.\d{1,9})(?!\d)")
 _KVM = re.compile(r"kvm support: (enabled|disabled)")
 _QOM_PATH = re.compile(r'qom_path: "(/[\w/\[\].-]+)"')
 _VENDORS = {"GenuineIntel": "intel", "AuthenticAMD": "amd"}
-_ROM = re.compile(r"addr=([0-9a-f]{16}) size=0x([0-9a-f]+) mem=ram")
+_ROM = re.compile(r"addr=([0-9a-f]{16}) size=0x([0-9a-f]{1,16}) mem=ram")
 
 
 def parse_version(text: str) -> str | None:
     """``info version``: the three numbers, or None."""
-    match = _VERSION.search(text)
+    match = _VERSION.search(text[:LONGEST])
     return match.group(1) if match else None
 
 
 def parse_kvm(text: str) -> bool | None:
     """``info kvm``: True where KVM runs the guest."""
-    match = _KVM.search(text)
+    match = _KVM.search(text[:LONGEST])
     return match.group(1) == "enabled" if match else None
 
 
 def parse_cpu_path(text: str) -> str | None:
     """``info hotpluggable-cpus``: the QOM path of a vCPU that is plugged in."""
-    match = _QOM_PATH.search(text)
+    match = _QOM_PATH.search(text[:LONGEST])
     return match.group(1) if match else None
 
 
@@ -137,6 +130,18 @@ def parse_vendor(text: str) -> str | None:
     return _VENDORS.get(text.strip().strip('"'))
 
 
+_QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.){1,4096})"\s*')
+
+
+def parse_path(text: str) -> str | None:
+    """``qom-get /machine kernel``: a string as JSON has it; None for an empty one, or another answer."""
+    match = _QUOTED.fullmatch(text)
+    try:
+        return str(json.loads(match[0])) if match else None
+    except ValueError:
+        return None
+
+
 def parse_roms(text: str) -> tuple[tuple[int, int], ...]:
     """``info roms``: (physical address, size) of what QEMU put into RAM at reset (a PVH kernel's segments)."""
-    return tuple((int(a, 16), int(n, 16)) for a, n in _ROM.findall(text))
+    return tuple((int(a, 16), int(n, 16)) for a, n in _ROM.findall(text[: 8 * LONGEST]))

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from dataclasses import replace
 
 import trio
 
+from gdbstub.backends.interface import Stepped
 from gdbstub.backends.xen.helpers import (
     NO_HARDWARE,
     NO_VCPU_HELPER,
     VCPU_FAILS,
+    Helpers,
     XenctxRegisters,
-    backend,
     guest_of,
     is_paused,
     listed_state,
@@ -29,7 +30,7 @@ from gdbstub.backends.xen.helpers import (
 from gdbstub.backends.xen.vcpu_helper import VcpuDebugRegisters, parse_vcpus
 from gdbstub.errors import Refused, RemoteProtocolError
 from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.cpu_state import DebugState
 from gdbstub.x86.debug_registers import BS, decode_dr7
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.registers import TF
@@ -37,31 +38,6 @@ from gdbstub.x86.registers import TF
 LOOKS_AT_SHUT_DOWN, LOOK_SECONDS = 8, 0.25
 NO_HELPER = "gdbsx does not show the debug registers, and no helper in dom0 was given (--dom0, --domain)"
 STEPPED_DR6 = "not read behind this step, which sets DR6.BS itself"
-
-
-class Helpers(Protocol):
-    """The helpers of one domain, as `transports` has them. Each answer is what the program printed; `Refused`, with a
-    sentence, where there is none."""
-
-    @property
-    def domain(self) -> int:
-        """Its number."""
-
-    @property
-    def identity(self) -> str | None:
-        """What names it for good: its UUID."""
-
-    async def xenctx(self, cpu: int) -> str: ...
-
-    async def xl(self, *words: str) -> str: ...
-
-    async def cpuinfo(self) -> str: ...
-
-    @property
-    def sets_debug_registers(self) -> bool:
-        """Is dr6-vcpu there?"""
-
-    async def vcpu(self, *words: str) -> str: ...
 
 
 class Dom0:
@@ -90,10 +66,11 @@ class Dom0:
     def identity(self) -> str | None:
         return None if self._helpers is None else self._helpers.identity
 
-    async def identify(self, cs: int | None) -> BackendInfo:
-        """Which Xen, whose CPU, what kind of domain; what no helper says is None, except the kind, which CS shows."""
+    async def identify(self, found: BackendInfo, cs: int | None) -> BackendInfo:
+        """``found`` with which Xen, whose CPU, what kind of domain; what no helper says is None, except the kind, which
+        CS shows."""
         if self._helpers is None:
-            return backend(None, None, guest_of(cs))
+            return replace(found, guest=guest_of(cs))
         helpers = self._helpers
         version = parse_xl_version(await self._asked(helpers.xl("info")))
         vendor = parse_cpuinfo(await self._asked(helpers.cpuinfo()))
@@ -101,7 +78,7 @@ class Dom0:
         kind = kind or guest_of(cs)
         self.pv, self.lazy = kind == "pv", kind != "pv" and vendor != "intel"
         self.no_hardware = await self._try_vcpus(helpers)
-        return backend(version, vendor, kind)
+        return replace(found, version=version, vendor=vendor, guest=kind)
 
     async def _try_vcpus(self, helpers: Helpers) -> str:
         """Why debug registers can't be set; empty where they can."""
@@ -206,13 +183,6 @@ class Dom0:
             return last._replace(dr6=None, unread=STEPPED_DR6, derived_dr6=dr6)
         shown = await self.read(cpu)
         return DebugState(unread=self._why) if shown is None else shown.debug
-
-
-class Stepped(NamedTuple):
-    """What a step began with: the state, and the guest's bytes at its RIP."""
-
-    state: CpuState
-    code: bytes
 
 
 CHANGES = frozenset(("mov-dr", "gate", "icebp", "iret", "popf", "hlt", "descriptor"))

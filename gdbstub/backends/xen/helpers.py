@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gdbstub.errors import RemoteProtocolError
-from gdbstub.remote.capabilities import BackendInfo, Guest, Vendor
+from gdbstub.remote.capabilities import Guest, Vendor
 from gdbstub.x86.cpu_state import DebugState
 
 NO_DOMAIN = (
@@ -71,6 +71,31 @@ def wrong_width(cs: int | None, *, wide: bool) -> str | None:
     )
 
 
+class Helpers(Protocol):
+    """The helpers of one domain, as `transports` has them. Each answer is what the program printed; `Refused`, with a
+    sentence, where there is none."""
+
+    @property
+    def domain(self) -> int:
+        """Its number."""
+
+    @property
+    def identity(self) -> str | None:
+        """What names it for good: its UUID."""
+
+    async def xenctx(self, cpu: int) -> str: ...
+
+    async def xl(self, *words: str) -> str: ...
+
+    async def cpuinfo(self) -> str: ...
+
+    @property
+    def sets_debug_registers(self) -> bool:
+        """Is dr6-vcpu there?"""
+
+    async def vcpu(self, *words: str) -> str: ...
+
+
 class XenctxRegisters(NamedTuple):
     """One vCPU as ``xenctx -a`` prints it. ``rip`` tells whether it is the vCPU, and the stop, that was meant."""
 
@@ -81,9 +106,9 @@ class XenctxRegisters(NamedTuple):
     """Those that gdbsx does not show: control registers, and segment bases where they are printed."""
 
 
-_FIELD = re.compile(r"^\s*(dr[0-367]|cr[0234]): ([0-9a-f]{8,16})\s*$", re.MULTILINE)
+_FIELD = re.compile(r"^[ \t]*(dr[0-367]|cr[0234]): ([0-9a-f]{8,16})[ \t\r]*$", re.MULTILINE)
 _RIP = re.compile(r"^(?:rip: ([0-9a-f]{16})|(?:cs:)?eip: (?:[0-9a-f]{4}:)?([0-9a-f]{8}))\b", re.MULTILINE)
-_BASES = re.compile(r"^ (fs|gs): [0-9a-f]{4} @ ([0-9a-f]{16})(?:/([0-9a-f]{16}))?\s*$", re.MULTILINE)
+_BASES = re.compile(r"^ (fs|gs): [0-9a-f]{4} @ ([0-9a-f]{16})(?:/([0-9a-f]{16}))?[ \t\r]*$", re.MULTILINE)
 
 
 def parse_xenctx(text: str) -> XenctxRegisters:
@@ -149,7 +174,3 @@ def is_paused(text: str) -> bool:
     """``xl list DOMAIN``: the third of the six letters of its state."""
     found = re.search(r"\s([r-][b-][p-][s-][c-][d-])\s+[\d.]+\s*$", text)
     return found is not None and found.group(1)[2] == "p"
-
-
-def backend(version: str | None, vendor: Vendor | None, guest: Guest | None) -> BackendInfo:
-    return BackendInfo("xen-gdbsx", version, vendor, "xen-gdbsx", guest)

@@ -21,12 +21,10 @@ from gdbstub.backends.xen.journal import Journal, Kept
 from gdbstub.backends.xen.slots import ORDER, PARKED, PARKED_SLOT, SlotSetting, enabled, merge, same, split
 from gdbstub.backends.xen.vcpu_helper import VcpuDebugRegisters, setting, setting_after_run
 from gdbstub.errors import GdbError, Refused
-from gdbstub.protocol.messages import BreakpointType
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.cpu_state import DebugState
-from gdbstub.x86.debug_registers import Type, may_arm
+from gdbstub.x86.debug_registers import may_arm
 
-TYPES: dict[BreakpointType, Type] = {1: "execute", 2: "write", 3: "access", 4: "access"}
 SETTLE_SECONDS, LOOK_SECONDS = 2.0, 0.02
 
 
@@ -58,9 +56,9 @@ class SharedDebugRegisters:
         """The vCPUs that hold something of ours."""
         return tuple(cpu for cpu, ours in self._ours.items() if ours)
 
-    def slot_of(self, kind: BreakpointType, address: int, length: int) -> int | None:
+    def slot_of(self, kind: BreakpointKind, address: int, length: int) -> int | None:
         """Which debug register it was in when the guest went; None where it was in none, or the guest took that."""
-        slot = self._wanted.get(SlotSetting(TYPES[kind], address, length)) if kind else None
+        slot = self._wanted.get(SlotSetting(kind.in_register, address, length))
         return slot if slot in self._ours.get(self.stopped, {}) else None
 
     # -- a stop ------------------------------------------------------------------------------------------------
@@ -109,7 +107,7 @@ class SharedDebugRegisters:
 
     def stands_at(self, address: int) -> bool:
         """Is there an instruction breakpoint of ours, which would fault again?"""
-        return any(armed.type == "execute" and armed.address == address for armed in self._wanted)
+        return any(armed.type is BreakpointKind.EXECUTE and armed.address == address for armed in self._wanted)
 
     def shown(self, cpu: int) -> DebugState | None:
         """The guest's own registers of a vCPU, without ours; None where nothing of ours is there."""
@@ -128,17 +126,17 @@ class SharedDebugRegisters:
 
     # -- setting -----------------------------------------------------------------------------------------------
 
-    async def insert(self, kind: BreakpointType, address: int, length: int) -> None:
+    async def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Arm it on all vCPUs. Raises `Refused` where no register is free, or Xen does not take it; `CannotKeep`."""
-        armed = SlotSetting(TYPES[kind], address, length)
+        armed = SlotSetting(kind.in_register, address, length)
         wrong = may_arm(armed.type, address, length)
         if wrong is not None:
-            raise Refused(f"Z{kind}", "", wrong)
+            raise Refused(f"Z{kind.packet}", "", wrong)
         if not self._fresh:
             await self._read()
         slot = self._free_slot()
         if slot is None:
-            raise Refused(f"Z{kind}", "", self._none_free())
+            raise Refused(f"Z{kind.packet}", "", self._none_free())
         self._wanted[armed] = slot
         try:
             await self._program()
@@ -148,10 +146,10 @@ class SharedDebugRegisters:
                 await self._program()
             raise
 
-    async def remove(self, kind: BreakpointType, address: int, length: int) -> None:
+    async def remove(self, kind: BreakpointKind, address: int, length: int) -> None:
         """Give the register back. Raises `Refused` where the helper fails: it is then still armed, and in the
         journal."""
-        armed = SlotSetting(TYPES[kind], address, length)
+        armed = SlotSetting(kind.in_register, address, length)
         if armed not in self._wanted:
             return
         slot = self._wanted.pop(armed)
@@ -283,8 +281,8 @@ class SharedDebugRegisters:
 
 
 def _named(armed: SlotSetting) -> str:
-    what = {"execute": "hardware breakpoint at", "write": "write watch on", "access": "access watch on"}
-    return f"{what.get(armed.type, armed.type)} {armed.address:#x}"
+    what = "hardware breakpoint at" if armed.type is BreakpointKind.EXECUTE else f"{armed.type} watch on"
+    return f"{what} {armed.address:#x}"
 
 
 def _not_taken(cpu: int, plan: dict[int, SlotSetting]) -> str:

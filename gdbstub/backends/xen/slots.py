@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gdbstub.backends.xen.vcpu_helper import Addresses, VcpuDebugRegisters
-from gdbstub.x86.debug_registers import B_MASK, BS, LENGTHS, STICKY, TYPES, Type, decode_dr7
+from gdbstub.x86.breakpoints import BreakpointKind
+from gdbstub.x86.debug_registers import B_MASK, BS, LENGTHS, STICKY, decode_dr7
 
 ORDER = (3, 2, 1, 0)
 """Which slots dr6 takes first: guests begin with DR0."""
@@ -18,12 +19,12 @@ ORDER = (3, 2, 1, 0)
 class SlotSetting(NamedTuple):
     """What one slot of dr6's is set to."""
 
-    type: Type
+    type: BreakpointKind
     address: int
     length: int
 
 
-PARKED = SlotSetting("write", 1 << 63, 1)
+PARKED = SlotSetting(BreakpointKind.WRITE, 1 << 63, 1)
 """A watchpoint at an address that is none (not canonical): it enables a slot, and never hits."""
 PARKED_SLOT = 3
 Slots = Mapping[int, SlotSetting]
@@ -36,7 +37,7 @@ def field(slot: int) -> int:
 
 def enabling(slot: int, armed: SlotSetting) -> int:
     """Those bits where the slot is armed, locally: a task switch in hardware clears it, and no guest makes one."""
-    return 1 << 2 * slot | (TYPES.index(armed.type) | LENGTHS.index(armed.length) << 2) << 16 + 4 * slot
+    return 1 << 2 * slot | (armed.type.rw | LENGTHS.index(armed.length) << 2) << 16 + 4 * slot
 
 
 def bits_of(slots: Iterable[int]) -> int:

@@ -16,6 +16,7 @@ from gdbstub.explain.quirks.lookup import QuirkName, known_quirk
 from gdbstub.explain.reconstruct import Ran, judged
 from gdbstub.explain.rules.no_dr6_bits import resumed
 from gdbstub.explain.stop_facts import Finding, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BS
 from gdbstub.x86.decode import instruction, predecessors, shape
 from gdbstub.x86.instructions import Shape
@@ -73,12 +74,12 @@ def hits_missing(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Itera
         if not due.bits & ~causes & B_MASK & 1 << n or event.dr7 is None:
             continue
         kind = event.dr7.slots[n].type
-        if kind == "io":
+        if kind is BreakpointKind.IO:
             yield (
                 f"{_text(event, ran)} uses a port that DR{n} covers, so hardware sets B{n} too; it is clear."
                 f"{known_quirk(event.scene, 'kvm-no-io-hits')}"
             )
-        elif kind == "execute":
+        elif kind is BreakpointKind.EXECUTE:
             yield _not_merged(event, n)
         else:
             yield (
@@ -96,7 +97,7 @@ def merge_missing(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     if last is None or "iret" in last.shape.traits or not any(_merges(row.cause) for row in found):
         return
     for slot in event.dr7.slots:
-        stands = slot.enabled and slot.type == "execute" and event.addresses[slot.number] == event.at
+        stands = slot.enabled and slot.type is BreakpointKind.EXECUTE and event.addresses[slot.number] == event.at
         if stands and not event.causes >> slot.number & 1:
             yield _not_merged(event, slot.number)
 

@@ -114,7 +114,7 @@ def unaligned(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     """A data breakpoint whose address is no multiple of its length, and no access to the bytes that hardware takes."""
     for row in found:
         slot = None if event.dr7 is None or row.cause.slot is None else event.dr7.slots[row.cause.slot]
-        if slot is None or row.place is None or row.cause.confidence == "certain" or slot.type == "execute":
+        if slot is None or row.place is None or row.cause.confidence == "certain" or slot.type.is_execution:
             continue
         if row.place % slot.length:
             start = row.place // slot.length * slot.length
@@ -214,9 +214,7 @@ def fires_again(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
 def ours_at(event: ExceptionFacts) -> bool:
     """Whether a breakpoint of the debugger stands at the saved RIP."""
     rows = event.scene.breakpoints or ()
-    return any(
-        row.owner == "debugger" and row.kind in ("execute", "software") and row.address == event.at for row in rows
-    )
+    return any(row.owner == "debugger" and row.kind.is_execution and row.address == event.at for row in rows)
 
 
 def detect_left_on(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:

@@ -1,8 +1,7 @@
 """Steps of the debugger held against the architecture model: a #DB of the guest's own that was due, and did not come.
 
-After a step RIP tells whether the guest got it: delivery would have gone to its handler. KVM hands each #DB to the
-debugger that steps, loads the debugger's DR0-3 instead of the guest's while one of its hardware breakpoints is armed,
-and takes TF away (`kvm_arch_vcpu_ioctl_set_guest_debug`); TCG leaves some #DBs out.
+After a step RIP tells whether the guest got it: delivery would have gone to its handler. Why it did not, the quirks of
+the platform say.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from gdbstub.explain.model.vcpu_state import PendingDebugException
 from gdbstub.explain.quirks.lookup import QuirkName, known_quirk
 from gdbstub.explain.reconstruct import in_front_of_the_step
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BD, BS, DR7_GD, cause_names, covered
 from gdbstub.x86.decode import shape
 from gdbstub.x86.instructions import Shape
@@ -49,8 +49,8 @@ def _sentence(scene: StopFacts, stepped: Shape, due: PendingDebugException) -> s
     text = f"`{stepped.text}`"
     ran = scene.rip != scene.came_from or due.klass == "trap"
     if due.bits == BD and ran:
-        name: QuirkName = "kvm-hides-general-detect" if scene.kvm else "tcg-no-general-detect"
-        return f"{text} ran although DR7.GD was set; hardware raises #DB before it.{known_quirk(scene, name)}"
+        quirk = known_quirk(scene, "kvm-hides-general-detect", "tcg-no-general-detect")
+        return f"{text} ran although DR7.GD was set; hardware raises #DB before it.{quirk}"
     names = ", ".join(cause_names(due.bits))
     if due.klass == "fault" and ran:
         return (
@@ -65,21 +65,20 @@ def _sentence(scene: StopFacts, stepped: Shape, due: PendingDebugException) -> s
 
 
 def _why(scene: StopFacts, stepped: Shape, due: PendingDebugException) -> str:
-    """The known reason: on KVM that the debugger steps; on TCG by the instruction."""
-    if scene.kvm and stepped.port_size and not due.bits & ~B_MASK:
-        return known_quirk(scene, "kvm-no-io-hits")
-    if scene.kvm:
-        hidden = due.bits & B_MASK and not due.bits & BS and _own_hardware(scene)
-        return known_quirk(scene, "kvm-hides-guest-breakpoints" if hidden else "kvm-step-takes-db")
-    if scene.xen:
-        return known_quirk(scene, "xen-takes-db")
+    """The known reason: the first that the platform has."""
+    names: list[QuirkName] = []
+    if stepped.port_size and not due.bits & ~B_MASK:
+        names.append("kvm-no-io-hits")
+    if due.bits & B_MASK and not due.bits & BS and _own_hardware(scene):
+        names.append("kvm-hides-guest-breakpoints")
+    names += ["kvm-step-takes-db", "xen-takes-db"]
     if "sti" in stepped.traits and due.bits == BS:
-        return known_quirk(scene, "tcg-sti-hides-step")
+        names.append("tcg-sti-hides-step")
     if due.klass == "fault" and due.bits & B_MASK:
-        return known_quirk(scene, "tcg-step-over-breakpoint")
+        names.append("tcg-step-over-breakpoint")
     if _unaligned(scene, due.bits):
-        return known_quirk(scene, "tcg-unaligned-data")
-    return ""
+        names.append("tcg-unaligned-data")
+    return known_quirk(scene, *names)
 
 
 def _unaligned(scene: StopFacts, bits: int) -> bool:
@@ -89,24 +88,24 @@ def _unaligned(scene: StopFacts, bits: int) -> bool:
 
 
 def _own_hardware(scene: StopFacts) -> bool:
-    return any(armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ())
+    return any(armed.owner == "debugger" and armed.kind.is_hardware for armed in scene.breakpoints or ())
 
 
 def beside_ours(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
-    """A watchpoint of the debugger's and a data breakpoint of the guest's on one access: TCG reports ours alone
-    (`cpu_check_watchpoint`)."""
+    """A watchpoint of the debugger's and a data breakpoint of the guest's on one access, of which ours alone is
+    reported."""
     ours = [row.instruction for row in found if row.cause.owner == "debugger" and row.cause.klass == "trap"]
-    if scene.reply.watch is None or not scene.tcg or not ours or ours[0] is None:
+    if scene.watch is None or not scene.abilities.own_watch_first or not ours or ours[0] is None:
         return
     access = ours[0]
     what = shape(access.bytes, scene.mode)
     stepped = scene.action is Action.STEP
     registers = known((scene.evidence.before if stepped else scene.evidence.after).registers) or {}
     for slot, place in scene.guest_slots(scene.evidence.after):
-        if what is None or place is None or slot.type not in ("write", "access"):
+        if what is None or place is None or not slot.type.is_watch:
             continue
         range_ = covered(place, slot.length)
-        writes = slot.type == "write"
+        writes = slot.type is BreakpointKind.WRITE
         if touches(what, access.address, range_, writes, registers, scene.mode, executed=not stepped):
             yield (
                 f"The guest's own DR{slot.number} covers what `{access.text}` accesses, so hardware delivers it a #DB "

@@ -13,12 +13,12 @@ from gdbstub.explain.stop_facts import Finding, StopFacts
 
 def stray_address(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """A watch packet for an address that nobody of ours watches."""
-    if scene.reply.address is None or scene.breakpoints is None or not found:
+    if scene.watch is None or scene.breakpoints is None or not found:
         return
     row = found[0]
     if row.cause.cause in ("data-write", "data-access") and row.cause.owner != "debugger":
         yield (
-            f"The stub reports a watchpoint at {scene.reply.address:#x}, where the debugger has none."
+            f"The stub reports a watchpoint at {scene.watch.address:#x}, where the debugger has none."
             f"{known_quirk(scene, 'kvm-watch-address')}"
         )
 
@@ -26,7 +26,8 @@ def stray_address(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
 def hidden_hit(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """A step over an access to one of our watchpoints, of which the reply says nothing."""
     ours = any(row.cause.owner == "debugger" and row.cause.cause in ("data-write", "data-access") for row in found)
-    if scene.kvm and scene.action is Action.STEP and scene.reply_known and scene.reply.watch is None and ours:
+    hides = scene.abilities.step_hides_watch is not None
+    if hides and scene.action is Action.STEP and scene.reply is not None and scene.watch is None and ours:
         yield (
             "The step also hit a watchpoint of the debugger, and the reply does not say so."
             f"{known_quirk(scene, 'kvm-step-hides-watch')}"
@@ -35,7 +36,10 @@ def hidden_hit(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
 
 def past_the_gate(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """A step that entered a handler and went on in it."""
-    if any(row.cause is debugger_stops.GATED for row in found) and scene.kvm:
+    if scene.abilities.step_goes_past_gate is None:
+        return
+    gated = debugger_stops.entered(scene)
+    if any(row.cause == gated for row in found):
         yield (
             "The step went on behind the handler's first instruction, or behind the handler."
             f"{known_quirk(scene, 'kvm-step-past-gate')}"
@@ -45,7 +49,7 @@ def past_the_gate(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
 def shadow_stepped(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """A step over MOV SS or POP SS that ended directly behind it, as no step by TF does."""
     stepped = scene.stepped_shape
-    plain = found[0].cause is debugger_stops.STEPPED and scene.reply.watch is None
+    plain = found[0].cause is debugger_stops.STEPPED and scene.watch is None
     if plain and stepped is not None and "mov-ss" in stepped.traits:
         yield (
             f"The step ended directly behind `{stepped.text}`; hardware traps behind the instruction after it."
@@ -63,15 +67,17 @@ def stays_on_icebp(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
         )
 
 
-def taken_by_xen(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
-    """The guest's own #DB or #BP that gdbsx shows."""
-    if scene.xen and any(row.cause.owner == "guest" for row in found) and (stopped(scene) or scene.reply.signal == 5):
+def taken(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
+    """The guest's own #DB or #BP, where the debugger takes every one."""
+    takes = scene.abilities.takes_every_db is not None
+    if takes and any(row.cause.owner == "guest" for row in found) and (stopped(scene) or scene.signal == 5):
         yield f"Hardware delivers this to the guest, which has not seen it.{known_quirk(scene, 'xen-takes-db')}"
 
 
 def guest_breakpoint_stops(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
-    """An execute breakpoint of the guest's own that TCG takes for the debugger's."""
-    if scene.tcg and scene.action is Action.CONTINUE and _guests_own(found[0]):
+    """An execute breakpoint of the guest's own that the platform takes for the debugger's."""
+    by_eip = scene.abilities.breaks_by_eip is not None
+    if by_eip and scene.action is Action.CONTINUE and _guests_own(found[0]):
         yield (
             "Hardware delivers this #DB to the guest; the emulator stopped for the debugger instead."
             f"{known_quirk(scene, 'tcg-breakpoint-by-eip')}"

@@ -49,7 +49,7 @@ STOP_RULES: tuple[StopCheck, ...] = (
     stop_reply.past_the_gate,
     stop_reply.shadow_stepped,
     stop_reply.stays_on_icebp,
-    stop_reply.taken_by_xen,
+    stop_reply.taken,
     stop_reply.guest_breakpoint_stops,
     stop_reply.idle_step,
 )

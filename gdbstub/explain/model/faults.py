@@ -6,6 +6,7 @@ SDM vol. 3B 18.2.4 and 18.3.1.1; part of the architecture model (`architecture.p
 from __future__ import annotations
 
 from gdbstub.explain.model.vcpu_state import Bits, VcpuState, slots
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BD, decode_dr7
 from gdbstub.x86.instructions import Shape
 from gdbstub.x86.registers import RF
@@ -18,7 +19,7 @@ def instruction_breakpoints(setting: VcpuState, address: int, rflags: int | None
         return Bits()
     if setting.dr7 is None:
         return Bits(0, B_MASK, ("DR7",))
-    rows = list(slots(setting, "execute"))
+    rows = list(slots(setting, BreakpointKind.EXECUTE))
     hits = sum(1 << slot.number for slot, place in rows if place == address)
     unknown = [slot.number for slot, place in rows if place is None]
     maybe = sum(1 << number for number in unknown)

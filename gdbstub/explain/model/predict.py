@@ -13,6 +13,7 @@ from gdbstub.explain.model.faults import general_detect, instruction_breakpoints
 from gdbstub.explain.model.saved_rip import iterations_left, places_behind
 from gdbstub.explain.model.traps import accesses, bus_lock, data, ports, single_step
 from gdbstub.explain.model.vcpu_state import Bits, PendingDebugException, Prediction, VcpuState, join, slots
+from gdbstub.x86.breakpoints import BY_RW
 from gdbstub.x86.debug_registers import B_MASK, BS, merge_dr6
 from gdbstub.x86.decode import shape
 from gdbstub.x86.instructions import Shape
@@ -84,7 +85,7 @@ def _on_the_next(setting: VcpuState, what: Shape, places: tuple[int, ...]) -> Bi
 def _disabled_matches(setting: VcpuState, what: Shape, places: tuple[int, ...]) -> Bits:
     """B bits of matches that DR7 does not enable: Intel leaves open whether they are set (SDM vol. 3B 18.2.3)."""
     maybe = 0
-    for slot, place in slots(setting, "execute", "write", "access", "io", enabled=False):
+    for slot, place in slots(setting, *BY_RW, enabled=False):
         if place is not None and (place in places or accesses(setting, what, slot, place)):
             maybe |= 1 << slot.number
     return Bits(0, maybe)

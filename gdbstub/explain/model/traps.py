@@ -6,6 +6,7 @@ SDM vol. 3B 18.3.1.2-18.3.1.6; part of the architecture model (`architecture.py`
 from __future__ import annotations
 
 from gdbstub.explain.model.vcpu_state import Bits, VcpuState, slots
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BLD, BS, Slot, covered
 from gdbstub.x86.decode import LINEAR_MASKS
 from gdbstub.x86.instructions import Shape
@@ -19,7 +20,7 @@ def data(setting: VcpuState, what: Shape) -> Bits:
         return Bits(0, B_MASK, ("DR7",)) if what.memory else Bits()
     sure = maybe = 0
     missing = []
-    for slot, place in slots(setting, "write", "access"):
+    for slot, place in slots(setting, BreakpointKind.WRITE, BreakpointKind.ACCESS):
         hit = None if place is None else accesses(setting, what, slot, place)
         if hit:
             sure |= 1 << slot.number
@@ -30,7 +31,8 @@ def data(setting: VcpuState, what: Shape) -> Bits:
 
 
 def _could_touch(what: Shape, slot: Slot) -> bool:
-    return any(operand.writes or slot.type == "access" for operand in what.memory) or bool(SYSTEM & what.traits)
+    reads = slot.type is BreakpointKind.ACCESS
+    return any(reads or operand.writes for operand in what.memory) or bool(SYSTEM & what.traits)
 
 
 SYSTEM = frozenset(("gate", "iret", "descriptor"))
@@ -39,7 +41,7 @@ SYSTEM = frozenset(("gate", "iret", "descriptor"))
 
 def accesses(setting: VcpuState, what: Shape, slot: Slot, place: int) -> bool | None:
     """Whether an operand meets what the register covers; None where that is not known."""
-    writes = slot.type == "write"
+    writes = slot.type is BreakpointKind.WRITE
     hit = touches(
         what, setting.address, covered(place, slot.length), writes, setting.registers, setting.mode,
         executed=setting.executed,
@@ -56,7 +58,7 @@ def ports(setting: VcpuState, what: Shape) -> Bits:
     port = part("dx", setting.registers) if what.port is None else what.port
     sure = maybe = 0
     missing = []
-    for slot, place in slots(setting, "io"):
+    for slot, place in slots(setting, BreakpointKind.IO):
         if port is None or place is None:
             maybe |= 1 << slot.number
             missing.append("the port" if port is None else f"DR{slot.number}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from gdbstub.explain.explanation import Class
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import Slot, decode_dr7
 from gdbstub.x86.registers import Mode
 
@@ -85,7 +86,7 @@ def join(*all_bits: Bits) -> Bits:
     return Bits(sure, maybe & ~sure, tuple(missing))
 
 
-def slots(setting: VcpuState, *types: str, enabled: bool = True) -> Iterator[tuple[Slot, int | None]]:
+def slots(setting: VcpuState, *types: BreakpointKind, enabled: bool = True) -> Iterator[tuple[Slot, int | None]]:
     """The breakpoints of DR7 of these types with their DRn; none where DR7 is not known."""
     if setting.dr7 is None:
         return

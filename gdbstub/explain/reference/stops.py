@@ -55,7 +55,7 @@ STOPS: dict[CauseName, CausePage] = {
             ("Xen HVM", "gdbsx does not read 0x03; it says T02thread:0 for a pause of the domain, and for every #DB."),
             ("Xen PV", "The same."),
         ),
-        certain="The debugger asked for it, and QEMU's stub answered with signal 2.",
+        certain="The debugger asked for it, and QEMU's stub answered with signal 2; other stubs may say 5 or 0.",
         confused=(("single-step", "gdbsx has one answer for a pause and for any #DB of the guest: DR6 has to tell."),),
         advice="If the debugger had not asked, look for who paused it: a monitor, a migration, an I/O error.",
         sources=("QEMU gdb_vm_state_change", "gdbsx process_c_request"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.instructions import Shape
 
@@ -35,12 +35,7 @@ SHADOWED = _step(
 )
 STAYED = _step("likely", ASKED, "the instruction leads to itself")
 MOVED = _step("likely", ASKED, "RIP moved")
-GATED = _step(
-    "likely",
-    ASKED,
-    "the instruction entered a handler, and the gate cleared TF: under KVM the step ends where KVM next emulates",
-    sources=(*SINGLE_STEP, "KVM x86_emulate_instruction"),
-)
+ENTERED = _step("likely", ASKED, "the instruction enters a handler, and RIP is not behind it")
 ELSEWHERE = _step(
     "likely",
     ASKED,
@@ -51,9 +46,10 @@ LEADS_HERE = _step("possible", "RIP is where the instruction before leads")
 
 
 def single_step(scene: StopFacts) -> Iterator[Finding]:
-    """The step that the debugger asked for has ended. On KVM a watch packet says that BS was clear, so something else
-    stopped the guest (`kvm_handle_debug` looks at BS first)."""
-    if not scene.trap_reply() or scene.action not in (Action.STEP, None) or (scene.kvm and scene.reply.watch):
+    """The step that the debugger asked for has ended. Where a step hides a watchpoint, a watch packet says that BS was
+    clear, so something else stopped the guest."""
+    hides = scene.abilities.step_hides_watch is not None
+    if not scene.trap_reply() or scene.action not in (Action.STEP, None) or (hides and scene.watch):
         return
     cause = _step_cause(scene)
     if cause is not None:
@@ -70,7 +66,7 @@ def _step_cause(scene: StopFacts) -> Cause | None:
     if stepped is None:
         return ASKED_ONLY if start == rip else MOVED
     cause = _leads(scene, stepped, start, rip)
-    if cause is not None and cause.confidence == "certain" and not (scene.reply_known and scene.mode_known):
+    if cause is not None and cause.confidence == "certain" and not (scene.reply is not None and scene.mode_known):
         return cause._replace(confidence="likely")
     return cause
 
@@ -83,7 +79,7 @@ def _leads(scene: StopFacts, stepped: Shape, start: int, rip: int) -> Cause | No
     if rip in leads:
         return STEPPED if stepped.relative is None else JUMPED
     if "gate" in stepped.traits:
-        return JUMPED if scene.tcg else GATED
+        return JUMPED if scene.abilities.step_stops_at_handler else entered(scene)
     if "indirect" in stepped.traits:
         return JUMPED
     if "mov-ss" in stepped.traits:
@@ -91,6 +87,12 @@ def _leads(scene: StopFacts, stepped: Shape, start: int, rip: int) -> Cause | No
         if second is not None and rip in successors(second, start + len(stepped.bytes), scene.mode):
             return SHADOWED
     return ELSEWHERE
+
+
+def entered(scene: StopFacts) -> Cause:
+    """A step into a handler, that ended where this platform ends it."""
+    past = scene.abilities.step_goes_past_gate
+    return ENTERED if past is None else _step("likely", ASKED, past.clause, sources=(*SINGLE_STEP, *past.sources))
 
 
 def _stayed(scene: StopFacts, stepped: Shape, may_stay: bool) -> Cause | None:
@@ -101,8 +103,8 @@ def _stayed(scene: StopFacts, stepped: Shape, may_stay: bool) -> Cause | None:
         return ITERATED if after != before else None
     if "gate" in stepped.traits:
         return None
-    if may_stay:  # a jump to itself; under KVM it may also be a #DB of the guest that comes before it
-        return JUMPED if scene.tcg else STAYED
+    if may_stay:  # a jump to itself; or a #DB of the guest's that came before it, where the debugger is given those
+        return JUMPED if scene.abilities.guest_keeps_db else STAYED
     return ASKED_ONLY if "indirect" in stepped.traits and not _still_pushed(scene, stepped) else None
 
 
@@ -125,20 +127,21 @@ def stayed(scene: StopFacts) -> bool:
 
 
 def own_breakpoint(scene: StopFacts) -> Iterator[Finding]:
-    """RIP stands on a breakpoint of the debugger. QEMU reports an int3 at its address, gdbsx behind it."""
+    """RIP stands on a breakpoint of the debugger, or behind its int3, as the backend leaves it."""
+    behind = scene.abilities.int3_leaves_rip_behind
     if not scene.breakpoints or scene.pc is None or not scene.trap_reply() or _steps_over_it(scene):
         return
     for armed in scene.breakpoints:
         if armed.owner != "debugger":
             continue
-        if armed.kind == "software" and scene.xen and armed.address == scene.pc:
+        if armed.kind is BreakpointKind.SOFTWARE and behind and armed.address == scene.pc:
             yield from _stepped_onto(scene, armed)
-        elif armed.kind == "software" and armed.address == scene.pc - scene.xen:
+        elif armed.kind is BreakpointKind.SOFTWARE and armed.address == scene.pc - behind:
             level, because = _stands_on(scene)
             reason = f"the debugger's software breakpoint stands at {armed.address:#x}"
             cause = Cause("software-breakpoint", "debugger", "trap", level, (reason, because), BREAKPOINT)
             yield Finding(cause, scene.decoded(armed.address), armed.address)
-        elif armed.kind == "execute" and armed.address == scene.pc:
+        elif armed.kind is BreakpointKind.EXECUTE and armed.address == scene.pc:
             level, because = _stands_on(scene)
             reason = f"the debugger's hardware breakpoint stands at {armed.address:#x}"
             cause = Cause(
@@ -154,7 +157,7 @@ def own_breakpoint(scene: StopFacts) -> Iterator[Finding]:
 
 
 def _stepped_onto(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
-    """gdbsx's RIP is on an int3 of the debugger's only where a step came there: a hit has it behind."""
+    """RIP is on an int3 of the debugger's only where a step came there: a hit has it behind."""
     if scene.code_before(armed.address)[-1:] == b"\xcc":
         return  # one of the guest's own in front of it accounts for the stop
     level, because = _stands_on(scene)
@@ -165,9 +168,8 @@ def _stepped_onto(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]
 
 
 def _steps_over_it(scene: StopFacts) -> bool:
-    """TCG's single-step overrides breakpoints: a step that ran nothing did not stop for one
-    (`check_for_breakpoints_slow`)."""
-    return scene.tcg and stayed(scene)
+    """Whether a step that ran nothing did not stop for a breakpoint, since it overrides them."""
+    return scene.abilities.steps_off_breakpoints is not None and stayed(scene)
 
 
 def _stands_on(scene: StopFacts) -> tuple[Confidence, str]:
@@ -175,22 +177,20 @@ def _stands_on(scene: StopFacts) -> tuple[Confidence, str]:
         if stayed(scene):
             return "likely", "the step ran nothing: the breakpoint at RIP fires before it (lift it first)"
         return "possible", "a step ended here; the breakpoint itself has not been taken yet"
-    if scene.action is None or not scene.reply_known:
+    if scene.action is None or scene.reply is None:
         return "possible", "RIP stands there"
     return "certain", "the guest ran and stopped with RIP there"
 
 
 def nothing_ran(scene: StopFacts) -> Iterator[Finding]:
     """A step or a resume that stopped where it began, and nothing of the debugger or the guest accounts for it."""
-    if scene.reply.signal != 5 or scene.reply.watch is not None or scene.breakpoints is None or scene.rip is None:
+    if scene.signal != 5 or scene.watch is not None or scene.breakpoints is None or scene.rip is None:
         return
     ours = any(armed.owner == "debugger" and armed.address in (scene.pc, scene.rip) for armed in scene.breakpoints)
-    if _steps_over_it(scene):
-        because: tuple[str, ...] = (
-            "a step was asked for",
-            "RIP has not moved",
-            "TCG steps over breakpoints: it was none",
-        )
+    over = scene.abilities.steps_off_breakpoints
+    because: tuple[str, ...]
+    if over is not None and stayed(scene):
+        because = ("a step was asked for", "RIP has not moved", over.clause)
     elif ours:
         return
     elif stayed(scene):
@@ -202,7 +202,7 @@ def nothing_ran(scene: StopFacts) -> Iterator[Finding]:
         because = ("the stub reports SIGTRAP", "no breakpoint or watchpoint of the debugger accounts for it")
     else:
         return
-    yield Finding(Cause("spurious", "unknown", "none", "possible", because, ("QEMU kvm_handle_debug",)))
+    yield Finding(Cause("spurious", "unknown", "none", "possible", because, scene.abilities.debug_stop_sources))
 
 
 RULES = (single_step, own_breakpoint)

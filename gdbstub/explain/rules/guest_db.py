@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.explain.abilities import Ability, holds
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.exception_facts import ExceptionFacts, Executed
 from gdbstub.explain.explanation import Cause, CauseName, Class, Confidence
@@ -22,6 +23,7 @@ from gdbstub.explain.rules.no_dr6_bits import (
     vector_1_without_bits,
 )
 from gdbstub.explain.stop_facts import Finding, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, Slot
 from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import DEBUGCTL_BTF, TF
@@ -31,11 +33,11 @@ DATA = ("SDM 3B 18.3.1.2",)
 SINGLE_STEP = ("SDM 3B 18.3.1.4",)
 DR6 = ("SDM 3B 18.2.3",)
 
-SLOT_CAUSES: dict[str, tuple[CauseName, Class]] = {
-    "execute": ("instruction-breakpoint", "fault"),
-    "write": ("data-write", "trap"),
-    "access": ("data-access", "trap"),
-    "io": ("io-breakpoint", "trap"),
+SLOT_CAUSES: dict[BreakpointKind, tuple[CauseName, Class]] = {
+    BreakpointKind.EXECUTE: ("instruction-breakpoint", "fault"),
+    BreakpointKind.WRITE: ("data-write", "trap"),
+    BreakpointKind.ACCESS: ("data-access", "trap"),
+    BreakpointKind.IO: ("io-breakpoint", "trap"),
 }
 LEAKS = frozenset(("pushf", "gate"))
 TAKES_TF_AWAY = frozenset(("popf", "iret"))
@@ -52,7 +54,7 @@ def breakpoints(event: ExceptionFacts) -> Iterator[Finding]:
             yield from _any_kind(event, n)
         elif event.dr7.enabled >> n & 1:
             slot = event.dr7.slots[n]
-            if slot.type == "execute":
+            if slot.type is BreakpointKind.EXECUTE:
                 yield from _execute(event, slot)
             else:
                 yield from _data(event, slot)
@@ -64,7 +66,7 @@ def _any_kind(event: ExceptionFacts, n: int) -> Iterator[Finding]:
     because = (f"DR6.B{n} is set", "DR7 is not known, so what kind of breakpoint it is stays open")
     for kind, (name, klass) in SLOT_CAUSES.items():
         elsewhere = address is not None and event.at is not None and address != event.at
-        if kind == "io" or (kind == "execute" and elsewhere):
+        if kind is BreakpointKind.IO or (kind is BreakpointKind.EXECUTE and elsewhere):
             continue
         yield Finding(Cause(name, owner(event), klass, "possible", because, DR6, n), None, address)
 
@@ -96,7 +98,7 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
     if culprit is not None:
         because.append("the instruction before the saved RIP accesses what it covers")
     level: Confidence = "certain" if culprit is not None else "likely"
-    if slot.type == "io" and not event.de:
+    if slot.type is BreakpointKind.IO and not event.de:
         because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")
         level = "likely" if culprit is not None else "possible"
     shown = culprit
@@ -109,17 +111,17 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
 
 def accessor(event: ExceptionFacts, slot: Slot, address: int) -> Executed | None:
     """The instruction whose operand or port is known to lie in what the breakpoint covers."""
-    agrees = event.uses_port if slot.type == "io" else event.hits
+    agrees = event.uses_port if slot.type is BreakpointKind.IO else event.hits
     return event.culprit(lambda candidate: agrees(candidate, slot, address) is True)
 
 
 def _could(event: ExceptionFacts, candidate: Executed, slot: Slot, address: int | None) -> bool:
     """Whether the instruction is of the kind that the breakpoint watches, and is not known to access other places."""
-    if slot.type == "io":
+    if slot.type is BreakpointKind.IO:
         return candidate.shape.port_size > 0
     if address is not None and event.hits(candidate, slot, address) is False:
         return False
-    return any(operand.writes or slot.type == "access" for operand in candidate.shape.memory)
+    return any(operand.writes or slot.type is BreakpointKind.ACCESS for operand in candidate.shape.memory)
 
 
 def general_detect(event: ExceptionFacts) -> Iterator[Finding]:
@@ -170,26 +172,27 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("the debugger stepped over an instruction that saves TF in the guest's memory")
     elif tf is None and event.dr7 is not None:
         whose = "unknown"
-    elif _by_kvm(event):
+    elif (by_itself := _by_itself(event)) is not None:
         whose, level = "hypervisor", "possible"
-        because.append("nobody had set TF, and KVM on AMD steps by itself to find the end of an NMI's shadow")
+        because.append(by_itself.clause)
     guess = last is not None and not last.exact
     yield Finding(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last), None, guess)
 
 
-def _by_kvm(event: ExceptionFacts) -> bool:
-    """A step that KVM on AMD makes for itself, and that QEMU injects while it has hardware breakpoints of the debugger
-    (`svm_enable_nmi_window`)."""
+def _by_itself(event: ExceptionFacts) -> Ability | None:
+    """A step that the platform makes for itself, which the guest gets while hardware breakpoints are armed."""
     scene, exact = event.scene, event.exact
-    armed = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
+    armed = any(row.owner == "debugger" and row.kind.is_hardware for row in scene.breakpoints or ())
     plain = exact is not None and not exact.shape.traits & (TAKES_TF_AWAY | {"gate", "sysret"})
-    return bool(scene.kvm and scene.vendor == "amd" and armed and event.tf is False and event.new(BS) and plain)
+    by_itself = scene.abilities.steps_by_itself
+    could = holds(by_itself, scene.vendor) and armed and event.tf is False and event.new(BS) and plain
+    return by_itself if could else None
 
 
 def _step_level(event: ExceptionFacts) -> Confidence:
-    """Xen sets BS in every #DB that it injects while TF is set (`vmx_inject_event`), INT1 among them."""
+    """Some platforms set BS in every #DB that they inject while TF is set, INT1 among them."""
     new, tf = event.new(BS), event.tf
-    if event.scene.xen and (not event.front or event.front[-1] == 0xF1):
+    if event.scene.abilities.adds_bs and (not event.front or event.front[-1] == 0xF1):
         return "possible"
     if new:
         return "certain" if tf else "likely"
@@ -230,16 +233,16 @@ def _stepped(event: ExceptionFacts) -> Executed | None:
 
 
 def _no_branch_step(event: ExceptionFacts, debugctl: int | None) -> bool:
-    """Whether this can be no branch step: BTF is off, TCG has none, KVM on Intel drops it, or no branch ran."""
+    """Whether this can be no branch step: BTF is off, the platform drops it, or no branch ran."""
     exact = event.exact
-    if debugctl is not None or event.scene.tcg or (event.scene.kvm and event.scene.vendor == "intel"):
+    if debugctl is not None or event.scene.vendor in event.scene.abilities.drops_btf:
         return True
     return exact is not None and "branch" not in exact.shape.traits
 
 
 def leaked(event: ExceptionFacts) -> bool:
-    """Whether a step of the debugger can have put TF into the guest's memory (KVM, Xen without MTF)."""
-    if not (event.scene.kvm or event.scene.xen):
+    """Whether a step of the debugger can have put TF into the guest's memory."""
+    if not event.scene.abilities.steps_by_tf:
         return False
     for stepped in event.scene.evidence.stepped:
         what = shape(stepped.bytes, event.scene.mode)
@@ -249,10 +252,11 @@ def leaked(event: ExceptionFacts) -> bool:
 
 
 def task_switch(event: ExceptionFacts) -> Iterator[Finding]:
-    """BT: the new task's TSS has its T flag set. Xen raises this #DB without BT (`hvm_task_switch`)."""
+    """BT: the new task's TSS has its T flag set. Some platforms raise this #DB without BT."""
+    without = event.scene.abilities.task_trap_without_bt
     before, after = known(event.scene.evidence.before.tr), known(event.scene.evidence.after.tr)
     switched = before is not None and after is not None and before != after
-    if event.causes is None or not (event.causes & BT or (switched and event.scene.xen and event.causes == 0)):
+    if event.causes is None or not (event.causes & BT or (switched and without and event.causes == 0)):
         return
     because = ["DR6.BT is set"] if event.causes & BT else ["DR6 has no bit for a cause"]
     if switched:
@@ -304,7 +308,7 @@ def interrupted_delivery(event: ExceptionFacts) -> Iterator[Finding]:
         yield Finding(cause, event.instruction(_stepped(event)))
     for slot in event.dr7.slots if event.dr7 is not None else ():
         address = event.addresses[slot.number]
-        if not slot.enabled or slot.type not in ("write", "access") or address is None:
+        if not slot.enabled or not slot.type.is_watch or address is None:
             continue
         culprit = accessor(event, slot, address)
         if culprit is not None:

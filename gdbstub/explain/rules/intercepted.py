@@ -1,7 +1,6 @@
 """The guest's own debug events that the hypervisor took for the debugger, so that the guest never saw them.
 
-KVM hands every #DB to the debugger while it steps (`handle_exception_nmi`, `db_interception`); Xen pauses the domain
-for every #DB and #BP once gdbsx is attached (`domain_pause_for_debugger`).
+Some hand every #DB to the debugger while it steps, some for as long as it is attached (`Abilities`).
 """
 
 from __future__ import annotations
@@ -13,22 +12,20 @@ from gdbstub.explain.explanation import Cause, CauseName, Confidence
 from gdbstub.explain.model.predict import predict
 from gdbstub.explain.reconstruct import in_front_of_the_step
 from gdbstub.explain.rules.debugger_stops import completed, stayed
-from gdbstub.explain.rules.watchpoints import accessed, slot_cause
+from gdbstub.explain.rules.watchpoints import accessed, cause_name
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import BS, DR7_GD, Slot, covered
 from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import TF
 
-KVM = ("QEMU kvm_handle_debug", "KVM handle_exception_nmi", "KVM db_interception")
-XEN = ("Xen domain_pause_for_debugger",)
 STUCK = "a step was asked for and RIP has not moved"
-TAKEN = "KVM gave this #DB to the debugger: the guest has not seen it"
 
 
 def _live_slots(scene: StopFacts, *, beside_ours: bool = False) -> list[tuple[Slot, int]]:
-    """The guest's own breakpoints that were live: none while KVM runs with the debugger's registers."""
+    """The guest's own breakpoints that were live: none while the vCPU runs with the debugger's registers."""
     if not beside_ours and any(
-        armed.owner == "debugger" and armed.kind != "software" for armed in scene.breakpoints or ()
+        armed.owner == "debugger" and armed.kind.is_hardware for armed in scene.breakpoints or ()
     ):
         return []
     return [(slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if at is not None]
@@ -41,60 +38,69 @@ def _level(scene: StopFacts) -> Confidence:
 
 def instruction_breakpoint(scene: StopFacts) -> Iterator[Finding]:
     """A step that stays where it is because the guest's own execute breakpoint faults before the instruction."""
-    if not scene.kvm or not stayed(scene):
+    takes = scene.abilities.takes_db_while_stepping
+    if takes is None or not stayed(scene):
         return
     for slot, address in _live_slots(scene):
-        if slot.type == "execute" and address == scene.pc:
-            because = (STUCK, f"the guest's own DR{slot.number} breaks on this instruction", TAKEN)
+        if slot.type is BreakpointKind.EXECUTE and address == scene.pc:
+            because = (STUCK, f"the guest's own DR{slot.number} breaks on this instruction", takes.clause)
             cause = Cause(
                 "instruction-breakpoint",
                 "guest",
                 "fault",
                 _level(scene),
                 because,
-                ("SDM 3B 18.3.1.1", *KVM),
+                ("SDM 3B 18.3.1.1", *takes.sources),
                 slot.number,
             )
             yield Finding(cause, scene.decoded(scene.pc), address)
 
 
 def compared_with_eip(scene: StopFacts) -> Iterator[Finding]:
-    """The guest's own execute breakpoint in code whose CS has a base, under TCG: it stops at the linear address, but
-    `breakpoint_handler` holds EIP against it, so the stop goes to the debugger, and again at each resume."""
-    if not scene.tcg or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or scene.pc == scene.rip:
+    """The guest's own execute breakpoint in code whose CS has a base, where the platform stops at the linear address
+    but holds EIP against it: the stop goes to the debugger, and again at each resume."""
+    by_eip = scene.abilities.breaks_by_eip
+    if by_eip is None or scene.action is not Action.CONTINUE or scene.signal != 5 or scene.pc == scene.rip:
         return
     if scene.breakpoints is None or any(armed.address == scene.pc for armed in scene.breakpoints):
         return
     for slot, address in _live_slots(scene, beside_ours=True):
-        if slot.type == "execute" and address == scene.pc:
+        if slot.type is BreakpointKind.EXECUTE and address == scene.pc:
             because = (
                 f"RIP stands on the guest's own DR{slot.number}, and no breakpoint of the debugger is there",
-                "CS has a base, and TCG compares the breakpoint's address with EIP",
+                by_eip.clause,
             )
             name: CauseName = "instruction-breakpoint"
-            sources = ("SDM 3B 18.3.1.1", "QEMU breakpoint_handler")
+            sources = ("SDM 3B 18.3.1.1", *by_eip.sources)
             cause = Cause(name, "guest", "fault", "certain", because, sources, slot.number)
             yield Finding(cause, scene.decoded(scene.pc), address)
 
 
 def data_breakpoint(scene: StopFacts) -> Iterator[Finding]:
     """The stepped instruction accessed what a data breakpoint of the guest covers."""
-    if not scene.kvm or not completed(scene):
+    takes = scene.abilities.takes_db_while_stepping
+    if takes is None or not completed(scene):
         return
     for slot, address in _live_slots(scene):
-        if slot.type not in ("write", "access"):
+        if not slot.type.is_watch:
             continue
-        culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
+        culprit, verified = accessed(scene, covered(address, slot.length), slot.type is BreakpointKind.WRITE)
         if verified:
-            because = (f"the stepped instruction accesses what the guest's own DR{slot.number} covers", TAKEN)
-            name = slot_cause(slot)
-            sources = ("SDM 3B 18.3.1.2", *KVM)
+            because = (f"the stepped instruction accesses what the guest's own DR{slot.number} covers", takes.clause)
+            name = cause_name(slot.type)
+            sources = ("SDM 3B 18.3.1.2", *takes.sources)
             yield Finding(Cause(name, "guest", "trap", _level(scene), because, sources, slot.number), culprit, address)
 
 
 def guest_trap_flag(scene: StopFacts) -> Iterator[Finding]:
     """The guest had set TF itself when the debugger stepped."""
-    if not scene.kvm or scene.action is not Action.STEP or not (known(scene.evidence.before.rflags) or 0) & TF:
+    takes, clears = scene.abilities.takes_db_while_stepping, scene.abilities.clears_guest_tf
+    if (
+        takes is None
+        or clears is None
+        or scene.action is not Action.STEP
+        or not (known(scene.evidence.before.rflags) or 0) & TF
+    ):
         return
     setting = in_front_of_the_step(scene)
     due = None if setting is None else predict(setting).due
@@ -102,40 +108,53 @@ def guest_trap_flag(scene: StopFacts) -> Iterator[Finding]:
         level: Confidence = "likely" if due.bits & BS else "possible"
         because = (
             "the guest itself had TF set before the step",
-            TAKEN,
-            "KVM clears the guest's TF when stepping ends",
+            takes.clause,
+            clears.clause,
         )
-        sources = ("SDM 3B 18.3.1.4", "KVM kvm_arch_vcpu_ioctl_set_guest_debug", "KVM kvm_get_rflags")
+        sources = ("SDM 3B 18.3.1.4", *clears.sources)
         yield Finding(Cause("single-step", "guest", "trap", level, because, sources), scene.stepped_instruction())
 
 
 def general_detect(scene: StopFacts) -> Iterator[Finding]:
-    """A step that stays on a MOV DR while DR7.GD is set."""
+    """A step that stays on a MOV DR while DR7.GD is set; the guest has seen it where it is given its own #DBs."""
+    abilities = scene.abilities
+    takes = abilities.takes_db_while_stepping or abilities.takes_every_db
     dr7 = known(scene.evidence.after.dr7)
     here = shape(scene.code_at(scene.pc), scene.mode)
-    if not stayed(scene) or here is None or "mov-dr" not in here.traits or dr7 is None or not dr7 & DR7_GD:
+    if (
+        abilities.guest_keeps_db
+        or not stayed(scene)
+        or here is None
+        or "mov-dr" not in here.traits
+        or dr7 is None
+        or not dr7 & DR7_GD
+    ):
         return
-    because = (STUCK, "the instruction there accesses a debug register and DR7.GD is set", TAKEN)
-    cause = Cause("general-detect", "guest", "fault", "likely", because, ("SDM 3B 18.2.4", *KVM))
+    because: tuple[str, ...] = (STUCK, "the instruction there accesses a debug register and DR7.GD is set")
+    sources: tuple[str, ...] = ("SDM 3B 18.2.4",)
+    if takes is not None:
+        because, sources = (*because, takes.clause), (*sources, *takes.sources)
+    cause = Cause("general-detect", "guest", "fault", "likely" if takes else "possible", because, sources)
     yield Finding(cause, scene.decoded(scene.pc))
 
 
 def icebp(scene: StopFacts) -> Iterator[Finding]:
-    """A step that stays on an INT1: KVM on Intel leaves RIP at the F1, Xen on AMD too."""
+    """A step that stays on an INT1, where the platform leaves RIP on it."""
+    leaves = scene.abilities.leaves_rip_on_icebp
     here = shape(scene.code_at(scene.pc), scene.mode)
-    if not stayed(scene) or here is None or "icebp" not in here.traits or not (scene.kvm or scene.xen):
+    if not stayed(scene) or here is None or "icebp" not in here.traits or leaves is None:
         return
     because = (STUCK, "the instruction there is INT1 (F1), whose exit leaves RIP on it")
-    cause = Cause("icebp", "guest", "trap", "likely", because, ("KVM handle_exception_nmi", "Xen VMEXIT_ICEBP"))
+    cause = Cause("icebp", "guest", "trap", "likely", because, leaves.sources)
     yield Finding(cause, scene.decoded(scene.pc))
 
 
-def xen_int3(scene: StopFacts) -> Iterator[Finding]:
-    """gdbsx takes every INT3 of the domain; RIP is behind it."""
-    pc = scene.pc
-    if not scene.xen or scene.action is not Action.CONTINUE or scene.reply.signal != 5 or pc is None:
+def int3(scene: StopFacts) -> Iterator[Finding]:
+    """The guest's own INT3, where the debugger takes every one; RIP is behind it."""
+    pc, takes = scene.pc, scene.abilities.takes_int3
+    if takes is None or scene.action is not Action.CONTINUE or scene.signal != 5 or pc is None:
         return
-    if any(armed.kind == "software" and armed.address == pc - 1 for armed in scene.breakpoints or ()):
+    if any(armed.kind is BreakpointKind.SOFTWARE and armed.address == pc - 1 for armed in scene.breakpoints or ()):
         return
     if scene.code_before(pc)[-1:] != b"\xcc":
         return
@@ -143,11 +162,11 @@ def xen_int3(scene: StopFacts) -> Iterator[Finding]:
         "the byte in front of RIP is CC and no breakpoint of the debugger",
         "the guest's #BP handler has not run",
     )
-    cause = Cause("software-breakpoint", "guest", "trap", "likely", because, XEN)
+    cause = Cause("software-breakpoint", "guest", "trap", "likely", because, takes.sources)
     if scene.breakpoints is None:
         because = ("the byte in front of RIP is CC", "the debugger's breakpoints are not known")
-        cause = Cause("software-breakpoint", "unknown", "trap", "possible", because, XEN)
+        cause = Cause("software-breakpoint", "unknown", "trap", "possible", because, takes.sources)
     yield Finding(cause, scene.decoded(pc - 1), pc - 1)
 
 
-RULES = (instruction_breakpoint, compared_with_eip, data_breakpoint, guest_trap_flag, general_detect, icebp, xen_int3)
+RULES = (instruction_breakpoint, compared_with_eip, data_breakpoint, guest_trap_flag, general_detect, icebp, int3)

@@ -15,7 +15,7 @@ from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.breakpoints import Owner
 from gdbstub.x86.debug_registers import B_MASK, BS
 
-REINJECTED = ("QEMU kvm_handle_debug", "KVM kvm_deliver_exception_payload")
+DR6 = ("SDM 3B 18.2.3",)
 
 
 def owner(event: ExceptionFacts) -> Owner:
@@ -37,7 +37,7 @@ def vector_1_without_bits(event: ExceptionFacts) -> Confidence | None:
 
 
 def without_icebp(event: ExceptionFacts) -> bool:
-    """Whether this platform is known not to have INT1: QEMU TCG before 9.1 raises #UD for it."""
+    """Whether this platform is known not to have INT1 at this version."""
     platform = event.scene.evidence.platform
     return not isinstance(platform.version, Unknown) and applies("tcg-icebp-ud", platform)
 
@@ -52,7 +52,8 @@ def icebp(event: ExceptionFacts) -> Iterator[Finding]:
     because: tuple[str, ...]
     if event.dr6 is not None and event.dr6.reinjected and event.behind_code[:1] == b"\xf1":
         because = ("the instruction at the saved RIP is F1", "DR6 shows a #DB that was injected again")
-        sources = ("KVM handle_exception_nmi", *REINJECTED)
+        again = event.scene.abilities.reinjects_db
+        sources = ("SDM 3B 18.2.3",) if again is None else again.sources
         yield Finding(Cause("icebp", owner(event), "trap", "likely", because, sources), event.next_instruction())
         return
     rival = vector_1_without_bits(event)
@@ -65,13 +66,14 @@ def icebp(event: ExceptionFacts) -> Iterator[Finding]:
         fresh = event.causes if event.old is None else event.causes & ~event.old
         if event.causes == 0:
             level, because = "certain", (*because, "DR6 has no bit for a cause")
-        elif nothing_new(event) or (event.scene.xen and fresh == BS):
+        elif nothing_new(event) or (event.scene.abilities.adds_bs and fresh == BS):
             level, because = rival, (*because, "DR6 has no new bit of its own")
         elif event.old is not None and fresh and (culprit is None or event.shadow(culprit) is None):
             return
-    if event.scene.tcg and level == "certain" and isinstance(event.scene.evidence.platform.version, Unknown):
-        level, because = "likely", (*because, "QEMU's version is not known: before 9.1 its TCG has no INT1")
-    cause = Cause("icebp", owner(event), "trap", level, because, ("SDM 3B 18.2.3", "kvm-unit-tests debug.c"))
+    lacks = event.scene.abilities.may_lack_icebp
+    if lacks is not None and level == "certain" and isinstance(event.scene.evidence.platform.version, Unknown):
+        level, because = "likely", (*because, lacks.clause)
+    cause = Cause("icebp", owner(event), "trap", level, because, ("SDM 3B 18.2.3", "SDM 2A INT1"))
     yield Finding(cause, event.instruction(culprit))
 
 
@@ -105,8 +107,9 @@ def injected(event: ExceptionFacts) -> Iterator[Finding]:
     if event.behind_code[:1] == b"\xf1" or resumed(event):
         return
     because: tuple[str, ...] = ("DR6 has no bit for a cause", "neither INT1 nor INT 1 is in front of the saved RIP")
-    if event.scene.tcg:
-        because = (*because, "TCG injects no #DB, so software has gone to the handler, by a jump, a call or a return")
+    injects, never = event.scene.abilities.injects_db, event.scene.abilities.injects_no_db
+    if never is not None:
+        because = (*because, never.clause)
         yield Finding(Cause("unknown", "guest", "none", "possible", because))
         return
     level: Confidence = "possible"
@@ -114,7 +117,7 @@ def injected(event: ExceptionFacts) -> Iterator[Finding]:
         level = "likely"
     else:
         because = (*because, "or software has gone to the handler, by a jump, a call or a return")
-    yield Finding(Cause("injected", "hypervisor", "none", level, because, ("KVM KVM_GUESTDBG_INJECT_DB",)))
+    yield Finding(Cause("injected", "hypervisor", "none", level, because, injects.sources if injects else DR6))
 
 
 def same_frame(event: ExceptionFacts) -> bool:

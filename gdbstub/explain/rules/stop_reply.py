@@ -1,110 +1,86 @@
 """Phase A: what the reply alone says. Ends of the guest, interrupts, and failures of the hypervisor.
 
-Signals: QEMU `gdb_vm_state_change`; gdbsx `process_c_request`.
+What a backend means by a signal is one of its abilities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.evidence import Action
-from gdbstub.explain.explanation import Cause
+from gdbstub.explain.abilities import GDB_MANUAL
+from gdbstub.explain.evidence import Action, NoStop
+from gdbstub.explain.explanation import Cause, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts
+from gdbstub.protocol.stops import Exited, Stopped, Terminated
+from gdbstub.x86.breakpoints import Owner
 
-SIGINT, SIGQUIT, SIGABRT = 2, 3, 6
-OTHER_SIGNALS = {
-    0x0E: "the stub reports SIGALRM: QEMU's watchdog expired",
-    0x11: "the stub reports an I/O error of the machine",
-    0x17: "the stub reports an I/O error of the machine",
-    0x18: "the stub reports that the machine was migrated away",
-}
+SIGINT, SIGTRAP = 2, 5
+SIGNALS: dict[int, str] = {
+    1: "SIGHUP", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGEMT", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGBUS",
+    11: "SIGSEGV", 12: "SIGSYS", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 16: "SIGURG", 17: "SIGSTOP",
+    18: "SIGTSTP", 19: "SIGCONT", 20: "SIGCHLD", 23: "SIGIO", 24: "SIGXCPU", 30: "SIGUSR1", 31: "SIGUSR2",
+}  # fmt: skip
+"""By gdb's own numbers (gdb manual E.3), which are the same for every target."""
 
-QEMU_SIGNALS = ("QEMU gdb_vm_state_change",)
-ASKED = Finding(
-    Cause(
-        "interrupt-request",
-        "debugger",
-        "none",
-        "certain",
-        ("the debugger asked the guest to stop", "the stub answered with signal 2"),
-        QEMU_SIGNALS,
-    )
-)
-PAUSED = Finding(
-    Cause(
-        "interrupt-request",
-        "unknown",
-        "none",
-        "likely",
-        (
-            "the stub answered with signal 2",
-            "the debugger had not asked for it: the machine was paused from outside",
-        ),
-        QEMU_SIGNALS,
-    )
-)
-ASKED_ONLY = Finding(
-    Cause("interrupt-request", "debugger", "none", "possible", ("the debugger asked the guest to stop",))
-)
+
+def _interrupt(scene: StopFacts, owner: Owner, level: Confidence, *because: str) -> Finding:
+    return Finding(Cause("interrupt-request", owner, "none", level, because, scene.abilities.signal_sources))
+
+
+ASKED = "the debugger asked the guest to stop"
+SAYS_2 = "the stub answered with signal 2"
+SAYS_NOTHING = "the stub answered with signal {} and no reason, as some do to 0x03"
+NO_SIGNALS = (0, SIGTRAP)
+"""What Bochs, and bhyve and stubs in kernels, answer to 0x03 with."""
+PAUSED = "the debugger had not asked for it: the machine was paused from outside"
+
+
+def _has_reason(scene: StopFacts) -> bool:
+    return isinstance(scene.reply, Stopped) and bool(scene.reply.reasons)
 
 
 def ended(scene: StopFacts) -> Iterator[Finding]:
-    """The guest is gone: ``W``, ``X``, the end of the connection, or QEMU's SIGQUIT."""
-    if scene.reply.ended is not None:
-        yield Finding(
-            Cause(
-                "shutdown",
-                "guest",
-                "none",
-                "certain",
-                (f"the stub said {scene.reply.ended}",),
-                ("gdb manual E.3",),
-            )
-        )
-    elif scene.reply.signal == SIGQUIT:
-        yield Finding(
-            Cause("shutdown", "guest", "none", "certain", ("the stub reports SIGQUIT: shutdown",), QEMU_SIGNALS)
-        )
-
-
-def failed(scene: StopFacts) -> Iterator[Finding]:
-    """The hypervisor gave up (KVM_EXIT_INTERNAL_ERROR, failed emulation)."""
-    if scene.reply.signal == SIGABRT:
-        yield Finding(
-            Cause(
-                "internal-error",
-                "hypervisor",
-                "none",
-                "certain",
-                ("the stub reports SIGABRT: the hypervisor could not go on",),
-                QEMU_SIGNALS,
-            )
-        )
-
-
-def interrupted(scene: StopFacts) -> Iterator[Finding]:
-    """A pause: ours, or somebody else's. gdbsx says signal 2 for every #DB too, so it proves nothing there."""
-    if scene.reply.signal == SIGINT and not scene.xen:
-        if scene.action is Action.INTERRUPT:
-            yield ASKED
-        elif scene.action is not None and scene.backend is not None:
-            yield PAUSED
-        else:
-            yield PAUSED._replace(cause=PAUSED.cause._replace(confidence="possible"))
-    elif scene.action is Action.INTERRUPT and scene.xen and scene.reply.signal == SIGINT:
-        yield ASKED._replace(cause=ASKED.cause._replace(confidence="likely"))
-    elif scene.action is Action.INTERRUPT and not scene.reply_known:
-        yield ASKED_ONLY
+    """The guest is gone: ``W``, ``X``, or the end of the connection."""
+    reply = scene.reply
+    if isinstance(reply, Exited | Terminated) or reply == NoStop(""):
+        because = (f"the stub said {reply.raw[:3] or 'connection closed'}",)
+        yield Finding(Cause("shutdown", "guest", "none", "certain", because, GDB_MANUAL))
 
 
 def other_signals(scene: StopFacts) -> Iterator[Finding]:
-    said = OTHER_SIGNALS.get(scene.reply.signal or 0)
-    if said is not None:
-        yield Finding(Cause("unknown", "hypervisor", "none", "possible", (said,), QEMU_SIGNALS))
+    """Signals that are no debug stop: what the backend means by them, or else no more than their names."""
+    signal = scene.signal
+    if signal is None or signal in (0, SIGINT, SIGTRAP):
+        return
+    said = scene.abilities.signals.get(signal)
+    if said is None:
+        named = f" ({SIGNALS[signal]})" if signal in SIGNALS else ""
+        because = (f"the stub reports signal {signal}{named}, which is no debug stop",)
+        yield Finding(Cause("unknown", "unknown", "none", "possible", because, GDB_MANUAL))
+        return
+    level: Confidence = "possible" if said.cause == "unknown" else "certain"
+    yield Finding(Cause(said.cause, said.owner, "none", level, (said.clause,), scene.abilities.signal_sources))
+
+
+def interrupted(scene: StopFacts) -> Iterator[Finding]:
+    """A pause: ours, or somebody else's. Where signal 2 is said for every #DB too, it proves nothing."""
+    asked = scene.action is Action.INTERRUPT
+    if scene.reply is None and asked:
+        yield Finding(Cause("interrupt-request", "debugger", "none", "possible", (ASKED,)))
+    also_db = scene.abilities.sigint_for_db is not None
+    if scene.signal in NO_SIGNALS and asked and not (also_db or scene.abilities.sigint_is_pause or _has_reason(scene)):
+        yield _interrupt(scene, "debugger", "likely", ASKED, SAYS_NOTHING.format(scene.signal))
+    if scene.signal != SIGINT:
+        return
+    if asked:
+        yield _interrupt(scene, "debugger", "likely" if also_db else "certain", ASKED, SAYS_2)
+    elif not also_db:
+        sure = scene.action is not None and scene.abilities.sigint_is_pause
+        yield _interrupt(scene, "unknown", "likely" if sure else "possible", SAYS_2, PAUSED)
 
 
 def attached(scene: StopFacts) -> Iterator[Finding]:
-    """``?`` answers T05 whatever the reason (QEMU and gdbsx both)."""
+    """``?`` answers T05 whatever the reason."""
     if scene.action is Action.ATTACH:
         yield Finding(
             Cause(
@@ -117,4 +93,4 @@ def attached(scene: StopFacts) -> Iterator[Finding]:
         )
 
 
-RULES = (ended, failed, interrupted, other_signals, attached)
+RULES = (ended, other_signals, interrupted, attached)

@@ -1,7 +1,7 @@
 """Phase W: watchpoints. What a watch packet means, and the hits that a stub does not tell of.
 
-QEMU's packet names the address as programmed, not as accessed, and on KVM takes it from the debugger's table even
-where a breakpoint of the guest hit (`kvm_handle_debug`). A step hides a hit: BS is looked at first.
+A packet names the address as programmed, not as accessed; some stubs take it from the debugger's table even where a
+breakpoint of the guest hit, and a step can hide a hit (`Abilities`).
 """
 
 from __future__ import annotations
@@ -11,24 +11,18 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, CauseName, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.breakpoints import ArmedBreakpoint, Owner
-from gdbstub.x86.debug_registers import Range, Slot, covered
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
+from gdbstub.x86.debug_registers import Range, covered
 from gdbstub.x86.decode import instruction, predecessors, shape
 from gdbstub.x86.instructions import Instruction, Shape
 from gdbstub.x86.operands import touches
 
 DATA = ("SDM 3B 18.3.1.2",)
-KVM_DEBUG = (*DATA, "QEMU kvm_handle_debug")
-PACKET_CAUSES: dict[str, CauseName] = {
-    "watch": "data-write",
-    "rwatch": "data-access",
-    "awatch": "data-access",
-}
 
 
 def own_watches(scene: StopFacts) -> list[ArmedBreakpoint]:
     rows = scene.breakpoints or ()
-    return [row for row in rows if row.owner == "debugger" and row.kind in ("write", "access")]
+    return [row for row in rows if row.owner == "debugger" and row.kind.is_watch]
 
 
 def place_of(armed: ArmedBreakpoint) -> Range:
@@ -36,59 +30,55 @@ def place_of(armed: ArmedBreakpoint) -> Range:
     return Range(armed.address, armed.address + max(1, armed.length))
 
 
-def cause_name(armed: ArmedBreakpoint) -> CauseName:
-    return "data-write" if armed.kind == "write" else "data-access"
+def cause_name(kind: BreakpointKind) -> CauseName:
+    return "data-write" if kind is BreakpointKind.WRITE else "data-access"
 
 
 def packet(scene: StopFacts) -> Iterator[Finding]:
     """The reply names a watchpoint."""
-    said, address = scene.reply.watch, scene.reply.address
-    if said is None or address is None:
+    if scene.watch is None:
         return
-    reported = f"the stub reports {said} at {address:#x}"
+    kind, address = BreakpointKind(scene.watch.kind), scene.watch.address
+    reported = f"the stub reports {scene.watch.key} at {address:#x}"
     own = [armed for armed in own_watches(scene) if place_of(armed).meets(address, 1)]
     for armed in own:
-        culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
+        culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
         because: tuple[str, ...] = (
             reported,
             f"the debugger's watch on {armed.address:#x} ({armed.length} bytes) covers it",
         )
-        level: Confidence = "certain" if verified or scene.tcg else "likely"
+        level: Confidence = "certain" if verified or scene.abilities.watches_are_its_own else "likely"
         if verified:
             because = (*because, "the instruction accesses it")
-        cause = Cause(cause_name(armed), "debugger", "trap", level, because, DATA, armed.slot)
+        cause = Cause(cause_name(armed.kind), "debugger", "trap", level, because, DATA, armed.slot)
         yield Finding(cause, culprit, armed.address)
     if own:
         return
     if scene.breakpoints is None:
-        cause = Cause(PACKET_CAUSES[said], "debugger", "trap", "possible", (reported,), DATA)
-        yield Finding(cause, accessed(scene, Range(address, address + 1), said == "watch")[0], address)
+        cause = Cause(cause_name(kind), "debugger", "trap", "possible", (reported,), DATA)
+        yield Finding(cause, accessed(scene, Range(address, address + 1), kind is BreakpointKind.WRITE)[0], address)
     else:
-        yield from _guests(scene, reported, said)
+        yield from _guests(scene, reported, kind)
 
 
-def _guests(scene: StopFacts, reported: str, said: str) -> Iterator[Finding]:
-    """No watch of ours: on KVM it is the guest's own, named with an address of the debugger's table."""
+def _guests(scene: StopFacts, reported: str, kind: BreakpointKind) -> Iterator[Finding]:
+    """No watch of ours: where the packet goes by the slot it is the guest's own, named with an address of the
+    debugger's table."""
     because = (reported, "no watchpoint of the debugger covers that address")
-    sources = KVM_DEBUG if scene.kvm else DATA
+    by_slot = scene.abilities.watch_by_slot
+    sources = DATA if by_slot is None else (*DATA, *by_slot.sources)
     slots = [
-        (slot, at)
-        for slot, at in scene.guest_slots(scene.evidence.after)
-        if slot.type in ("write", "access") and at is not None
+        (slot, at) for slot, at in scene.guest_slots(scene.evidence.after) if slot.type.is_watch and at is not None
     ]
     for slot, address in slots:
-        culprit, verified = accessed(scene, covered(address, slot.length), slot.type == "write")
+        culprit, verified = accessed(scene, covered(address, slot.length), slot.type is BreakpointKind.WRITE)
         reason = f"the guest's own DR{slot.number} watches {address:#x}"
         level: Confidence = "likely" if verified else "possible"
-        cause = Cause(slot_cause(slot), "guest", "trap", level, (*because, reason), sources, slot.number)
+        cause = Cause(cause_name(slot.type), "guest", "trap", level, (*because, reason), sources, slot.number)
         yield Finding(cause, culprit, address)
     if not slots:
-        owner: Owner = "guest" if scene.kvm else "unknown"
-        yield Finding(Cause(PACKET_CAUSES[said], owner, "trap", "possible", because, sources))
-
-
-def slot_cause(slot: Slot) -> CauseName:
-    return "data-write" if slot.type == "write" else "data-access"
+        owner: Owner = "unknown" if by_slot is None else "guest"
+        yield Finding(Cause(cause_name(kind), owner, "trap", "possible", because, sources))
 
 
 def accessed(scene: StopFacts, place: Range, writes_only: bool) -> tuple[Instruction | None, bool]:
@@ -96,7 +86,8 @@ def accessed(scene: StopFacts, place: Range, writes_only: bool) -> tuple[Instruc
     stepped over; otherwise, and where a step was lost in a handler, the likeliest in front of RIP (or the REP string
     instruction at RIP)."""
     stepped = scene.stepped_shape
-    lost = scene.kvm and stepped is not None and "gate" in stepped.traits
+    past = scene.abilities.step_goes_past_gate
+    lost = past is not None and stepped is not None and "gate" in stepped.traits
     if scene.action is Action.STEP and not lost:
         registers = known(scene.evidence.before.registers)
         if stepped is None or scene.start is None:
@@ -137,17 +128,20 @@ def _shadows(scene: StopFacts, last: list[tuple[Shape, int]]) -> list[tuple[Shap
 
 
 def hidden_by_step(scene: StopFacts) -> Iterator[Finding]:
-    """A step over an access that one of the debugger's watchpoints covers: KVM's stub reports only the step."""
-    if scene.action is not Action.STEP or scene.reply.watch is not None or not scene.kvm:
+    """A step over an access that one of the debugger's watchpoints covers, where the stub reports only the step."""
+    hides = scene.abilities.step_hides_watch
+    if scene.action is not Action.STEP or scene.watch is not None or hides is None:
         return
     for armed in own_watches(scene):
-        culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
+        culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
         if verified:
             because = (
                 f"the instruction accesses the debugger's watch on {armed.address:#x}",
-                "QEMU looks at BS first and reports only the step",
+                hides.clause,
             )
-            cause = Cause(cause_name(armed), "debugger", "trap", "likely", because, KVM_DEBUG, armed.slot)
+            cause = Cause(
+                cause_name(armed.kind), "debugger", "trap", "likely", because, (*DATA, *hides.sources), armed.slot
+            )
             yield Finding(cause, culprit, armed.address)
 
 

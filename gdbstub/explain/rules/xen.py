@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from gdbstub.explain.abilities import holds
 from gdbstub.explain.evidence import Action, Known, Unknown
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause, Confidence
@@ -17,46 +18,43 @@ from gdbstub.explain.rules import guest_db, no_dr6_bits
 from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.xen_shared_registers import guest_bits, own_hits, shared
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, DR6_INIT, decode_dr7
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import TF
 
-SOURCES = ("Xen domain_pause_for_debugger", "gdbsx process_c_request")
-TAKEN = "Xen paused the domain instead of delivering the #DB: the guest has not seen it"
-
 
 def stopped(scene: StopFacts) -> bool:
-    """Whether gdbsx gave the answer that stands for a #DB of the guest, or for a pause."""
-    return scene.xen and scene.action is Action.CONTINUE and scene.reply.signal == SIGINT
+    """Whether the answer is the one that stands for a #DB of the guest, or for a pause."""
+    return scene.abilities.sigint_for_db is not None and scene.action is Action.CONTINUE and scene.signal == SIGINT
 
 
 def taken(scene: StopFacts) -> Iterator[Finding]:
     """The causes that the stopped vCPU's DR6, DR7 and code bear out, else what such a stop may be."""
-    if not stopped(scene):
+    says, takes = scene.abilities.sigint_for_db, scene.abilities.takes_every_db
+    if not stopped(scene) or says is None or takes is None:
         return
     some = False
     for found in _causes(scene):
         some = True
         cause = found.cause
-        because = (*cause.because, TAKEN)
+        because = (*cause.because, takes.clause)
         level = "likely" if cause.confidence == "certain" else cause.confidence
         yield found._replace(
-            cause=cause._replace(confidence=level, because=because, sources=(*cause.sources, *SOURCES))
+            cause=cause._replace(confidence=level, because=because, sources=(*cause.sources, *takes.sources))
         )
     if not some and not any(True for _ in own_hits(scene)):
-        because = ("gdbsx answers so for every #DB of the guest and for a pause of the domain",)
-        yield Finding(Cause("unknown", "unknown", "none", "possible", because, SOURCES))
+        yield Finding(Cause("unknown", "unknown", "none", "possible", (says.clause,), takes.sources))
 
 
 def _causes(scene: StopFacts) -> Iterator[Finding]:
     here = shape(scene.code_at(scene.pc), scene.mode)
-    ours = any(armed.kind == "execute" and armed.address == scene.pc for armed in shared(scene))
-    if not ours and here is not None and "icebp" in here.traits:
-        because = ("the instruction at RIP is INT1 (F1)", "Xen on AMD leaves RIP on it")
-        yield Finding(
-            Cause("icebp", "guest", "trap", "likely", because, ("Xen VMEXIT_ICEBP",)), scene.decoded(scene.pc)
-        )
+    ours = any(armed.kind is BreakpointKind.EXECUTE and armed.address == scene.pc for armed in shared(scene))
+    leaves = scene.abilities.leaves_rip_on_icebp
+    if leaves is not None and not ours and here is not None and "icebp" in here.traits:
+        because = ("the instruction at RIP is INT1 (F1)", leaves.clause)
+        yield Finding(Cause("icebp", "guest", "trap", "likely", because, leaves.sources), scene.decoded(scene.pc))
         return
     after, exit_dr6 = scene.evidence.after, guest_bits(scene)
     if exit_dr6 is not None:
@@ -66,8 +64,8 @@ def _causes(scene: StopFacts) -> Iterator[Finding]:
     selector = 0 if isinstance(after.cs, Unknown) else after.cs.value
     frame = Frame(after.rip.value, selector, after.rflags.value)
     evidence = replace(scene.evidence, after=after, vector=Known(1, "derived"), frame=Known(frame, "registers"))
-    if scene.vendor == "intel" and scene.guest == "hvm":  # Xen overwrites DR6 with the exit qualification
-        before = replace(evidence.before, dr6=Known(DR6_INIT, "Xen vmx_vmexit_handler"))
+    if holds(scene.abilities.overwrites_dr6, scene.vendor) and scene.guest == "hvm":
+        before = replace(evidence.before, dr6=Known(DR6_INIT, "only this event's bits are in DR6"))
         evidence = replace(evidence, before=before)
     event = ExceptionFacts(StopFacts(evidence))
     some = False
@@ -80,17 +78,15 @@ def _causes(scene: StopFacts) -> Iterator[Finding]:
 
 
 def _late_step(scene: StopFacts) -> Iterator[Finding]:
-    """The guest's own single-step on AMD, where DR6 is saved late (`svm_save_dr`): TF is left to tell."""
+    """The guest's own single-step where DR6 is saved late: TF is left to tell."""
+    old = scene.abilities.shows_old_dr6
     rflags, dr7 = known(scene.evidence.after.rflags), known(scene.evidence.after.dr7)
-    if scene.guest == "pv" or scene.vendor == "intel" or rflags is None or not rflags & TF:
+    if old is None or scene.guest == "pv" or scene.vendor == "intel" or rflags is None or not rflags & TF:
         return
     if dr7 is None or decode_dr7(dr7).enabled:
         return
-    because = (
-        "the guest's RFLAGS have TF set",
-        "DR7 enables nothing, and then the DR6 that Xen on AMD shows can be an old one (svm_save_dr)",
-    )
-    yield Finding(Cause("single-step", "guest", "trap", "likely", because, ("SDM 3B 18.3.1.4", "Xen svm_save_dr")))
+    because = ("the guest's RFLAGS have TF set", old.clause)
+    yield Finding(Cause("single-step", "guest", "trap", "likely", because, ("SDM 3B 18.3.1.4", *old.sources)))
 
 
 RULES = (taken,)
@@ -98,7 +94,8 @@ RULES = (taken,)
 
 def wiped_hits(event: ExceptionFacts) -> Iterator[Finding]:
     """A PV guest of the versions that lose the B bits of its own breakpoints: DR0-3 and the code are left to tell."""
-    if not event.scene.xen or event.causes is None or event.causes & B_MASK or no_dr6_bits.resumed(event):
+    loses = event.scene.abilities.loses_hits
+    if loses is None or event.causes is None or event.causes & B_MASK or no_dr6_bits.resumed(event):
         return
     if not applies("xen-hits-wiped", event.scene.evidence.platform) or event.scene.guest != "pv":
         return
@@ -107,10 +104,10 @@ def wiped_hits(event: ExceptionFacts) -> Iterator[Finding]:
         if not slot.enabled or address is None:
             continue
         name, klass = guest_db.SLOT_CAUSES[slot.type]
-        because = (f"DR7 enables DR{slot.number}, whose condition is met here", "this Xen loses the B bits of DR6")
+        because = (f"DR7 enables DR{slot.number}, whose condition is met here", loses.clause)
         level: Confidence = "likely" if known(event.scene.evidence.platform.version) else "possible"
-        cause = Cause(name, "guest", klass, level, because, ("Xen pv_inject_event",), slot.number)
-        if slot.type == "execute":
+        cause = Cause(name, "guest", klass, level, because, loses.sources, slot.number)
+        if slot.type is BreakpointKind.EXECUTE:
             if address == event.at:
                 yield Finding(cause, event.next_instruction(), address)
         elif (culprit := guest_db.accessor(event, slot, address)) is not None:
@@ -118,14 +115,21 @@ def wiped_hits(event: ExceptionFacts) -> Iterator[Finding]:
 
 
 def lost_bus_lock(event: ExceptionFacts) -> Iterator[Finding]:
-    """Xen on Intel takes the exit qualification for DR6 without turning BLD over, so the bit is lost
-    (`vmx_vmexit_handler`)."""
-    intel_hvm = event.scene.xen and event.scene.vendor == "intel" and event.scene.guest == "hvm"
+    """A bus lock where the platform takes the exit qualification for DR6 without turning BLD over: the bit is lost."""
+    loses, scene = event.scene.abilities.loses_bus_lock, event.scene
     last = event.last_instruction()
-    if not intel_hvm or event.causes != 0 or event.cpl in (0, None) or last is None or "lock" not in last.shape.traits:
+    if (
+        loses is None
+        or not holds(loses, scene.vendor)
+        or scene.guest != "hvm"
+        or event.causes != 0
+        or event.cpl in (0, None)
+        or last is None
+        or "lock" not in last.shape.traits
+    ):
         return
     because = ("DR6 has no bit for a cause", "the instruction before the saved RIP locks the bus at CPL above 0")
-    sources = ("Xen vmx_vmexit_handler", "Linux buslock.rst")
+    sources = (*loses.sources, "Linux buslock.rst")
     yield Finding(Cause("bus-lock", "guest", "trap", "possible", because, sources), event.instruction(last))
 
 

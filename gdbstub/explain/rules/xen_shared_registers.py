@@ -14,18 +14,18 @@ from gdbstub.explain.quirks.lookup import applies
 from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.watchpoints import accessed, cause_name, place_of
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK
 
 SIGTRAP = 5
 EXECUTE, DATA = ("SDM 3B 18.3.1.1",), ("SDM 3B 18.3.1.2",)
-XEN = ("Xen domain_pause_for_debugger",)
 
 
 def shared(scene: StopFacts) -> list[ArmedBreakpoint]:
     """Those of the debugger's whose debug register is known."""
-    rows = scene.breakpoints or ()
-    return [row for row in rows if scene.xen and row.owner == "debugger" and row.slot is not None]
+    if not scene.abilities.shares_debug_registers:
+        return []
+    return [row for row in scene.breakpoints or () if row.owner == "debugger" and row.slot is not None]
 
 
 def own_bits(scene: StopFacts) -> int:
@@ -40,17 +40,17 @@ def guest_bits(scene: StopFacts) -> int | None:
 
 
 def stopped_by(scene: StopFacts) -> bool:
-    """A stop that a #DB can be behind: gdbsx's answer to ``c``, or the end of a step."""
-    signal = scene.reply.signal
+    """A stop that a #DB can be behind: signal 2 in answer to ``c``, or the end of a step."""
+    signal = scene.signal
     return (signal == SIGINT and scene.action is Action.CONTINUE) or (signal == SIGTRAP and scene.action is Action.STEP)
 
 
 def own_hits(scene: StopFacts) -> Iterator[Finding]:
-    """Each that DR6 names; and, on a Xen that loses those bits, one whose condition is met here."""
+    """Each that DR6 names; and, where the platform loses those bits, one whose condition is met here."""
     if not stopped_by(scene):
         return
     for armed in shared(scene):
-        yield from _instruction(scene, armed) if armed.kind == "execute" else _data(scene, armed)
+        yield from _instruction(scene, armed) if armed.kind is BreakpointKind.EXECUTE else _data(scene, armed)
 
 
 def _named(scene: StopFacts, armed: ArmedBreakpoint) -> bool:
@@ -62,30 +62,47 @@ def _because(scene: StopFacts, armed: ArmedBreakpoint, what: str) -> tuple[tuple
     slot = f"DR{armed.slot} is the debugger's, set beside the guest's own debug registers: {what}"
     if _named(scene, armed):
         return (f"B{armed.slot} is set in the DR6 that the vCPU stopped with", slot), "certain"
-    lost = applies("xen-hits-wiped", scene.evidence.platform) and scene.guest == "pv"
+    loses = scene.abilities.loses_hits
+    lost = loses is not None and applies("xen-hits-wiped", scene.evidence.platform) and scene.guest == "pv"
     nothing = not (known(scene.evidence.exit_dr6) or 0) & B_MASK
-    if scene.reply.signal != SIGINT or not lost or not nothing:
+    if loses is None or scene.signal != SIGINT or not lost or not nothing:
         return None
-    return (slot, "its condition is met here, and this Xen loses the B bits of DR6"), "likely"
+    return (slot, f"its condition is met here, and {loses.clause}"), "likely"
 
 
 def _instruction(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
-    if armed.address != scene.pc or scene.reply.signal != SIGINT:  # behind a step `own_breakpoint` says it
+    if armed.address != scene.pc or scene.signal != SIGINT:  # behind a step `own_breakpoint` says it
         return
     why = _because(scene, armed, f"a hardware breakpoint at {armed.address:#x}, where RIP stands")
     if why is not None:
-        cause = Cause("instruction-breakpoint", "debugger", "fault", why[1], why[0], (*EXECUTE, *XEN), armed.slot)
+        cause = Cause(
+            "instruction-breakpoint",
+            "debugger",
+            "fault",
+            why[1],
+            why[0],
+            (*EXECUTE, *scene.abilities.debug_stop_sources),
+            armed.slot,
+        )
         yield Finding(cause, scene.decoded(scene.pc), armed.address)
 
 
 def _data(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
-    culprit, verified = accessed(scene, place_of(armed), armed.kind == "write")
-    name = "write" if armed.kind == "write" else "access"
+    culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
+    name = "write" if armed.kind is BreakpointKind.WRITE else "access"
     why = _because(scene, armed, f"a {name} watch on {armed.address:#x} ({armed.length} bytes)")
     if why is None or (why[1] == "likely" and not verified):
         return
     because = (*why[0], "the instruction accesses it") if verified else why[0]
-    cause = Cause(cause_name(armed), "debugger", "trap", why[1], because, (*DATA, *XEN), armed.slot)
+    cause = Cause(
+        cause_name(armed.kind),
+        "debugger",
+        "trap",
+        why[1],
+        because,
+        (*DATA, *scene.abilities.debug_stop_sources),
+        armed.slot,
+    )
     yield Finding(cause, culprit, armed.address)
 
 

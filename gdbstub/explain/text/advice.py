@@ -33,16 +33,10 @@ def stuck_on_guest_breakpoint(scene: StopFacts, event: ExceptionFacts | None, fo
 
 
 def stuck_by_eip(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if (
-        event is None
-        and scene.tcg
-        and scene.action is Action.CONTINUE
-        and _has(found, "instruction-breakpoint", "guest")
-    ):
-        yield (
-            "Step over this instruction: each continue stops here again, and the guest's handler never runs. "
-            "Without a debugger QEMU crashes here."
-        )
+    by_eip = scene.abilities.breaks_by_eip
+    hit = event is None and scene.action is Action.CONTINUE and _has(found, "instruction-breakpoint", "guest")
+    if by_eip is not None and hit:
+        yield by_eip.advice
 
 
 def stuck_on_own_breakpoint(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
@@ -53,19 +47,21 @@ def stuck_on_own_breakpoint(scene: StopFacts, event: ExceptionFacts | None, foun
 
 
 def do_not_trust_the_address(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if scene.reply.watch is not None and scene.kvm and found[0].cause.owner == "guest":
-        yield "Do not trust the address in the stop reply; the guest's own DR0-DR3 name the place."
+    by_slot = scene.abilities.watch_by_slot
+    if scene.watch is not None and by_slot is not None and found[0].cause.owner == "guest":
+        yield by_slot.advice
 
 
 def guest_trap_flag_lost(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    rflags = known(scene.evidence.before.rflags)
-    if event is None and scene.kvm and scene.action is Action.STEP and rflags is not None and rflags & TF:
-        yield "The guest was stepping itself; a step of the debugger makes KVM clear its TF. Set it again to go on."
+    rflags, clears = known(scene.evidence.before.rflags), scene.abilities.clears_guest_tf
+    stepped = event is None and scene.action is Action.STEP
+    if clears is not None and stepped and rflags is not None and rflags & TF:
+        yield clears.advice
 
 
 def hidden_guest_breakpoints(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    ours = any(row.owner == "debugger" and row.kind != "software" for row in scene.breakpoints or ())
-    if event is None and scene.kvm and ours and scene.guest_slots(scene.evidence.after):
+    ours = any(row.owner == "debugger" and row.kind.is_hardware for row in scene.breakpoints or ())
+    if event is None and scene.abilities.hides_guest_breakpoints and ours and scene.guest_slots(scene.evidence.after):
         yield (
             "The guest's own breakpoints in DR0-DR3 are off while the debugger has hardware breakpoints; "
             "use software breakpoints to keep them."
@@ -75,8 +71,9 @@ def hidden_guest_breakpoints(scene: StopFacts, event: ExceptionFacts | None, fou
 def fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
     if event is None or not _has(found, "instruction-breakpoint", "guest"):
         return
-    if scene.tcg and impossible_state.ours_at(event):
-        yield "Delete the debugger's breakpoint at this address: where both meet, QEMU TCG never gets past the guest's."
+    meet = scene.abilities.breakpoints_meet
+    if meet is not None and impossible_state.ours_at(event):
+        yield meet.advice
     elif known(scene.evidence.frame_mode) == 16:
         yield (
             "A frame of 16 bits has no RF: let the handler clear the breakpoint, or return by a 32-bit IRET from a "
@@ -97,51 +94,43 @@ def clear_dr6(scene: StopFacts, event: ExceptionFacts | None, found: list[Findin
 
 def leaked_trap_flag(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
     if any(row.cause.owner == "debugger-leak" for row in found):
-        yield "Clear TF in the saved RFLAGS: stepping over PUSHF, INT n or SYSCALL under KVM leaves it there."
+        yield "Clear TF in the saved RFLAGS: a step of the debugger over PUSHF, INT n or SYSCALL left it there."
 
 
 def endless_icebp(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    first = found[0]
-    if first.cause.cause == "icebp" and scene.kvm and first.instruction is not None:
-        at = scene.pc if event is None else event.at
-        if first.instruction.address == at:
-            yield "Take the debugger's hardware breakpoints out and don't step, or move RIP past the F1: it repeats."
+    first, leaves = found[0], scene.abilities.leaves_rip_on_icebp
+    if leaves is None or first.instruction is None:
+        return
+    at = scene.pc if event is None else event.at
+    shown = scene.abilities.reinjects_db is not None or event is None
+    if first.cause.cause == "icebp" and shown and first.instruction.address == at:
+        yield leaves.advice
 
 
 def lost_step(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    """KVM arms a step for the RIP that it has at KVM_SET_GUEST_DEBUG; QEMU writes registers behind that."""
-    if event is None and scene.kvm and any(row.cause is debugger_stops.ELSEWHERE for row in found):
-        yield "If RIP was written before this step, KVM lost the step and the guest ran on: step once after writing it."
+    loses = scene.abilities.loses_step_at_new_rip
+    if loses is not None and event is None and any(row.cause is debugger_stops.ELSEWHERE for row in found):
+        yield loses.advice
 
 
 def any_bit_stops(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if event is None and scene.kvm and found[0].cause.cause == "spurious" and scene.action is Action.CONTINUE:
-        yield (
-            "QEMU stops for each B bit whose R/W field says instruction, enabled or not, the guest's registers "
-            "included: look at what the guest has in DR0-DR3 for this RIP."
-        )
+    any_bit = scene.abilities.stops_for_any_bit
+    ran = event is None and scene.action is Action.CONTINUE
+    if any_bit is not None and ran and found[0].cause.cause == "spurious":
+        yield any_bit.advice
 
 
-def xen_fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if scene.xen and event is None and _has(found, "instruction-breakpoint", "guest"):
+def taken_fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    taken = scene.abilities.takes_every_db is not None
+    if taken and event is None and _has(found, "instruction-breakpoint", "guest"):
         yield f"Set RF (0x10000) in RFLAGS before the vCPU goes on, or the same breakpoint stops it again{BY_ITSELF}."
 
 
-def xen_icebp_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    first = found[0].instruction
-    if (
-        scene.xen
-        and event is None
-        and first is not None
-        and _has(found, "icebp", "guest")
-        and first.address == scene.pc
-    ):
-        yield f"Move RIP past the F1 before the vCPU goes on, or it stops here again{BY_ITSELF}."
-
-
-def xen_side_channel(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if scene.xen and event is None and found[0].cause.cause == "unknown" and known(scene.evidence.after.dr6) is None:
-        yield "gdbsx has no debug registers: `xenctx -a DOMID VCPU` in dom0 shows DR6 and DR7 of each vCPU."
+def side_channel(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    elsewhere = scene.abilities.debug_registers_elsewhere
+    asked = event is None and found[0].cause.cause == "unknown" and known(scene.evidence.after.dr6) is None
+    if elsewhere is not None and asked:
+        yield elsewhere.advice
 
 
 def read_as_positive(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
@@ -153,7 +142,8 @@ def read_as_positive(scene: StopFacts, event: ExceptionFacts | None, found: list
 
 
 def handler_watches_itself(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if event is not None and event.vector == 1 and event.at is not None and event.at == scene.pc and not scene.tcg:
+    inside = event is not None and event.vector == 1 and event.at is not None and event.at == scene.pc
+    if inside and not scene.abilities.repeats_db_in_delivery:
         yield (
             "Keep data breakpoints off the #DB handler's stack, and off the GDT, IDT and TSS: each delivery hits them."
         )
@@ -177,22 +167,11 @@ def shadow_moved_it(scene: StopFacts, event: ExceptionFacts | None, found: list[
         yield "MOV SS and POP SS put their debug traps off: look one instruction further back than RIP says."
 
 
-FORCED = {
-    2: "an intercept of vector 2 is undefined on SVM",
-    8: "SVM tells no error code for #DF, so KVM would inject it again with 0, which is what hardware pushes",
-    9: "an intercept of vector 9 is undefined on SVM",
-    10: "KVM could not inject #TS again; it would drop that intercept and let the instruction raise #TS once more",
-}
-
-
 def forced_interception(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    """What a KVM with that patch would do to these vectors; for the others it changes the timing only."""
-    what = None if event is None else FORCED.get(event.vector or 0)
-    if what is not None and scene.kvm and scene.vendor == "amd":
-        yield (
-            "Proposed patch, not in mainline: if this KVM has force_intercept_exceptions_mask (LKML 2021-09-02) with "
-            f"this vector in it, {what}."
-        )
+    """What a proposed patch would do to these vectors; for the others it changes the timing only."""
+    what = None if event is None else scene.abilities.forced_intercepts.get(event.vector or 0)
+    if what is not None and scene.vendor == "amd":
+        yield what
 
 
 ADVICE = (
@@ -208,9 +187,8 @@ ADVICE = (
     endless_icebp,
     lost_step,
     any_bit_stops,
-    xen_fault_repeats,
-    xen_icebp_repeats,
-    xen_side_channel,
+    taken_fault_repeats,
+    side_channel,
     read_as_positive,
     handler_watches_itself,
     overwritten_frame,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.evidence import Action, Known, Unknown
+from gdbstub.explain.abilities import holds
+from gdbstub.explain.evidence import Action, Known, NoStop, Unknown
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause
 from gdbstub.explain.rules.page_fault import PAGE_FAULT
 from gdbstub.explain.stop_facts import StopFacts
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
 from gdbstub.x86.exceptions import VECTORS
 
 WITH_ERROR_CODE = frozenset(row.number for row in VECTORS if row.has_error_code)
 """Real mode pushes none for these either."""
+MOST_OF_REPLY = 40
+"""Characters that are shown of what is no stop reply."""
 
 
 def _say(name: str, fact: object) -> Iterator[str]:
@@ -31,13 +35,22 @@ def _of_stop(scene: StopFacts, main: Cause) -> Iterator[str]:
     if main.cause in ("shutdown", "internal-error", "interrupt-request"):
         return
     yield from _say("stop reply", evidence.reply)
+    if isinstance(scene.reply, NoStop):
+        yield f'stop reply: "{scene.reply.raw[:MOST_OF_REPLY]}" is none'
     yield from _say("what was asked of the guest", evidence.action)
     yield from _say("RIP", evidence.after.rip)
     yield from _say("the debugger's breakpoints", evidence.breakpoints)
     dr7 = evidence.after.dr7
-    lazy = scene.xen and scene.vendor == "amd" and scene.guest == "hvm"
-    if lazy and isinstance(evidence.exit_dr6, Unknown) and isinstance(dr7, Known) and not decode_dr7(dr7.value).enabled:
-        yield "whether DR6 is up to date: Xen on AMD saves it late while DR7 enables nothing (svm_save_dr)"
+    old = scene.abilities.shows_old_dr6
+    lazy = holds(old, scene.vendor) and scene.guest == "hvm"
+    if (
+        old is not None
+        and lazy
+        and isinstance(evidence.exit_dr6, Unknown)
+        and isinstance(dr7, Known)
+        and not decode_dr7(dr7.value).enabled
+    ):
+        yield old.advice
     if scene.action is Action.STEP:
         yield from _say("RIP before the step", evidence.before.rip)
         yield from _say("the bytes there", evidence.before.bytes)
@@ -61,17 +74,15 @@ def _of_event(scene: StopFacts, event: ExceptionFacts, main: Cause) -> Iterator[
         for n, fact in enumerate((after.dr0, after.dr1, after.dr2, after.dr3)):
             if event.causes >> n & 1:
                 yield from _say(f"DR{n}", fact)
-        if event.dr7 is not None and any(
-            event.causes >> slot.number & 1 and slot.enabled and slot.type == "io" for slot in event.dr7.slots
-        ):
+        named = () if event.dr7 is None else (slot for slot in event.dr7.slots if event.causes >> slot.number & 1)
+        if any(slot.enabled and slot.type is BreakpointKind.IO for slot in named):
             yield from _say("CR4", after.cr4)
     if event.causes & ~B_MASK:
         yield from _say("DR6 before the event", evidence.before.dr6)
     stale = event.causes & BS and event.new(BS) is False and not (event.tf and event.causes == BS)
     if stale and main.confidence == "likely":
         yield "whether DR6.BS was cleared since the last stop, where it was set too"
-    intel_kvm = scene.kvm and scene.vendor == "intel"
-    if event.causes & BS and not scene.tcg and not intel_kvm and event.exact is None:
+    if event.causes & BS and scene.vendor not in scene.abilities.drops_btf and event.exact is None:
         yield from _say("DEBUGCTL before the event", evidence.before.debugctl)
 
 

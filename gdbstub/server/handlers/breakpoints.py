@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
-from gdbstub.debugger.breakpoints import Breakpoint, Condition, HitContext, LogicalKind
+from gdbstub.debugger.breakpoints import Breakpoint, Condition, HitContext
 from gdbstub.errors import GdbError, Refused, RemoteProtocolError
 from gdbstub.protocol import decode_register
 from gdbstub.protocol.agent import (
@@ -21,18 +21,18 @@ from gdbstub.protocol.agent import (
     read_program,
 )
 from gdbstub.protocol.messages import BreakpointRequest, parse_breakpoint
+from gdbstub.x86.breakpoints import BY_PACKET, BreakpointKind
 
 if TYPE_CHECKING:
     from gdbstub.server.session import Client
 
-KINDS: dict[int, LogicalKind] = {0: "execute", 1: "execute", 2: "write", 3: "read", 4: "access"}
 MOST = 1024
 """Breakpoints of one client."""
 
 MOST_READS = 8
 """Addresses of a condition that are read ahead."""
 
-Key = tuple[int, int, int]
+Key = tuple[BreakpointKind, int, int]
 T = TypeVar("T")
 
 
@@ -48,7 +48,8 @@ class ClientBreakpoints:
     async def take(self, payload: bytes) -> bytes:
         """Answer one packet."""
         request = parse_breakpoint(payload)
-        key = (request.kind, request.address, request.length if request.kind > 1 else 1)
+        kind = BY_PACKET[request.kind]
+        key = (kind, request.address, request.length if kind.is_watch else 1)
         row = self._rows.get(key)
         if request.insert:
             await self._insert(key, row, request)
@@ -76,11 +77,11 @@ class ClientBreakpoints:
     async def _really_add(self, key: Key) -> Breakpoint:
         kind, address, length = key
         return await self._client.debugger.add_breakpoint(
-            KINDS[kind],
+            kind if kind.is_watch else BreakpointKind.EXECUTE,
             address,
             length,
-            means="hw" if kind == 1 else "auto",
-            text=f"Z{kind}",
+            means="hw" if kind is BreakpointKind.EXECUTE else "auto",
+            text=f"Z{kind.packet}",
             owner=self._client.party.number,
         )
 
@@ -88,7 +89,7 @@ class ClientBreakpoints:
         """Take out what is marked; whether there was anything. A step is not disturbed by an execution breakpoint, and
         gdb takes all of them out to step off one: so those stay in for a step unless ``every``, but not for two."""
         marked = {key for key, row in self._rows.items() if row.removal_pending}
-        kept = {key for key in marked if KINDS[key[0]] == "execute" and not every} - self._stepped_without
+        kept = {key for key in marked if not key[0].is_watch and not every} - self._stepped_without
         self._stepped_without = kept
         for key in marked - kept:
             await self._client.debugger.delete_breakpoint(self._rows.pop(key).number)

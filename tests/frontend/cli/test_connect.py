@@ -17,6 +17,7 @@ from frontend.cli.attach import run_script, script
 from frontend.cli.connect import Connection, Leave, open_session
 from frontend.cli.interrupts import Interrupts
 from gdbstub.errors import GdbError, TransportError
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, DATA, FakeStub
 from tests.gdbstub.backends.qemu.test_monitor import golden
 from transports import BadTarget, CannotOpen, read_transcript
@@ -69,8 +70,8 @@ async def test_at_the_end_breakpoints_are_out_and_the_guest_is_left_as_said(
         async with open_session(Connection(target, leave=leave)) as session:
             assert session.debugger.backend.name == "qemu-tcg"
             assert session.debugger.target == target
-            await session.debugger.add_breakpoint("execute", CODE + 2, means="hw")
-            await session.debugger.add_breakpoint("write", DATA, 8)
+            await session.debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 2, means="hw")
+            await session.debugger.add_breakpoint(BreakpointKind.WRITE, DATA, 8)
         assert stub.points == []
         assert requests(stub) == [b"Z1,1002,1", b"Z2,4000,8", b"z1,1002,1", b"z2,4000,8", *end]
 
@@ -80,7 +81,7 @@ async def test_after_a_failure_too(tmp_path: Path) -> None:
 
     async def fail(target: str) -> None:
         async with open_session(Connection(target)) as session:
-            await session.debugger.add_breakpoint("execute", CODE)
+            await session.debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
             raise GdbError("on purpose")
 
     async with listening(stub, tmp_path) as target:
@@ -97,7 +98,7 @@ async def test_and_after_a_run_that_was_cancelled(tmp_path: Path) -> None:
         async def run(cancelled: trio.CancelScope) -> None:
             with cancelled:
                 async with open_session(Connection(target)) as session:
-                    await session.debugger.add_breakpoint("write", DATA + 0x100, 8)
+                    await session.debugger.add_breakpoint(BreakpointKind.WRITE, DATA + 0x100, 8)
                     await session.debugger.resume()
 
         scope = trio.CancelScope()

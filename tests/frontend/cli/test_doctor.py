@@ -12,7 +12,8 @@ import pytest
 from frontend.cli import doctor, installed, parser
 from frontend.cli.doctor_text import WIDTH, as_json, identity_text, installed_text, results_text, verdict_text
 from frontend.cli.installed import Installed, Kvm, Program
-from gdbstub.backends import PROFILES, parse_info_registers
+from gdbstub.backends import BACKENDS
+from gdbstub.backends.qemu.monitor import parse_info_registers
 from gdbstub.doctor import PROBES, PVM, Identity
 from gdbstub.doctor.judges import HUNG
 from gdbstub.doctor.results import Result, untested
@@ -37,7 +38,7 @@ def identity(**more: object) -> Identity:
     values: dict[str, object] = {
         "target": "unix:stub",
         "backend": BackendInfo("qemu-tcg", "7.2.22", "amd", "qemu-tcg"),
-        "title": PROFILES["qemu-tcg"].title,
+        "title": BACKENDS["qemu-tcg"].title,
         "offers": "PacketSize=1000",
         "packet_size": 4095,
         "actions": ("c", "s"),

@@ -130,7 +130,7 @@ def test_control_characters_of_the_evidence_never_reach_the_terminal(
     file = tmp_path / "stop.json"
     file.write_text('{"action": "step", "reply": "W\\u001b["}')
     assert run("--evidence", str(file)) == 0
-    assert "because the stub said W\\x1b[" in capsys.readouterr().out
+    assert 'stop reply: "W\\x1b[" is none' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

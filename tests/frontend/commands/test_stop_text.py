@@ -10,6 +10,7 @@ import pytest
 from frontend.commands.stop_text import describe, one_line
 from frontend.commands.symbols import Symbols
 from gdbstub.debugger.record import CaughtEvent
+from gdbstub.protocol.stops import Exited
 from gdbstub.x86.exceptions import Frame
 from tests.fakes.elf import Entry, write_elf
 from tests.fakes.records import event_record, step_record
@@ -67,7 +68,7 @@ def test_one_line_has_what_a_text_trace_needs(symbols: Symbols) -> None:
 
 
 def test_a_guest_that_is_gone_has_no_address(symbols: Symbols) -> None:
-    assert describe(replace(step_record(9), ended=True), symbols)[0].startswith("#9 step, the guest is gone: ")
+    assert describe(replace(step_record(9), stop=Exited(0)), symbols)[0].startswith("#9 step, the guest is gone: ")
 
 
 def test_text_of_the_guest_cannot_reach_the_terminal(symbols: Symbols) -> None:

@@ -273,6 +273,15 @@ def test_a_lost_stub_leaves_the_stops_to_look_at_and_exit_code_3() -> None:
     assert play(story)[0] == 3
 
 
+def test_a_startup_line_that_fails_ends_none_but_itself() -> None:
+    async def story(user: User) -> None:
+        await user.says("nonsense")
+        await user.until(stops(2))
+        await leave(user)
+
+    assert play(story, startup=("nonsense", "stepi"))[0] == 0
+
+
 def test_a_guest_that_shuts_down_is_shown_as_ended() -> None:
     async def story(user: User) -> None:
         user.type(F9)

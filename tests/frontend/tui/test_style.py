@@ -11,7 +11,8 @@ from frontend.tui.app import color_depth
 from frontend.tui.events import Focus, Toggle
 from frontend.tui.panes import HELP, PANES, key_bar, status, title
 from frontend.tui.style import CODE, INTERFACE, make_style
-from frontend.tui.view import ViewState, update
+from frontend.tui.update import update
+from frontend.tui.view import ViewState
 from tests.frontend.stories import view
 
 

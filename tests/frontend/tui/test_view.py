@@ -28,10 +28,12 @@ from frontend.tui.events import (
     Walk,
     Working,
 )
-from frontend.tui.view import LINES_KEPT, STOPS_KEPT, WINDOWS_KEPT, ViewState, update
+from frontend.tui.update import update
+from frontend.tui.view import LINES_KEPT, STOPS_KEPT, WINDOWS_KEPT, ViewState
 from frontend.tui.window import Window
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
+from gdbstub.protocol.stops import Exited
 from gdbstub.remote.capabilities import BackendInfo
 from tests.frontend.stories import ATTACHED, BREAKPOINTS, EVENT, HIT, RECORDS, START, STEPPED, state, view, window
 
@@ -209,7 +211,7 @@ def test_losing_the_stub_is_said_and_remembered() -> None:
 
 
 def test_a_guest_that_ended_has_no_state() -> None:
-    found = after(StopShown(Stop(replace(EVENT, number=4, ended=True))))
+    found = after(StopShown(Stop(replace(EVENT, number=4, stop=Exited(0)))))
 
     assert found.ended
     assert found.state is None

@@ -19,6 +19,8 @@ from frontend.tui.window import (
 )
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.errors import Refused, TransportError
+from gdbstub.protocol.stops import Exited
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import Segment
 from tests.frontend.stories import CODE, EVENT, NAMES, START, STEPPED, code_at, state
 
@@ -87,10 +89,12 @@ async def test_a_broken_link_is_not_hidden() -> None:
 
 async def test_nothing_is_read_of_a_guest_that_is_gone() -> None:
     memory = Memory(0, b"")
-    window = await gather_window(memory, NAMES, replace(EVENT, ended=True), (BreakpointRow(1, "execute", 5),))
+    window = await gather_window(
+        memory, NAMES, replace(EVENT, stop=Exited(0)), (BreakpointRow(1, BreakpointKind.EXECUTE, 5),)
+    )
 
     assert (window.lines, window.stack, memory.asked) == ((), (), [])
-    assert window.breakpoints == (BreakpointRow(1, "execute", 5),)
+    assert window.breakpoints == (BreakpointRow(1, BreakpointKind.EXECUTE, 5),)
 
 
 def test_code_is_read_backwards_from_what_is_sure() -> None:
@@ -131,13 +135,13 @@ def test_places_are_written_as_gdb_writes_them() -> None:
 
 def test_a_snapshot_leaves_out_what_is_hidden() -> None:
     rows = {
-        2: Breakpoint(2, "write", 0x2000, 4, hits=3),
-        -1: Breakpoint(-1, "execute", 0x1000, hidden=True),
-        1: Breakpoint(1, "catch", None, vector=1, text="db", condition="$rax == 1"),
+        2: Breakpoint(2, BreakpointKind.WRITE, 0x2000, 4, hits=3),
+        -1: Breakpoint(-1, BreakpointKind.EXECUTE, 0x1000, hidden=True),
+        1: Breakpoint(1, BreakpointKind.CATCH, None, vector=1, text="db", condition="$rax == 1"),
     }
 
     assert snapshot(rows) == (
-        BreakpointRow(1, "catch", None, vector=1, text="db", condition="$rax == 1"),
-        BreakpointRow(2, "write", 0x2000, 4, hits=3),
+        BreakpointRow(1, BreakpointKind.CATCH, None, vector=1, text="db", condition="$rax == 1"),
+        BreakpointRow(2, BreakpointKind.WRITE, 0x2000, 4, hits=3),
     )
     assert code_at(START) == CODE

@@ -1,4 +1,4 @@
-"""Logical breakpoints and the packets that stand for them; what a stub can't do is refused before it is asked."""
+"""The user's breakpoints and the packets that stand for them; what a stub can't do is refused before it is asked."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from dataclasses import replace
 import pytest
 from trio.testing import MockClock
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.debugger.breakpoints import BreakpointTable
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.errors import GdbError, NoReply, Refused
 from gdbstub.remote.capabilities import Capabilities
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
-from tests.fakes.stub import CODE, DATA, LOOP, FakeStub, connected
+from gdbstub.x86.breakpoints import BreakpointKind
+from tests.fakes.stub import CODE, DATA, FakeStub, connected
 
-TCG, KVM = PROFILES["qemu-tcg"].capabilities, PROFILES["qemu-kvm"].capabilities
+TCG, KVM = BACKENDS["qemu-tcg"].capabilities, BACKENDS["qemu-kvm"].capabilities
 
 
 @asynccontextmanager
@@ -26,7 +28,7 @@ async def table(stub: FakeStub, capabilities: Capabilities) -> AsyncIterator[Bre
         remote = RemoteTarget(stream)
         await greet(remote, "stub")
         stub.log.clear()
-        yield BreakpointTable(remote, capabilities)
+        yield BreakpointTable(PhysicalPoints(remote, capabilities))
 
 
 def points(stub: FakeStub) -> list[bytes]:
@@ -36,26 +38,26 @@ def points(stub: FakeStub) -> list[bytes]:
 async def test_two_rows_at_one_place_share_a_packet_until_the_last_one_goes() -> None:
     stub = FakeStub()
     async with table(stub, TCG) as rows:
-        first = await rows.add("execute", CODE, means="hw")
-        second = await rows.add("execute", CODE, means="hw")
-        other = await rows.add("execute", CODE, means="sw")
+        first = await rows.add(BreakpointKind.EXECUTE, CODE, means="hw")
+        second = await rows.add(BreakpointKind.EXECUTE, CODE, means="hw")
+        other = await rows.add(BreakpointKind.EXECUTE, CODE, means="sw")
         assert points(stub) == [b"Z1,1000,1", b"Z0,1000,1"]
         await rows.remove(first.number)
         await rows.enable(other.number, False)
         assert stub.points == [(1, CODE, 1)]
-        assert rows.marks == {CODE}
+        assert rows.points.marks == {CODE}
         await rows.remove(second.number)
         assert stub.points == []
-        assert rows.marks == set()
-        assert (other.armed_as, rows.armed) == (None, ())
+        assert rows.points.marks == set()
+        assert (other.armed_as, rows.points.armed) == (None, ())
 
 
 async def test_numbers_are_never_given_twice_and_hidden_rows_are_not_listed() -> None:
     async with table(FakeStub(), TCG) as rows:
-        first = await rows.add("execute", CODE)
-        hidden = await rows.add("write", DATA, 8, hidden=True)
+        first = await rows.add(BreakpointKind.EXECUTE, CODE)
+        hidden = await rows.add(BreakpointKind.WRITE, DATA, 8, hidden=True)
         await rows.remove(first.number)
-        second = await rows.add("execute", CODE)
+        second = await rows.add(BreakpointKind.EXECUTE, CODE)
         assert (first.number, second.number) == (1, 2)
         assert list(rows.listed) == [2]
         assert rows.get(hidden.number) is hidden
@@ -69,17 +71,17 @@ async def test_a_fifth_debug_register_is_refused_without_a_word_to_the_stub() ->
     stub = FakeStub(patches=True, slots=4)
     async with table(stub, KVM) as rows:
         for at in range(3):
-            await rows.add("execute", CODE + at, means="hw")
-        await rows.add("write", DATA, 8)
-        shared = await rows.add("execute", CODE, means="hw")  # no register more
+            await rows.add(BreakpointKind.EXECUTE, CODE + at, means="hw")
+        await rows.add(BreakpointKind.WRITE, DATA, 8)
+        shared = await rows.add(BreakpointKind.EXECUTE, CODE, means="hw")  # no register more
         stub.log.clear()
         with pytest.raises(Refused, match=r"^All 4 debug registers are in use; delete"):
-            await rows.add("access", DATA + 8, 8)
+            await rows.add(BreakpointKind.ACCESS, DATA + 8, 8)
         assert points(stub) == []
         assert len(rows.listed) == 5
         await rows.remove(shared.number)
         await rows.remove(1)
-        assert (await rows.add("access", DATA + 8, 8)).armed_as == "Z4"
+        assert (await rows.add(BreakpointKind.ACCESS, DATA + 8, 8)).armed_as == "Z4"
 
 
 @pytest.mark.parametrize(("address", "length"), [(DATA, 3), (DATA, 16), (DATA + 1, 2), (DATA + 4, 8), (DATA, 0)])
@@ -87,9 +89,9 @@ async def test_what_no_debug_register_can_watch_is_refused_in_words(address: int
     stub = FakeStub()
     async with table(stub, KVM) as rows:
         with pytest.raises(Refused, match=rf"1, 2, 4, 8 bytes .* {length} at {address:#x} is neither"):
-            await rows.add("write", address, length)
+            await rows.add(BreakpointKind.WRITE, address, length)
         with pytest.raises(Refused, match=r"no read-only watchpoints .* use awatch"):
-            await rows.add("read", DATA, 8)
+            await rows.add(BreakpointKind.READ, DATA, 8)
         assert points(stub) == []
         assert rows.listed == {}
 
@@ -97,50 +99,24 @@ async def test_what_no_debug_register_can_watch_is_refused_in_words(address: int
 async def test_tcg_takes_any_length_and_reads() -> None:
     stub = FakeStub()
     async with table(stub, TCG) as rows:
-        assert (await rows.add("read", DATA + 1, 3)).armed_as == "Z3"
+        assert (await rows.add(BreakpointKind.READ, DATA + 1, 3)).armed_as == "Z3"
         assert stub.points == [(3, DATA + 1, 3)]
-
-
-async def test_memory_is_shown_as_the_guest_has_it_while_an_int3_stands_there() -> None:
-    stub = FakeStub(patches=True)
-    async with table(stub, KVM) as rows:
-        row = await rows.add("execute", CODE + 2, means="sw")
-        assert stub.peek(CODE, 7) == LOOP[:2] + b"\xcc" + LOOP[3:]
-        assert await rows.read_memory(CODE, 7) == LOOP
-        assert await rows.read_memory(CODE + 3, 4) == LOOP[3:]
-        assert rows.unpatched(CODE + 2, b"\xcc") == LOOP[2:3]
-        await rows.remove(row.number)
-        assert rows.unpatched(CODE + 2, b"\xcc") == b"\xcc"
-        assert stub.peek(CODE, 7) == LOOP
 
 
 async def test_where_no_int3_can_be_written_a_debug_register_is_taken_unless_the_user_said_otherwise() -> None:
     stub = FakeStub(patches=True, slots=4)
     async with table(stub, replace(KVM, software_patches_memory=False)) as rows:
-        row = await rows.add("execute", 0x9000)
+        row = await rows.add(BreakpointKind.EXECUTE, 0x9000)
         assert (row.means, row.armed_as) == ("hw", "Z1")
         with pytest.raises(Refused, match="refused to set a software breakpoint at 0x9000"):
-            await rows.add("execute", 0x9000, means="sw")
+            await rows.add(BreakpointKind.EXECUTE, 0x9000, means="sw")
         assert list(rows.listed) == [row.number]
-
-
-async def test_a_lifted_breakpoint_is_out_of_the_stub_and_comes_back_as_it_was() -> None:
-    stub = FakeStub(patches=True, slots=4)
-    async with table(stub, KVM) as rows:
-        await rows.add("execute", CODE, means="hw")
-        await rows.add("execute", CODE, means="sw")
-        await rows.add("execute", CODE + 1, means="hw")
-        lifted = await rows.lift(CODE)
-        assert stub.points == [(1, CODE + 1, 1)]
-        await rows.put_back(lifted)
-        assert sorted(stub.points) == [(0, CODE, 1), (1, CODE, 1), (1, CODE + 1, 1)]
-        assert await rows.lift(CODE + 5) == ()
 
 
 async def test_a_moved_row_leaves_nothing_at_its_old_place() -> None:
     stub = FakeStub()
     async with table(stub, TCG) as rows:
-        row = await rows.add("catch", None, vector=1, means="hw")
+        row = await rows.add(BreakpointKind.CATCH, None, vector=1, means="hw")
         assert (row.armed_as, stub.points) == (None, [])
         await rows.move(row, CODE)
         await rows.move(row, CODE)
@@ -153,9 +129,9 @@ async def test_a_moved_row_leaves_nothing_at_its_old_place() -> None:
 async def test_clear_takes_everything_out_and_keeps_the_rows() -> None:
     stub = FakeStub()
     async with table(stub, TCG) as rows:
-        await rows.add("execute", CODE)
-        await rows.add("write", DATA, 8)
-        await rows.add("write", DATA, 8, hidden=True)
+        await rows.add(BreakpointKind.EXECUTE, CODE)
+        await rows.add(BreakpointKind.WRITE, DATA, 8)
+        await rows.add(BreakpointKind.WRITE, DATA, 8, hidden=True)
         await rows.clear()
         assert stub.points == []
         assert len(list(rows)) == 3
@@ -169,9 +145,9 @@ async def test_a_breakpoint_whose_setting_was_not_answered_keeps_its_number_and_
     async with table(stub, TCG) as rows:
         stub.mute.add(b"Z0,1000,1")
         with pytest.raises(NoReply):
-            await rows.add("execute", CODE)
+            await rows.add(BreakpointKind.EXECUTE, CODE)
         stub.points.append((0, CODE, 1))
-        second = await rows.add("execute", CODE + 2)
+        second = await rows.add(BreakpointKind.EXECUTE, CODE + 2)
         assert (list(rows.listed), second.number) == ([1, 2], 2)
         assert await rows.clear() == ()
         assert stub.points == []
@@ -180,8 +156,8 @@ async def test_a_breakpoint_whose_setting_was_not_answered_keeps_its_number_and_
 async def test_clear_names_what_the_stub_does_not_give_back_and_takes_out_the_others() -> None:
     stub = FakeStub()
     async with table(stub, TCG) as rows:
-        await rows.add("execute", CODE)
-        await rows.add("execute", CODE + 2)
+        await rows.add(BreakpointKind.EXECUTE, CODE)
+        await rows.add(BreakpointKind.EXECUTE, CODE + 2)
         stub.answers[b"z0,1000,1"] = b"E22"
         assert await rows.clear() == ("The stub refused to remove a software breakpoint at 0x1000 (error 22).",)
         assert stub.points == [(0, CODE, 1)]
@@ -190,15 +166,6 @@ async def test_clear_names_what_the_stub_does_not_give_back_and_takes_out_the_ot
 async def test_clear_is_silent_about_what_was_lifted_when_a_step_was_given_up() -> None:
     stub = FakeStub()
     async with table(stub, TCG) as rows:
-        await rows.add("execute", CODE)
-        await rows.lift(CODE)
+        await rows.add(BreakpointKind.EXECUTE, CODE)
+        await rows.points.lift(CODE)
         assert await rows.clear() == ()
-
-
-async def test_a_watchpoint_covers_its_bytes_and_nothing_else() -> None:
-    """TCG may report the address of a watchpoint that is gone; it is told from ours by this."""
-    async with table(FakeStub(), PROFILES["qemu-tcg"].capabilities) as rows:
-        row = await rows.add("write", DATA, 4)
-        assert [rows.watches(DATA + at) for at in (-1, 0, 3, 4)] == [False, True, True, False]
-        await rows.remove(row.number)
-        assert not rows.watches(DATA)

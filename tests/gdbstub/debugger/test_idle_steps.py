@@ -11,12 +11,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.snapshot import STEPPED_AGAIN
 from gdbstub.trace.rows import row
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.at_once import ridden
 from tests.fakes.served import STEP, qemu
 from tests.fakes.stub import CODE, FakeStub, connected
@@ -112,7 +113,7 @@ async def test_a_client_that_steps_and_steps_has_it(autojump_clock: MockClock) -
 async def test_a_continue_leaves_a_breakpoint_all_the_same() -> None:
     stub = qemu()
     async with attached(stub) as debugger:
-        await debugger.add_breakpoint("execute", CODE)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
         stub.idle = 1
         record = await debugger.resume()
         assert (record.state.rip, stub.pages[0x4000][0]) == (CODE, 1)
@@ -129,7 +130,7 @@ async def test_a_condition_is_asked_once_for_each_time_round() -> None:
         return asked[-1] == 3
 
     async with attached(stub) as debugger:
-        await debugger.add_breakpoint("execute", CODE + 5, test=third)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 5, test=third)
         await debugger.resume()
     assert asked[:3] == [1, 2, 3]
     assert set(asked[3:]) <= {3}  # the stop is counted by asking again
@@ -173,7 +174,7 @@ async def test_other_stubs_are_believed() -> None:
 async def test_steps_that_run_cost_nothing_more(light: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     logs = []
     for idles in (True, False):
-        monkeypatch.setitem(PROFILES, "qemu-tcg", replace(PROFILES["qemu-tcg"], idle_steps=idles))
+        monkeypatch.setitem(BACKENDS, "qemu-tcg", replace(BACKENDS["qemu-tcg"], idle_steps=idles))
         stub = qemu()
         async with attached(stub) as debugger:
             if light:
@@ -212,7 +213,7 @@ async def test_a_qemu_whose_apic_ticks_has_them() -> None:
     async with launch_qemu(image) as launched:
         debugger = Debugger(launched.endpoint.stream, "qemu")
         await debugger.attach()
-        await debugger.add_breakpoint("execute", start, temporary=True, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, start, temporary=True, means="hw")
         await debugger.resume()
         await debugger.write_memory(start, TICKING)
         await debugger.run_steps(4)

@@ -19,7 +19,7 @@ def seen(rsp: int, rflags: int = 2, event: CaughtEvent | None = None) -> Snapsho
     stop = parse_stop(b"T05thread:p01.01;")
     assert isinstance(stop, Stopped)
     state = CpuState(0, {"rip": 0x2000, "rsp": rsp, "rflags": rflags}, DebugState(), 64, 0)
-    return Snapshot(stop, state, b"", NOTHING_KNOWN, None, event)
+    return Snapshot(stop, stop, state, b"", NOTHING_KNOWN, None, event)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from trio.testing import wait_all_tasks_blocked
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, Refused
-from tests.fakes.stub import LOOP, FakeStub, connected
+from gdbstub.explain.evidence import Known
+from gdbstub.x86.breakpoints import BreakpointKind
+from tests.fakes.stub import CODE, LOOP, FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
 from tests.guests.build import build
 from tests.guests.image import read_image
@@ -32,7 +34,7 @@ class Guest:
     def told(self, record: StopRecord) -> tuple[str, str, int, tuple[str, ...]]:
         """(action, reply without padding, offset in the code, causes)."""
         reply = (
-            record.reply.replace("p01.01", "p1.1")
+            record.stop.raw.replace("p01.01", "p1.1")
             .replace(f"{self.data:016x}", "DATA")
             .replace(f"{self.data:x}", "DATA")
         )
@@ -41,8 +43,8 @@ class Guest:
 
 
 @asynccontextmanager
-async def fake() -> AsyncIterator[Guest]:
-    stub = FakeStub()
+async def fake(*, reasons: bool = False) -> AsyncIterator[Guest]:
+    stub = FakeStub(reasons=reasons)
     stub.monitor |= {"info kvm": golden("kvm"), "info version": golden("version")}
     stub.monitor |= {"info hotpluggable-cpus": "", "info registers": golden("registers-64")}
     async with connected(stub) as stream:
@@ -58,7 +60,7 @@ async def qemu() -> AsyncIterator[Guest]:
     async with launch_qemu(image) as launched:
         debugger = Debugger(launched.endpoint.stream, "qemu")
         await debugger.attach()
-        row = await debugger.add_breakpoint("execute", symbols["main_loop"], temporary=True)
+        row = await debugger.add_breakpoint(BreakpointKind.EXECUTE, symbols["main_loop"], temporary=True)
         await debugger.resume()
         assert row.number not in debugger.breakpoints
         code, data = symbols["main_loop"], symbols["table"]
@@ -97,17 +99,28 @@ async def test_a_run_of_steps_is_the_same_as_single_ones(kind: Kind) -> None:
 @pytest.mark.parametrize("means", ["hw", "sw"])
 async def test_a_continue_stops_at_a_breakpoint_each_round(kind: Kind, means: Literal["hw", "sw"]) -> None:
     async with GUESTS[kind]() as guest:
-        row = await guest.debugger.add_breakpoint("execute", guest.code + 2, means=means)
+        row = await guest.debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 2, means=means)
         told = [guest.told(await guest.debugger.resume()) for _ in range(3)]
         assert told == [("continue", STEPPED[1], 2, (SOFT if means == "sw" else HARD,))] * 3
         assert row.hits == 3
         assert await guest.debugger.read_memory(guest.code, 7) == LOOP
 
 
+@pytest.mark.parametrize(("means", "word", "cause"), [("hw", "hwbreak", HARD), ("sw", "swbreak", SOFT)])
+async def test_a_breakpoint_that_the_stub_names_is_that_breakpoint(
+    means: Literal["hw", "sw"], word: str, cause: str
+) -> None:
+    async with fake(reasons=True) as guest:
+        await guest.debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 2, means=means)
+        record = await guest.debugger.resume()
+        assert guest.told(record) == ("continue", f"T05thread:p1.1;{word}:;", 2, (cause,))
+        assert record.evidence.after.rip == Known(guest.code + 2, "registers")
+
+
 @on_both
 async def test_a_step_leaves_a_breakpoint_and_a_run_of_steps_ends_at_one(kind: Kind) -> None:
     async with GUESTS[kind]() as guest:
-        await guest.debugger.add_breakpoint("execute", guest.code)
+        await guest.debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code)
         assert guest.told(await guest.debugger.step())[2] == 1
         record = await guest.debugger.run_steps(50)
         assert guest.told(record)[2] == 0
@@ -115,13 +128,13 @@ async def test_a_step_leaves_a_breakpoint_and_a_run_of_steps_ends_at_one(kind: K
 
 
 @on_both
-@pytest.mark.parametrize(("watch", "word"), [("write", "watch"), ("access", "awatch")])
-async def test_a_watchpoint_stops_behind_the_store(kind: Kind, watch: Literal["write", "access"], word: str) -> None:
+@pytest.mark.parametrize(("watch", "word"), [(BreakpointKind.WRITE, "watch"), (BreakpointKind.ACCESS, "awatch")])
+async def test_a_watchpoint_stops_behind_the_store(kind: Kind, watch: BreakpointKind, word: str) -> None:
     async with GUESTS[kind]() as guest:
         await guest.debugger.add_breakpoint(watch, guest.data, 8)
         action, reply, offset, causes = guest.told(await guest.debugger.resume())
         assert (action, reply, offset) == ("continue", f"T05thread:p1.1;{word}:DATA;", 5)
-        assert causes == ("data-write" if watch == "write" else "data-access",)
+        assert causes == ("data-write" if watch is BreakpointKind.WRITE else "data-access",)
 
 
 @on_both
@@ -151,7 +164,7 @@ async def test_temporary_ignored_and_conditional_breakpoints(kind: Kind) -> None
         async def third() -> bool:
             return (await debugger.read_memory(guest.data, 1)) == b"\x03"
 
-        row = await debugger.add_breakpoint("execute", guest.code + 5)
+        row = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 5)
         row.predicate = third
         await debugger.resume()
         assert await third()
@@ -160,7 +173,7 @@ async def test_temporary_ignored_and_conditional_breakpoints(kind: Kind) -> None
         assert (await debugger.read_memory(guest.data, 1)) == b"\x08"
         assert row.hits == 6
         await debugger.delete_breakpoint(row.number)
-        once = await debugger.add_breakpoint("execute", guest.code + 1, temporary=True)
+        once = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 1, temporary=True)
         assert guest.told(await debugger.resume())[2] == 1
         assert once.number not in debugger.breakpoints
         with pytest.raises(GdbError, match="no breakpoint number"):
@@ -188,9 +201,9 @@ async def test_registers_and_memory_are_written_and_read_again(kind: Kind) -> No
 async def test_a_breakpoint_that_was_disabled_or_deleted_stops_nothing(kind: Kind) -> None:
     async with GUESTS[kind]() as guest:
         debugger = guest.debugger
-        first = await debugger.add_breakpoint("execute", guest.code + 1)
-        second = await debugger.add_breakpoint("execute", guest.code + 1)
-        third = await debugger.add_breakpoint("execute", guest.code + 5)
+        first = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 1)
+        second = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 1)
+        third = await debugger.add_breakpoint(BreakpointKind.EXECUTE, guest.code + 5)
         await debugger.delete_breakpoint(second.number)
         assert guest.told(await debugger.resume())[2] == 1  # the first one still stands
         await debugger.enable_breakpoint(first.number, False)
@@ -205,9 +218,42 @@ async def test_a_breakpoint_that_the_stub_keeps_is_named_once_the_guest_is_let_g
     async with connected(stub) as stream:
         debugger = Debugger(stream, "fake")
         await debugger.attach()
-        await debugger.add_breakpoint("execute", 0x1000)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, 0x1000)
         stub.answers[b"z0,1000,1"] = b"E22"
         with pytest.raises(GdbError, match=r"^The stub refused to remove a software breakpoint at 0x1000 \(error 22\)"):
             await debugger.detach()
         assert stub.log[-1][:1] == b"D"
         assert debugger.ended
+
+
+@pytest.mark.parametrize("answer", [b"", b"x" * 16, b"00" * 4, b"xx" * 200, b"zz"])
+async def test_registers_without_rip_are_one_sentence_and_the_guest_can_be_asked_again(answer: bytes) -> None:
+    """Shorter than the description, all unavailable, or no hex at all."""
+    stub = FakeStub()
+    async with connected(stub) as stream:
+        debugger = Debugger(stream, "fake")
+        await debugger.attach()
+        stub.answers[b"g"] = answer
+        with pytest.raises(GdbError):
+            await debugger.step()
+        stub.answers.clear()
+        assert (await debugger.step()).state.rip in range(CODE, CODE + len(LOOP))
+
+
+@pytest.mark.parametrize("reply", [b"W00", b"X0f", b"N", b"W00;process:1", b"Fread,0,1000,4", b"O6869"])
+async def test_a_guest_that_is_gone_before_anybody_attaches_is_one_sentence(reply: bytes) -> None:
+    stub = FakeStub()
+    stub.answers[b"?"] = reply
+    async with connected(stub) as stream:
+        debugger = Debugger(stream, "fake")
+        with pytest.raises(GdbError):
+            await debugger.attach()
+        await debugger.detach()
+
+
+async def test_a_description_whose_rip_no_x86_has_is_refused() -> None:
+    stub = FakeStub()
+    stub.description = stub.description.replace(b'name="rip" bitsize="64"', b'name="rip" bitsize="512"')
+    async with connected(stub) as stream:
+        with pytest.raises(GdbError, match="512 bits"):
+            await Debugger(stream, "fake").attach()

@@ -10,12 +10,14 @@ from typing import Literal
 
 import pytest
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.debugger.breakpoints import BreakpointTable
+from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState, DescriptorTables, Segment
 from gdbstub.x86.registers import Mode
 from tests.fakes.stub import CODE, FakeStub, connected
@@ -69,9 +71,9 @@ async def catcher(
     async with connected(stub) as stream:
         remote = RemoteTarget(stream)
         await greet(remote, "stub")
-        rows = BreakpointTable(remote, PROFILES["qemu-tcg"].capabilities)
+        rows = BreakpointTable(PhysicalPoints(remote, BACKENDS["qemu-tcg"].capabilities))
         for number in vectors:
-            await rows.add("catch", None, vector=number, means="hw")
+            await rows.add(BreakpointKind.CATCH, None, vector=number, means="hw")
         yield VectorCatch(rows, watch_gates=watch), rows
 
 
@@ -234,17 +236,127 @@ async def test_a_watched_gate_covers_its_bytes_and_a_rewritten_one_moves_the_bre
     size = mode // 4
     stub = FakeStub()
     async with catcher(stub, 1, watch=True) as (caught, rows):
+        real = [(2, 4, 4)] * (mode == 32)  # real mode's slot, for as long as the guest may be back there
         await caught.refresh(state(mode))
-        assert stub.points == [(2, IDT + size, size)]
+        assert sorted(stub.points) == sorted([(2, IDT + size, size), *real])
         assert [caught.is_gate_watch(IDT + at) for at in (size - 1, size, 2 * size - 1, 2 * size)] == [
             *(False, True, True, False)
         ]
         stub.place(IDT + size, gate(CODE, 8, INTERRUPT, wide=mode == 64))
         await caught.refresh(state(mode))
-        assert sorted(stub.points) == [(1, CODE, 1), (2, IDT + size, size)]
+        assert sorted(stub.points) == sorted([(1, CODE, 1), (2, IDT + size, size), *real])
         await rows.remove(1)
         await caught.refresh(state(mode))
         assert stub.points == []
+
+
+async def test_the_handler_of_real_mode_stays_watched_while_protected_mode_goes_to_and_fro() -> None:
+    stub = FakeStub()
+    async with catcher(stub, 1, watch=True) as (caught, _):
+        stub.place(0, bytes(0x400))
+        stub.place(4, words(2, 0x123, 0x80))
+        stub.place(IDT + 8, gate(CODE, 8, INTERRUPT, wide=False))
+        await caught.refresh(state(32))
+        assert sorted(stub.points) == [(1, 0x923, 1), (1, CODE, 1), (2, 4, 4), (2, IDT + 8, 8)]
+        assert caught.handlers == {CODE: 1}
+        assert caught.is_passed_by(0x923)
+        stub.place(4, words(2, 0x456, 0x80))
+        await caught.refresh(state(32))
+        assert (1, 0xC56, 1) in stub.points
+        assert (1, 0x923, 1) not in stub.points
+        await caught.refresh(state(16, idt=(0, 0x3FF), protected=False))
+        assert (caught.handlers, sorted(stub.points)) == ({0xC56: 1}, [(1, 0xC56, 1), (2, 4, 4)])
+        await caught.refresh(state(64))
+        assert all(address not in (4, 0xC56) for _, address, _ in stub.points)
+
+
+def task_state(*, previous: int = 0, eip: int = 0, cs: int = 8, esp: int = 0, eflags: int = 2) -> bytes:
+    fields = {0: previous, 0x20: eip, 0x24: eflags, 0x38: esp, 0x4C: cs, 0x50: 0x10}
+    return b"".join(fields.get(at, 0).to_bytes(4, "little") for at in range(0, 104, 4))
+
+
+def task_descriptor(base: int) -> bytes:
+    return segment_descriptor(base, 0x008B00)[:6] + bytes([0, base >> 24])
+
+
+MAIN, HANDLING = 0x6000, 0x6100
+TO_MAIN, TO_HANDLING = 0x18, 0x20
+
+
+async def test_a_task_gate_leads_to_where_its_task_stands_and_the_frame_is_the_outgoing_task() -> None:
+    stub = FakeStub()
+    async with catcher(stub, 1, watch=True) as (caught, _):
+        stub.place(IDT + 8, gate(0, TO_HANDLING, TASK, wide=False))
+        stub.place(GDT + TO_MAIN, task_descriptor(MAIN))
+        stub.place(GDT + TO_HANDLING, task_descriptor(HANDLING))
+        stub.place(MAIN, task_state(eip=0x1234, esp=0x7000, eflags=0x102))
+        stub.place(HANDLING, task_state(eip=CODE))
+        await caught.refresh(state(32))
+        assert caught.handlers == {CODE: 1}
+        assert caught.is_gate_watch(HANDLING + 0x20)
+        stub.place(HANDLING, task_state(previous=TO_MAIN, eip=CODE))
+        at = state(32, pc=CODE)
+        assert at.tables is not None
+        at = replace(at, tables=at.tables._replace(tr=Segment(TO_HANDLING, HANDLING, 0x67, 0x8B00)))
+        event, mode, _ = await caught.event(1, at)
+        assert event.frame is not None
+        assert event.frame[:5] == (0x1234, 8, 0x102, 0x7000, 0x10)
+        assert (mode, event.frame.size) == (32, None)
+        stub.place(HANDLING, task_state(eip=CODE + 9))  # it has run, and will go on behind its IRET
+        await caught.refresh(state(32))
+        assert caught.handlers == {CODE + 9: 1}
+
+
+async def test_a_task_that_cannot_be_read_has_no_handler_and_no_frame() -> None:
+    stub = FakeStub()
+    async with catcher(stub, 1, watch=True) as (caught, _):
+        stub.place(IDT + 8, gate(0, TO_HANDLING, TASK, wide=False))
+        await caught.refresh(state(32))
+        assert caught.handlers == {}
+        stub.place(GDT + TO_HANDLING, task_descriptor(0x9000_0000))
+        await caught.refresh(state(32))
+        assert caught.handlers == {}
+        event, mode, windows = await caught.event(1, state(32, pc=CODE))
+        assert (event.frame, mode, windows) == (None, None, ())
+
+
+FRAME_64 = words(8, 0x1234, 8, 0x202, 0x8000, 0x10)
+
+
+@pytest.mark.parametrize(
+    ("number", "pushed"), [(1, FRAME_64), (2, FRAME_64), (18, FRAME_64), (8, words(8, 0) + FRAME_64)]
+)
+async def test_a_frame_is_read_where_the_stack_ends_at_the_last_mapped_byte(number: int, pushed: bytes) -> None:
+    stub = FakeStub()
+    async with catcher(stub, number) as (caught, _):
+        stub.place(IDT + 16 * number, gate(CODE, 8, INTERRUPT, wide=True, ist=1))
+        await caught.refresh(state(64))
+        assert STACK + 0x1000 not in stub.pages
+        top = STACK + 0x1000 - len(pushed)
+        stub.place(top, pushed)
+        here = state(64, pc=CODE)
+        event, _, _ = await caught.event(number, replace(here, registers=here.registers | {"rsp": top}))
+        assert event.frame is not None
+        assert event.frame[:5] == (0x1234, 8, 0x202, 0x8000, 0x10)
+
+
+async def test_a_frame_that_goes_on_in_the_next_page_is_read_whole_or_as_far_as_it_goes() -> None:
+    stub = FakeStub()
+    async with catcher(stub, 1) as (caught, _):
+        stub.place(IDT + 8, gate(CODE, 8, INTERRUPT, wide=False))
+        await caught.refresh(state(32))
+        top = STACK + 0x1000 - 12
+        stub.place(top, words(4, 0x1234, 8, 0x202))
+        here = state(32, pc=CODE)
+        here = replace(here, registers=here.registers | {"rsp": top})
+        event, _, _ = await caught.event(1, here)
+        assert event.frame is not None
+        assert (event.frame.rip, event.frame.rsp) == (0x1234, None)
+        stub.place(STACK + 0x1000, bytes(0x1000))
+        stub.place(top, words(4, 0x1234, 0x1B, 0x202, 0xBFFF_0000, 0x23))
+        event, _, _ = await caught.event(1, here)
+        assert event.frame is not None
+        assert (event.frame.rsp, event.frame.ss) == (0xBFFF_0000, 0x23)
 
 
 async def test_a_frame_that_cannot_be_read_is_no_frame() -> None:
@@ -326,9 +438,9 @@ async def kvm_catcher(stub: FakeStub, *vectors: int) -> AsyncIterator[VectorCatc
     async with connected(stub) as stream:
         remote = RemoteTarget(stream)
         await greet(remote, "stub")
-        rows = BreakpointTable(remote, PROFILES["qemu-kvm"].capabilities)
+        rows = BreakpointTable(PhysicalPoints(remote, BACKENDS["qemu-kvm"].capabilities))
         for number in vectors:
-            await rows.add("catch", None, vector=number, means="sw")
+            await rows.add(BreakpointKind.CATCH, None, vector=number, means="sw")
         yield VectorCatch(rows, watch_gates=False)
 
 
@@ -340,15 +452,15 @@ async def test_where_hardware_breakpoints_take_the_guests_own_away_only_a_proven
     stub.place(CODE + 0x20, bytes(3))
     async with kvm_catcher(stub) as caught:
         sure = frozenset({places["proven"], places["proven, not loaded"], 0x7777_0000_0000})
-        await caught.hint((*places.values(), 0x7777_0000_0000), sure)
+        await caught.watch_lidt((*places.values(), 0x7777_0000_0000), sure)
         assert stub.points == [(0, CODE, 1)]
-        assert [caught.is_hint(address) for address in places.values()] == [True, False, False]
+        assert [caught.is_passed_by(address) for address in places.values()] == [True, False, False]
 
 
 async def test_where_hardware_breakpoints_cost_nothing_every_lidt_is_marked_by_one() -> None:
     stub = FakeStub()
     async with catcher(stub, watch=True) as (caught, _):
-        await caught.hint((CODE, CODE + 0x10), frozenset())
+        await caught.watch_lidt((CODE, CODE + 0x10), frozenset())
         assert stub.points == [(1, CODE, 1), (1, CODE + 0x10, 1)]
 
 

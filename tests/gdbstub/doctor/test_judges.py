@@ -18,6 +18,7 @@ from gdbstub.doctor.probe import (
     data,
     handler,
 )
+from gdbstub.x86.breakpoints import BreakpointKind
 
 ENDS = (1, 3, 4, 6)
 """Four instructions; the jump to itself is at 6."""
@@ -181,7 +182,7 @@ def test_what_was_seen_is_called_what_it_is(judge: Judge, what: ProbeLog, says: 
 
 
 def probe(moves: str) -> Probe:
-    points = (PointArmed(2, data(0), 3), PointArmed(1, code(0)))
+    points = (PointArmed(BreakpointKind.WRITE, data(0), 3), PointArmed(BreakpointKind.EXECUTE, code(0)))
     return Probe("n", "steps", "l", "90", "nop", moves, lambda seen: "judged", "judged", "", points=points)
 
 

@@ -93,9 +93,9 @@ def test_better_than_the_profile_promises_is_good() -> None:
 
 def all_of(group: str, platform: ProbedPlatform) -> list[Result]:
     """Every probe of a group as its profile promises it."""
-    from gdbstub.backends import PROFILES
+    from gdbstub.backends import BACKENDS
 
-    profile = PROFILES[platform.backend.profile]
+    profile = BACKENDS[platform.backend.profile]
     return [judged(p.name, p.expected(profile), platform) for p in PROBES if p.group == group]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.backends import parse_info_registers
+from gdbstub.backends.qemu.monitor import parse_info_registers
 from gdbstub.doctor.suitability import descriptor_address, is_loaded_as, own_breakpoint_in, unsuitable
 from gdbstub.x86.cpu_state import CpuState, DebugState, DescriptorTables, Segment
 from gdbstub.x86.registers import Mode

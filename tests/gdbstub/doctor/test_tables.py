@@ -7,7 +7,7 @@ import re
 import pytest
 
 from frontend.cli.doctor_text import TITLE
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
 from gdbstub.doctor import PROBES, judges
 from gdbstub.doctor.ground import CODE_SPAN, DATA_SPAN, DATA_START, SCRATCH
 from gdbstub.doctor.guest_probes import ELSEWHERE
@@ -73,7 +73,7 @@ def test_a_probe_keeps_to_what_is_borrowed(probe: Probe) -> None:
 
 @pytest.mark.parametrize("probe", PROBES, ids=NAMES)
 def test_an_outcome_is_expected_of_every_profile(probe: Probe) -> None:
-    assert all(probe.expected(profile) for profile in PROFILES.values())
+    assert all(probe.expected(profile) for profile in BACKENDS.values())
     assert set(probe.moves) <= set("scx")
 
 

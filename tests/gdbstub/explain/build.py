@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from gdbstub.backends import ABILITIES
+from gdbstub.explain.abilities import UNKNOWN
 from gdbstub.explain.evidence import (
     Action,
     CodeBytes,
@@ -18,6 +20,7 @@ from gdbstub.explain.evidence import (
     T,
     Unknown,
 )
+from gdbstub.explain.evidence_json import parse_reply
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import Mode
@@ -37,7 +40,8 @@ def platform(
     vendor: Literal["intel", "amd"] | None = None,
     guest: Literal["hvm", "pv"] | None = None,
 ) -> Platform:
-    return Platform(know(backend), know(version), know(vendor), know(guest))
+    abilities = UNKNOWN if backend is None else ABILITIES.get(backend, UNKNOWN)
+    return Platform(know(backend), know(version), know(vendor), know(guest), abilities)
 
 
 def with_drs(moment: CpuFacts, values: Mapping[int, int] | None) -> CpuFacts:
@@ -85,7 +89,7 @@ def event(
     rip = CODE + (len(ran) if after is None else after)
     return Evidence(
         platform=on or platform(),
-        reply=know("T05thread:01;"),
+        reply=know(parse_reply("T05thread:01;")),
         action=know(action),
         mode=know(mode),
         before=CpuFacts(
@@ -146,7 +150,7 @@ def stop(
     rip = CODE + (len(data) if to is None else to)
     return Evidence(
         platform=on or platform(),
-        reply=know(reply),
+        reply=know(None if reply is None else parse_reply(reply)),
         action=know(action),
         mode=know(mode),
         cpl=know(cpl),

@@ -9,7 +9,7 @@ import pytest
 from gdbstub.explain.evidence import Action, Evidence, Known
 from gdbstub.explain.explain import RANK, explain
 from gdbstub.explain.explanation import ExitDr6, GuestDr6
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.decode import predecessors, predecessors_cached, shape
 from gdbstub.x86.instructions import Shape
 from gdbstub.x86.registers import Mode
@@ -23,7 +23,7 @@ XEN_INTEL_PV = platform("xen-gdbsx", "4.17", "intel", "pv")
 
 def watched(slot: int | None, kind: str = "awatch") -> Evidence:
     """A load that a watchpoint of the debugger's, in this slot, saw."""
-    own = (ArmedBreakpoint("debugger", "access", 0x5000, 8, slot),)
+    own = (ArmedBreakpoint("debugger", BreakpointKind.ACCESS, 0x5000, 8, slot),)
     reply = f"T05thread:01;{kind}:5000;"
     return stop("488b03", reply=reply, action=Action.CONTINUE, own=own, registers=RBX)
 

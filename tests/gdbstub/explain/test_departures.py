@@ -10,7 +10,7 @@ import pytest
 from gdbstub.explain.evidence import Action, Evidence, Known, Platform, SteppedOver
 from gdbstub.explain.explain import explain
 from gdbstub.explain.quirks.lookup import QUIRKS, QuirkName, applies, brief
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import (
     CODE,
@@ -53,7 +53,9 @@ def without_btf(evidence: Evidence) -> Evidence:
 
 def ours_too(evidence: Evidence) -> Evidence:
     """With a breakpoint of the debugger at the saved RIP."""
-    return replace(evidence, breakpoints=Known((ArmedBreakpoint("debugger", "software", CODE + 2, 1),), "test"))
+    return replace(
+        evidence, breakpoints=Known((ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE + 2, 1),), "test")
+    )
 
 
 def far_away(evidence: Evidence) -> Evidence:
@@ -221,11 +223,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
     "kvm-reinjected-own-hits": Case(
         replace(
             event(0x4001, rflags=TF, on=KVM_AMD),
-            breakpoints=Known((ArmedBreakpoint("debugger", "write", 1, 1, 0),), "t"),
+            breakpoints=Known((ArmedBreakpoint("debugger", BreakpointKind.WRITE, 1, 1, 0),), "t"),
         ),
         replace(
             event(0x4001, rflags=TF, on=KVM_AMD),
-            breakpoints=Known((ArmedBreakpoint("debugger", "write", 1, 1, 2),), "t"),
+            breakpoints=Known((ArmedBreakpoint("debugger", BreakpointKind.WRITE, 1, 1, 2),), "t"),
         ),
         "B0 is set for a breakpoint of the debugger",
     ),
@@ -628,7 +630,7 @@ def test_a_watch_of_mov_ss_is_found_one_instruction_back() -> None:
         MOV_SS_MEM + "90",
         reply="T05thread:01;awatch:5000;",
         action=Action.CONTINUE,
-        own=(ArmedBreakpoint("debugger", "access", 0x5000, 2, 0),),
+        own=(ArmedBreakpoint("debugger", BreakpointKind.ACCESS, 0x5000, 2, 0),),
         registers=RBX,
         on=KVM_AMD,
     )

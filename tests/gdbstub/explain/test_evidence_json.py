@@ -13,7 +13,7 @@ from gdbstub.explain.evidence_json import (
     explanation_to_json,
 )
 from gdbstub.explain.explain import explain
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import event, stop
 
@@ -51,7 +51,9 @@ def test_the_example_of_the_contract_is_read() -> None:
     assert evidence.action == Known(Action.CONTINUE, "evidence")
     assert evidence.frame == Known(Frame(0x100402, 8, 0x102), "evidence")
     assert evidence.code == (CodeBytes(0x100400, b"\x90\x90\xf1"),)
-    assert evidence.breakpoints == Known((ArmedBreakpoint("debugger", "execute", 0x100401, 1, 0),), "evidence")
+    assert evidence.breakpoints == Known(
+        (ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, 0x100401, 1, 0),), "evidence"
+    )
     assert isinstance(evidence.before.dr0, Unknown)
     assert explain(evidence).summary == "single-step by the guest, probably over `nop`"
     written = evidence_to_json(evidence)
@@ -159,7 +161,7 @@ def test_a_breakpoint_without_a_slot_is_written_without_one() -> None:
 
 def test_a_breakpoint_needs_only_its_kind_and_address() -> None:
     evidence = evidence_from_json({"breakpoints": [{"kind": "software", "address": "0x1"}]})
-    assert evidence.breakpoints == Known((ArmedBreakpoint("debugger", "software", 1, 1),), "evidence")
+    assert evidence.breakpoints == Known((ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, 1, 1),), "evidence")
 
 
 def test_the_answer_is_the_contracts() -> None:

@@ -22,7 +22,7 @@ from gdbstub.explain.explain import EVENT_PHASES, STOP_PHASES, explain
 from gdbstub.explain.explanation import CauseName
 from gdbstub.explain.quirks.lookup import QUIRKS, applies, version_of
 from gdbstub.explain.text.rendering import render_text
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.debug_registers import DR6_INIT
 from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import (
@@ -67,7 +67,7 @@ class Row(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-SOFT = (ArmedBreakpoint("debugger", "software", CODE + 1, 1),)
+SOFT = (ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE + 1, 1),)
 NO_RIP = CpuFacts()
 
 
@@ -76,17 +76,25 @@ def with_base(evidence: Evidence) -> Evidence:
     return replace(evidence, after=replace(evidence.after, cs_base=Known(0x100, "test")))
 
 
-BASED = (ArmedBreakpoint("debugger", "software", CODE + 0x101, 1),)
+BASED = (ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE + 0x101, 1),)
 
 
 STOPS: dict[str, Row] = {
     "W is the end": Row(stop(reply="W00"), ("shutdown guest certain",), ("shutdown: the stub said W00",)),
     "the end of the connection is the end": Row(stop(reply=""), ("shutdown guest certain",)),
-    "SIGQUIT is a shutdown": Row(stop(reply="T03thread:01;"), ("shutdown guest certain",)),
-    "SIGABRT is a failure of the hypervisor": Row(
-        stop(reply="T06thread:01;"), ("internal-error hypervisor certain",), ("gave up",)
+    "SIGQUIT of QEMU is a shutdown": Row(stop(reply="T03thread:01;", on=TCG), ("shutdown guest certain",)),
+    "SIGABRT of QEMU is a failure of the hypervisor": Row(
+        stop(reply="T06thread:01;", on=KVM_AMD), ("internal-error hypervisor certain",), ("gave up",)
     ),
-    "SIGALRM is the watchdog": Row(stop(reply="T0ethread:01;"), ("unknown hypervisor possible",), ("watchdog",)),
+    "SIGALRM of QEMU is the watchdog": Row(
+        stop(reply="T0ethread:01;", on=TCG), ("unknown hypervisor possible",), ("watchdog",)
+    ),
+    "SIGABRT of an unknown stub is named": Row(
+        stop(reply="T06thread:01;"), ("unknown unknown possible",), ("signal 6 (SIGABRT), which is no debug stop",)
+    ),
+    "a signal without a name has its number": Row(
+        stop(reply="T91thread:01;"), ("unknown unknown possible",), ("signal 145, which is no debug stop",)
+    ),
     "a pause that nobody asked for": Row(
         stop(reply="T02thread:01;", action=Action.CONTINUE, on=TCG),
         ("interrupt-request unknown likely",),
@@ -100,6 +108,18 @@ STOPS: dict[str, Row] = {
     ),
     "an interrupt of gdbsx": Row(
         stop(reply="T02thread:0;", action=Action.INTERRUPT, on=XEN), ("interrupt-request debugger likely",)
+    ),
+    "an interrupt that an unknown stub answers as a breakpoint": Row(
+        stop(reply="S05", action=Action.INTERRUPT), ("interrupt-request debugger likely",)
+    ),
+    "an interrupt that Bochs answers": Row(
+        stop(reply="S00", action=Action.INTERRUPT), ("interrupt-request debugger likely",)
+    ),
+    "an interrupt that was forestalled by a breakpoint": Row(
+        stop(reply="T05thread:01;swbreak:;", action=Action.INTERRUPT), ("unknown unknown possible",)
+    ),
+    "an interrupt that QEMU answers with signal 5": Row(
+        stop(reply="T05thread:01;", action=Action.INTERRUPT, on=TCG), ("unknown unknown possible",)
     ),
     "attach says nothing": Row(stop(action=Action.ATTACH), ("unknown unknown possible",), ("at attach",)),
     "a step over nop": Row(stop(), ("single-step debugger certain",), ("single-step by the debugger over `nop`",)),
@@ -165,7 +185,7 @@ STOPS: dict[str, Row] = {
         ("software-breakpoint guest likely",),
     ),
     "a breakpoint of somebody else": Row(
-        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("guest", "software", CODE + 1, 1),)),
+        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("guest", BreakpointKind.SOFTWARE, CODE + 1, 1),)),
         ("spurious unknown possible",),
     ),
     "a breakpoint elsewhere": Row(stop(to=5, action=Action.CONTINUE, own=SOFT), ("spurious unknown possible",)),
@@ -178,25 +198,27 @@ STOPS: dict[str, Row] = {
         stop(own=SOFT), ("single-step debugger certain", "software-breakpoint debugger possible")
     ),
     "a step under TCG that stays on a breakpoint": Row(
-        stop(to=0, own=(ArmedBreakpoint("debugger", "execute", CODE, 1),), on=TCG),
+        stop(to=0, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE, 1),), on=TCG),
         ("spurious unknown possible",),
         ("nothing accounts",),
     ),
     "a step under KVM that stays on a breakpoint": Row(
-        stop(to=0, own=(ArmedBreakpoint("debugger", "execute", CODE, 1),), on=KVM_AMD),
+        stop(to=0, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE, 1),), on=KVM_AMD),
         ("instruction-breakpoint debugger likely",),
     ),
     "a breakpoint under an unknown action": Row(
-        stop(to=9, action=None, own=(ArmedBreakpoint("debugger", "execute", CODE + 9, 1),)),
+        stop(to=9, action=None, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE + 9, 1),)),
         ("instruction-breakpoint debugger possible",),
     ),
     "a step that could not leave its breakpoint": Row(
-        stop(to=0, own=(ArmedBreakpoint("debugger", "execute", CODE, 1, 1),), on=KVM_INTEL),
+        stop(to=0, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE, 1, 1),), on=KVM_INTEL),
         ("instruction-breakpoint debugger likely",),
         ("Take the breakpoint at RIP out",),
     ),
     "a hardware breakpoint without a slot": Row(
-        stop(to=0x10, action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", "execute", CODE + 0x10, 1),)),
+        stop(
+            to=0x10, action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE + 0x10, 1),)
+        ),
         ("instruction-breakpoint debugger certain",),
         ("hardware breakpoint of the debugger at 0x1010 (fault:",),
     ),
@@ -206,7 +228,7 @@ STOPS: dict[str, Row] = {
         stop(action=Action.CONTINUE, own=None), ("unknown unknown possible",), ("the debugger's breakpoints",)
     ),
     "a SIGTRAP at a breakpoint that can't be ours": Row(
-        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", "write", CODE + 1, 1),)),
+        stop(action=Action.CONTINUE, own=(ArmedBreakpoint("debugger", BreakpointKind.WRITE, CODE + 1, 1),)),
         ("unknown unknown possible",),
     ),
     "the guest's watch in KVM's packet": Row(
@@ -266,7 +288,7 @@ STOPS: dict[str, Row] = {
             "488b03",
             reply="T05thread:01;awatch:5000;",
             action=Action.CONTINUE,
-            own=(ArmedBreakpoint("debugger", "access", 0x5000, 8),),
+            own=(ArmedBreakpoint("debugger", BreakpointKind.ACCESS, 0x5000, 8),),
             registers=RBX,
         ),
         ("data-access debugger certain",),
@@ -348,9 +370,20 @@ STOPS: dict[str, Row] = {
         with_base(stop("90", action=Action.CONTINUE, mode=32, own=BASED, on=TCG)),
         ("software-breakpoint debugger certain",),
     ),
-    "a reply that is none": Row(stop(reply="OK", action=Action.CONTINUE), ("unknown unknown possible",)),
-    "a signal that is no number": Row(stop(reply="Tzzthread:1;"), ("unknown unknown possible",)),
-    "a watch at no address": Row(stop(reply="T05watch:zz;", action=Action.CONTINUE), ("unknown unknown possible",)),
+    "a reply that is none": Row(
+        stop(reply="OK", action=Action.CONTINUE), ("unknown unknown possible",), ('stop reply: "OK" is none',)
+    ),
+    "a signal that is no number": Row(
+        stop(reply="Tzzthread:1;"), ("unknown unknown possible",), ('stop reply: "Tzzthread:1;" is none',)
+    ),
+    "a watch at no address": Row(
+        stop(reply="T05watch:zz;", action=Action.CONTINUE),
+        ("unknown unknown possible",),
+        ('stop reply: "T05watch:zz;" is none',),
+    ),
+    "text that no stub sends": Row(
+        stop(reply="T05…", action=Action.CONTINUE), ("unknown unknown possible",), ('stop reply: "T05…" is none',)
+    ),
 }
 
 EVENTS: dict[str, Row] = {

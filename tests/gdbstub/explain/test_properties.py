@@ -9,11 +9,14 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gdbstub.backends import ABILITIES
+from gdbstub.explain.abilities import UNKNOWN
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, SteppedOver, Unknown
-from gdbstub.explain.evidence_json import evidence_from_json, evidence_to_json, explanation_to_json
+from gdbstub.explain.evidence_json import evidence_from_json, evidence_to_json, explanation_to_json, parse_reply
 from gdbstub.explain.explain import RANK, explain
 from gdbstub.explain.text.rendering import render_text
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.remote.capabilities import Guest, Vendor
+from gdbstub.x86.breakpoints import BY_RW, ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.debug_registers import (
     CAUSES,
     decode_dr6,
@@ -58,6 +61,12 @@ def facts(values: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     return st.one_of(st.builds(Known, values, st.just("test")), st.just(Unknown("not given")))
 
 
+def platform_with(backend: Fact[str], version: Fact[str], vendor: Fact[Vendor], guest: Fact[Guest]) -> Platform:
+    """A platform with the abilities of its backend."""
+    abilities = ABILITIES[backend.value] if isinstance(backend, Known) else UNKNOWN
+    return Platform(backend, version, vendor, guest, abilities)
+
+
 MAYBE = st.none() | WORDS
 FRAMES = st.builds(Frame, NEAR, st.integers(0, 0xFFFF), FLAGS, MAYBE, MAYBE, MAYBE, MAYBE, MAYBE, MAYBE)
 NUMBERS = ("rip", "rsp", "rcx", "cs", "cs_base", "tr", "cr2", "cr4", "dr0", "dr1", "dr2", "dr3")
@@ -74,7 +83,7 @@ MOMENTS = st.builds(
 ARMED = st.builds(
     ArmedBreakpoint,
     st.sampled_from(("debugger", "guest")),
-    st.sampled_from(("execute", "write", "access", "io", "software")),
+    st.sampled_from((*BY_RW, BreakpointKind.SOFTWARE)),
     NEAR,
     st.sampled_from((0, 1, 2, 4, 8)),
     st.none() | st.integers(0, 3),
@@ -96,11 +105,11 @@ REPLIES = st.one_of(
         )
     ),
     st.text(max_size=12),
-)
+).map(parse_reply)
 EVIDENCE = st.builds(
     Evidence,
     platform=st.builds(
-        Platform,
+        platform_with,
         facts(st.sampled_from(("qemu-tcg", "qemu-kvm", "xen-gdbsx", "generic"))),
         facts(st.sampled_from(("7.2.22", "10.0.2", "?", ""))),
         facts(st.sampled_from(("intel", "amd"))),
@@ -132,11 +141,14 @@ def near_a_vector(draw: st.DrawFn) -> Evidence:
     other = draw(EVIDENCE)
     for part in ("before", "after", "platform"):
         whole, fresh = getattr(evidence, part), getattr(other, part)
-        for name in draw(st.sets(st.sampled_from([field.name for field in fields(whole)]), max_size=3)):
+        names = [field.name for field in fields(whole) if field.name != "abilities"]
+        for name in draw(st.sets(st.sampled_from(names), max_size=3)):
             whole = replace(whole, **{name: getattr(fresh, name)})
+            if name == "backend":
+                whole = replace(whole, abilities=fresh.abilities)
         evidence = replace(evidence, **{part: whole})
-    names = ("reply", "action", "mode", "vector", "frame", "last_frame", "breakpoints", "code", "stepped")
-    for name in draw(st.sets(st.sampled_from(names), max_size=2)):
+    parts = ("reply", "action", "mode", "vector", "frame", "last_frame", "breakpoints", "code", "stepped")
+    for name in draw(st.sets(st.sampled_from(parts), max_size=2)):
         evidence = replace(evidence, **{name: getattr(other, name)})
     return evidence
 

@@ -10,7 +10,7 @@ from gdbstub.explain.explain import explain
 from gdbstub.explain.reconstruct import in_front_of_the_step
 from gdbstub.explain.rules.page_fault import _fetch, cpl
 from gdbstub.explain.stop_facts import StopFacts
-from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.interrupted_registers import interrupted
 from tests.gdbstub.explain.build import CODE, HANDLER, KVM_AMD, KVM_INTEL, TCG, XEN, event, know, stop
@@ -129,7 +129,10 @@ def test_a_page_fault_of_unknown_place_has_no_fetch_to_judge() -> None:
 
 def test_two_causes_with_one_sentence_are_said_once() -> None:
     """Two watchpoints of the debugger on one place."""
-    pair = (ArmedBreakpoint("debugger", "write", 0x5000, 4, 0), ArmedBreakpoint("debugger", "write", 0x5000, 4, 1))
+    pair = (
+        ArmedBreakpoint("debugger", BreakpointKind.WRITE, 0x5000, 4, 0),
+        ArmedBreakpoint("debugger", BreakpointKind.WRITE, 0x5000, 4, 1),
+    )
     watched = stop(STORE, reply="T05thread:01;watch:5000;", action=Action.CONTINUE, own=pair, registers=RBX, on=TCG)
     assert len(explain(watched).causes) == 2
     assert explain(watched).summary.count("write watch") == 1

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from gdbstub.backends import ABILITIES
 from gdbstub.explain.evidence_json import evidence_from_json
 from gdbstub.explain.explain import explain
 from tests.gdbstub.explain.vector_files import FOLDER, text
@@ -39,7 +40,7 @@ def test_the_vector_is_explained_from_its_file(name: str) -> None:
     """`dr6 explain --evidence tests/vectors/NAME.json`: the same evidence, and so the same answer."""
     path = FOLDER / f"{name}.json"
     assert path.read_text(encoding="utf-8") == text(name), "python -m tests.gdbstub.explain.vector_files"
-    assert explain(evidence_from_json(json.loads(path.read_text()))) == explain(CASES[name].evidence)
+    assert explain(evidence_from_json(json.loads(path.read_text()), ABILITIES)) == explain(CASES[name].evidence)
 
 
 def test_there_are_no_other_files() -> None:

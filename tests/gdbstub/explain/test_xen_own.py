@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gdbstub.backends import ABILITIES
 from gdbstub.explain.evidence_json import evidence_from_json, evidence_to_json
 from gdbstub.explain.explain import explain
 from gdbstub.explain.explanation import Explanation
@@ -46,8 +47,8 @@ def answer(exit_dr6: int | None, *breakpoints: dict[str, Any], **more: Any) -> E
     }
     if exit_dr6 is not None:
         data["exit_dr6"] = hex(exit_dr6)
-    evidence = evidence_from_json(data)
-    again = evidence_from_json(json.loads(json.dumps(evidence_to_json(evidence))))
+    evidence = evidence_from_json(data, ABILITIES)
+    again = evidence_from_json(json.loads(json.dumps(evidence_to_json(evidence))), ABILITIES)
     assert explain(again) == explain(evidence), "it goes through a file as it is"
     return explain(evidence)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gdbstub.explain.evidence import Action, Evidence, SteppedOver
 from gdbstub.explain.explanation import CauseName, Class
-from gdbstub.x86.breakpoints import ArmedBreakpoint, Owner
+from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
 from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import (
     CODE,
@@ -52,8 +52,8 @@ BP: Row = ("software-breakpoint", "guest", "trap")
 STORE = "488903"  # mov [rbx], rax
 RBX = {"rbx": 0x5000, "rdx": 0x60, "rsp": 0x8000}
 MOV_SS_MEM = "8e13"  # mov ss, [rbx]
-OWN_EXEC = (ArmedBreakpoint("debugger", "execute", CODE + 0x10, 1, 2),)
-OWN_WRITE = (ArmedBreakpoint("debugger", "write", 0x5000, 4, 0),)
+OWN_EXEC = (ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, CODE + 0x10, 1, 2),)
+OWN_WRITE = (ArmedBreakpoint("debugger", BreakpointKind.WRITE, 0x5000, 4, 0),)
 TF = 0x102
 
 CASES: dict[str, Case] = {
@@ -125,7 +125,7 @@ CASES: dict[str, Case] = {
             0,
             reply="T05thread:01;",
             action=Action.CONTINUE,
-            own=(ArmedBreakpoint("debugger", "software", CODE, 1),),
+            own=(ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE, 1),),
         ),
         (("software-breakpoint", "debugger", "trap"),),
     ),

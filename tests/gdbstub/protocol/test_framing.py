@@ -18,10 +18,11 @@ from gdbstub.protocol.framing import (
     Packet,
     checksum,
     encode_binary,
-    expand_runs,
     frame,
     frame_notification,
+    whole_packets,
 )
+from gdbstub.protocol.run_lengths import expand_runs
 
 BOTH_WAYS: list[tuple[bytes, Packet]] = [
     (b"$#00", Packet(b"")),
@@ -132,6 +133,29 @@ def test_no_bytes_make_the_reader_raise(chunks: list[bytes], verify: bool, run_l
 def test_how_the_bytes_are_cut_changes_no_packet(data: bytes) -> None:
     whole = [it for it in frames(data) if not isinstance(it, Malformed)]
     assert [it for it in byte_by_byte(data) if not isinstance(it, Malformed)] == whole
+
+
+PARTS = st.lists(
+    st.sampled_from(
+        (b"+", b"++", b"$OK#9a", b"$#00", b"$x+#a3", b"$a*!#ac", b"$a#61", b"$b}]#3d", b"$OK#9A", b"-", b"z")
+    )
+    | st.binary(max_size=90).map(frame),
+    max_size=6,
+).map(b"".join)
+
+
+@given(PARTS)
+@example(b"+$a#61b#c3")
+@example(b"$" + b"f" * 400 + b"#80")
+def test_whole_packets_are_what_the_reader_finds(data: bytes) -> None:
+    """Where it finds any; and it does where there are only such."""
+    whole = whole_packets(data)
+    found = frames(data)
+    if whole is not None:
+        assert [Packet(payload) for payload in whole.payloads] == [it for it in found if it is not ACK]
+        assert found.count(ACK) == whole.acks
+    elif data[-3:-2] == b"#" and not set(b"*}") & set(data) and b"#9A" not in data:
+        assert not all(isinstance(it, Packet) or it is ACK for it in found)
 
 
 @given(st.binary(max_size=300))

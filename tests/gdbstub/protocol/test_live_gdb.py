@@ -16,8 +16,8 @@ from gdbstub.protocol.fields import ThreadId, decode_hex
 from gdbstub.protocol.layout import Feature, Field, Flags, Register, make_layout
 from gdbstub.protocol.link import Link
 from gdbstub.protocol.states import Role
-from gdbstub.protocol.stops import HardwareBreak, Stopped, format_stop
-from gdbstub.protocol.target_xml import format_description
+from gdbstub.protocol.stops import BreakReason, Stopped, format_stop
+from gdbstub.protocol.target_xml_writer import format_description
 
 pytestmark = pytest.mark.live
 
@@ -66,7 +66,7 @@ def answer(link: Link, payload: bytes, values: dict[str, int | bytes]) -> None:
         link.stop(HALTED)
     elif link.running:
         values["rip"] = BREAKPOINT
-        link.stop(Stopped(5, THREAD, (HardwareBreak(),)))
+        link.stop(Stopped(5, THREAD, (BreakReason.HARDWARE,)))
     elif payload == b"g":
         link.reply(LAYOUT.encode_g(values))
     elif payload.startswith(b"qSupported"):

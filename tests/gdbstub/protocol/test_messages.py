@@ -33,12 +33,12 @@ REQUESTS: list[tuple[bytes, bytes, PacketForm]] = [
     (messages.read_memory(0xFFFFFFFF80000000, 64), b"mffffffff80000000,40", PacketForm.HEX),
     (messages.write_memory(0x1000, b"\xcc"), b"M1000,1:cc", PacketForm.OK),
     (messages.write_memory_binary(0x1000, b"#"), b"X1000,1:#", PacketForm.OK),
-    (messages.insert_breakpoint(messages.SOFTWARE, 0x1000, 1), b"Z0,1000,1", PacketForm.OK),
-    (messages.insert_breakpoint(messages.HARDWARE, 0x1000, 1), b"Z1,1000,1", PacketForm.OK),
-    (messages.insert_breakpoint(messages.WRITE, 0x1000, 8), b"Z2,1000,8", PacketForm.OK),
-    (messages.insert_breakpoint(messages.READ, 0x1000, 8), b"Z3,1000,8", PacketForm.OK),
-    (messages.insert_breakpoint(messages.ACCESS, 0x1000, 16), b"Z4,1000,10", PacketForm.OK),
-    (messages.remove_breakpoint(messages.ACCESS, 0x1000, 16), b"z4,1000,10", PacketForm.OK),
+    (messages.insert_breakpoint(0, 0x1000, 1), b"Z0,1000,1", PacketForm.OK),
+    (messages.insert_breakpoint(1, 0x1000, 1), b"Z1,1000,1", PacketForm.OK),
+    (messages.insert_breakpoint(2, 0x1000, 8), b"Z2,1000,8", PacketForm.OK),
+    (messages.insert_breakpoint(3, 0x1000, 8), b"Z3,1000,8", PacketForm.OK),
+    (messages.insert_breakpoint(4, 0x1000, 16), b"Z4,1000,10", PacketForm.OK),
+    (messages.remove_breakpoint(4, 0x1000, 16), b"z4,1000,10", PacketForm.OK),
     (messages.resume("s"), b"s", PacketForm.STOP),
     (messages.resume("c"), b"c", PacketForm.STOP),
     (messages.resume_threads([("s", ONE), ("c", ThreadId(1, ALL))]), b"vCont;s:p1.1;c:p1.-1", PacketForm.STOP),
@@ -189,12 +189,12 @@ def test_errors_of_the_server_are_refusals_to_the_client() -> None:
     assert messages.refusal(b"g", messages.format_error_text("no")) is not None
 
 
-kinds = st.sampled_from([messages.SOFTWARE, messages.HARDWARE, messages.WRITE, messages.READ, messages.ACCESS])
+kinds = st.integers(0, 4)
 addresses = st.integers(0, 2**64 - 1)
 
 
 @given(kinds, addresses, st.integers(0, 4096))
-def test_a_breakpoint_survives_the_wire(kind: messages.BreakpointType, address: int, length: int) -> None:
+def test_a_breakpoint_survives_the_wire(kind: int, address: int, length: int) -> None:
     for insert, build in ((True, messages.insert_breakpoint), (False, messages.remove_breakpoint)):
         expected = BreakpointRequest(insert, kind, address, length, b"")
         assert messages.parse_breakpoint(build(kind, address, length)) == expected

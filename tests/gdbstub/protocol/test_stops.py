@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol.fields import ThreadId
 from gdbstub.protocol.stops import (
+    BreakReason,
     ConsoleOutput,
     Exited,
     FileRequest,
-    HardwareBreak,
     NamedReason,
     NoResumed,
-    SoftwareBreak,
     Stop,
     Stopped,
+    StopReason,
     Terminated,
     Watch,
     format_stop,
@@ -32,9 +32,9 @@ BOTH_WAYS: list[tuple[bytes, Stop]] = [
     (b"T05thread:p1.1;watch:102200;", Stopped(5, ONE, (Watch("write", 0x102200),))),
     (b"T05thread:p1.1;rwatch:102200;", Stopped(5, ONE, (Watch("read", 0x102200),))),
     (b"T05thread:p1.1;awatch:102200;", Stopped(5, ONE, (Watch("access", 0x102200),))),
-    (b"T05thread:p1.1;swbreak:;", Stopped(5, ONE, (SoftwareBreak(),))),
-    (b"T05thread:p1.1;hwbreak:;", Stopped(5, ONE, (HardwareBreak(),))),
-    (b"T05swbreak:;library:;", Stopped(5, None, (SoftwareBreak(), NamedReason("library", "")))),
+    (b"T05thread:p1.1;swbreak:;", Stopped(5, ONE, (BreakReason.SOFTWARE,))),
+    (b"T05thread:p1.1;hwbreak:;", Stopped(5, ONE, (BreakReason.HARDWARE,))),
+    (b"T05swbreak:;library:;", Stopped(5, None, (BreakReason.SOFTWARE, NamedReason("library", "")))),
     (b"T05fork:p2.2;", Stopped(5, None, (NamedReason("fork", "p2.2"),))),
     (b"T05replaylog:end;", Stopped(5, None, (NamedReason("replaylog", "end"),))),
     (b"T05core:0;", Stopped(5, None, (), (), (("core", "0"),))),
@@ -104,16 +104,16 @@ def test_the_reply_itself_is_kept() -> None:
 
 
 def test_the_first_reason_is_the_reason() -> None:
-    stop = Stopped(5, None, (HardwareBreak(), Watch("read", 1)))
-    assert stop.reason == HardwareBreak()
+    stop = Stopped(5, None, (BreakReason.HARDWARE, Watch("read", 1)))
+    assert stop.reason == BreakReason.HARDWARE
     assert Stopped(5).reason is None
 
 
 bytes_of_registers = st.tuples(st.integers(0, 255), st.binary(min_size=1, max_size=8))
 reasons = st.one_of(
     st.builds(Watch, st.sampled_from(["write", "read", "access"]), st.integers(0, 2**64 - 1)),
-    st.just(SoftwareBreak()),
-    st.just(HardwareBreak()),
+    st.just(BreakReason.SOFTWARE),
+    st.just(BreakReason.HARDWARE),
     st.builds(NamedReason, st.sampled_from(["fork", "exec", "syscall_entry"]), st.sampled_from(["", "1", "p1.2"])),
 )
 threads = st.builds(ThreadId, st.none() | st.integers(-1, 9), st.integers(-1, 9))
@@ -123,7 +123,7 @@ threads = st.builds(ThreadId, st.none() | st.integers(-1, 9), st.integers(-1, 9)
 def test_every_stop_survives_the_wire(
     signal: int,
     thread: ThreadId,
-    why: list[Watch | SoftwareBreak | HardwareBreak | NamedReason],
+    why: list[StopReason],
     registers: list[tuple[int, bytes]],
 ) -> None:
     stop = Stopped(signal, thread, tuple(why), tuple(registers))

@@ -26,9 +26,9 @@ from gdbstub.protocol.target_xml import (
     MAX_INCLUDES,
     MAX_NESTING,
     annexes_wanted,
-    format_description,
     parse_description,
 )
+from gdbstub.protocol.target_xml_writer import format_description
 
 TARGET = b"""<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target>
 <architecture>i386:x86-64</architecture><osabi>GNU/Linux</osabi><xi:include href="core.xml"/>
@@ -118,13 +118,50 @@ def test_the_root_may_have_another_name() -> None:
     assert parse_description({"x": b"<target/>"}, "x") == RegisterLayout(())
 
 
+def test_a_description_of_lldb_server_is_read_by_its_offsets_and_a_feature_may_have_no_name() -> None:
+    """``eax`` is a part of ``rax``, and ``rip`` stands in front of a gap."""
+    layout = of(
+        '<feature><reg name="rax" bitsize="64" regnum="0" offset="8"/>'
+        '<reg name="rip" bitsize="64" regnum="2" offset="0"/>'
+        '<reg name="eax" bitsize="32" regnum="3" offset="8" value_regnums="0"/>'
+        '<reg name="cs" bitsize="32" regnum="5" offset="0x18"/></feature>'
+    )
+    assert [(it.name, it.number, it.offset, it.feature) for it in layout.registers] == [
+        ("rax", 0, 8, ""),
+        ("rip", 2, 0, ""),
+        ("cs", 5, 24, ""),
+    ]
+    answer = b"01" + b"00" * 7 + b"02" + b"00" * 7 + b"ff" * 8 + b"33000000"
+    assert layout.decode_g(answer) == {"rax": 2, "rip": 1, "cs": 0x33}
+    assert layout.decode_g(layout.encode_g({"rax": 2, "cs": 0x33})) == {"rax": 2, "cs": 0x33}
+    assert layout.decode_g(answer[:32]) == {"rax": 2, "rip": 1}
+
+
+def test_two_features_without_a_name_are_one() -> None:
+    two = of('<feature><reg name="a" bitsize="8"/></feature><feature><reg name="b" bitsize="8"/></feature>')
+    assert [it.name for it in two.features] == [""]
+    assert parse_description({"target.xml": format_description(two)}).registers == two.registers
+
+
+def test_offsets_count_where_every_register_has_one() -> None:
+    some = of('<feature name="f"><reg name="a" bitsize="8" offset="4"/><reg name="b" bitsize="8"/></feature>')
+    assert [it.offset for it in some.registers] == [0, 1]
+
+
+@pytest.mark.parametrize("offsets", [(0, 3), (0, 1 << 40)])
+def test_registers_are_not_placed_one_over_the_other_nor_out_of_reach(offsets: tuple[int, int]) -> None:
+    regs = "".join(f'<reg name="r{at}" bitsize="32" offset="{at}"/>' for at in offsets)
+    with pytest.raises(RemoteProtocolError, match="places"):
+        of(f'<feature name="f">{regs}</feature>')
+
+
 REG = '<feature name="f"><reg name="a" bitsize="8"{}/></feature>'
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("<feature><reg/></feature>", "<feature> without name"),
+        ("<feature><reg/></feature>", "<reg> without name"),
         ('<feature name="f"><reg bitsize="8"/></feature>', "<reg> without name"),
         ('<feature name="f"><reg name="a"/></feature>', "<reg> without bitsize"),
         ('<feature name="f"><reg name="a" bitsize="7"/></feature>', "register of 7 bits"),

@@ -11,10 +11,12 @@ from trio.testing import MemoryReceiveStream, MemorySendStream, MockClock, memor
 
 from gdbstub.errors import GdbError, NoReply, Refused, RemoteProtocolError, TransportError, Unsupported
 from gdbstub.protocol import frame
+from gdbstub.protocol.layout import fallback_layout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.connection import DEADLINE, GREETING_DEADLINE
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, DATA, LOOP, PAGE, FakeStub, connected
 
 Client = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
@@ -79,6 +81,82 @@ async def test_a_stop_that_was_owed_to_a_client_before_us_answers_nothing_of_our
         remote = RemoteTarget(stream)
         assert isinstance(await greet(remote, "the stub"), Stopped)
     assert [stray[:3] for stray in remote.unexpected_packets] == ["T02"]
+
+
+ARCHITECTURE = b"l<target><architecture>i386:x86-64</architecture><feature name='org.gnu.gdb.i386.sse'/></target>"
+"""What gdbstub_arch, the crate of Rust's VMMs, describes: X86_64_SSE, src/x86/mod.rs."""
+
+
+@pytest.mark.parametrize("tail", [b"", b"x" * 48], ids=["today", "gdbstub_arch-0.1"])
+async def test_an_architecture_without_registers_means_gdbs_own_layout_of_it(tail: bytes) -> None:
+    stub = FakeStub()
+    known = fallback_layout(1072)
+    assert known is not None
+    stub.answers[b"qXfer:features:read:target.xml:0,ffa"] = ARCHITECTURE
+    stub.answers[b"g"] = known.encode_g(dict.fromkeys(known.by_name, 0) | {"rip": CODE}) + tail
+    async with target(stub) as remote:
+        assert remote.layout.registers == known.registers
+        assert remote.layout.decode_g(await remote.read_registers(0, 0))["rip"] == CODE
+
+
+async def test_an_architecture_of_another_machine_is_none_of_ours() -> None:
+    stub = FakeStub()
+    stub.answers[b"qXfer:features:read:target.xml:0,ffa"] = ARCHITECTURE.replace(b"i386:x86-64", b"aarch64")
+    stub.answers[b"g"] = b"00" * 788
+    with pytest.raises(TransportError, match=r"no register in its target description \(aarch64\)"):
+        async with target(stub):
+            pass
+
+
+async def test_a_stub_of_processes_is_told_a_thread_before_its_description_is_asked_for() -> None:
+    stub = FakeStub()
+    request = b"qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386;vContSupported+"
+    stub.answers |= {request: b"PacketSize=1000;qXfer:features:read+;QPassSignals+", b"Hg0": b"OK"}
+    async with connected(stub) as stream:
+        await greet(RemoteTarget(stream), "the stub")
+    assert stub.log[:3] == [request, b"Hg0", b"qXfer:features:read:target.xml:0,ffa"]
+
+
+@pytest.mark.parametrize(
+    ("offer", "read", "written"),
+    [(b"", 0x80, 180), (b"PacketSize=400", 0x200, 491), (b"PacketSize=1000", 0x400, 0x400)],
+)
+async def test_no_packet_is_longer_than_the_stub_has_room_for(offer: bytes, read: int, written: int) -> None:
+    """gdb takes 400 characters where no PacketSize is named (remote.c); Bochs and i386-stub.c have no room for more."""
+    stub = FakeStub(xml=False)
+    stub.answers[b"qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386;vContSupported+"] = offer
+    stub.answers[b"g"] = b"00" * 164
+    async with target(stub, pipelined=False) as remote:
+        assert await remote.read_memory(DATA, PAGE) == bytes(PAGE)
+        await remote.write_memory(DATA, bytes(range(256)) * 8)
+        assert await remote.read_memory(DATA, 0x800) == bytes(range(256)) * 8
+    lengths = {
+        verb: {int(r.split(b":")[0].split(b",")[1], 16) for r in stub.log if r[:1] == verb} for verb in (b"m", b"M")
+    }
+    assert max(lengths[b"m"]) == read
+    assert max(lengths[b"M"]) == written
+    room = int(offer[11:] or b"190", 16)
+    assert all(len(request) <= room for request in stub.log)
+
+
+async def test_a_stub_without_p_is_written_whole_registers_from_then_on() -> None:
+    stub = FakeStub()
+    wrote: list[bytes] = []
+
+    def whole(payload: bytes) -> bytes:
+        if payload[:1] == b"P":
+            return b""
+        if payload[:1] == b"G":
+            wrote.append(payload)
+            return b"OK"
+        return FakeStub._answer(stub, payload)
+
+    stub._answer = whole  # type: ignore[method-assign]
+    async with target(stub) as remote:
+        for value in (1, 2):
+            await remote.write_register("rax", value)
+        assert [stub.layout.decode_g(payload[1:])["rax"] for payload in wrote] == [1, 2]
+        assert sum(request[:1] == b"P" for request in stub.log) == 1
 
 
 async def test_without_a_description_the_length_of_g_names_the_registers() -> None:
@@ -154,10 +232,10 @@ async def test_refusals_and_empty_answers_are_sentences() -> None:
         assert refusal.value.code == ".it is raining"
         stub.answers[b"Z1,1000,1"] = b"E22"
         with pytest.raises(Refused, match=r"refused to set a hardware breakpoint at 0x1000 \(error 22\)"):
-            await remote.insert(1, CODE, 1)
+            await remote.insert(BreakpointKind.EXECUTE, CODE, 1)
         stub.answers[b"Z3,4000,8"] = b""
         with pytest.raises(Unsupported, match=r"^The stub has no read watchpoints\.$"):
-            await remote.insert(3, DATA, 8)
+            await remote.insert(BreakpointKind.READ, DATA, 8)
         with pytest.raises(Unsupported):
             await remote.monitor("info nothing")
         with pytest.raises(GdbError, match="no register xyz"):
@@ -221,7 +299,7 @@ async def test_a_wait_for_a_stop_may_be_given_up_and_taken_up_again() -> None:
 async def test_after_a_deadline_qc_brings_the_link_in_step_and_breakpoints_stay(autojump_clock: MockClock) -> None:
     stub = FakeStub()
     async with target(stub) as remote:
-        await remote.insert(1, CODE, 1)
+        await remote.insert(BreakpointKind.EXECUTE, CODE, 1)
         stub.mute.add(b"qThreadExtraInfo,99")
         began = trio.current_time()
         with pytest.raises(NoReply, match="did not answer 'qThreadExtraInfo,99' within 10 seconds; breakpoints stay"):
@@ -361,3 +439,32 @@ async def test_a_stub_that_does_not_read_is_given_up(autojump_clock: MockClock) 
     remote = RemoteTarget(client)
     with pytest.raises(TransportError, match=r"^The stub does not read what it is sent\.$"):
         await remote.request(b"qC")
+
+
+async def test_a_description_that_comes_byte_by_byte_ends_the_handshake(autojump_clock: MockClock) -> None:
+    """Each answer in time, and all of them together never."""
+
+    class Slow(FakeStub):
+        def _answer(self, payload: bytes) -> bytes:
+            if not payload.startswith(b"qXfer:features:read:"):
+                return super()._answer(payload)
+            start = int(payload.split(b":")[-1].split(b",")[0], 16)
+            return b"m" + self.description[start : start + 1]
+
+    async with connected(Slow()) as stream:
+        began = trio.current_time()
+
+        class Late(trio.abc.SendStream):
+            async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+                await trio.sleep(1)
+                await stream.send_all(data)
+
+            async def wait_send_all_might_not_block(self) -> None:
+                await stream.wait_send_all_might_not_block()
+
+            async def aclose(self) -> None:
+                await stream.aclose()
+
+        with pytest.raises(TransportError, match="handshake was not over after 20 seconds"):
+            await greet(RemoteTarget(trio.StapledStream(Late(), stream)), "the stub")
+        assert trio.current_time() - began < 30

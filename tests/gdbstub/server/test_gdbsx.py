@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
-from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.protocol import encode_register
 from gdbstub.server import Client, Policy, RegisterFile
 from gdbstub.sessions.shared_guest import SharedGuest
@@ -24,7 +24,7 @@ async def gdb(domain: Domain, *, helpers: bool = True) -> AsyncIterator[tuple[Pe
     """A client behind its handshake."""
     with trio.fail_after(BOUND):
         async with attached(FakeGdbsx(domain)) as stream, trio.open_nursery() as nursery:
-            debugger = Debugger(stream, "fake", helpers=domain if helpers else None)
+            debugger = Debugger(stream, "fake", DebuggerOptions(helpers=domain if helpers else None))
             await debugger.attach()
             registers = RegisterFile(debugger.layout, aside=debugger.capabilities.debug_aside)
             near, far = memory_stream_pair()

@@ -45,7 +45,13 @@ async def answers(
 def plain(record: StopRecord) -> tuple[object, ...]:
     """What a record says, but for the time. The bytes at RIP are those of a line, so there may be more of them."""
     evidence = record.evidence
-    return record.number, record.reply, record.state.registers, evidence.before.rip, record.explanation.causes[0].cause
+    return (
+        record.number,
+        record.stop.raw,
+        record.state.registers,
+        evidence.before.rip,
+        record.explanation.causes[0].cause,
+    )
 
 
 @settings(deadline=None)

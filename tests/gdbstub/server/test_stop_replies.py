@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.debugger.breakpoints import Breakpoint, LogicalKind
+from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.record import StopSummary
 from gdbstub.explain.evidence import Action
-from gdbstub.protocol.stops import HardwareBreak, Stopped, StopReason, Watch
+from gdbstub.protocol.stops import BreakReason, Stopped, StopReason, Watch, parse_stop
 from gdbstub.server.client_features import ClientFeatures
 from gdbstub.server.stop_replies import stop_reply
+from gdbstub.x86.breakpoints import BreakpointKind
 
 SIGINT, SIGTRAP = 2, 5
 
 
 def told(action: Action, *hit: Breakpoint) -> Stopped:
-    record = StopSummary(1, 0, action, "T02thread:0;", 0x1000)
+    record = StopSummary(1, 0, action, parse_stop(b"T02thread:0;"), 0x1000)
     stop = stop_reply(record, ClientFeatures(hwbreak=True), hit, own=True, broken_off=False, raw=None, registers=())
     assert isinstance(stop, Stopped)
     return stop
@@ -23,9 +24,13 @@ def told(action: Action, *hit: Breakpoint) -> Stopped:
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [("execute", HardwareBreak()), ("write", Watch("write", 0x1000)), ("access", Watch("access", 0x1000))],
+    [
+        (BreakpointKind.EXECUTE, BreakReason.HARDWARE),
+        (BreakpointKind.WRITE, Watch("write", 0x1000)),
+        (BreakpointKind.ACCESS, Watch("access", 0x1000)),
+    ],
 )
-def test_a_breakpoint_of_the_clients_is_sigtrap_with_its_reason(kind: LogicalKind, reason: StopReason) -> None:
+def test_a_breakpoint_of_the_clients_is_sigtrap_with_its_reason(kind: BreakpointKind, reason: StopReason) -> None:
     stop = told(Action.CONTINUE, Breakpoint(1, kind, 0x1000, text="Z1"))
     assert (stop.signal, stop.reasons) == (SIGTRAP, (reason,))
 

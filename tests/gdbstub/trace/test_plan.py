@@ -10,9 +10,15 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.events import Output
+from gdbstub.debugger.interrupter import ANSWER_SECONDS, HOW_TO_LEAVE
 from gdbstub.debugger.record import StopRecord
-from gdbstub.errors import TransportError
+from gdbstub.debugger.run_control import LONGEST_STEP
+from gdbstub.errors import GdbError, NoReply, TransportError
+from gdbstub.explain.evidence import Action
+from gdbstub.protocol import Break
 from gdbstub.trace.plan import Plan, Tracer
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, DATA, FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
 
@@ -64,7 +70,7 @@ async def test_a_trace_of_steps_ends_behind_the_step_that_reached_until() -> Non
 
 async def test_breakpoints_do_not_end_a_trace_of_steps() -> None:
     async with traced() as trace:
-        row = await trace.debugger.add_breakpoint("execute", CODE + 2)
+        row = await trace.debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 2)
         assert await trace.tracer(Plan(True, 6)).run() == "steps"
         assert trace.offsets() == [1, 2, 5, 0, 1, 2]
         assert row.hits == 2
@@ -72,7 +78,7 @@ async def test_breakpoints_do_not_end_a_trace_of_steps() -> None:
 
 async def test_a_free_run_has_a_row_for_each_stop_and_ends_at_until() -> None:
     async with traced() as trace:
-        await trace.debugger.add_breakpoint("write", DATA, 8)
+        await trace.debugger.add_breakpoint(BreakpointKind.WRITE, DATA, 8)
         assert await trace.tracer(Plan(False, 3)).run() == "steps"
         assert trace.offsets() == [5, 5, 5]
         assert await trace.tracer(Plan(False, None, until=frozenset({CODE + 1}))).run() == "until"
@@ -137,3 +143,65 @@ async def test_a_stub_that_goes_away_is_an_error_and_the_rows_stay() -> None:
 
             await wait_all_tasks_blocked()
             await trace.debugger.stream.aclose()
+
+
+class Sick(FakeStub):
+    """A guest whose steps number ``hang`` do not end until 0x03 comes, and a stub that is ``deaf`` to that."""
+
+    def __init__(self, hang: tuple[int, ...] = (), *, deaf: bool = False) -> None:
+        super().__init__()
+        self.hang, self.deaf, self.steps = hang, deaf, 0
+
+    def _run(self, *, step: bool) -> bytes | None:
+        self.steps += step
+        return None if step and self.steps in self.hang else super()._run(step=step)
+
+    def _take(self, event: object) -> None:
+        if not (self.deaf and isinstance(event, Break)):
+            super()._take(event)
+
+
+async def test_a_step_that_takes_long_is_broken_off_and_the_trace_goes_on(autojump_clock: MockClock) -> None:
+    async with traced(Sick((3,))) as trace:
+        began = trio.current_time()
+        assert await trace.tracer(Plan(True, 6)).run() == "steps"
+        assert trace.offsets() == [1, 2, 2, 5, 0, 1]
+        assert [row.action for row in trace.rows if row.action is Action.INTERRUPT] == [Action.INTERRUPT]
+        assert trio.current_time() - began < 2 * LONGEST_STEP
+
+
+async def test_a_step_that_never_ends_is_an_error_and_not_a_halt(autojump_clock: MockClock) -> None:
+    async with traced(Sick(tuple(range(3, 100)))) as trace:
+        with pytest.raises(GdbError, match="can't be stepped"):
+            await trace.tracer(Plan(True, 6)).run()
+        assert trace.offsets() == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("code", ["90f4", "f4", "0f01c9"])
+async def test_hlt_that_waits_for_an_interrupt_ends_a_trace(code: str, autojump_clock: MockClock) -> None:
+    stub = Sick((2,) if code == "90f4" else (1,))
+    stub.place(CODE, bytes.fromhex(code))
+    async with traced(stub) as trace:
+        began = trio.current_time()
+        assert await trace.tracer(Plan(True, 6)).run() == "halted"
+        assert trio.current_time() - began < LONGEST_STEP
+
+
+async def test_a_guest_that_somebody_else_stops_is_not_halted() -> None:
+    async with traced() as trace:
+        trace.stub.stops.append(b"T02thread:p01.01;")
+        with pytest.raises(GdbError, match="Somebody else stopped the guest at 0x1000"):
+            await trace.tracer(Plan(True, 6)).run()
+
+
+@pytest.mark.parametrize("plan", [Plan(False, seconds=3.0), Plan(True, 9, seconds=3.0), Plan(True, 9)])
+async def test_a_stub_that_ignores_an_interrupt_does_not_hold_a_trace(plan: Plan, autojump_clock: MockClock) -> None:
+    async with traced(Sick((1,), deaf=True)) as trace:
+        said: list[str] = []
+        trace.debugger.listen(lambda notice: said.append(notice.text) if isinstance(notice, Output) else None)
+        began = trio.current_time()
+        with pytest.raises(NoReply, match="does not answer to an interrupt"):
+            await trace.tracer(plan).run()
+        assert trio.current_time() - began < LONGEST_STEP + 2 * ANSWER_SECONDS
+        assert trace.debugger.unanswered
+        assert plan.seconds is None or said == [HOW_TO_LEAVE]

@@ -13,8 +13,9 @@ import pytest
 
 from gdbstub.debugger.record import CaughtEvent
 from gdbstub.explain.explanation import ExitDr6
+from gdbstub.protocol.stops import Exited, Stopped
 from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.trace import end_line, header_line, line, row
+from gdbstub.trace import end_line, gap_line, header_line, line, row
 from gdbstub.x86.cpu_state import DebugState
 from tests.fakes.records import event_record, state, step_record
 
@@ -30,8 +31,21 @@ def test_a_header_names_tool_target_and_backend_in_utc() -> None:
 
 def test_an_end_row_counts_and_gives_the_reason() -> None:
     assert end_line("steps", 1000, 3, 0.41) == (
-        '{"kind":"end","reason":"steps","stops":1000,"events":3,"seconds":0.41}'
+        '{"kind":"end","reason":"steps","stops":1000,"events":3,"seconds":0.41,"taken":null,"seen":3,"missed":null}'
     )
+
+
+def test_what_a_witness_counted_says_what_was_missed() -> None:
+    assert end_line("shutdown", 1, 38, 1.0, taken=40).endswith('"taken":40,"seen":38,"missed":2}')
+    assert gap_line(7, 'a "look"') == '{"kind":"gap","from":7,"why":"a \\"look\\""}'
+
+
+def test_an_event_of_the_log_has_no_handler_and_may_have_no_vcpu() -> None:
+    record = event_record(3)
+    assert record.event is not None
+    parsed = row(replace(record, cpu=-1, event=replace(record.event, handler=None, seen_by="log")))
+    assert (parsed["handler"], parsed["pc"], parsed["cpu"], parsed["seen_by"]) == (None, None, None, "log")
+    assert parsed["frame"] == row(record)["frame"]
 
 
 def test_a_stop_row_is_the_record_to_the_letter() -> None:
@@ -105,13 +119,13 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
 
 
 def test_a_guest_that_is_gone_has_no_pc_and_no_registers() -> None:
-    parsed = row(replace(step_record(), ended=True))
+    parsed = row(replace(step_record(), stop=Exited(0)))
     assert parsed["pc"] is None
     assert parsed["regs"] == {}
 
 
 def test_text_of_the_stub_cannot_break_a_line() -> None:
-    record = replace(step_record(), reply='T05"\n\x1b[2J\\\ud800')
+    record = replace(step_record(), stop=Stopped(5, raw='T05"\n\x1b[2J\\\ud800'))
     assert "\n" not in line(record)
     assert "\x1b" not in line(record)
     assert row(record)["reply"] == 'T05"\n\x1b[2J\\\ud800'

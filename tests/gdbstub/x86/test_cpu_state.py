@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.x86.cpu_state import CpuState, DebugState, Segment
-from gdbstub.x86.registers import Mode
+from gdbstub.errors import GdbError
+from gdbstub.x86.cpu_state import CpuState, DebugState, Registers, Segment
+from gdbstub.x86.registers import Mode, code_mode
 
 
 def state(mode: Mode, rip: int, base: int | None) -> CpuState:
@@ -30,3 +31,19 @@ def test_dr6_alone_may_be_left_out() -> None:
     assert DebugState(0, 0, 0, 0, None, 0x400).is_partly_read
     assert not DebugState(0, 0, 0, 0, 0xFFFF0FF0, 0x400).is_partly_read
     assert not DebugState().is_partly_read
+
+
+@pytest.mark.parametrize(
+    ("attributes", "efer", "mode"),
+    [(0x209B00, 0x500, 64), (0x209B00, 0, 16), (0x409B00, 0x500, 32), (0x409B00, 0, 32), (0x9B00, 0x500, 16)],
+)
+def test_l_counts_only_in_long_mode_and_d_otherwise(attributes: int, efer: int, mode: int) -> None:
+    assert code_mode(attributes, efer) == mode
+
+
+def test_a_register_that_the_stub_does_not_show_is_a_sentence_with_its_name() -> None:
+    registers = Registers(rip=0x1000)
+    assert registers["rip"] == 0x1000
+    assert registers.get("rbp") is None
+    with pytest.raises(GdbError, match="shows no RBP"):
+        registers["rbp"]

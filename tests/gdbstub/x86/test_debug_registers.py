@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import (
     BitRow,
     Dr6,
@@ -78,7 +79,7 @@ def test_dr7_has_every_field() -> None:
     assert decoded.global_exact
     assert decoded.rtm
     assert decoded.enabled == 0b0011
-    assert decoded.slots[1] == Slot(1, False, True, "write", 4)
+    assert decoded.slots[1] == Slot(1, False, True, BreakpointKind.WRITE, 4)
     assert not decoded.slots[2].enabled
     assert decode_dr7(0x00080001 | 0x400).slots[0].length == 8
     assert decode_dr7(0x00020001 | 0x400).slots[0].type == "io"
@@ -101,13 +102,13 @@ def test_each_flag_of_dr7_is_one_bit(bit: int, field: str) -> None:
 
 
 def test_each_slot_has_its_own_bits() -> None:
-    assert encode_dr7((Slot(1, True, False, "write", 4),)) == 0x00D0_0404
-    assert encode_dr7((Slot(2, True, True, "io", 2),)) == 0x0600_0430
-    assert encode_dr7((Slot(3, True, False, "access", 8),)) == 0xB000_0440
+    assert encode_dr7((Slot(1, True, False, BreakpointKind.WRITE, 4),)) == 0x00D0_0404
+    assert encode_dr7((Slot(2, True, True, BreakpointKind.IO, 2),)) == 0x0600_0430
+    assert encode_dr7((Slot(3, True, False, BreakpointKind.ACCESS, 8),)) == 0xB000_0440
 
 
 def test_a_dr7_is_made_of_its_slots() -> None:
-    slots = (Slot(2, False, True, "execute", 1), Slot(0, True, False, "access", 8))
+    slots = (Slot(2, False, True, BreakpointKind.EXECUTE, 1), Slot(0, True, False, BreakpointKind.ACCESS, 8))
     assert encode_dr7(slots) == 0x000B_0421
     assert encode_dr7((), general_detect=True, rtm=True, exact=True) == 0x2F00
 
@@ -122,16 +123,21 @@ def test_a_breakpoint_covers_addresses_aligned_to_its_length() -> None:
 @pytest.mark.parametrize(
     ("kind", "address", "length", "words"),
     [
-        ("execute", 0x1001, 1, None),
-        ("execute", 0x1000, 2, "An instruction breakpoint has length 1."),
-        ("write", 0x1000, 3, "A debug register covers 1, 2, 4 or 8 bytes, not 3."),
-        ("io", 0x60, 8, "An I/O breakpoint covers 1, 2 or 4 ports, not 8."),
-        ("access", 0x1002, 4, "A breakpoint of 4 bytes has to start at a multiple of 4; 0x1002 is not one."),
-        ("access", 0x1008, 8, None),
+        (BreakpointKind.EXECUTE, 0x1001, 1, None),
+        (BreakpointKind.EXECUTE, 0x1000, 2, "An instruction breakpoint has length 1."),
+        (BreakpointKind.WRITE, 0x1000, 3, "A debug register covers 1, 2, 4 or 8 bytes, not 3."),
+        (BreakpointKind.IO, 0x60, 8, "An I/O breakpoint covers 1, 2 or 4 ports, not 8."),
+        (
+            BreakpointKind.ACCESS,
+            0x1002,
+            4,
+            "A breakpoint of 4 bytes has to start at a multiple of 4; 0x1002 is not one.",
+        ),
+        (BreakpointKind.ACCESS, 0x1008, 8, None),
     ],
 )
-def test_what_may_be_armed(kind: str, address: int, length: int, words: str | None) -> None:
-    said = may_arm(kind, address, length)  # type: ignore[arg-type]  # the table holds plain text
+def test_what_may_be_armed(kind: BreakpointKind, address: int, length: int, words: str | None) -> None:
+    said = may_arm(kind, address, length)
     assert said == words
 
 

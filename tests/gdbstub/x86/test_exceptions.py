@@ -11,6 +11,7 @@ from gdbstub.x86.exceptions import (
     Frame,
     Gate,
     frame_size,
+    largest_frame,
     names,
     parse_frame,
     parse_gate,
@@ -91,6 +92,10 @@ def test_a_frame_is_read_from_the_stack(
     if frame is not None and change is None and not frame.rflags & VM:
         changed = frame.rsp is not None
         assert frame_size(mode, has_error_code=error, privilege_change=changed) == len(stack)
+
+
+def test_the_largest_frame_has_the_data_segments_of_virtual_8086_mode() -> None:
+    assert [largest_frame(mode, has_error_code=True) for mode in (16, 32, 64)] == [12, 40, 48]
 
 
 GATES: list[tuple[Mode, str, Gate | None]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 from gdbstub.backends.qemu.monitor import (
     MonitorRegisters,
-    code_mode,
     parse_cpu_path,
     parse_info_registers,
     parse_kvm,
@@ -126,14 +126,6 @@ def test_any_other_text_is_refused(text: str) -> None:
         parse_info_registers(text)
 
 
-@pytest.mark.parametrize(
-    ("attributes", "efer", "mode"),
-    [(0x209B00, 0x500, 64), (0x209B00, 0, 16), (0x409B00, 0x500, 32), (0x409B00, 0, 32), (0x9B00, 0x500, 16)],
-)
-def test_l_counts_only_in_long_mode_and_d_otherwise(attributes: int, efer: int, mode: int) -> None:
-    assert code_mode(attributes, efer) == mode
-
-
 def test_version_accelerator_and_vendor_are_read_as_qemu_prints_them() -> None:
     assert re.fullmatch(r"7\.2\.\d+", parse_version(golden("version")) or "")
     assert parse_kvm(golden("kvm")) is False
@@ -153,3 +145,26 @@ def test_what_is_not_understood_is_unknown() -> None:
 
 def test_only_what_was_loaded_into_ram_is_listed() -> None:
     assert parse_roms(golden("roms")) == ((0x100000, 0xC7), (0x101000, 0x4410), (0x106000, 0xA0))
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 200_000, "1." * 100_000, "\n" * 200_000, "RIP=00000000 RFL=" * 12_000, "0" * 8 * 25_000]
+)
+def test_a_text_of_any_length_takes_no_time_to_speak_of(text: str) -> None:
+    """What grows with the square of the length takes minutes here."""
+    started = time.process_time()
+    parse_version(text)
+    parse_kvm(text)
+    parse_cpu_path(text)
+    parse_roms(text)
+    with pytest.raises(RemoteProtocolError):
+        parse_info_registers(text)
+    with pytest.raises(RemoteProtocolError):
+        parse_info_registers("RIP=0000000000000000 RFL=00000000 [] CPL=0 II=0 A20=1 SMM=0 HLT=0\n" + text)
+    assert time.process_time() - started < 2
+
+
+def test_a_version_is_three_numbers_of_a_version() -> None:
+    assert parse_version("7.2.22\r\n") == "7.2.22"
+    assert parse_version("1" * 10 + ".2.3") is None
+    assert parse_version("1.2." + "3" * 10) is None

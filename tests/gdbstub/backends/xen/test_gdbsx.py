@@ -12,13 +12,16 @@ import pytest
 import trio
 from trio.testing import memory_stream_pair
 
-from gdbstub.backends import PROFILES
+from gdbstub.backends import BACKENDS
+from gdbstub.backends.interface import yes
+from gdbstub.backends.xen.int3 import Int3Breakpoints
 from gdbstub.backends.xen.journal import left_behind
-from gdbstub.debugger.debugger import Debugger, yes
+from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, Refused, TransportError, Unsupported
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.gdbsx import CODE, DATA, TF, Domain, FakeGdbsx, attached
 
 
@@ -47,15 +50,14 @@ async def session(
         domain.pause()
 
     async with attached(gdbsx) as stream:
-        debugger = Debugger(
-            stream,
-            "fake",
+        options = DebuggerOptions(
             backend=backend,
             helpers=domain if helpers else None,
-            planted=folder,
+            journals=folder,
             break_in=pause if helpers else None,
             may_restore=may_restore,
         )
+        debugger = Debugger(stream, "fake", options)
         await debugger.attach()
         debugger.listen(lambda notice: messages.append(notice.text) if isinstance(notice, Output) else None)
         yield debugger, gdbsx, messages
@@ -75,7 +77,7 @@ async def test_it_is_known_by_its_answers_and_never_sent_what_hurts_it() -> None
 async def test_a_breakpoint_is_hit_where_it_stands_and_is_nowhere_in_memory(pv: bool, tmp_path: Path) -> None:
     domain = Domain(pv=pv, paused=1)  # the first resume is a phantom
     async with session(domain, tmp_path) as (debugger, _, _):
-        await debugger.add_breakpoint("execute", CODE + 2)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 2)
         record = await debugger.resume()
         assert (record.state.pc, domain.cpus[0].values["rip"]) == (CODE + 2, CODE + 2), "RIP is put back at once"
         assert said(record) == [("software-breakpoint", "debugger", "certain")]
@@ -106,7 +108,7 @@ async def test_the_ack_of_an_answer_leaves_with_the_next_request() -> None:
     """Two writes wake an emulated or busy dom0 twice."""
     client, server = memory_stream_pair()
     remote = RemoteTarget(client)
-    remote.learn(PROFILES["xen-gdbsx"].manners)
+    remote.learn(BACKENDS["xen-gdbsx"].dialect)
     for before in (b"", b"+"):
         token = remote.ask(b"g")
         await remote.flush()
@@ -176,7 +178,7 @@ async def test_of_two_vcpus_the_one_that_was_hit_is_named() -> None:
     domain.place(CODE + 0x100, b"\x90\xf1\xeb\xfc")
     async with session(domain) as (debugger, _, _):
         record = await debugger.resume()
-        assert (record.reply, record.cpu) == ("T02thread:0;", 1)
+        assert (record.stop.raw, record.cpu) == ("T02thread:0;", 1)
         assert said(record)[0][:2] == ("icebp", "guest")
 
 
@@ -193,7 +195,7 @@ async def test_an_interrupt_is_a_pause_and_the_domain_goes_on_from_it() -> None:
         record = await debugger.resume()
         assert said(record) == [("interrupt-request", "debugger", "likely")]
         assert b"\x03" not in b"".join(gdbsx.log)
-        await debugger.add_breakpoint("execute", CODE + 2)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 2)
         assert (await debugger.resume()).state.pc == CODE + 2
 
 
@@ -224,11 +226,11 @@ async def test_a_helper_that_fails_is_said_once() -> None:
 async def test_hardware_breakpoints_are_refused_with_the_reason_and_the_way_out() -> None:
     async with session(Domain()) as (debugger, gdbsx, _):
         gdbsx.log.clear()
-        for kind in ("write", "read", "access"):
+        for kind in (BreakpointKind.WRITE, BreakpointKind.READ, BreakpointKind.ACCESS):
             with pytest.raises(Refused, match="gdbsx has no hardware breakpoints and no watchpoints"):
                 await debugger.add_breakpoint(kind, DATA, 8)
         with pytest.raises(Refused, match=r"dr6 xen-helper.*use a software breakpoint"):
-            await debugger.add_breakpoint("execute", CODE, means="hw")
+            await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE, means="hw")
         assert gdbsx.log == []
         assert debugger.breakpoints == {}
 
@@ -244,7 +246,7 @@ async def test_a_domain_that_is_destroyed_is_one_sentence() -> None:
 async def test_what_was_planted_goes_with_a_domain_that_is_destroyed(tmp_path: Path) -> None:
     domain = Domain()
     async with session(domain, tmp_path) as (debugger, _, _):
-        await debugger.add_breakpoint("execute", CODE)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
         domain.gone = True
         with pytest.raises(TransportError, match="its domain is gone"):
             await debugger.step()  # the breakpoint at RIP is to be lifted first
@@ -256,7 +258,7 @@ async def test_a_domain_that_is_destroyed_while_it_runs_is_no_stop(tmp_path: Pat
     """libxl pauses it first, and gdbsx tells of that."""
     domain = Domain()
     async with session(domain, tmp_path) as (debugger, _, _), trio.open_nursery() as nursery:
-        await debugger.add_breakpoint("execute", CODE + 0x100)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 0x100)
 
         async def destroy() -> None:
             while domain.peek(DATA, 1) == b"\0":
@@ -283,7 +285,7 @@ async def test_a_domain_that_somebody_pauses_is_a_stop() -> None:
 
         nursery.start_soon(pause)
         record = await debugger.resume()
-        assert record.reply == "T02thread:0;"
+        assert record.stop.raw == "T02thread:0;"
         assert not debugger.ended
 
 
@@ -292,7 +294,7 @@ async def test_a_stub_of_another_kind_is_not_taken_for_one() -> None:
 
     async with connected(FakeStub()) as stream:
         with pytest.raises(TransportError, match="is no gdbsx"):
-            await Debugger(stream, "gdbsx:host:1", backend="xen-gdbsx").attach()
+            await Debugger(stream, "gdbsx:host:1", DebuggerOptions("xen-gdbsx")).attach()
 
 
 async def test_a_guest_of_another_width_is_named() -> None:
@@ -310,10 +312,16 @@ async def crash(domain: Domain, folder: Path, *places: int) -> None:
     """Plant, and go without a word; the file stays, and nobody holds it."""
     async with session(domain, folder) as (debugger, _, _):
         for at in places:
-            await debugger.add_breakpoint("execute", at)
-        assert debugger._int3s is not None
-        os.close(debugger._int3s._journal._fd or -1)  # as the kernel does
-        debugger._int3s._journal._fd = None
+            await debugger.add_breakpoint(BreakpointKind.EXECUTE, at)
+        die(debugger)
+
+
+def die(debugger: Debugger) -> None:
+    """The journal is closed, as the kernel does, and nothing is taken out."""
+    int3s = debugger._parts.points
+    assert isinstance(int3s, Int3Breakpoints)
+    os.close(int3s._journal._fd or -1)
+    int3s._journal._fd = None
 
 
 async def test_what_a_dead_dr6_planted_is_taken_out_verified_and_said_in_one_line(tmp_path: Path) -> None:
@@ -379,7 +387,7 @@ async def test_a_process_number_that_comes_again_overwrites_nothing(tmp_path: Pa
         return False
 
     async with session(domain, tmp_path, may_restore=no) as (debugger, _, _):
-        await debugger.add_breakpoint("execute", CODE + 2)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 2)
         assert len(files(tmp_path)) == 2
         await debugger.detach()
     assert len(files(tmp_path)) == 1
@@ -407,7 +415,7 @@ async def test_other_code_at_the_place_is_left_alone(tmp_path: Path) -> None:
 async def test_the_journal_of_a_living_dr6_is_not_touched(tmp_path: Path) -> None:
     domain = Domain()
     async with session(domain, tmp_path) as (debugger, _, _):
-        await debugger.add_breakpoint("execute", CODE)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
         assert list(left_behind(tmp_path, "fake", domain.identity)) == []
 
 
@@ -417,7 +425,7 @@ async def test_a_line_that_was_cut_off_and_another_target_count_for_nothing(tmp_
     (file,) = files(tmp_path)
     file.write_bytes(file.read_bytes() + b'{"kind":"planted","addr')
     (left,) = left_behind(tmp_path, "fake", domain.identity)
-    assert [planted.address for planted in left.planted] == [CODE]
+    assert [int3.address for int3 in left.int3s] == [CODE]
     assert list(left_behind(tmp_path, "fake", "another")) == []
 
 
@@ -426,7 +434,7 @@ async def test_nothing_is_planted_where_no_journal_can_be_written(tmp_path: Path
     (tmp_path / "file").touch()
     async with session(domain, tmp_path / "file") as (debugger, _, _):
         with pytest.raises(GdbError, match="No breakpoint was set"):
-            await debugger.add_breakpoint("execute", CODE)
+            await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
         assert domain.peek(CODE, 1) == b"\x90"
         assert debugger.breakpoints == {}
 
@@ -434,7 +442,7 @@ async def test_nothing_is_planted_where_no_journal_can_be_written(tmp_path: Path
 async def test_what_the_user_writes_goes_around_the_int3_and_stays(tmp_path: Path) -> None:
     domain = Domain()
     async with session(domain, tmp_path) as (debugger, _, _):
-        row = await debugger.add_breakpoint("execute", CODE)
+        row = await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
         await debugger.write_memory(CODE, b"\x50\x58")
         assert domain.peek(CODE, 2) == b"\xcc\x58"
         assert await debugger.read_memory(CODE, 2) == b"\x50\x58"

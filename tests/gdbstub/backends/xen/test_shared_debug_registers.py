@@ -3,7 +3,6 @@ Xen."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +13,9 @@ import trio
 
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError, Refused
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.gdbsx import CODE, DATA, Domain
-from tests.gdbstub.backends.xen.test_gdbsx import files, said, session
+from tests.gdbstub.backends.xen.test_gdbsx import die, files, said, session
 
 STORE = CODE + 2
 """``inc qword [rdi]``; behind it is CODE + 5."""
@@ -45,10 +45,10 @@ def own(domain: Domain, cpu: int = 0) -> tuple[list[int], int, int]:
 async def test_a_hardware_breakpoint_is_hit_where_it_stands_and_passed_by_rf(pv: bool) -> None:
     domain = made(pv)
     async with attached(domain) as (debugger, _):
-        row = await debugger.add_breakpoint("execute", STORE, means="hw")
+        row = await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
         for round_ in range(3):
             record = await debugger.resume()
-            assert (record.reply, record.state.pc) == ("T02thread:0;", STORE)
+            assert (record.stop.raw, record.state.pc) == ("T02thread:0;", STORE)
             assert said(record) == [("instruction-breakpoint", "debugger", "certain")]
             assert record.explanation.causes[0].slot == 3
             assert (record.explanation.exit_dr6.value, record.explanation.exit_dr6.provenance) == (
@@ -66,23 +66,23 @@ async def test_a_hardware_breakpoint_is_hit_where_it_stands_and_passed_by_rf(pv:
 async def test_a_watchpoint_names_the_address_and_the_instruction(pv: bool) -> None:
     domain = made(pv)
     async with attached(domain) as (debugger, _):
-        await debugger.add_breakpoint("write", DATA, 8)
+        await debugger.add_breakpoint(BreakpointKind.WRITE, DATA, 8)
         record = await debugger.resume()
         assert record.state.pc == STORE + 3
         assert said(record) == [("data-write", "debugger", "certain")]
         assert record.explanation.instruction is not None
         assert record.explanation.instruction.address == STORE
         with pytest.raises(Refused, match="use awatch"):
-            await debugger.add_breakpoint("read", DATA, 8)
+            await debugger.add_breakpoint(BreakpointKind.READ, DATA, 8)
         with pytest.raises(Refused, match="aligned to that length"):
-            await debugger.add_breakpoint("write", DATA + 1, 8)
+            await debugger.add_breakpoint(BreakpointKind.WRITE, DATA + 1, 8)
 
 
 async def test_a_step_over_a_watched_store_says_both(pv: bool) -> None:
     domain = made(pv)
     async with attached(domain) as (debugger, _):
         await debugger.run_steps(2)
-        row = await debugger.add_breakpoint("access", DATA, 8)
+        row = await debugger.add_breakpoint(BreakpointKind.ACCESS, DATA, 8)
         record = await debugger.step()
         assert {line[:2] for line in said(record)} == {("single-step", "debugger"), ("data-access", "debugger")}
         assert row.hits == 1
@@ -94,7 +94,7 @@ async def test_the_guests_own_breakpoint_beside_ours_is_told_apart(pv: bool) -> 
     domain = made(pv)
     domain.cpus[0].dr[0], domain.cpus[0].dr7 = CODE + 1, 0x402
     async with attached(domain) as (debugger, _):
-        await debugger.add_breakpoint("execute", STORE, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
         record = await debugger.resume()
         assert (record.state.pc, said(record)[0][:2]) == (CODE + 1, ("instruction-breakpoint", "guest"))
         assert record.explanation.causes[0].slot == 0
@@ -102,7 +102,7 @@ async def test_the_guests_own_breakpoint_beside_ours_is_told_apart(pv: bool) -> 
         assert (record.state.pc, said(record)) == (STORE, [("instruction-breakpoint", "debugger", "certain")])
         assert (record.state.debug.dr0, record.state.debug.dr7) == (CODE + 1, 0x402)
         assert domain.cpus[0].dr[3] == STORE
-        await debugger.add_breakpoint("execute", CODE + 1, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 1, means="hw")
         record = await debugger.resume()
         both = {(cause.owner, cause.slot) for cause in record.explanation.causes}
         assert both == {("debugger", 2), ("guest", 0)}, record.explanation
@@ -116,10 +116,10 @@ async def test_slots_of_the_guest_are_left_to_it_and_a_full_set_is_refused(pv: b
     domain.cpus[0].dr7, domain.cpus[1].dr7 = 0x402, 0x400 | 1 << 6  # DR0 here, DR3 there
     async with attached(domain) as (debugger, _):
         for n in range(2):
-            await debugger.add_breakpoint("write", DATA + 8 * n, 8)
+            await debugger.add_breakpoint(BreakpointKind.WRITE, DATA + 8 * n, 8)
         assert (domain.cpus[1].dr, domain.cpus[0].dr) == ([0, DATA + 8, DATA, 0], [0, DATA + 8, DATA, 0])
         with pytest.raises(Refused, match=r"the guest itself uses DR0, DR3, and dr6 DR1, DR2"):
-            await debugger.add_breakpoint("write", DATA + 16, 8)
+            await debugger.add_breakpoint(BreakpointKind.WRITE, DATA + 16, 8)
         assert len(debugger.breakpoints) == 2
 
 
@@ -128,7 +128,7 @@ async def test_what_the_guest_writes_over_ours_is_said_and_ours_is_armed_again_e
     domain.place(CODE + 0x20, bytes.fromhex("0f23d8 0f23f8 cc ebd8"))  # mov dr3, rax; mov dr7, rax; int3; the loop
     domain.cpus[0].values |= {"rip": CODE + 0x20, "rax": 0x480}
     async with attached(domain) as (debugger, messages):
-        await debugger.add_breakpoint("execute", STORE, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
         record = await debugger.resume()
         assert said(record)[0][:2] == ("software-breakpoint", "guest")
         (line,) = [text for text in messages if "wrote the debug registers" in text]
@@ -149,8 +149,8 @@ async def test_behind_a_session_every_vcpu_has_its_own_registers_and_the_cpu_has
         cpu.dr, cpu.dr6 = [1, 2, 3, 4], 0xFFFF0FF2
     before = [own(domain, n) for n in range(2)]
     async with attached(domain, tmp_path) as (debugger, _), trio.open_nursery() as nursery:
-        await debugger.add_breakpoint("execute", STORE, means="hw")
-        await debugger.add_breakpoint("write", DATA, 8)
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.WRITE, DATA, 8)
         assert len(files(tmp_path)) == 1
         await debugger.resume()
         await debugger.resume()
@@ -175,11 +175,9 @@ async def test_behind_a_session_every_vcpu_has_its_own_registers_and_the_cpu_has
 async def crash(domain: Domain, folder: Path) -> None:
     """Arm and go without a word; the file stays, and nobody holds it."""
     async with attached(domain, folder) as (debugger, _):
-        await debugger.add_breakpoint("execute", STORE, means="hw")
-        await debugger.add_breakpoint("write", DATA, 8)
-        assert debugger._int3s is not None
-        os.close(debugger._int3s._journal._fd or -1)  # as the kernel does
-        debugger._int3s._journal._fd = None
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.WRITE, DATA, 8)
+        die(debugger)
 
 
 async def test_what_a_dead_dr6_had_armed_is_given_back_verified_and_said_in_one_line(pv: bool, tmp_path: Path) -> None:
@@ -243,13 +241,13 @@ async def test_a_helper_that_does_not_work_is_the_reason_for_the_refusal(pv: boo
     domain.broken.add("vcpu")
     async with attached(domain) as (debugger, _):
         with pytest.raises(Refused, match="does not work in dom0: vcpu was not found on this machine"):
-            await debugger.add_breakpoint("execute", STORE, means="hw")
+            await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
 
 
 async def test_a_helper_that_fails_later_is_said_and_the_session_goes_on(pv: bool) -> None:
     domain = made(pv)
     async with attached(domain) as (debugger, messages):
-        await debugger.add_breakpoint("execute", STORE, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
         await debugger.resume()
         domain.broken.add("vcpu")
         record = await debugger.resume()
@@ -269,9 +267,9 @@ async def test_an_address_that_xen_does_not_take_is_refused_and_nothing_is_left(
     domain.refused.add(0xFFFF828000000000)
     async with attached(domain, tmp_path) as (debugger, _):
         with pytest.raises(GdbError, match="Xen did not take the debug registers of vCPU 0"):
-            await debugger.add_breakpoint("execute", 0xFFFF828000000000, means="hw")
+            await debugger.add_breakpoint(BreakpointKind.EXECUTE, 0xFFFF828000000000, means="hw")
         assert debugger.breakpoints == {}
-        await debugger.add_breakpoint("execute", STORE, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
         assert (await debugger.resume()).state.pc == STORE
 
 
@@ -280,7 +278,7 @@ async def test_nothing_is_armed_where_no_journal_can_be_written(pv: bool, tmp_pa
     (tmp_path / "file").touch()
     async with attached(domain, tmp_path / "file") as (debugger, _):
         with pytest.raises(GdbError, match="No breakpoint was set"):
-            await debugger.add_breakpoint("execute", STORE, means="hw")
+            await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
         assert own(domain) == ([0, 0, 0, 0], 0xFFFF0FF0, 0x400)
 
 
@@ -288,7 +286,7 @@ async def test_on_another_vcpu_it_is_named_and_so_are_its_registers(pv: bool) ->
     domain = made(pv, cpus=2)
     domain.cpus[0].values["rip"] = CODE + 0x101
     async with attached(domain) as (debugger, _):
-        await debugger.add_breakpoint("execute", CODE + 0x102, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 0x102, means="hw")
         seen = [await debugger.resume() for _ in range(4)]
         assert {record.cpu for record in seen} == {0, 1}
         assert {record.state.pc for record in seen} == {CODE + 0x102}
@@ -298,7 +296,7 @@ async def test_on_another_vcpu_it_is_named_and_so_are_its_registers(pv: bool) ->
 async def test_a_domain_that_is_left_stopped_is_told_of_what_waits(pv: bool, tmp_path: Path) -> None:
     domain = made(pv)
     async with attached(domain, tmp_path) as (debugger, messages):
-        await debugger.add_breakpoint("execute", STORE, means="hw")
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, STORE, means="hw")
         await debugger.resume()
         await debugger.detach(resume=False)
         told = [text for text in messages if "keep a watchpoint at no address" in text]

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from gdbstub.backends.xen.slots import PARKED, SlotSetting, enabled, enabling, merge, same, split
 from gdbstub.backends.xen.vcpu_helper import VcpuDebugRegisters, parse_vcpus, setting, setting_after_run
 from gdbstub.errors import RemoteProtocolError
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import decode_dr7
 
 INIT = VcpuDebugRegisters((0, 0, 0, 0), 0xFFFF0FF0, 0x400)
-WRITE = SlotSetting("write", 0x4000, 8)
-EXECUTE = SlotSetting("execute", 0x1000, 1)
+WRITE = SlotSetting(BreakpointKind.WRITE, 0x4000, 8)
+EXECUTE = SlotSetting(BreakpointKind.EXECUTE, 0x1000, 1)
 words = st.integers(0, 2**64 - 1)
 registers = st.builds(
     VcpuDebugRegisters,

@@ -21,7 +21,7 @@ from gdbstub.protocol.link import Link
 from gdbstub.protocol.messages import BreakpointRequest
 from gdbstub.protocol.states import Role
 from gdbstub.protocol.stops import Stopped, format_stop
-from gdbstub.protocol.target_xml import format_description
+from gdbstub.protocol.target_xml_writer import format_description
 from tests.gdbstub.protocol.agent import run
 from tests.gdbstub.protocol.test_live_gdb import LAYOUT
 from tests.guests.build import build

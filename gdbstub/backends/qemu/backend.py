@@ -1,0 +1,129 @@
+"""What QEMU's accelerators have in common: its human monitor tells who it is, and shows debug registers and tables."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from gdbstub.backends.interface import (
+    Backend,
+    DoctorQuestions,
+    OpenOptions,
+    Parts,
+    ReadMemory,
+    StateSource,
+    Stepped,
+    Stub,
+    state_of_g,
+)
+from gdbstub.backends.qemu.monitor import (
+    MonitorRegisters,
+    parse_cpu_path,
+    parse_info_registers,
+    parse_kvm,
+    parse_path,
+    parse_roms,
+    parse_vendor,
+    parse_version,
+)
+from gdbstub.errors import Refused, RemoteProtocolError
+from gdbstub.explain.evidence import ABSENT, Known, Platform
+from gdbstub.remote.capabilities import BackendInfo, Vendor
+from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.lidt import find_lidt
+
+if TYPE_CHECKING:
+    from gdbstub.remote.connection import Token
+    from gdbstub.remote.target import RemoteTarget
+
+QUESTIONS = DoctorQuestions(b"qqemu.sstepbits", b"qqemu.sstep", "info status", "help info")
+"""``qqemu.sstepbits`` and the like: handle_query_qemu_sstepbits, gdbstub/gdbstub.c."""
+MOST_SCANNED = 16 << 20
+"""Bytes of one loaded segment that are searched for LIDT."""
+
+
+class QemuBackend(Backend):
+    """QEMU with one of its accelerators; ``info kvm`` tells which (hmp_info_kvm, monitor/hmp-cmds.c)."""
+
+    async def recognise(self, stub: Stub) -> BackendInfo | None:
+        if parse_kvm(await stub.answer("info kvm")) is not self.uses_kvm:
+            return None
+        monitor = stub.remote.monitor
+        version = parse_version(await monitor("info version"))
+        path = parse_cpu_path(await monitor("info hotpluggable-cpus"))
+        vendor = parse_vendor(await monitor(f"qom-get {path} vendor")) if path else None
+        return BackendInfo(self.name, version, cast("Vendor | None", vendor), self.name)
+
+    def facts(self, found: BackendInfo) -> Platform:
+        return Platform(
+            backend=Known(self.name, "monitor"),
+            version=Known(found.version, "monitor") if found.version else ABSENT,
+            vendor=Known(found.vendor, "monitor") if found.vendor else ABSENT,
+            guest=Known("hvm", "QEMU runs whole machines"),
+        )
+
+    def state_source(self, remote: RemoteTarget) -> StateSource:
+        return MonitorState(remote)
+
+    async def open(self, stub: Stub, found: BackendInfo, options: OpenOptions) -> Parts:
+        async def find(read_memory: ReadMemory) -> tuple[int, ...]:
+            return await find_loaded_lidt(stub.remote, read_memory)
+
+        async def kernel() -> str | None:
+            return await find_kernel(stub.remote)
+
+        return replace(self.plain_parts(stub, found), find_lidt=find, find_kernel=kernel)
+
+
+class MonitorState(StateSource):
+    """``info registers`` of the vCPU, asked for in one write with ``g``. Where its text is not understood the debug
+    registers are unknown."""
+
+    shows_tables = True
+
+    def __init__(self, remote: RemoteTarget) -> None:
+        self._remote = remote
+
+    def ask(self, cpu: int) -> Token:
+        return self._remote.ask_monitor("info registers" + (f" {cpu}" if cpu else ""))
+
+    async def state(self, cpu: int, asked: Token | None, registers: dict[str, int], step: Stepped | None) -> CpuState:
+        shown = None if asked is None else await self._shown(cpu, asked)
+        if shown is None:
+            return state_of_g(cpu, registers)
+        return CpuState(
+            cpu,
+            registers,
+            shown.debug,
+            shown.mode,
+            shown.cpl,
+            shown.segments,
+            shown.tables,
+            shown.halted,
+        )
+
+    async def _shown(self, cpu: int, asked: Token) -> MonitorRegisters | None:
+        try:
+            shown = parse_info_registers(await self._remote.text(asked, "info registers"))
+        except (RemoteProtocolError, Refused):
+            return None
+        return shown if shown.cpu in (None, cpu) else None
+
+
+async def find_loaded_lidt(remote: RemoteTarget, read_memory: ReadMemory) -> tuple[int, ...]:
+    """LIDT candidates in what QEMU put into RAM before the first instruction (a PVH kernel). Physical addresses, which
+    are linear ones too as long as paging is off."""
+    found: tuple[int, ...] = ()
+    for address, size in parse_roms(await remote.monitor("info roms")):
+        with suppress(Refused):
+            found += find_lidt(await read_memory(address, min(size, MOST_SCANNED)), address)
+    return found
+
+
+async def find_kernel(remote: RemoteTarget) -> str | None:
+    """The file that QEMU was given as ``-kernel``, by its name on QEMU's machine."""
+    try:
+        return parse_path(await remote.monitor("qom-get /machine kernel"))
+    except Refused:
+        return None

@@ -1,0 +1,280 @@
+"""One guest behind one stub: shaking hands, finding out what the stub is, and leaving it tidy.
+
+What is done with the guest in between is in `gdbstub.debugger.running` and `gdbstub.debugger.debugger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+import trio
+from trio.abc import Stream
+
+from gdbstub.backends import OpenOptions, Parts, Stub, backend_named, identify
+from gdbstub.backends.generic import GENERIC
+from gdbstub.debugger.boot_walk import BootWalk
+from gdbstub.debugger.breakpoints import BreakpointTable
+from gdbstub.debugger.cpu_reader import CpuReader
+from gdbstub.debugger.deferred_requests import DeferredRequests
+from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
+from gdbstub.debugger.kernel_code import KernelCode, no_code
+from gdbstub.debugger.physical_points import PhysicalPoints
+from gdbstub.debugger.record import StopRecord
+from gdbstub.debugger.run_control import Pace, RunControl
+from gdbstub.debugger.snapshot import Snapshot
+from gdbstub.debugger.stop_log import StopLog
+from gdbstub.debugger.stop_reader import StopReader
+from gdbstub.debugger.vector_catch import VectorCatch
+from gdbstub.debugger.witness import LogPipe, Witness
+from gdbstub.errors import CannotBreakIn, GdbError, Refused, Unsupported
+from gdbstub.explain.evidence import Action, CodeBytes, Platform
+from gdbstub.protocol.layout import RegisterLayout
+from gdbstub.protocol.stops import Stopped
+from gdbstub.remote.capabilities import BackendInfo, Capabilities
+from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.handshake import greet
+from gdbstub.remote.target import RemoteTarget
+
+
+def no_image(address: int) -> CodeBytes | None:
+    """There is none."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class DebuggerOptions(OpenOptions):
+    """What a debugger is given beside its stream. ``history``: how many stops are kept. ``lidt_hints``: linear
+    addresses of LIDT instructions in the guest's image, ``lidt_sure`` those of them that are proven to be some; without
+    any, ``kernel_code`` is asked what the file says that the stub names as the guest's kernel. ``log_pipe`` makes
+    what a QEMU of this machine can write its log to (None: it is not wanted); ``image_code`` knows the bytes around a
+    linear address from the guest's image.
+    ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a replay knows
+    better). ``exit_reason`` and ``shortcut`` are for the `Connection`."""
+
+    history: int = 10_000
+    lidt_hints: tuple[int, ...] = ()
+    lidt_sure: frozenset[int] = frozenset()
+    kernel_code: Callable[[str], KernelCode] = no_code
+    log_pipe: Callable[[], LogPipe] | None = None
+    image_code: Callable[[int], CodeBytes | None] = no_image
+    pace: Pace = trio.sleep
+    exit_reason: Callable[[], Awaitable[str]] | None = None
+    shortcut: NonblockingIO | None = None
+
+
+NOT_LET_GO = (
+    "The stub was left within the handshake, and did not say that the guest runs on: QEMU stops it when somebody "
+    "connects ('cont' in its monitor lets it go)."
+)
+DEFAULTS = DebuggerOptions()
+
+
+class Attachment:
+    """The wire, the parts that go with the kind of stub, and who listens."""
+
+    def __init__(self, stream: Stream, target: str, options: DebuggerOptions = DEFAULTS) -> None:
+        """``target`` is the name for people."""
+        self.stream = stream
+        self.target = target
+        self.ended = False
+        self.deferred = DeferredRequests()
+        self._options = options
+        self.witness: Witness | None = None
+        self._unheard: list[DebuggerEvent] = []
+        self._listeners: list[Callable[[DebuggerEvent], None]] = []
+        self._ledger = StopLog(options.history, self._publish)
+        self._remote = RemoteTarget(
+            stream,
+            shortcut=options.shortcut,
+            on_output=self.guest_output,
+            on_lost=self._on_lost_connection,
+            break_in=options.break_in,
+            exit_reason=self._exit_reason,
+        )
+        self._stub = Stub(self._remote, target, self.say)
+        self._assemble(GENERIC.plain_parts(self._stub, GENERIC.unknown))
+
+    def _assemble(self, parts: Parts) -> None:
+        """Put everything together around what the backend brings."""
+        remote, backend, hooks = self._remote, parts.backend, parts.hooks
+        self._parts = parts
+        self._ledger.leaks_tf = backend.steps_by_tf
+        self._ledger.rip_as_reported = backend.explains.int3_leaves_rip_behind
+        remote.pipelined = backend.pipelined
+        remote.learn(backend.dialect)
+        points = PhysicalPoints(parts.points, parts.capabilities, parts.slot_of)
+        self._table = table = BreakpointTable(points)
+        self._catcher = catcher = VectorCatch(table, watch_gates=not parts.capabilities.hardware_hides_guest)
+        reader = CpuReader(remote, parts.source)
+        self._observer = StopReader(
+            *(remote, reader, points, catcher, hooks),
+            stray_watches=backend.stray_watches,
+            idle_steps=backend.idle_steps,
+        )
+        self._walk = walk = BootWalk(self._observer, table, catcher)
+        self._runner = RunControl(
+            remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
+        )
+
+    # -- what it is -----------------------------------------------------------------------------------------
+
+    @property
+    def backend(self) -> BackendInfo:
+        """Which kind of stub it is, and what it told of itself."""
+        return self._parts.found
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._parts.capabilities
+
+    @property
+    def running(self) -> bool:
+        return self._remote.running
+
+    @property
+    def lost(self) -> str | None:
+        """Why there is no stub any more, or None."""
+        return self._remote.lost
+
+    @property
+    def layout(self) -> RegisterLayout:
+        """The stub's own registers."""
+        return self._remote.layout
+
+    async def ask_stub(self, payload: bytes) -> bytes:
+        """A packet that dr6 has no word for, as it is, and its answer as it is: errors and the empty packet too."""
+        try:
+            return await self._remote.request(payload)
+        except Unsupported:
+            return b""
+        except Refused as refusal:
+            return b"E" + refusal.code.encode("latin-1")
+
+    @property
+    def platform(self) -> Platform:
+        """Who runs the guest, as evidence has it."""
+        return self._ledger.platform
+
+    # -- who hears what happens -----------------------------------------------------------------------------
+
+    def listen(self, listener: Callable[[DebuggerEvent], None]) -> None:
+        """Call ``listener`` synchronously for every notice, in order; the first one also hears what was said before."""
+        self._listeners.append(listener)
+        unheard, self._unheard = self._unheard, []
+        for notice in unheard:
+            listener(notice)
+
+    def say(self, text: str) -> None:
+        """A message of dr6 itself to all listeners."""
+        self._publish(Output(text, "dr6"))
+
+    def guest_output(self, text: bytes) -> None:
+        """Text of the guest's console to all listeners; it is not cleaned here."""
+        self._publish(Output(text.decode("utf-8", "replace"), "guest"))
+
+    def _publish(self, notice: DebuggerEvent) -> None:
+        if not self._listeners and isinstance(notice, Output):
+            self._unheard.append(notice)
+        for listener in self._listeners:
+            listener(notice)
+
+    async def _exit_reason(self) -> str:
+        """What the transport knows of the end."""
+        words = "" if self._options.exit_reason is None else await self._options.exit_reason()
+        await self._parts.cleanup.connection_lost()
+        return words
+
+    def _on_lost_connection(self, why: str) -> str:
+        """The end, with what of ours stays behind it."""
+        whole = " ".join((why, *self._parts.cleanup.remains()))
+        self._publish(Disconnected(whole))
+        return whole
+
+    # -- attach and leave -----------------------------------------------------------------------------------
+
+    async def attach(self) -> StopRecord:
+        """Shake hands, find out who the stub is, and publish where the guest stands."""
+        name = self._options.backend
+        forced = None if name is None else backend_named(name)
+        if forced is not None:
+            self._remote.learn(forced.dialect)
+        stop = await greet(self._remote, self.target)
+        if not isinstance(stop, Stopped):
+            raise GdbError(f"There is nothing to debug at {self.target}: its guest is gone (the stub says so to ?).")
+        backend, found = await identify(self._stub, forced)
+        self._assemble(await backend.open(self._stub, found, self._options))
+        await self._parts.cleanup.recover()
+        self._ledger.platform = backend.platform(self.backend)
+        self._ledger.begin()
+        return self._keep(await self._observer.see(stop), Action.ATTACH)
+
+    async def call_witness(self, vectors: Iterable[int]) -> str:
+        """Have exceptions of these vectors seen by the hypervisor's log as well; why not, in a sentence, where that
+        can't be. The guest has to be stopped."""
+        if not self._parts.backend.logs_exceptions:
+            return f"{self._parts.backend.title} has no log of the exceptions that it delivers."
+        if self.witness is None:
+            if self._options.log_pipe is None:
+                return "The session is recorded, or a recording: QEMU's log is no part of it."
+            self.witness = Witness(self._remote, self._options.log_pipe())
+        if why := await self.witness.begin(vectors):
+            self.witness = None
+            return why
+        trio.lowlevel.spawn_system_task(self.witness.pump)
+        return ""
+
+    def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
+        self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
+        return self._ledger.keep(snapshot, action)
+
+    async def detach(self, *, resume: bool = True) -> None:
+        """Take every breakpoint out and go: the guest runs on, or stays stopped with ``resume=False`` (QEMU leaves it
+        so when the connection closes without a detach packet). Raises `GdbError`, once that is done, where the stub did
+        not give a breakpoint back."""
+        left: tuple[str, ...] = ()
+        try:
+            if resume and not self.ended and not self._remote.greeted:
+                left = () if await self._remote.let_go() else (NOT_LET_GO,)
+            elif await self._still_there():
+                left = await self._table.clear()
+                if resume:
+                    await self._runner.take_echo()
+                await self._dismiss_witness()
+                await self._parts.hooks.leave(resume=resume)
+        except CannotBreakIn as error:
+            left = (str(error), *self._parts.cleanup.remains())
+        finally:
+            await self._close()
+        if left:
+            raise GdbError(" ".join(left))
+
+    async def kill(self) -> None:
+        """End the guest (on QEMU: QEMU itself)."""
+        try:
+            if await self._still_there():
+                await self._parts.hooks.kill()
+        finally:
+            await self._close()
+
+    async def _dismiss_witness(self) -> None:
+        if self.witness is not None:
+            await self.witness.end()
+
+    async def _close(self) -> None:
+        await self._dismiss_witness()
+        self.ended = True
+        self._parts.cleanup.close()
+        await self._remote.aclose()
+
+    async def _still_there(self) -> bool:
+        """Is there a stopped guest to tidy? A run that was given up half-way is stopped for it."""
+        if self.ended or self._remote.lost is not None or not self._remote.greeted:
+            return False
+        stop = await self._runner.halt()
+        await self._remote.settle_down()
+        return stop is None or isinstance(stop, Stopped)
+
+    async def watch_idle(self) -> None:
+        """Wait, while nothing else is asked, for the stub to go away; cancel before the next request."""
+        await self._remote.watch_idle()

@@ -1,0 +1,266 @@
+"""Making the guest go, stop for stop: steps and continues, and which stops the user wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.debugger.attach import Attachment
+from gdbstub.debugger.breakpoints import HitContext
+from gdbstub.debugger.events import Resumed
+from gdbstub.debugger.interrupt_table import CR0_PE
+from gdbstub.debugger.logged_event import UNKNOWN_CPU
+from gdbstub.debugger.plain_steps import Detour, Express
+from gdbstub.debugger.record import StopRecord, StopSummary
+from gdbstub.debugger.snapshot import Snapshot, hits
+from gdbstub.debugger.step_loop import StepLoop
+from gdbstub.debugger.stop_history import StopHistory
+from gdbstub.errors import CannotBreakIn
+from gdbstub.explain.evidence import Action, CodeBytes
+from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.x86.decode import LONGEST
+from gdbstub.x86.exceptions import vector
+
+
+def always(pc: int) -> bool:
+    return True
+
+
+def ignore(news: object) -> None:
+    """Who wants it hears of it as a listener."""
+
+
+def lines_of(registers: dict[str, int]) -> tuple[int, ...]:
+    """Addresses that a debugger looks at in every stop: the instruction at RIP, and the top of the stack."""
+    return registers["rip"], registers["rip"] + LONGEST - 1, registers.get("rsp", 0)
+
+
+class Running(Attachment):
+    """A guest that is stepped and continued, and the stops that came of it."""
+
+    _log_alone_from_real_mode = False
+    on_gap: Callable[[str], None] = staticmethod(ignore)
+    """Hears where events may have been missed, in a sentence; it is said to listeners, too."""
+    on_witnessed: Callable[[StopRecord], None] = staticmethod(ignore)
+    """Hears of the records of exceptions that only a log showed; listeners do, too."""
+
+    @property
+    def cpu(self) -> int:
+        """The vCPU that is stepped and shown: the one that stopped last, or that the user chose."""
+        return self._observer.cpu
+
+    @property
+    def records(self) -> StopHistory:
+        """The stops so far, oldest first."""
+        return self._ledger.records
+
+    @property
+    def newest(self) -> StopSummary | None:
+        """The last stop, in brief."""
+        return self._ledger.newest
+
+    @property
+    def interrupted(self) -> bool:
+        """Was the last run asked to stop?"""
+        return self._runner.interrupted
+
+    @property
+    def halted(self) -> bool:
+        """Did the last run of steps end in HLT, which waits for an interrupt that does not come?"""
+        return self._runner.halted
+
+    @property
+    def unanswered(self) -> bool:
+        """Was the guest asked to stop, and runs all the same?"""
+        return self._runner.unanswered
+
+    def number_from(self, number: int) -> None:
+        """Give the next record this number; a trace counts its own rows."""
+        self._ledger.number = number
+
+    async def step(self) -> StopRecord:
+        """One instruction of the selected vCPU, the others held."""
+        return await self.run_steps(1)
+
+    async def run_steps(
+        self,
+        count: int | None,
+        sink: Callable[[StopRecord], None] = lambda record: None,
+        *,
+        go_on: Callable[[int], bool] = always,
+        end_at_hits: bool = True,
+        others: bool = False,
+    ) -> StopRecord:
+        """Step ``count`` times (None: for ever) and give every record to ``sink``; returns the last one. With
+        ``others`` the other vCPUs run meanwhile.
+
+        Ends early when the guest ends, at `interrupt`, when a step hangs, where ``go_on`` says no to a linear RIP, and
+        (with ``end_at_hits``) at the user's breakpoints and caught vectors.
+        """
+        self._runner.begin(stepping=True)
+        self._publish(Resumed())
+
+        async def ends(snapshot: Snapshot) -> bool:
+            # counts it in any case
+            met = bool(hits(self._table, snapshot)) and await self._wanted(snapshot, self._ledger.number - 1)
+            return met and end_at_hits
+
+        run = StepLoop(self._remote, self._observer, self._runner, self._catcher, self.deferred, self._keep, sink)
+        return await run.run(count, go_on, ends, others=others)
+
+    async def resume(self, *, only: int | None = None) -> StopRecord:
+        """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
+        the one vCPU that runs, the others held."""
+        runner = self._runner
+        runner.begin(stepping=False, only=only)
+        self._publish(Resumed())
+        while True:
+            snapshot = await runner.run()
+            await self._keep_witnessed(snapshot)
+            self._say_gaps(self._catcher.take_gaps())
+            wanted = await self._wanted(snapshot, self._ledger.number)
+            if wanted or runner.interrupted:  # who asked for a stop takes any: a busy breakpoint comes before 0x03
+                asked = runner.interrupted and (runner.is_pause(snapshot.stop) or not wanted)
+                went = Action.STEP if runner.stuck else Action.CONTINUE
+                return self._keep(snapshot, Action.INTERRUPT if asked else went)
+
+    def _say_gaps(self, gaps: Iterable[str]) -> None:
+        """Not where a witness has seen what the breakpoints missed."""
+        for why in gaps:
+            if self.witness is None:
+                self.say(why)
+                self.on_gap(why)
+
+    def say_unseen(self) -> None:
+        """At the end: what was to be caught, and can't have been."""
+        for number in self._catcher.never_found:
+            name = vector(number).name
+            self._say_gaps([f"{name} never had a handler that dr6 found; if the guest took one, it is missing."])
+        if self._log_alone_from_real_mode:
+            why = "QEMU's log has no line for exceptions of real mode, through which this guest went."
+            self.say(why)
+            self.on_gap(why)
+
+    async def _keep_witnessed(self, snapshot: Snapshot) -> None:
+        """What the guest got since the last stop that no breakpoint at a handler saw, in front of this stop."""
+        if self.witness is None:
+            return
+        passed = self.witness.passed_by(snapshot.event, {number: at for at, number in self._catcher.handlers.items()})
+        if not isinstance(snapshot.stop, Stopped):
+            passed += self.witness.never_begun()
+        for logged in passed:
+            window = await self._code_of(logged, snapshot)
+            self.on_witnessed(self._ledger.keep_logged(logged, self._only_cpu, window))
+
+    async def _code_of(self, logged: LoggedException, snapshot: Snapshot) -> CodeBytes | None:
+        """The code around a logged RIP: the guest's, if it stands still in the same address space; else its image's."""
+        same = snapshot.state.registers.get("cr3") == logged.shown.cr3
+        if same and isinstance(snapshot.stop, Stopped):
+            return next(iter(await self._catcher.code_around(logged.pc)), None)
+        return self._options.image_code(logged.pc)
+
+    @property
+    def _only_cpu(self) -> int:
+        """The vCPU of a log that names none."""
+        return 0 if len(self.capabilities.cpus) == 1 else UNKNOWN_CPU
+
+    async def watch_log(self, vectors: Iterable[int]) -> str:
+        """As `call_witness`, with each exception kept, explained and given to ``on_witnessed`` as it comes: nobody
+        stops the guest for it."""
+        why = await self.call_witness(vectors)
+        if not why and self.witness is not None:
+            state = await self._observer.state(self.cpu)
+            self._log_alone_from_real_mode = not state.registers.get("cr0", 1) & CR0_PE
+            self.witness.on_exception = lambda logged: self.on_witnessed(
+                self._ledger.keep_logged(logged, self._only_cpu, self._options.image_code(logged.pc))
+            )
+        return why
+
+    async def interrupt(self) -> None:
+        """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
+        try:
+            await self._runner.interrupt()
+        except CannotBreakIn as error:
+            self.say(str(error))
+
+    async def _wanted(self, snapshot: Snapshot, stop_number: int) -> bool:
+        """Ask ignore counts and conditions of the breakpoints that were hit; a stop without any is wanted."""
+        numbers = hits(self._table, snapshot)
+        wanted = not numbers
+        for number in numbers:
+            row = self._table.get(number)
+            if row is None or (row.predicate is not None and not await row.predicate()):
+                continue
+            if row.test is not None and not await row.test(await self._glance()):
+                continue
+            row.hits += 1
+            if row.ignore > 0:
+                row.ignore -= 1
+                continue
+            wanted, row.hit_at = True, stop_number
+            if row.temporary:
+                await self._table.remove(number)
+        return wanted
+
+    async def _glance(self) -> HitContext:
+        return HitContext(await self._remote.read_registers(self.cpu, self.cpu), self._table.points.read_memory)
+
+    # -- steps of which only the registers are read ------------------------------------------------------------
+
+    async def step_lightly(self, told: Callable[[StopSummary], None], *, others: bool = False) -> StopSummary:
+        """One step of which only the registers are read, and the lines that a debugger asks for next; ``told`` hears of
+        it in between. Anything but a plain step in 64-bit code is read and explained as ever. Listeners are not told of
+        a plain one."""
+        self._runner.begin(stepping=True)
+        guess = self._lines_near()
+        return await self._take_lightly(await self._runner.step(others=others), guess, told)
+
+    def express(self, *, others: bool = False) -> Express | None:
+        """More of such steps at once, from where the guest stands; None where the last stop was no plain one."""
+        ledger, newest, seen = self._ledger, self._ledger.newest, self._ledger.unexplained
+        busy = self._catcher.active or self._observer.stale or self.deferred.waiting or self._runner.interrupted
+        if newest is None or seen is None or busy or ledger.leaks_tf or not self._remote.pipelined:
+            return None
+        if self._remote.kept_registers(newest.cpu) is None:
+            return None
+        return Express(self._remote, self._observer, ledger, self._table.points, seen, newest, others=others)
+
+    async def finish_step(self, detour: Detour, told: Callable[[StopSummary], None]) -> StopSummary:
+        """The step with which an `express` ended, as `step_lightly` has it."""
+        self._runner.begin(stepping=True)
+        seen = self._observer.seen
+        if detour.token is None and seen is not None:  # it has ended as the one before did
+            return await self._take_lightly(seen.stop, self._lines_near(), told)
+        if detour.token is not None:
+            self._runner.went_ahead(detour.token)
+        return await self._take_lightly(await self._runner.await_step(), self._lines_near(), told)
+
+    def _lines_near(self) -> tuple[int, ...]:
+        seen = self._observer.seen
+        return () if seen is None else lines_of(seen.state.registers)
+
+    async def _take_lightly(
+        self, stop: Stop, guess: tuple[int, ...], told: Callable[[StopSummary], None]
+    ) -> StopSummary:
+        runner, observer = self._runner, self._observer
+        arrival = await observer.arrive_lightly(stop, guess) if isinstance(stop, Stopped) else None
+        if arrival is None or runner.interrupted:
+            snapshot = await runner.see_step(stop)
+            record = self._keep(snapshot, Action.INTERRUPT if runner.is_pause(snapshot.stop) else Action.STEP)
+            await self._wanted(snapshot, record.number)
+            told(record.brief)
+            return record.brief
+        brief = StopSummary(self._ledger.number, observer.cpu, Action.STEP, stop, arrival.registers["rip"])
+        self._ledger.announce(brief)  # before anybody is told: the next request may come while the lines are read
+        told(brief)
+        await self._remote.read_lines(lines_of(arrival.registers))
+        snapshot = observer.look_lightly(arrival)
+        self._ledger.keep_later(brief.number, lambda: snapshot)
+        self._ledger.newest_is(snapshot)
+        return brief
+
+    async def explain_newest(self) -> None:
+        """Read what a step was content without, while the guest still stands there."""
+        snapshot = self._ledger.take_unexplained()
+        if snapshot is not None and not self.ended and not self._remote.running:
+            self._ledger.complete(await self._observer.complete(snapshot))

@@ -1,0 +1,58 @@
+"""A slice of the faults: sick stubs, changed files and signals. All of them: ``make lab-faults``."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.faults import clients
+from tests.faults.files import KINDS, changed_files
+from tests.faults.signals import USES, ended_at, running_guest
+from tests.faults.table import SLICE, words
+from tests.faults.verdict import run, run_on_terminal, sick
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("use", "sickness"), SLICE)
+def test_a_sick_stub_is_a_sentence_and_no_terminal_obeys_it(use: str, sickness: str, tmp_path: Path) -> None:
+    with sick(sickness, tmp_path) as target:
+        ended = run(*words(use, target))
+    assert ended.faults == [], ended
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("use", ["commands", "trace-text"])
+def test_on_a_terminal_nothing_but_progress_commands_it(use: str, tmp_path: Path) -> None:
+    with sick("step-error-evil", tmp_path) as target:
+        ended = run_on_terminal(words(use, target))
+    assert "evil" in ended.out
+    assert ended.faults == [], ended
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_changed_file_is_read_or_refused(kind: str, tmp_path: Path) -> None:
+    for name, argv in changed_files(tmp_path, 3, seed=len(kind)):
+        if name.startswith(kind):
+            ended = run(*argv)
+            assert ended.faults == [], (name, ended)
+
+
+def test_what_clients_say_ends_neither_the_server_nor_each_other() -> None:
+    assert [(name, faults) for name, faults in clients.rounds(12, 1) if faults] == []
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_guest_runs_on_however_dr6_ends(tmp_path: Path) -> None:
+    """Within the handshake, in a run, at a watchpoint that a step hit, and by itself."""
+    with running_guest(tmp_path) as guest:
+        for use, number, moment in (
+            *((USES[0], signal.SIGTERM, moment) for moment in (0.3, 0.5, 0.7)),
+            (USES[2], signal.SIGHUP, 1.0),
+            (USES[1], None, 0.0),
+        ):
+            after = ended_at(guest, use, number, moment)
+            assert (after.faults, after.status) == ([], "running"), (use, number, moment, after)
