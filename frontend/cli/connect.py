@@ -15,6 +15,7 @@ from typing import Literal
 import trio
 from trio.abc import ReceiveStream, Stream
 
+from frontend.cli.interrupts import HURRY
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
 from frontend.commands.kernel_image import read_kernel
@@ -263,15 +264,25 @@ async def _pump(console: ReceiveStream, debugger: Debugger) -> None:
 
 async def _tidy(debugger: Debugger, connection: Connection) -> None:
     """Whatever happened: breakpoints out, and the guest left as said."""
+    failure: GdbError | None = None
     with trio.move_on_after(HURRIED if debugger.unanswered else TIDY_SECONDS, shield=True) as bound:
-        try:
-            if connection.owned or isinstance(connection.target, Launch):
-                await debugger.kill()
-            else:
-                await debugger.detach(resume=connection.leave == "running")
-        except GdbError as error:
-            if debugger.lost is None:
-                print(f"dr6: {error}", file=sys.stderr)
-            return
-    if bound.cancelled_caught and debugger.lost is None:
-        print(f"dr6: {UNTIDY}", file=sys.stderr)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_hurry, bound)
+            try:
+                if connection.owned or isinstance(connection.target, Launch):
+                    await debugger.kill()
+                else:
+                    await debugger.detach(resume=connection.leave == "running")
+            except GdbError as error:
+                failure = error
+            nursery.cancel_scope.cancel()
+    if debugger.lost is None and (failure is not None or bound.cancelled_caught):
+        print(f"dr6: {failure or UNTIDY}", file=sys.stderr)
+
+
+async def _hurry(bound: trio.CancelScope) -> None:
+    """Who asks twice does not wait."""
+    asked = HURRY.get()
+    if asked is not None:
+        await asked.wait()
+        bound.deadline = min(bound.deadline, trio.current_time() + HURRIED)
