@@ -137,6 +137,7 @@ async def open_session(
         stack.callback(session.close)
         if recorder is not None:
             session.note = recorder.note
+            recorder.note("symbols", "used")
             symbols.on_use = lambda symbol: recorder.note("symbol", symbol.note)
         yield session
 

@@ -57,7 +57,7 @@ def _replay(options: argparse.Namespace, parse: Parse) -> int:
             "be read, but not gone through again."
         )
     named = _named_files(recorded)
-    if named and not (options.allow_files or options.symbols or transcript.notes("symbol")):
+    if named and not (options.allow_files or options.symbols or transcript.notes("symbols")):
         print(
             f"dr6: The recording has no symbols in it; --allow-files lets dr6 read those of {clean(', '.join(named))}.",
             file=sys.stderr,
