@@ -22,7 +22,7 @@ import trio
 from frontend.clean import clean
 from frontend.cli import trace
 from frontend.cli.attach import run_script, script, show
-from frontend.cli.connect import Connection, open_session
+from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.guarded import guarded, run_headless
 from frontend.cli.interrupts import Interrupts
 from frontend.commands.dispatch import parse_line
@@ -143,7 +143,7 @@ class Again:
         recorded = self._recorded
         owned = recorded is not None and recorded.command in ("launch", "demo")
         entry = next(iter(self._noted("kernel-entry", _address)), None)
-        connection = Connection(
+        connection = TargetOptions(
             f"replay:{self._path}",
             getattr(recorded, "backend", None),
             self._files,

@@ -18,7 +18,7 @@ from frontend.version import tool
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.remote.connection import NonblockingIO
-from gdbstub.server import Client, Policy, RegisterFile
+from gdbstub.server import ClientConnection, Policy, RegisterFile
 from gdbstub.sessions.shared_guest import SharedGuest
 from transports import open_listener, parse_listen, shortcut
 
@@ -80,7 +80,7 @@ class Door:
         self._say = say
         self._registers = RegisterFile(session.debugger.layout, aside=session.debugger.capabilities.debug_aside)
         self._words = SessionWords(session)
-        self._clients: set[Client] = set()
+        self._clients: set[ClientConnection] = set()
 
     async def take(self, stream: trio.SocketStream) -> None:
         """One client, from its connection to its end."""
@@ -88,7 +88,7 @@ class Door:
             self._say(f"a client was turned away: there are {len(self._clients)} already")
             await trio.aclose_forcefully(stream)
             return
-        client = Client(
+        client = ClientConnection(
             stream,
             self._shared,
             self._registers,
@@ -113,7 +113,7 @@ class Door:
 async def serve_session(
     session: Session, serving: Serving, say: Callable[[str], None]
 ) -> AsyncIterator[tuple[SharedGuest, str]]:
-    """Serve the session's guest while the block runs; the guest as parties share it, and the address for clients."""
+    """Serve the session's guest while the block runs; the guest as it is shared, and the address for clients."""
     failure: Exception | None = None
     async with (
         open_listener(parse_listen(serving.listen), anybody=serving.anybody) as (listener, address),

@@ -29,7 +29,7 @@ from gdbstub.errors import GdbError
 
 AHEAD = 64
 LOOK = Run((), typed=False)
-"""The job of showing a stop that another party brought about."""
+"""The job of showing a stop that another participant brought about."""
 LOST = 3
 GONE = "The stub is gone, so nothing can be asked of the guest any more; Ctrl-D leaves."
 
@@ -175,7 +175,7 @@ class Worker:
         await (work() if shared is None else shared.do(line, work))
 
     async def _look(self) -> None:
-        """Another party's stop: gather what panes show of it, unless the next one is there already."""
+        """Another participant's stop: gather what panes show of it, unless the next one is there already."""
         self._foreign = False
         shared = self._session.shared
         if shared is not None:

@@ -41,30 +41,30 @@ def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
 
 def stop_reply(
     record: StopSummary,
-    manners: ClientFeatures,
+    features: ClientFeatures,
     hit: Iterable[Breakpoint],
     *,
     own: bool,
-    broken_off: bool,
+    interrupted: bool,
     raw: bytes | None,
     registers: Iterable[Register],
 ) -> Stop:
     """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked
-    for; otherwise another party's affair, and gdb says just that the guest stopped. ``broken_off``:
+    for; otherwise another's affair, and gdb says just that the guest stopped. ``interrupted``:
     it asked for a stop, which may have come before the guest went. ``raw`` is the stub's answer to
     ``g`` for the vCPU, if it is at hand."""
     stop = record.stop
     if not isinstance(stop, Stopped):
         return stop
-    thread = manners.thread(record.cpu)
+    thread = features.thread(record.cpu)
     hit = tuple(hit)
-    reasons = tuple(_reasons(record, manners, hit))
+    reasons = tuple(_reasons(record, features, hit))
     signal = stop.signal
     if signal == SIGINT and hit and record.action is not Action.INTERRUPT:
         signal = SIGTRAP  # gdbsx says signal 2 of hardware breakpoints too
     if signal == SIGTRAP and not own and not reasons:
         signal = SIGNAL_0
-    if (broken_off or record.action is Action.INTERRUPT) and not reasons:
+    if (interrupted or record.action is Action.INTERRUPT) and not reasons:
         signal = SIGINT
     values = () if raw is None else tuple(_values(raw, registers))
     return Stopped(signal, thread, reasons, values)
@@ -92,7 +92,7 @@ def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, by
             yield register.number, decode_hex(text)
 
 
-def _reasons(record: StopSummary, manners: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
+def _reasons(record: StopSummary, features: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
     """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
     take it for one that was removed meanwhile, and go on."""
     for row in hit:
@@ -101,9 +101,9 @@ def _reasons(record: StopSummary, manners: ClientFeatures, hit: Iterable[Breakpo
             return
     for row in hit:
         if row.kind is BreakpointKind.EXECUTE and row.address == record.rip:
-            if row.text == "Z0" and manners.swbreak:
+            if row.text == "Z0" and features.swbreak:
                 yield BreakReason.SOFTWARE
                 return
-            if row.text == "Z1" and manners.hwbreak:
+            if row.text == "Z1" and features.hwbreak:
                 yield BreakReason.HARDWARE
                 return

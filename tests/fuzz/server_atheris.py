@@ -29,7 +29,7 @@ from gdbstub.protocol.framing import FrameReader
 from gdbstub.protocol.packets import find_packet
 from gdbstub.protocol.stops import Stopped
 from gdbstub.server.client_features import PACKET_SIZE, ClientFeatures, cpu_of
-from gdbstub.server.handlers.resume import thread_of, wish_of
+from gdbstub.server.handlers.resume import resume_request_of, thread_of
 
 T = TypeVar("T")
 MOST_ASKED = 20_000
@@ -90,7 +90,7 @@ def parsers(data: bytes) -> None:
             parse(data)
     with suppress(RemoteProtocolError):
         actions = messages.parse_thread_actions(b"vCont;" + data)
-        wish_of(actions, {action: cpu_of(action.thread, 2) for action in actions})
+        resume_request_of(actions, {action: cpu_of(action.thread, 2) for action in actions})
     with suppress(RemoteProtocolError):
         manners = ClientFeatures()
         assert manners.take(b"qSupported:" + data)

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gdbstub.server.handlers import breakpoints
+from gdbstub.server import client_breakpoints
 from tests.fakes.served import STEP, Peer, serving
 from tests.fakes.stub import CODE, DATA, FakeStub
 from tests.gdbstub.protocol.agent import assemble
@@ -134,7 +134,7 @@ async def test_a_client_that_is_cut_off_leaves_no_breakpoint(autojump_clock: Moc
 
 
 async def test_a_client_has_a_bound(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breakpoints, "MOST", 3)
+    monkeypatch.setattr(client_breakpoints, "MOST", 3)
     async with serving() as served:
         peer = await served.gdb()
         for at in range(3):
@@ -166,7 +166,7 @@ async def test_what_the_stub_refuses_is_refused(autojump_clock: MockClock) -> No
         peer = await served.gdb()
         assert (await peer.ask(b"Z2,9000,8")).startswith(b"E.The stub refused")
         assert await peer.ask(b"z2,9000,8") == b"OK"
-        assert served.debugger.owned_by(peer.client.party.number) == ()
+        assert served.debugger.owned_by(peer.session.participant.number) == ()
 
 
 # -- conditions and commands --------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ async def test_a_guest_that_only_passes_conditions_by_is_stopped_by_a_break(auto
         await peer.stop()
         await wait_all_tasks_blocked()
         assert not served.debugger.running
-        assert not served.shared.busy
+        assert not served.shared.guest.busy
 
 
 async def test_what_a_command_prints_is_there_while_the_guest_runs(autojump_clock: MockClock) -> None:

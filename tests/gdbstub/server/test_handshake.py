@@ -20,8 +20,8 @@ async def test_the_offer_names_what_the_server_can_and_unknown_features_are_no_m
         assert offered["PacketSize"] == f"{PACKET_SIZE:x}"
         assert offered["QNonStop"] is False
         assert set(offered) == set(OFFER)
-        assert peer.client.manners.multiprocess
-        assert not peer.client.manners.swbreak
+        assert peer.session.features.multiprocess
+        assert not peer.session.features.swbreak
         assert (await peer.ask(b"qSupported:=")).startswith(b"E.")
         assert served.stub.log == []
 
@@ -167,7 +167,7 @@ async def test_lldb_names_the_thread_in_each_packet(autojump_clock: MockClock) -
         assert await peer.ask(b"QThreadSuffixSupported") == b"OK"
         await peer.ask(b"p10;thread:2;")
         assert b"Hgp1.2" in served.stub.log
-        assert peer.client.cpu is None
+        assert peer.session.cpu is None
         assert await peer.ask(b"p10;thread:9;") == await peer.ask(b"p10")  # no such thread: the one that stopped
         assert await peer.ask(b"qListThreadsInStopReply") == b""
         assert b'"tid":2' in await peer.ask(b"jThreadsInfo")
@@ -197,7 +197,7 @@ async def test_who_detaches_last_lets_the_guest_run(autojump_clock: MockClock, p
         assert not served.debugger.running
         assert await other.ask(packet) == b"OK"
         await other.end()
-        assert not served.shared.parties
+        assert not served.shared.participants.present
         peer = served.connect()
         assert (await peer.greet()).startswith(b"T02")  # it ran until this one came
 
@@ -205,6 +205,6 @@ async def test_who_detaches_last_lets_the_guest_run(autojump_clock: MockClock, p
 async def test_who_is_cut_off_leaves_the_guest_where_it_stands(autojump_clock: MockClock) -> None:
     async with serving() as served:
         await (await served.gdb()).close()
-        assert not served.shared.parties
+        assert not served.shared.participants.present
         assert not served.debugger.running
         assert (await (await served.gdb()).ask(b"?")).startswith(b"T05")

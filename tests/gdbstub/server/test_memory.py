@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from gdbstub.protocol.fields import escape
 from gdbstub.server import Policy
 from gdbstub.server.client_features import PACKET_SIZE
-from gdbstub.server.handlers.state import MOST_SEARCHED, WINDOW
+from gdbstub.server.handlers.memory import MOST_SEARCHED, WINDOW
 from tests.fakes.served import Served, qemu, serving
 from tests.fakes.stub import CODE, DATA, LOOP, PAGE, FakeStub
 

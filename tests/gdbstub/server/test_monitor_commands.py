@@ -117,11 +117,11 @@ async def test_vectors_are_caught_for_a_client_and_let_go_with_it(autojump_clock
         text = await peer.monitor("catch 13")
         assert text.startswith("Vector 13 is caught (")
         assert await peer.monitor("catch 13") == text
-        caught = peer.client.own_breakpoints()
+        caught = peer.session.own_breakpoints()
         assert [row.vector for row in caught] == [13]
         assert served.debugger.breakpoints == {}
         assert await peer.monitor("catch off") == "No vectors are caught for this client any more.\n"
-        assert peer.client.own_breakpoints() == ()
+        assert peer.session.own_breakpoints() == ()
         await peer.monitor("catch 14")
         await peer.close()
         assert served.stub.points == []

@@ -10,37 +10,37 @@ from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol import Expect, messages
 from gdbstub.server import Policy
 from gdbstub.server.client_features import cpu_of
-from gdbstub.server.handlers.resume import Wish, wish_of
+from gdbstub.server.handlers.resume import ResumeRequest, resume_request_of
 from tests.fakes.served import RUN_ON, STEP, serving, two_cpus
 from tests.fakes.stub import CODE
 from tests.gdbstub.server.test_breakpoints import rip
 
 
-def wish(payload: bytes, cpus: int = 2) -> Wish | None:
+def request_of(payload: bytes, cpus: int = 2) -> ResumeRequest | None:
     actions = messages.parse_thread_actions(payload)
-    return wish_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
+    return resume_request_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
 
 
 @pytest.mark.parametrize(
     ("packet", "due"),
     [
-        (b"vCont;c", Wish(False)),
-        (b"vCont;c:p1.-1", Wish(False)),
-        (b"vCont;c:-1", Wish(False)),
-        (b"vCont;C05:p1.1;c", Wish(False, 0)),
-        (b"vCont;c:p1.2", Wish(False, 1, only=True)),
-        (b"vCont;s:p1.2", Wish(True, 1)),
-        (b"vCont;S05:2", Wish(True, 1)),
-        (b"vCont;s", Wish(True)),
-        (b"vCont;s:p1.1;c:p1.-1", Wish(True, 0, others=True)),
-        (b"vCont;r1000,1010:p1.1;c", Wish(True, 0, (0x1000, 0x1010), others=True)),
+        (b"vCont;c", ResumeRequest(False)),
+        (b"vCont;c:p1.-1", ResumeRequest(False)),
+        (b"vCont;c:-1", ResumeRequest(False)),
+        (b"vCont;C05:p1.1;c", ResumeRequest(False, 0)),
+        (b"vCont;c:p1.2", ResumeRequest(False, 1, only=True)),
+        (b"vCont;s:p1.2", ResumeRequest(True, 1)),
+        (b"vCont;S05:2", ResumeRequest(True, 1)),
+        (b"vCont;s", ResumeRequest(True)),
+        (b"vCont;s:p1.1;c:p1.-1", ResumeRequest(True, 0, others=True)),
+        (b"vCont;r1000,1010:p1.1;c", ResumeRequest(True, 0, (0x1000, 0x1010), others=True)),
         (b"vCont;t", None),
         (b"vCont;t:p1.1;t:p1.2", None),
-        (b"vCont;t:p1.1;c:p1.2", Wish(False, 1)),
+        (b"vCont;t:p1.1;c:p1.2", ResumeRequest(False, 1)),
     ],
 )
-def test_each_form_comes_to_one_wish(packet: bytes, due: Wish | None) -> None:
-    assert wish(packet) == due
+def test_each_form_comes_to_one_request(packet: bytes, due: ResumeRequest | None) -> None:
+    assert request_of(packet) == due
 
 
 MALFORMED = [b"", b";", b"q", b"c;;s", b"s:", b"s:p1", b"s:p2.1", b"s:3", b"s:zz", b"r:1", b"r1000:1", b"r1,zz", b"x:1"]
@@ -52,7 +52,7 @@ async def test_a_malformed_vcont_is_refused_and_nothing_runs(autojump_clock: Moc
         peer = await served.gdb()
         if actions not in (b"s:p1",):
             with pytest.raises(RemoteProtocolError):
-                wish(b"vCont;" + actions)
+                request_of(b"vCont;" + actions)
             assert (await peer.run(b"vCont;" + actions)).startswith(b"E.")
             assert served.stub.log == []
         assert await peer.ask(b"qC") == b"QCp1.1"
@@ -82,8 +82,8 @@ async def test_a_step_in_a_range_that_is_never_left_ends_with_its_client(autojum
         await peer.stream.aclose()
         for _ in range(10_000):
             await checkpoint()
-        assert not served.shared.parties
-        assert not served.shared.busy
+        assert not served.shared.participants.present
+        assert not served.shared.guest.busy
 
 
 @pytest.mark.parametrize("packet", [b"s1001", b"S05;1001"])
@@ -169,7 +169,7 @@ async def test_a_break_before_the_guest_went_is_a_stop(autojump_clock: MockClock
         assert rip(await peer.stop()) == CODE
         await wait_all_tasks_blocked()
         assert not served.debugger.running
-        assert not served.shared.busy
+        assert not served.shared.guest.busy
         assert rip(await peer.run(STEP)) == CODE + 1
 
 
@@ -220,7 +220,7 @@ async def test_a_k_that_is_not_allowed_is_a_farewell(autojump_clock: MockClock) 
         await peer.stream.send_all(b"$k#00")
         await peer.end()
         assert b"k" not in served.stub.log
-        assert not served.shared.parties
+        assert not served.shared.participants.present
 
 
 async def test_a_break_while_a_breakpoint_is_taken_out_for_the_run_is_a_stop(autojump_clock: MockClock) -> None:

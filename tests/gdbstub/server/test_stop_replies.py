@@ -17,7 +17,7 @@ SIGINT, SIGTRAP = 2, 5
 
 def told(action: Action, *hit: Breakpoint) -> Stopped:
     record = StopSummary(1, 0, action, parse_stop(b"T02thread:0;"), 0x1000)
-    stop = stop_reply(record, ClientFeatures(hwbreak=True), hit, own=True, broken_off=False, raw=None, registers=())
+    stop = stop_reply(record, ClientFeatures(hwbreak=True), hit, own=True, interrupted=False, raw=None, registers=())
     assert isinstance(stop, Stopped)
     return stop
 
