@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gdbstub.errors import RemoteProtocolError
-from gdbstub.protocol import decode_number, decode_register
+from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.protocol import Register, decode_number, decode_register
 from gdbstub.server.register_file import Write
 from gdbstub.server.session import ClientSession
 from gdbstub.x86.cpu_state import CpuState
@@ -16,9 +16,9 @@ async def read_registers(session: ClientSession, _: bytes) -> bytes:
 
 async def write_registers(session: ClientSession, payload: bytes) -> bytes:
     """``G``, as the ``P`` of each register that changes: QEMU's own ``G`` shifts them outside of 64-bit code."""
-    session.may_change()
     raw, state = await _read(session)
     for write in session.registers.changes(payload[1:], session.registers.read_all(raw, state)):
+        session.may_change()
         await _write(session, write)
     return b"OK"
 
@@ -30,14 +30,24 @@ async def read_register(session: ClientSession, payload: bytes) -> bytes:
 
 
 async def write_register(session: ClientSession, payload: bytes) -> bytes:
-    session.may_change()
     number, equals, text = payload[1:].partition(b"=")
     register = session.registers.register(decode_number(number))
     value = decode_register(text)
     if not equals or value is None or len(text) != 2 * register.size:
         raise RemoteProtocolError(f"A value for {register.name} has {2 * register.size} hex digits.")
-    await _write(session, session.registers.write(register, value))
+    try:
+        session.may_change()
+        await _write(session, session.registers.write(register, value))
+    except GdbError:
+        if not await _holds(session, register, text):
+            raise
     return b"OK"
+
+
+async def _holds(session: ClientSession, register: Register, text: bytes) -> bool:
+    """Is that its value already? gdb writes registers back behind a ``call``, those too that nobody can write."""
+    raw, state = await _read(session, complete=session.registers.is_extra(register))
+    return session.registers.read(register, raw, state) == text.lower()
 
 
 async def set_pc(session: ClientSession, address: int) -> None:
