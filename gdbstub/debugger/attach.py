@@ -29,6 +29,7 @@ from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.debugger.witness import LogPipe, Witness
 from gdbstub.errors import CannotBreakIn, GdbError, Refused, Unsupported
 from gdbstub.explain.evidence import Action, CodeBytes, Platform
+from gdbstub.protocol.fields import ThreadId
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
@@ -137,6 +138,10 @@ class Attachment:
     def layout(self) -> RegisterLayout:
         """The stub's own registers."""
         return self._remote.layout
+
+    def thread(self, cpu: int) -> ThreadId:
+        """The stub's name for a vCPU. Raises `GdbError` for one that does not exist."""
+        return self._remote.thread(cpu)
 
     async def ask_stub(self, payload: bytes) -> bytes:
         """A packet that dr6 has no word for, as it is, and its answer as it is: errors and the empty packet too."""

@@ -66,9 +66,14 @@ class ClientFeatures:
 
     # -- threads --------------------------------------------------------------------------------------------
 
+    @property
+    def process(self) -> int | None:
+        """The client's name for the guest: the only process that it hears of, whatever the stub's is."""
+        return PROCESS if self.multiprocess else None
+
     def thread(self, cpu: int) -> ThreadId:
         """The client's name for vCPU ``cpu``: one more than its number, since 0 stands for any."""
-        return ThreadId(PROCESS if self.multiprocess else None, cpu + 1)
+        return ThreadId(self.process, cpu + 1)
 
     # -- errors ---------------------------------------------------------------------------------------------
 

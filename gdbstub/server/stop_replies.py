@@ -4,6 +4,7 @@ registers that gdb asks for at every stop."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from gdbstub.debugger.breakpoints import Breakpoint
@@ -11,11 +12,13 @@ from gdbstub.debugger.record import StopSummary
 from gdbstub.explain.evidence import Action
 from gdbstub.protocol import (
     BreakReason,
+    Exited,
     Register,
     RegisterLayout,
     Stop,
     Stopped,
     StopReason,
+    Terminated,
     ThreadId,
     Watch,
     WatchKind,
@@ -54,6 +57,8 @@ def stop_reply(
     it asked for a stop, which may have come before the guest went. ``raw`` is the stub's answer to
     ``g`` for the vCPU, if it is at hand."""
     stop = record.stop
+    if isinstance(stop, Exited | Terminated):
+        return replace(stop, process=features.process)
     if not isinstance(stop, Stopped):
         return stop
     thread = features.thread(record.cpu)

@@ -84,6 +84,15 @@ def thread_text(session: ClientSession, cpu: int) -> str:
     return f"vCPU {cpu}" + (", stopped last" if cpu == session.debugger.cpu else "")
 
 
+async def thread_area(session: ClientSession, payload: bytes) -> bytes:
+    """``qGetTLSAddr``, ``qGetTIBAddr``: the stub knows, by its own name of the thread."""
+    query, _, rest = payload.partition(b":")
+    thread, comma, more = rest.partition(b",")
+    cpu = session.cpu_of(thread_of(thread))
+    named = session.debugger.thread(session.chosen_cpu if cpu is None else cpu).format()
+    return await session.reach(lambda: session.debugger.ask_stub(query + b":" + named + comma + more))
+
+
 async def threads_object(session: ClientSession, payload: bytes) -> bytes:
     lines = ['<?xml version="1.0"?>', "<threads>"]
     for cpu in session.debugger.capabilities.cpus:

@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from gdbstub.protocol import parse_supported
 from gdbstub.server.client_features import OFFER, PACKET_SIZE
-from tests.fakes.served import GDB_SAYS, serving, two_cpus
+from tests.fakes.served import GDB_SAYS, qemu, serving, two_cpus
 from tests.fakes.stub import CODE
 
 
@@ -116,6 +116,22 @@ async def test_unknown_questions_go_to_the_stub_and_unknown_packets_are_answered
         for packet in (b"vMustReplyEmpty", b"!", b"Z9,0,0", b"vFile:open", b"~", b"jUnknown", b"A1,0,00", b"qTStatus"):
             assert await peer.ask(packet) == b"", packet
         assert served.stub.log == []
+
+
+async def test_a_question_about_a_thread_goes_on_with_the_stubs_name_of_it(autojump_clock: MockClock) -> None:
+    stub = qemu()
+    stub.answers |= {b"qfThreadInfo": b"mpfb6.fb6,pfb6.fc1", b"qGetTLSAddr:pfb6.fc1,8,0": b"5000"}
+    stub.answers |= {b"Hgpfb6.fb6": b"OK", b"Hgpfb6.fc1": b"OK"}
+    async with serving(stub) as served:
+        peer = await served.gdb()
+        assert await peer.ask(b"qfThreadInfo") == b"mp1.1,p1.2"
+        assert await peer.ask(b"qGetTLSAddr:p1.2,8,0") == b"5000"
+        assert (await peer.ask(b"qGetTLSAddr:pfb6.fc1,8,0")).startswith(b"E.There is no process")
+        served.stub.log.clear()
+        await peer.ask(b"qGetTIBAddr:p1.1")
+        assert served.stub.log == [b"qGetTIBAddr:pfb6.fb6"]
+        assert await peer.ask(b"qL1200000000000000000") == b""
+        assert served.stub.log == [b"qGetTIBAddr:pfb6.fb6"]
 
 
 async def test_fixed_answers(autojump_clock: MockClock) -> None:
