@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
@@ -88,6 +89,8 @@ class RunControl:
         self.interrupted = False
         """Was the last run asked to stop?"""
         self._only: int | None = None
+        self._alone: int | None = None
+        """The one vCPU that was let go, where it was one."""
         self._patience = 0.0
         self.stuck = False
         """Did the last continue end at its own first step, which ran nothing?"""
@@ -318,9 +321,10 @@ class RunControl:
         try:
             if self._deferred.waiting:
                 await self._pause()
-            if self._catcher.active:
-                return await self._stop_or_look(token)
-            return await self._remote.stop(token, self._patience)
+            stop = await (
+                self._stop_or_look(token) if self._catcher.active else self._remote.stop(token, self._patience)
+            )
+            return self._of_who_ran(stop)
         finally:
             self._deferred.pause = None
 

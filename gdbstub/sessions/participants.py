@@ -50,7 +50,7 @@ class Participant:
         self.seen: int | None = None
         """The number of the last stop that it knows of."""
         self.interrupted = False
-        """Did it ask for a stop before the guest went?"""
+        """Is a stop wanted since it asked for its last run? One that has not begun ends as soon as the guest goes."""
         self.requests = 0
         """How often it asked for a run; only the last one counts."""
 

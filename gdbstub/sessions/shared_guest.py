@@ -124,9 +124,8 @@ class SharedGuest:
                     return  # it was told of a stop while another had the guest
                 if me is None and self.participants:
                     return  # somebody came meanwhile
-                if me is not None and (me.interrupted or self.guest.wanted_stopped):
-                    self._tell(me)
-                    return
+                if me is not None and self.guest.wanted_stopped:
+                    me.interrupted = True
                 self.participants.changed()
                 await self._clear_for(me)
                 await run(self.announce)

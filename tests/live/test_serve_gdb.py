@@ -185,6 +185,31 @@ def test_ctrl_c_stops_the_guest(tmp_path: Path) -> None:
     assert values(text, "rip")
 
 
+INTERRUPTS = """
+import gdb
+gdb.execute("set scheduler-locking on")
+for number in (1, 2, 1):
+    gdb.execute(f"thread {number}")
+    gdb.post_event(lambda: gdb.execute("interrupt"))
+    gdb.execute("continue")
+    print("ran", number, "stopped", gdb.selected_thread().num)
+"""
+"""As QEMU's tests/guest-debug/test_gdbstub.py and every front end's pause do it: 0x03 directly behind the resume."""
+
+
+def test_a_pause_directly_behind_a_resume_stops_the_thread_that_ran(tmp_path: Path) -> None:
+    image, script = build("smp"), tmp_path / "interrupts.py"
+    script.write_text(INTERRUPTS)
+    with served(tmp_path, image, qemu=("-smp", "2")) as guest:
+        text = gdb(guest.path, image, "break other_loop", "continue", "delete", f"source {script}")
+    assert [line for line in text.splitlines() if line.startswith("ran ")] == [
+        "ran 1 stopped 1",
+        "ran 2 stopped 2",
+        "ran 1 stopped 1",
+    ]
+    assert text.count("received signal SIGINT") == 3
+
+
 def test_two_vcpus_are_two_threads(tmp_path: Path) -> None:
     image = build("smp")
     with served(tmp_path, image, qemu=("-smp", "2")) as guest:

@@ -98,22 +98,22 @@ async def run(session: ClientSession, request: ResumeRequest, tell: Tell) -> Non
     await session.breakpoints.sweep(every=not request.steps or request.range is not None)
     if request.cpu is not None and request.cpu != debugger.cpu and (request.steps or request.only):
         await debugger.select_cpu(request.cpu)
-    if session.participant.interrupted and debugger.newest is not None:  # meanwhile
-        tell(debugger.newest)
-        return
+    me = session.participant  # an interrupt that came before the guest goes is for the run that was asked for
     if not request.steps:
-        record = await debugger.resume(only=request.cpu if request.only else None)
+        record = await debugger.resume(only=request.cpu if request.only else None, interrupted=me.interrupted)
     elif request.range is not None:
         start, end = request.range
-        record = await debugger.run_steps(
-            None, go_on=lambda pc: start <= pc < end and session.here, others=request.others
-        )
-    elif session.shared.light:
+
+        def inside(pc: int) -> bool:
+            return start <= pc < end and session.here
+
+        record = await debugger.run_steps(None, go_on=inside, others=request.others, interrupted=me.interrupted)
+    elif session.shared.light and not me.interrupted:
         await debugger.step_lightly(tell, others=request.others)
         await ride(session, request.others, tell)
         return
     else:
-        record = await debugger.run_steps(1, others=request.others)
+        record = await debugger.run_steps(1, others=request.others, interrupted=me.interrupted)
     tell(record.brief)
     await debugger.read_ahead()
 

@@ -141,8 +141,8 @@ async def test_one_vcpu_runs_alone(autojump_clock: MockClock) -> None:
         await wait_all_tasks_blocked()
         assert b"vCont;c:p1.2" in served.stub.log
         await peer.interrupt()
-        await peer.stop()
-        assert served.debugger.cpu == 0  # where the stub says that it stopped
+        assert (await peer.stop()).endswith(b"thread:p1.2;")  # the stub names another one, which did not run
+        assert served.debugger.cpu == 1
 
 
 async def test_a_break_stops_the_guest(autojump_clock: MockClock) -> None:
@@ -158,7 +158,7 @@ async def test_a_break_stops_the_guest(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("marked", [False, True])
-async def test_a_break_before_the_guest_went_is_a_stop(autojump_clock: MockClock, marked: bool) -> None:
+async def test_a_break_directly_behind_a_resume_stops_that_run(autojump_clock: MockClock, marked: bool) -> None:
     async with serving() as served:
         peer = await served.gdb()
         await peer.ask(b"Z2,4800,8")
@@ -166,11 +166,36 @@ async def test_a_break_before_the_guest_went_is_a_stop(autojump_clock: MockClock
             await peer.ask(b"z2,4800,8")
         peer._token = peer.link.send(RUN_ON, Expect.STOP)
         peer.link.interrupt()
-        assert rip(await peer.stop()) == CODE
+        assert (await peer.stop()).startswith(b"T02")
+        assert served.stub.log.count(b"vCont;c") == 1, "the run was lost"
         await wait_all_tasks_blocked()
         assert not served.debugger.running
         assert not served.shared.guest.busy
         assert rip(await peer.run(STEP)) == CODE + 1
+
+
+@pytest.mark.parametrize(
+    ("resume", "sent"),
+    [
+        (STEP, b"vCont;s:p1.1"),
+        (b"vCont;c:p1.2", b"vCont;c:p1.2"),
+        (b"vCont;r1000,1007:p1.1", b"vCont;s:p1.1"),
+        (b"c", b"vCont;c"),
+        (b"s", b"vCont;s:p1.1"),
+    ],
+)
+async def test_what_was_asked_for_reaches_the_stub_before_the_break(
+    autojump_clock: MockClock, resume: bytes, sent: bytes
+) -> None:
+    async with serving(two_cpus()) as served:
+        peer = await served.gdb()
+        thread = b"p1.2" if b"p1.2" in resume else b"p1.1"
+        peer._token = peer.link.send(resume, Expect.STOP)
+        peer.link.interrupt()
+        stop = await peer.stop()
+        assert stop.startswith(b"T02")
+        assert stop.endswith(b"thread:%b;" % thread)
+        assert sum(request.startswith(sent) for request in served.stub.log) == 1
 
 
 async def test_a_break_while_the_guest_stands_is_nothing(autojump_clock: MockClock) -> None:
@@ -223,7 +248,7 @@ async def test_a_k_that_is_not_allowed_is_a_farewell(autojump_clock: MockClock) 
         assert not served.shared.participants.present
 
 
-async def test_a_break_while_a_breakpoint_is_taken_out_for_the_run_is_a_stop(autojump_clock: MockClock) -> None:
+async def test_a_break_while_a_breakpoint_is_taken_out_for_the_run_stops_that_run(autojump_clock: MockClock) -> None:
     async with serving() as served:
         peer = await served.gdb()
         await peer.ask(b"Z2,4800,8")
@@ -234,5 +259,5 @@ async def test_a_break_while_a_breakpoint_is_taken_out_for_the_run_is_a_stop(aut
         await peer.interrupt()
         await wait_all_tasks_blocked()
         await served.answer(b"OK")
-        assert rip(await peer.stop()) == CODE
-        assert not any(request.startswith(b"vCont") for request in served.stub.log)
+        assert (await peer.stop()).startswith(b"T02")
+        assert served.stub.log.count(b"vCont;c") == 1
