@@ -79,7 +79,7 @@ async def _drive(session: ClientSession, _: str) -> str:
 
 
 async def _give(session: ClientSession, _: str) -> str:
-    session.shared.participants.give(session.participant)
+    session.shared.give(session.participant)
     return "Whoever lets the guest run next drives it."
 
 

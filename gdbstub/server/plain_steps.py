@@ -15,7 +15,7 @@ from gdbstub.protocol import format_stop, frame
 from gdbstub.remote.connection import NonblockingIO
 from gdbstub.server.session import ClientSession
 from gdbstub.server.stop_replies import PlainStops
-from gdbstub.sessions.shared_guest import Tell
+from gdbstub.sessions.participants import Tell
 
 THINKING_MILLISECONDS = 10.0
 """How long a client may take to ask for the next thing; gdb takes a tenth of that."""

@@ -6,11 +6,15 @@ that one's; who asks for either while nobody does takes control.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError
+
+Tell = Callable[[StopSummary], None]
+Run = Callable[[Tell], Awaitable[object]]
+"""Lets the guest go, and calls its argument once with the stop at the end, as early as that is known."""
 
 
 class Callbacks(Protocol):
@@ -51,6 +55,8 @@ class Participant:
         """The number of the last stop that it knows of."""
         self.interrupted = False
         """Is a stop wanted since it asked for its last run? One that has not begun ends as soon as the guest goes."""
+        self.run: Run | None = None
+        """What it asked for last."""
         self.requests = 0
         """How often it asked for a run; only the last one counts."""
 

@@ -7,7 +7,7 @@ next one, or have rested for `PATIENCE` seconds.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import trio
@@ -16,11 +16,7 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.sessions.guest_lock import GuestLock
-from gdbstub.sessions.participants import Callbacks, Participant, Participants
-
-Tell = Callable[[StopSummary], None]
-Run = Callable[[Tell], Awaitable[object]]
-"""Lets the guest go, and calls its argument once with the stop at the end, as early as that is known."""
+from gdbstub.sessions.participants import Callbacks, Participant, Participants, Run, Tell
 
 PATIENCE = 1.0
 """Seconds after a stop for which the next resume waits for a follower that has not asked for it yet."""
@@ -69,6 +65,7 @@ class SharedGuest:
         if not self.participants.remove(me):
             return
         self.rest(me)
+        self._hand_on()
         if self.lost is None and self.debugger.owned_by(me.number):
             await self.guest.reach(lambda: self._without(me))
 
@@ -83,6 +80,11 @@ class SharedGuest:
                 refusals.append(str(error))
         if refusals:
             raise GdbError(" ".join(refusals))
+
+    def give(self, me: Participant) -> None:
+        """``me`` gives control away: to who waits for a stop, or to who asks next."""
+        self.participants.give(me)
+        self._hand_on()
 
     def let_go(self) -> None:
         """The last participant has detached: the guest runs on, on nobody's account."""
@@ -99,6 +101,7 @@ class SharedGuest:
         at once where one passed that it was not told of."""
         me.waits, me.due, me.interrupted = True, False, False
         me.requests += 1
+        me.run = run
         self._rearmed.set()
         others = self.participants
         if others.controller is None:
@@ -107,11 +110,22 @@ class SharedGuest:
             me.waits = False
             me.callbacks.lost(self.lost)
         elif others.controller is me and not self._missed(me):
-            self._nursery.start_soon(self._run, me, run, me.requests)
+            self._begin(me)
         elif self._missed(me) and not self.debugger.running:
             self._tell(me)
         elif others.controller is not me:
             me.callbacks.said(f"{others.controller} drives; this follows. 'monitor drive' takes the guest over.")
+
+    def _begin(self, me: Participant) -> None:
+        if me.run is not None:
+            self._nursery.start_soon(self._run, me, me.run, me.requests)
+
+    def _hand_on(self) -> None:
+        """Nobody controls the guest any more: the first that waits for a stop does, and what it asked for is done."""
+        waiting = next((one for one in self.participants if one.waits), None)
+        if self.participants.controller is None and waiting is not None and self.lost is None:
+            self.participants.take(waiting)
+            self._begin(waiting)
 
     def _missed(self, me: Participant) -> bool:
         return me.seen != self._newest_number

@@ -12,7 +12,7 @@ from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.registers import set_pc
 from gdbstub.server.plain_steps import ride
 from gdbstub.server.session import ClientSession
-from gdbstub.sessions.shared_guest import Tell
+from gdbstub.sessions.participants import Tell
 
 ACTIONS = b"vCont;c;C;s;S;t;r"
 

@@ -86,10 +86,32 @@ async def test_what_another_took_out_stops_nobody(autojump_clock: MockClock) -> 
         assert rip(await first.run()) == CODE + 2
 
 
+@pytest.mark.parametrize("way", ["leaves", "detaches", "is cut off", "gives", "leaves in the middle"])
+async def test_who_waits_gets_its_step_when_the_driver_is_gone(autojump_clock: MockClock, way: str) -> None:
+    """The one in control had rested; what the follower asked for would never be done."""
+    async with serving() as served:
+        first, second = await two(served)
+        await second.go(STEP)
+        await wait_all_tasks_blocked()
+        if way == "leaves in the middle":
+            await first.go(STEP)
+        if way == "detaches":
+            assert await first.ask(b"D;1") == b"OK"
+        elif way == "gives":
+            await first.monitor("give")
+        elif way == "is cut off":
+            first.session.stream._owner.gone()
+        else:
+            await first.stream.aclose()
+        assert rip(await second.stop()) == CODE + 1
+        assert served.shared.participants.controller is second.session.participant
+        assert rip(await second.run(STEP)) == CODE + 2
+
+
 async def test_a_question_of_the_screen_holds_nobody_up(autojump_clock: MockClock) -> None:
     async with serving() as served:
         first, _ = await two(served)
-        served.shared.participants.give(first.session.participant)
+        served.shared.give(first.session.participant)
         async with served.shared.exclusive():
             async with served.shared.guest.release_while():
                 assert await first.ask(b"m1000,2") == b"9090"
