@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 
 import trio
@@ -11,7 +12,7 @@ import trio
 from frontend.clean import clean
 from frontend.commands import parse_vectors
 from frontend.commands.dispatch import parse_line
-from frontend.commands.session import Session
+from frontend.commands.session import PIECEWISE, Session
 from frontend.commands.stop_text import one_line
 from frontend.commands.table import Quit
 from frontend.version import tool
@@ -19,6 +20,7 @@ from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.remote.connection import NonblockingIO
 from gdbstub.server import ClientConnection, Policy, RegisterFile
+from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
 from transports import open_listener, parse_listen, shortcut
 
@@ -51,19 +53,20 @@ class SessionWords:
     def vectors(self, text: str) -> list[int]:
         return parse_vectors(text)
 
-    async def command(self, line: str) -> str:
+    async def command(self, line: str, reach: Reach) -> str:
         command, arguments = parse_line(line.strip())
         if command.name not in LOOKING:
             raise GdbError(f"{command.name} is not for clients; dr6's commands that only look are: {_names()}.")
         lines: list[str] = []
-        out, say = self._session.out, self._session.say
-        self._session.out, self._session.say = lines.append, lines.append
-        try:
-            await command.handler(self._session, arguments)
-        except Quit:
-            pass
-        finally:
-            self._session.out, self._session.say = out, say
+        session = copy(self._session)  # the screen may print at the same time
+        session.out = session.say = lines.append
+        session.reach = reach
+
+        async def work() -> None:
+            with suppress(Quit):
+                await command.handler(session, arguments)
+
+        await (work() if command.name in PIECEWISE else reach(work))
         return "\n".join(lines)
 
 

@@ -3,11 +3,11 @@ asked first whether the screen is in control."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from frontend.commands import find_command
-from frontend.commands.session import Session
+from frontend.commands.session import PIECEWISE, Session, Work
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError
 from gdbstub.sessions.participants import Participant
@@ -28,20 +28,45 @@ class SharedScreen:
         self.shared = shared
         self.participant: Participant = shared.join("screen", self)
         shared.light = False  # the screen reads every stop
+        session.reach = shared.guest.reach
 
-    async def do(self, line: str, work: Callable[[], Awaitable[None]]) -> None:
-        """``work``, which executes ``line``, when and as the rules of sharing allow it. Raises `GdbError` where another
-        controls the guest, and what ``work`` raises."""
+    async def do(self, line: str, work: Work[None], then: Work[None]) -> None:
+        """``work``, which executes ``line``, and ``then``, which shows what became of it, when and as the rules of
+        sharing allow it. Raises `GdbError` where another controls the guest, and what they raise."""
         name = self._name(line)
+        guest = self.shared.guest
         if name in FREE:
             await work()
+            if not guest.busy:
+                await self.look(then)
+        elif name in PIECEWISE:
+            await work()
+            await self.look(then)
         elif name in CHANGING or self._runs(name):
             self.shared.participants.may_change(self.participant)
             async with self.shared.exclusive():
                 with self._released_while_asking():
                     await work()
+                    await then()
         else:
-            await self.shared.guest.reach(work)
+
+            async def both() -> None:
+                await work()
+                await then()
+
+            await self.look(both)
+
+    async def look(self, job: Work[None]) -> None:
+        """``job`` with the guest stopped, now or in a pause of another's run."""
+        await self.shared.guest.reach(job)
+
+    async def leave(self, job: Work[None]) -> None:
+        """``job``, which leaves the guest: another's run is over."""
+        with self.shared.guest.stopping():
+            if self.shared.guest.busy:
+                await self.shared.interrupt(self.participant)
+            async with self.shared.guest.lock():
+                await job()
 
     @contextmanager
     def _released_while_asking(self) -> Iterator[None]:
@@ -78,7 +103,7 @@ class SharedScreen:
         self.shared.participants.take(self.participant)
 
     def give(self) -> None:
-        self.shared.participants.give(self.participant)
+        self.shared.give(self.participant)
 
     # -- what it hears ------------------------------------------------------------------------------------------
 

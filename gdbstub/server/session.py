@@ -24,6 +24,7 @@ from gdbstub.server.client_features import PACKET_SIZE, ClientFeatures, cpu_of
 from gdbstub.server.client_stream import ClientStream
 from gdbstub.server.register_file import RegisterFile
 from gdbstub.server.stop_replies import SIGINT, SIGTRAP, expedited, stop_reply
+from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
 
 T = TypeVar("T")
@@ -41,8 +42,9 @@ class Words(Protocol):
     def summary(self, record: StopRecord) -> str:
         """One line about a caught event; nothing in it needs cleaning any more."""
 
-    async def command(self, line: str) -> str:
-        """What a command of dr6 that only looks prints. Raises `GdbError`. For who has the lock."""
+    async def command(self, line: str, reach: Reach) -> str:
+        """What a command of dr6 that only looks prints. ``reach`` does a job with the guest stopped. Raises
+        `GdbError`."""
 
     def vectors(self, text: str) -> list[int]:
         """``db,gp``, as numbers. Raises `GdbError`."""
@@ -108,11 +110,14 @@ class ClientSession:
     async def command(self, line: str) -> str:
         """What a command of dr6 prints."""
 
-        async def words() -> str:
-            await self.debugger.explain_newest()
-            return await self.words.command(line)
+        async def reach(job: Callable[[], Awaitable[T]]) -> T:
+            async def explained() -> T:
+                await self.debugger.explain_newest()
+                return await job()
 
-        return await self.guest.reach(words)
+            return await self.guest.reach(explained)
+
+        return await self.words.command(line, reach)
 
     def may_change(self) -> None:
         """Raises `GdbError` where the client may not write now."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -19,6 +19,12 @@ T = TypeVar("T")
 
 IDLE_SECONDS = 0.2
 """How long nobody has asked anything of the stub before it is listened to."""
+
+
+class Reach(Protocol):
+    """Does a job with the guest stopped: `GuestLock.reach`, or what stands for it."""
+
+    async def __call__(self, job: Callable[[], Awaitable[T]], /) -> T: ...
 
 
 class GuestLock:

@@ -14,6 +14,7 @@ from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.protocol import Expect, GuestOutput, Link, Lost, Reply, Role, StopReply
 from gdbstub.server import ClientConnection, Policy, RegisterFile
+from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.stub import FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
@@ -52,8 +53,11 @@ class FakeWords:
     def summary(self, record: StopRecord) -> str:
         return f"stop {record.number}: {record.explanation.summary}"
 
-    async def command(self, line: str) -> str:
-        self.asked.append(line)
+    async def command(self, line: str, reach: Reach) -> str:
+        async def ask() -> None:
+            self.asked.append(line)
+
+        await reach(ask)
         if line.startswith("no"):
             raise GdbError("There is no such command.")
         return f"[{line.strip()}]"

@@ -11,7 +11,7 @@ import trio
 import trio.lowlevel
 
 from frontend.cli.serving import LOOKING, Serving, SessionWords, gdb_command, serve_session
-from frontend.commands.session import Session
+from frontend.commands.session import Session, at_once
 from frontend.commands.symbols import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError
@@ -132,9 +132,9 @@ async def words(out: list[str]) -> AsyncIterator[SessionWords]:
 
 async def test_commands_that_look_print_to_the_client_alone(out: list[str]) -> None:
     async with words(out) as said:
-        assert "0x1000" in await said.command("x/2i 0x1000")
-        assert "DR6" in await said.command("dr")
-        assert await said.command("why")
+        assert "0x1000" in await said.command("x/2i 0x1000", at_once)
+        assert "DR6" in await said.command("dr", at_once)
+        assert await said.command("why", at_once)
         assert out == []
 
 
@@ -142,15 +142,15 @@ async def test_commands_that_look_print_to_the_client_alone(out: list[str]) -> N
 async def test_commands_that_change_anything_are_not_for_clients(out: list[str], line: str) -> None:
     async with words(out) as said:
         with pytest.raises(GdbError, match=r"is not for clients; dr6's commands that only look are: backtrace,"):
-            await said.command(line)
+            await said.command(line, at_once)
 
 
 async def test_a_command_that_fails_leaves_the_sessions_own_output_in_place(out: list[str]) -> None:
     async with words(out) as said:
         with pytest.raises(GdbError):
-            await said.command("x/2i nonsense")
+            await said.command("x/2i nonsense", at_once)
         with pytest.raises(GdbError):
-            await said.command("nonsense")
+            await said.command("nonsense", at_once)
         said._session.out("still here")
         assert out == ["still here"]
 
