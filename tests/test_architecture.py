@@ -121,7 +121,6 @@ STILL_LONG = (  # these are no tables: each is to be split, and nothing is to be
     "gdbstub.debugger.breakpoints",
     "gdbstub.debugger.run_control",
     "gdbstub.debugger.stop_reader",
-    "gdbstub.debugger.vector_catch",
     "gdbstub.explain.evidence_json",
     "gdbstub.explain.rules.guest_db",
     "gdbstub.protocol.messages",
