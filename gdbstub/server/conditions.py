@@ -9,6 +9,7 @@ from gdbstub.debugger.breakpoints import Breakpoint, Condition, HitContext
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import decode_register
 from gdbstub.protocol.agent import (
+    LONGEST_CODE,
     Print,
     ReadMemory,
     ReadRegister,
@@ -38,7 +39,10 @@ class AgentPrograms:
         self._registers = registers
         self._say = say
         self._print = print_
-        for code in (*self._conditions, *self._commands):
+        programs = (*self._conditions, *self._commands)
+        if sum(map(len, programs)) > LONGEST_CODE:
+            raise GdbError(f"The conditions and commands of a breakpoint may have {LONGEST_CODE} bytes of code.")
+        for code in programs:
             read_program(code)
 
     def condition(self, row: Breakpoint) -> Condition | None:
