@@ -19,7 +19,7 @@ from frontend.version import tool
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.remote.connection import NonblockingIO
-from gdbstub.server import ClientConnection, Policy, RegisterFile
+from gdbstub.server import ClientConnection, Policy, RegisterFile, turn_away
 from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
 from transports import open_listener, parse_listen, shortcut
@@ -84,12 +84,13 @@ class Door:
         self._registers = RegisterFile(session.debugger.layout, aside=session.debugger.capabilities.debug_aside)
         self._words = SessionWords(session)
         self._clients: set[ClientConnection] = set()
+        self._turned_away = 0
+        """How many are being told so."""
 
     async def take(self, stream: trio.SocketStream) -> None:
         """One client, from its connection to its end."""
         if len(self._clients) >= self._serving.most or self._shared.lost is not None:
-            self._say(f"a client was turned away: there are {len(self._clients)} already")
-            await trio.aclose_forcefully(stream)
+            await self._turn_away(stream)
             return
         client = ClientConnection(
             stream,
@@ -110,6 +111,21 @@ class Door:
             self._clients.discard(client)
             ending = client.ending or ending
             self._say(f"{client.party} is gone" + (f": {ending}" if ending else ""))
+
+    async def _turn_away(self, stream: trio.SocketStream) -> None:
+        there = f"there are {len(self._clients)} already"
+        if self._shared.lost is None:
+            self._say(f"a client was turned away: {there}")
+            self._shared.participants.tell_others(None, f"a client was turned away: {there}")
+        if self._turned_away >= self._serving.most:  # whoever opens so many at once does not read
+            await trio.aclose_forcefully(stream)
+            return
+        self._turned_away += 1
+        try:
+            full = f"dr6 has no place for another client: {there}, and --clients allows no more."
+            await turn_away(stream, self._shared.lost or full)
+        finally:
+            self._turned_away -= 1
 
 
 @asynccontextmanager

@@ -4,5 +4,6 @@ from gdbstub.server.access_policy import Monitor, Policy
 from gdbstub.server.connection import ClientConnection
 from gdbstub.server.register_file import RegisterFile
 from gdbstub.server.session import Words
+from gdbstub.server.turned_away import turn_away
 
-__all__ = ["ClientConnection", "Monitor", "Policy", "RegisterFile", "Words"]
+__all__ = ["ClientConnection", "Monitor", "Policy", "RegisterFile", "Words", "turn_away"]

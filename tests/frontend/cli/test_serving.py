@@ -88,6 +88,8 @@ async def test_one_too_many_is_turned_away(tmp_path: Path) -> None:
         first = await home.connect()
         await ask(first, b"qC")
         second = await home.connect()
+        why = b"E.dr6 has no place for another client: there are 1 already, and --clients allows no more."
+        assert await ask(second, b"qSupported:xmlRegisters=i386") == why
         await gone(second)
         assert home.said[-1] == "a client was turned away: there are 1 already"
         assert await ask(first, b"qC") == b"QC1"
@@ -99,7 +101,17 @@ async def test_nobody_is_let_in_once_the_stub_is_gone(tmp_path: Path) -> None:
         await ask(first, b"qC")
         home.shared.lose("The stub is gone.")
         await gone(first)
-        await gone(await home.connect())
+        late = await home.connect()
+        assert await ask(late, b"qSupported") == b"E.The stub is gone."
+        await gone(late)
+
+
+async def test_who_is_turned_away_and_says_nothing_is_not_waited_for_long(tmp_path: Path) -> None:
+    async with house(tmp_path, most=1) as home:
+        await ask(await home.connect(), b"qC")
+        silent, one_more = await home.connect(), await home.connect()
+        await gone(one_more)  # at once: one is being told already
+        await gone(silent)
 
 
 async def test_the_end_of_the_session_ends_its_clients_and_takes_their_breakpoints_out(tmp_path: Path) -> None:
