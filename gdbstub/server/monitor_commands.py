@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.errors import GdbError
+from gdbstub.server.access_policy import word_of
+from gdbstub.server.physical_memory import check_physical, xp_range
 from gdbstub.server.session import ClientSession
 from gdbstub.x86.breakpoints import BreakpointKind
 
@@ -111,4 +113,6 @@ async def answer(session: ClientSession, command: str) -> str:
     if row is not None:
         return await row.answer(session, rest.strip())
     session.policy.check_monitor(command)
+    if word_of(command) == "xp" and not session.policy.devices:
+        await check_physical(session, *xp_range(command))
     return await session.reach(lambda: session.debugger.monitor(command))

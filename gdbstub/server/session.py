@@ -77,6 +77,9 @@ class ClientSession:
         """The vCPU that ``Hg`` chose; None for the one that stopped last."""
         self.run_cpu: int | None = None
         self.physical = False
+        """Are its addresses physical (Qqemu.PhyMemMode)?"""
+        self.memory_at: tuple[int | None, tuple[tuple[int, int], ...]] | None = None
+        """Which physical addresses were memory at the stop of that number."""
         self.leaving = False
         """Is nothing more to be answered?"""
         self.detached = False
@@ -177,6 +180,13 @@ class ClientSession:
         data = text.encode("utf-8", "replace")
         for at in range(0, len(data), PRINTED):
             self.link.console(data[at : at + PRINTED])
+
+    async def print_whole(self, text: str) -> None:
+        """The same for text of any length, as the client reads it."""
+        for at in range(0, len(text), PRINTED):
+            self.print(text[at : at + PRINTED])
+            self.flush()
+            await self.stream.drain(PACKET_SIZE)
 
     def print_soon(self, text: str) -> None:
         """The same for text that comes at any time: kept where the client would take it for the answer to something."""

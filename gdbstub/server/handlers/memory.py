@@ -8,6 +8,7 @@ from collections.abc import Callable
 from gdbstub.errors import GdbError, Refused, RemoteProtocolError
 from gdbstub.protocol import decode_hex, decode_number, encode_hex, encode_number, messages
 from gdbstub.server.client_features import PACKET_SIZE
+from gdbstub.server.physical_memory import check_physical
 from gdbstub.server.session import ClientSession
 
 PAGE = 4096
@@ -63,6 +64,7 @@ async def write_memory(session: ClientSession, payload: bytes) -> bytes:
 
 async def _read(session: ClientSession, address: int, length: int) -> bytes:
     if session.physical:
+        await check_physical(session, address, min(length, PHYSICAL_PIECE))
         return await _physical(session, b"m%x,%x" % (address, min(length, PHYSICAL_PIECE)), decode_hex)
     debugger = session.debugger
     if not session.guest.busy and (kept := debugger.kept_memory(address, length)) is not None:
@@ -79,6 +81,7 @@ async def _write(session: ClientSession, address: int, data: bytes) -> None:
     if not session.physical:
         await session.reach(lambda: session.debugger.write_memory(address, data))
         return
+    await check_physical(session, address, len(data))
     for at in range(0, len(data), PHYSICAL_PIECE):
         part = data[at : at + PHYSICAL_PIECE]
         await _physical(session, b"M%x,%x:%b" % (address + at, len(part), part.hex().encode()))

@@ -118,7 +118,7 @@ async def monitor(session: ClientSession, payload: bytes) -> bytes:
         text = await answer(session, command)
     except GdbError as error:
         text = f"{error}"
-    session.print(text if text.endswith("\n") or not text else f"{text}\n")
+    await session.print_whole(text if text.endswith("\n") or not text else f"{text}\n")
     return b"OK"
 
 
