@@ -23,12 +23,12 @@ OFFER: Final[dict[str, FeatureValue]] = {
     "ConditionalBreakpoints": True,
     "BreakpointCommands": True,
     "qXfer:features:read": True,
-    "qXfer:threads:read": True,
     "binary-upload": True,
     "error-message": True,
     "QNonStop": False,
 }
-"""gdb manual, "General Query Packets", qSupported."""
+"""gdb manual, "General Query Packets", qSupported. Without qXfer:threads:read, for which gdb would ask at every stop:
+so it asks what the stub says of a thread (``CPU#1 [halted ]``) when its user wants to know."""
 
 
 def cpu_of(thread: ThreadId, cpus: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import quoteattr
 
-from gdbstub.errors import GdbError, RemoteProtocolError
+from gdbstub.errors import BadField, GdbError, RemoteProtocolError
 from gdbstub.protocol import decode_hex, encode_hex, format_stop, messages, shown
 from gdbstub.server.client_features import PROCESS
 from gdbstub.server.handlers.resume import ACTIONS, thread_of
@@ -76,7 +76,20 @@ async def is_alive(session: ClientSession, payload: bytes) -> bytes:
 
 async def thread_name(session: ClientSession, payload: bytes) -> bytes:
     cpu = session.cpu_of(thread_of(payload.partition(b",")[2]))
-    return encode_hex(thread_text(session, session.debugger.cpu if cpu is None else cpu).encode())
+    cpu = session.debugger.cpu if cpu is None else cpu
+    ours, theirs = thread_text(session, cpu), await _stubs_text(session, cpu)
+    return encode_hex((f"{theirs}; {ours}" if theirs else ours).encode())
+
+
+async def _stubs_text(session: ClientSession, cpu: int) -> str:
+    """What the stub says of a thread: QEMU has its model and whether it is halted."""
+    query = b"qThreadExtraInfo," + session.debugger.thread(cpu).format()
+    answer = await session.reach(lambda: session.debugger.ask_stub(query))
+    try:
+        text = decode_hex(answer).decode("utf-8", "replace")
+    except BadField:  # an error, or no text
+        return ""
+    return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def thread_text(session: ClientSession, cpu: int) -> str:

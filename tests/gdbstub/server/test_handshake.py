@@ -99,6 +99,11 @@ async def test_threads_are_the_vcpus_and_others_do_not_exist(autojump_clock: Moc
         assert bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.1")).decode()) == b"vCPU 0, stopped last"
         assert bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.2")).decode()) == b"vCPU 1"
         assert (await peer.ask(b"Tx")).startswith(b"E.")
+        served.stub.answers[b"qThreadExtraInfo,p1.2"] = b"CPU#1 [halted ]\x1b".hex().encode()
+        text = bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.2")).decode())
+        assert text == b"CPU#1 [halted ]; vCPU 1"
+        served.stub.answers[b"qThreadExtraInfo,p1.2"] = b"E22"
+        assert bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.2")).decode()) == b"vCPU 1"
 
 
 async def test_unknown_questions_go_to_the_stub_and_unknown_packets_are_answered_empty(
