@@ -139,6 +139,12 @@ class Attachment:
         """The stub's own registers."""
         return self._remote.layout
 
+    @property
+    def goes_back(self) -> dict[str, bool]:
+        """Which ways back the stub offers, by the names of ``qSupported``."""
+        features = self._remote.features
+        return {"ReverseStep": features.reverse_step, "ReverseContinue": features.reverse_continue}
+
     def thread(self, cpu: int) -> ThreadId:
         """The stub's name for a vCPU. Raises `GdbError` for one that does not exist."""
         return self._remote.thread(cpu)

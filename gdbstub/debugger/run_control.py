@@ -255,6 +255,20 @@ class RunControl:
             with suppress(TransportError):
                 await self._table.remove(row.number)
 
+    async def back(self, *, step: bool) -> Snapshot:
+        """Run backwards to the next stop. Of what came before it nothing is known."""
+        await self._look_again()
+        self._points.all_in()
+        await self._remote.select(self._observer.cpu)
+        self._alone, self._broke_in = None, False
+        self._resuming = self._remote.ask_backwards(step=step)
+        await self._remote.flush()
+        if self.interrupted:
+            await self._break_in()
+        stop = await self._remote.stop(self._resuming)
+        self._observer.forget_before()
+        return await self._observer.see(stop)
+
     async def _look_again(self) -> None:
         """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
         if self._observer.stale:

@@ -126,6 +126,18 @@ class Running(Attachment):
                 went = Action.STEP if runner.stuck else Action.CONTINUE
                 return self._keep(snapshot, Action.INTERRUPT if asked else went)
 
+    async def run_back(self, *, step: bool, interrupted: bool = False) -> StopRecord:
+        """Run backwards, on a stub that offers it: one instruction, or to the next stop that the user wants to see."""
+        runner = self._runner
+        runner.begin(stepping=step, interrupted=interrupted)
+        self._publish(Resumed())
+        while True:
+            snapshot = await runner.back(step=step)
+            wanted = await self._wanted(snapshot, self._ledger.number)
+            if step or wanted or runner.interrupted:
+                asked = runner.interrupted and runner.is_pause(snapshot.stop)
+                return self._keep(snapshot, Action.INTERRUPT if asked else Action.STEP if step else Action.CONTINUE)
+
     def _say_gaps(self, gaps: Iterable[str]) -> None:
         """Not where a witness has seen what the breakpoints missed."""
         for why in gaps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,14 +56,14 @@ class ClientFeatures:
     hex_errors: bool = False
     suffixes: bool = False
 
-    def take(self, request: bytes) -> bytes:
-        """``qSupported``: note what the client can; the answer."""
+    def take(self, request: bytes, goes_back: Mapping[str, bool]) -> bytes:
+        """``qSupported``: note what the client can; the answer. ``goes_back`` as `Debugger.goes_back`."""
         theirs = parse_supported(request)
         self.multiprocess = theirs.get("multiprocess") is True
         self.swbreak = theirs.get("swbreak") is True
         self.hwbreak = theirs.get("hwbreak") is True
         self.text_errors = theirs.get("error-message") is True
-        return format_supported(OFFER)
+        return format_supported(OFFER | {name: True for name, offered in goes_back.items() if offered})
 
     # -- threads --------------------------------------------------------------------------------------------
 

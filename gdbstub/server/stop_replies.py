@@ -13,6 +13,7 @@ from gdbstub.explain.evidence import Action
 from gdbstub.protocol import (
     BreakReason,
     Exited,
+    NamedReason,
     Register,
     RegisterLayout,
     Stop,
@@ -100,6 +101,11 @@ def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, by
 def _reasons(record: StopSummary, features: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
     """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
     take it for one that was removed meanwhile, and go on."""
+    if isinstance(record.stop, Stopped):
+        for reason in record.stop.reasons:
+            if isinstance(reason, NamedReason) and reason.name == "replaylog":  # the end of what was recorded
+                yield reason
+                return
     for row in hit:
         if row.kind in _WATCHED and row.address is not None:
             yield Watch(_WATCHED[row.kind], row.address)

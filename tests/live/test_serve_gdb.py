@@ -245,7 +245,7 @@ def test_what_kills_a_stub_does_not_reach_it(tmp_path: Path) -> None:
         )
         assert guest.machine.process.poll() is None
     assert values(text, "rip") == [0xFFF0]
-    assert "does not run a guest backwards" in text
+    assert "does not run its guest backwards" in text
     assert "There is no process '7f'" in text
     assert "'quit' is not passed on" in text
     assert "ENABLE=1,NOIRQ=2,NOTIMER=4" in text

@@ -13,7 +13,7 @@ from gdbstub.server.session import ClientSession
 
 
 async def supported(session: ClientSession, payload: bytes) -> bytes:
-    return session.features.take(payload)
+    return session.features.take(payload, session.debugger.goes_back)
 
 
 async def why_stopped(session: ClientSession, _: bytes) -> bytes:

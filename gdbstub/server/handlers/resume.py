@@ -80,8 +80,21 @@ async def resume(session: ClientSession, payload: bytes) -> None:
 
 
 async def backwards(session: ClientSession, payload: bytes) -> None:
-    """``bs``, ``bc``: they kill a QEMU that is not replaying, and dr6 has no stop that came from going back."""
-    raise GdbError("dr6 does not run a guest backwards.")
+    """``bs``, ``bc``: on to a stub that offers them. They kill a QEMU that is not replaying."""
+    step = payload == b"bs"
+    if not session.debugger.goes_back["ReverseStep" if step else "ReverseContinue"]:
+        raise GdbError("This stub does not run its guest backwards; QEMU does where it replays (-icount rr=replay).")
+    session.shared.go(session.participant, lambda tell: _run_back(session, step, tell))
+
+
+async def _run_back(session: ClientSession, step: bool, tell: Tell) -> None:
+    await session.breakpoints.sweep(every=True)
+    tell((await session.debugger.run_back(step=step, interrupted=session.participant.interrupted)).brief)
+
+
+async def by_cycles(session: ClientSession, payload: bytes) -> None:
+    """``i``, ``I``."""
+    raise GdbError("dr6 counts no clock cycles; s steps an instruction.")
 
 
 async def no_file(session: ClientSession, payload: bytes) -> None:

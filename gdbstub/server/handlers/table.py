@@ -78,8 +78,8 @@ RESUMERS: Final[dict[bytes, Resumer]] = {
     b"S": resume.resume,
     b"bc": resume.backwards,
     b"bs": resume.backwards,
-    b"i": resume.backwards,
-    b"I": resume.backwards,
+    b"i": resume.by_cycles,
+    b"I": resume.by_cycles,
     b"F": resume.no_file,
 }
 

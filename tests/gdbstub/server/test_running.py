@@ -7,12 +7,12 @@ from trio.lowlevel import checkpoint
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gdbstub.errors import RemoteProtocolError
-from gdbstub.protocol import Expect, messages
+from gdbstub.protocol import Expect, messages, parse_stop, parse_supported
 from gdbstub.server import Policy
 from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.resume import ResumeRequest, resume_request_of
-from tests.fakes.served import RUN_ON, STEP, serving, two_cpus
-from tests.fakes.stub import CODE
+from tests.fakes.served import GDB_SAYS, RUN_ON, STEP, qemu, serving, two_cpus
+from tests.fakes.stub import CODE, FakeStub
 from tests.gdbstub.server.test_breakpoints import rip
 
 
@@ -111,6 +111,49 @@ async def test_going_back_is_refused_and_never_asked_of_the_stub(autojump_clock:
         assert (await peer.run(packet)).startswith(b"E.")
         assert served.stub.log == []
         assert rip(await peer.run(STEP)) == CODE + 1
+
+
+class Replaying(FakeStub):
+    """Offers to go back, as a QEMU that replays does. The guest is at the second instruction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.monitor = qemu().monitor
+        self.registers["rip"] = CODE + 2
+
+    def _request(self, payload: bytes) -> None:
+        if payload.startswith(b"qSupported"):
+            self.link.reply(self._supported(b"") + b";ReverseStep+;ReverseContinue+")
+            return
+        if payload not in (b"bs", b"bc"):
+            super()._request(payload)
+            return
+        self.log.append(payload)
+        self.registers["rip"] = self.registers["rip"] - 1 if payload == b"bs" else CODE
+        begin = b"" if payload == b"bs" else b"replaylog:begin;"
+        self.link.stop(parse_stop(b"T05thread:p01.01;" + begin))
+
+
+async def test_a_stub_that_goes_back_is_let_go_back(autojump_clock: MockClock) -> None:
+    async with serving(Replaying()) as served:
+        peer = served.connect()
+        offered = parse_supported(await peer.ask(GDB_SAYS))
+        assert offered["ReverseStep"] is offered["ReverseContinue"] is True
+        await peer.ask(b"QStartNoAckMode")
+        await peer.ask(b"?")
+        served.stub.log.clear()
+        stop = await peer.run(b"bs")
+        assert stop.startswith(b"T05")
+        assert rip(stop) == CODE + 1
+        await peer.ask(b"Z0,%x,1" % CODE)
+        stop = await peer.run(b"bc")
+        assert rip(stop) == CODE
+        assert b"replaylog:begin;" in stop
+        assert [request for request in served.stub.log if request[:1] == b"b"] == [b"bs", b"bc"]
+        assert rip(await peer.run(STEP)) == CODE + 1
+        back = served.debugger.records[1]
+        assert back.explanation.contradictions == ()
+        assert [cause.owner for cause in back.explanation.causes] == ["debugger"]
 
 
 async def test_stopping_a_guest_that_stands_tells_where(autojump_clock: MockClock) -> None:
