@@ -118,13 +118,11 @@ TABLES = {
 }
 """Modules that may be longer: nothing but rows, and what they are rows of."""
 STILL_LONG = (  # these are no tables: each is to be split, and nothing is to be added
-    "gdbstub.debugger.breakpoints",
     "gdbstub.debugger.run_control",
     "gdbstub.debugger.stop_reader",
     "gdbstub.explain.evidence_json",
     "gdbstub.explain.rules.guest_db",
     "gdbstub.protocol.messages",
-    "gdbstub.protocol.target_xml",
     "gdbstub.remote.connection",
     "gdbstub.remote.target",
 )
