@@ -101,7 +101,7 @@ class Door:
             shortcut=NonblockingIO(*shortcut(stream)),
         )
         self._clients.add(client)
-        self._say(f"{client.party} is here")
+        self._say(f"{client} is here")
         ending = ""
         try:
             await client.serve()
@@ -110,7 +110,7 @@ class Door:
         finally:
             self._clients.discard(client)
             ending = client.ending or ending
-            self._say(f"{client.party} is gone" + (f": {ending}" if ending else ""))
+            self._say(f"{client} is gone" + (f": {ending}" if ending else ""))
 
     async def _turn_away(self, stream: trio.SocketStream) -> None:
         there = f"there are {len(self._clients)} already"
