@@ -127,7 +127,10 @@ STILL_LONG = (  # these are no tables: each is to be split, and nothing is to be
     "gdbstub.remote.connection",
     "gdbstub.remote.target",
 )
-TWICE = {"Segment": "of an ELF file, and of the CPU: both specifications call it so"}
+TWICE = {
+    "LogPipe": "what gdbstub asks of one, and the one of transports: they are strangers",
+    "Segment": "of an ELF file, and of the CPU: both specifications call it so",
+}
 """Class names that occur in two modules, and why."""
 DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app"), ("frontend.cli.replay", "frontend.tui.window")})
 """Who opens the screen from outside, inside a function: everything else works without a terminal."""
