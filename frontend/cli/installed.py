@@ -23,7 +23,7 @@ SYS_MODULE, PROC_MODULES = Path("/sys/module"), Path("/proc/modules")
 _VERSION = re.compile(r"\d+(?:\.\d+)+[a-z]?")
 
 
-class Program(NamedTuple):
+class InstalledProgram(NamedTuple):
     """``path`` is None where it is not installed, ``version`` where it does not say."""
 
     name: str
@@ -45,14 +45,14 @@ class Installed(NamedTuple):
     dr6: str
     python: str
     packages: tuple[tuple[str, str | None], ...]
-    programs: tuple[Program, ...]
+    programs: tuple[InstalledProgram, ...]
     kvm: Kvm
 
 
 async def look_around(qemu: str | None) -> Installed:
     """Ask. ``qemu`` is the program that ``--qemu`` names."""
     names = (qemu or QEMU, *PROGRAMS)
-    programs: dict[str, Program] = {}
+    programs: dict[str, InstalledProgram] = {}
 
     async def look(name: str) -> None:
         programs[name] = await _program(name)
@@ -88,10 +88,10 @@ def _package(name: str) -> str | None:
         return None
 
 
-async def _program(name: str) -> Program:
+async def _program(name: str) -> InstalledProgram:
     path = shutil.which(name)
     if path is None:
-        return Program(name, None, None)
+        return InstalledProgram(name, None, None)
     asked = "-V" if name == "tmux" else "--version"
     text = ""
     with trio.move_on_after(SECONDS):
@@ -101,4 +101,4 @@ async def _program(name: str) -> Program:
         except OSError:
             text = ""
     found = _VERSION.search(text)
-    return Program(name, path, found[0] if found else None)
+    return InstalledProgram(name, path, found[0] if found else None)

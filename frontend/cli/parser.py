@@ -14,7 +14,7 @@ from frontend.cli.streams import drop_output, settle_streams
 from frontend.version import tool
 
 if TYPE_CHECKING:
-    from frontend.cli.connect import Connection
+    from frontend.cli.connect import TargetOptions
     from frontend.cli.serving import Serving
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -345,8 +345,8 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     _commands(parser)
 
 
-def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connection:
-    from frontend.cli.connect import Connection, Launch
+def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> TargetOptions:
+    from frontend.cli.connect import Launch, TargetOptions
     from frontend.cli.restore import always, never
 
     target = (
@@ -362,7 +362,7 @@ def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connecti
             tuple(options.qemu_args),
         )
     )
-    return Connection(
+    return TargetOptions(
         target,
         getattr(options, "backend", None),
         tuple(getattr(options, "symbols", ())),

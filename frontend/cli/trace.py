@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from frontend.clean import clean, visible
-from frontend.cli.connect import Connection, open_session
+from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.failures import DONE, INTERRUPTED, USAGE
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.progress import Progress
@@ -35,7 +35,7 @@ KEPT = 64
 """Records that stay in memory: a trace goes to its file."""
 
 
-async def run(options: argparse.Namespace, connection: Connection, interrupts: Interrupts) -> int:
+async def run(options: argparse.Namespace, connection: TargetOptions, interrupts: Interrupts) -> int:
     """Trace as the options say; the exit code. Raises what `open_session` raises."""
     async with open_session(connection) as session:
         session.out = _message

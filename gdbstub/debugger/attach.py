@@ -29,6 +29,7 @@ from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.debugger.witness import LogPipe, Witness
 from gdbstub.errors import CannotBreakIn, GdbError, Refused, Unsupported
 from gdbstub.explain.evidence import Action, CodeBytes, Platform
+from gdbstub.protocol.fields import ThreadId
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
@@ -141,6 +142,16 @@ class Attachment:
     def layout(self) -> RegisterLayout:
         """The stub's own registers."""
         return self._remote.layout
+
+    @property
+    def goes_back(self) -> dict[str, bool]:
+        """Which ways back the stub offers, by the names of ``qSupported``."""
+        features = self._remote.features
+        return {"ReverseStep": features.reverse_step, "ReverseContinue": features.reverse_continue}
+
+    def thread(self, cpu: int) -> ThreadId:
+        """The stub's name for a vCPU. Raises `GdbError` for one that does not exist."""
+        return self._remote.thread(cpu)
 
     async def ask_stub(self, payload: bytes) -> bytes:
         """A packet that dr6 has no word for, as it is, and its answer as it is: errors and the empty packet too."""

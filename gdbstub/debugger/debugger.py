@@ -97,9 +97,9 @@ class Debugger(Running):
         """The user's, by number."""
         return self._table.listed
 
-    def owned_by(self, party: int) -> tuple[Breakpoint, ...]:
-        """The breakpoints of one party that shares the guest."""
-        return self._table.owned_by(party)
+    def owned_by(self, participant: int) -> tuple[Breakpoint, ...]:
+        """The breakpoints of one participant that shares the guest."""
+        return self._table.owned_by(participant)
 
     def hit_at(self, stop: int) -> tuple[Breakpoint, ...]:
         """The breakpoints, anybody's, that caused the stop of this number."""

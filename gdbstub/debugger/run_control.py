@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
@@ -90,14 +91,17 @@ class RunControl:
         self._only: int | None = None
         self._stepped = 0
         self._others = False
+        self._alone: int | None = None
+        """The one vCPU that was let go, where it was one."""
         self._patience = 0.0
         self._passed: bytes | None = None
         self.stuck = False
         """Did the last continue end at its own first step, which ran nothing?"""
 
-    def begin(self, *, stepping: bool, only: int | None = None) -> None:
-        """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named."""
-        self.interrupted = self.stuck = self.halted = False
+    def begin(self, *, stepping: bool, only: int | None = None, interrupted: bool = False) -> None:
+        """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named. ``interrupted``: it
+        was asked to end before it began, and does so as soon as the guest goes."""
+        self.interrupted, self.stuck, self.halted = interrupted, False, False
         self._broken_at = None
         self._stepping = stepping
         self._only = only
@@ -203,7 +207,24 @@ class RunControl:
     async def await_step(self, look: Callable[[], Awaitable[None]] | None = None) -> Stop:
         """The stop behind the step that is under way; one that hangs is broken off. ``look`` reads where it began, if
         nobody has yet."""
+        return self._of_who_ran(await self._step_ended(look))
+
+    def _of_who_ran(self, stop: Stop) -> Stop:
+        """A pause belongs to the vCPU that was let go alone. QEMU 7.2 names the one that stopped last before, which gdb
+        13 does not survive."""
+        if self._alone is None or not isinstance(stop, Stopped) or not self.is_pause(stop):
+            return stop
+        if self._remote.cpu_of(stop.thread) in (self._alone, None):
+            return stop
+        return replace(stop, thread=self._remote.thread(self._alone))
+
+    async def _step_ended(self, look: Callable[[], Awaitable[None]] | None) -> Stop:
         token = self._pending
+        if self.interrupted:  # before it began
+            with trio.move_on_after(STEP_GRACE):
+                return await self._remote.stop(token)
+            await self._interrupter.break_in(tell=True)
+            return await self._remote.stop(token)
         with trio.move_on_after(STEP_SECONDS):
             return await self._remote.stop(token, self._patience)
         if look is not None:
@@ -276,6 +297,21 @@ class RunControl:
             with suppress(TransportError):
                 await self._table.remove(row.number)
 
+    async def back(self, *, step: bool) -> Snapshot:
+        """Run backwards to the next stop. Of what came before it nothing is known."""
+        await self._look_again()
+        self._points.all_in()
+        await self._remote.select(self._observer.cpu)
+        self._interrupter.resumed()
+        self._alone = None
+        self._resuming = self._remote.ask_backwards(step=step)
+        await self._remote.flush()
+        if self.interrupted:
+            await self._interrupter.break_in(tell=True)
+        stop = await self._remote.stop(self._resuming)
+        self._observer.forget_before()
+        return await self._observer.see(stop)
+
     async def _look_again(self) -> None:
         """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
         if self._observer.stale:
@@ -289,6 +325,7 @@ class RunControl:
             await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
         self._interrupter.resumed()
+        self._alone = self._only if step is None else None if others else step
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 
@@ -341,9 +378,10 @@ class RunControl:
         try:
             if self._deferred.waiting:
                 await self._pause()
-            if self._catcher.active:
-                return await self._stop_or_look(token)
-            return await self._remote.stop(token, self._patience)
+            stop = await (
+                self._stop_or_look(token) if self._catcher.active else self._remote.stop(token, self._patience)
+            )
+            return self._of_who_ran(stop)
         finally:
             self._deferred.pause = None
 

@@ -90,14 +90,16 @@ class Running(Attachment):
         go_on: Callable[[int], bool] = always,
         end_at_hits: bool = True,
         others: bool = False,
+        interrupted: bool = False,
     ) -> StopRecord:
         """Step ``count`` times (None: for ever) and give every record to ``sink``; returns the last one. With
         ``others`` the other vCPUs run meanwhile.
 
-        Ends early when the guest ends, at `interrupt`, when a step hangs, where ``go_on`` says no to a linear RIP, and
-        (with ``end_at_hits``) at the user's breakpoints and caught vectors.
+        Ends early when the guest ends, at `interrupt` (after one step where it is ``interrupted`` already), when a step
+        hangs, where ``go_on`` says no to a linear RIP, and (with ``end_at_hits``) at the user's breakpoints and caught
+        vectors.
         """
-        self._runner.begin(stepping=True)
+        self._runner.begin(stepping=True, interrupted=interrupted)
         self._publish(Resumed())
 
         async def ends(snapshot: Snapshot) -> bool:
@@ -108,11 +110,11 @@ class Running(Attachment):
         run = StepLoop(self._remote, self._observer, self._runner, self._catcher, self.deferred, self._keep, sink)
         return await run.run(count, go_on, ends, others=others)
 
-    async def resume(self, *, only: int | None = None) -> StopRecord:
+    async def resume(self, *, only: int | None = None, interrupted: bool = False) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
-        the one vCPU that runs, the others held."""
+        the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes."""
         runner = self._runner
-        runner.begin(stepping=False, only=only)
+        runner.begin(stepping=False, only=only, interrupted=interrupted)
         self._publish(Resumed())
         while True:
             snapshot = await runner.run()
@@ -123,6 +125,18 @@ class Running(Attachment):
                 asked = runner.interrupted and (runner.is_pause(snapshot.stop) or not wanted)
                 went = Action.STEP if runner.stuck else Action.CONTINUE
                 return self._keep(snapshot, Action.INTERRUPT if asked else went)
+
+    async def run_back(self, *, step: bool, interrupted: bool = False) -> StopRecord:
+        """Run backwards, on a stub that offers it: one instruction, or to the next stop that the user wants to see."""
+        runner = self._runner
+        runner.begin(stepping=step, interrupted=interrupted)
+        self._publish(Resumed())
+        while True:
+            snapshot = await runner.back(step=step)
+            wanted = await self._wanted(snapshot, self._ledger.number)
+            if step or wanted or runner.interrupted:
+                asked = runner.interrupted and runner.is_pause(snapshot.stop)
+                return self._keep(snapshot, Action.INTERRUPT if asked else Action.STEP if step else Action.CONTINUE)
 
     def _say_gaps(self, gaps: Iterable[str]) -> None:
         """Not where a witness has seen what the breakpoints missed."""

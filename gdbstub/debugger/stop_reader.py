@@ -89,6 +89,12 @@ class StopReader:
             return self._gone(stop)
         return await self.look(await self.arrive(stop))
 
+    def forget_before(self) -> None:
+        """The guest went backwards: what was seen of it lies ahead, and is not what came before."""
+        self._seen.clear()
+        self._last_frames.clear()
+        self.stale = False
+
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
         return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._points.armed)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gdbstub.debugger.breakpoints import Breakpoint, BreakpointTable, Means
-from gdbstub.debugger.exception_frame import DEBUG, FrameReader
+from gdbstub.debugger.exception_frame import DEBUG, ExceptionFrames
 from gdbstub.debugger.interrupt_table import NO_WAY, REAL_MODE, InterruptTable, TableReader, Way
 from gdbstub.debugger.record import CaughtEvent
 from gdbstub.errors import GdbError, Refused
@@ -36,7 +36,7 @@ class VectorCatch:
         """Hears of a caught vector whose handler was found, or is another one, or none any more."""
         self._breakpoints = breakpoints
         self._tables = TableReader(breakpoints.points.read_memory)
-        self._frames = FrameReader(breakpoints.points.read_memory, self._tables)
+        self._frames = ExceptionFrames(breakpoints.points.read_memory, self._tables)
         self.watch_gates = watch_gates
         self._table: InterruptTable | None = None
         self._cpu: int | None = None
@@ -233,11 +233,11 @@ class VectorCatch:
         return (f"which vector it was: {others} other{'s' * (others > 1)} of the guest's IDT have the same handler",)
 
     async def event(self, number: int, state: CpuState) -> tuple[CaughtEvent, Mode | None, tuple[CodeBytes, ...]]:
-        """As `FrameReader.event`, by the gate that the vector came through."""
+        """As `ExceptionFrames.event`, by the gate that the vector came through."""
         return await self._frames.event(number, self._ways.get(number, NO_WAY), state)
 
     async def code_around(self, address: int) -> tuple[CodeBytes, ...]:
-        """As `FrameReader.code_around`."""
+        """As `ExceptionFrames.code_around`."""
         return await self._frames.code_around(address)
 
 

@@ -170,6 +170,12 @@ class RemoteTarget(Connection):
         self.stepped = step is not None
         return self.ask(self.resume_packet(step=step, only=only, others=others), Expect.STOP)
 
+    def ask_backwards(self, *, step: bool) -> Token:
+        """Queue a resume backwards, of a stub that offers it: one instruction, or to what stopped the guest before."""
+        self.forget()
+        self.stepped = step
+        return self.ask(messages.REVERSE_STEP if step else messages.REVERSE_CONTINUE, Expect.STOP)
+
     def resume_packet(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> bytes:
         """The payload of such a resume."""
         action: messages.Action = "c" if step is None else "s"

@@ -4,6 +4,7 @@ registers that gdb asks for at every stop."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from gdbstub.debugger.breakpoints import Breakpoint
@@ -11,11 +12,14 @@ from gdbstub.debugger.record import StopSummary
 from gdbstub.explain.evidence import Action
 from gdbstub.protocol import (
     BreakReason,
+    Exited,
+    NamedReason,
     Register,
     RegisterLayout,
     Stop,
     Stopped,
     StopReason,
+    Terminated,
     ThreadId,
     Watch,
     WatchKind,
@@ -41,30 +45,32 @@ def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
 
 def stop_reply(
     record: StopSummary,
-    manners: ClientFeatures,
+    features: ClientFeatures,
     hit: Iterable[Breakpoint],
     *,
     own: bool,
-    broken_off: bool,
+    interrupted: bool,
     raw: bytes | None,
     registers: Iterable[Register],
 ) -> Stop:
     """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked
-    for; otherwise another party's affair, and gdb says just that the guest stopped. ``broken_off``:
+    for; otherwise another's affair, and gdb says just that the guest stopped. ``interrupted``:
     it asked for a stop, which may have come before the guest went. ``raw`` is the stub's answer to
     ``g`` for the vCPU, if it is at hand."""
     stop = record.stop
+    if isinstance(stop, Exited | Terminated):
+        return replace(stop, process=features.process)
     if not isinstance(stop, Stopped):
         return stop
-    thread = manners.thread(record.cpu)
+    thread = features.thread(record.cpu)
     hit = tuple(hit)
-    reasons = tuple(_reasons(record, manners, hit))
+    reasons = tuple(_reasons(record, features, hit))
     signal = stop.signal
     if signal == SIGINT and hit and record.action is not Action.INTERRUPT:
         signal = SIGTRAP  # gdbsx says signal 2 of hardware breakpoints too
     if signal == SIGTRAP and not own and not reasons:
         signal = SIGNAL_0
-    if (broken_off or record.action is Action.INTERRUPT) and not reasons:
+    if (interrupted or record.action is Action.INTERRUPT) and not reasons:
         signal = SIGINT
     values = () if raw is None else tuple(_values(raw, registers))
     return Stopped(signal, thread, reasons, values)
@@ -92,18 +98,23 @@ def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, by
             yield register.number, decode_hex(text)
 
 
-def _reasons(record: StopSummary, manners: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
+def _reasons(record: StopSummary, features: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
     """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
     take it for one that was removed meanwhile, and go on."""
+    if isinstance(record.stop, Stopped):
+        for reason in record.stop.reasons:
+            if isinstance(reason, NamedReason) and reason.name == "replaylog":  # the end of what was recorded
+                yield reason
+                return
     for row in hit:
         if row.kind in _WATCHED and row.address is not None:
             yield Watch(_WATCHED[row.kind], row.address)
             return
     for row in hit:
         if row.kind is BreakpointKind.EXECUTE and row.address == record.rip:
-            if row.text == "Z0" and manners.swbreak:
+            if row.text == "Z0" and features.swbreak:
                 yield BreakReason.SOFTWARE
                 return
-            if row.text == "Z1" and manners.hwbreak:
+            if row.text == "Z1" and features.hwbreak:
                 yield BreakReason.HARDWARE
                 return

@@ -96,7 +96,7 @@ async def test_steps_cost_two_packets_and_what_is_read_near_by_none(
     assert numbers == list(range(22))
     assert [record.state.rip - CODE for record in guest.debugger.records][:9] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
     assert all(record.explanation.causes[0].cause == "single-step" for record in guest.debugger.records[1:])
-    assert client.party.seen == 21
+    assert client.session.participant.seen == 21
     assert len(said) == 61
 
 
@@ -231,7 +231,7 @@ async def test_the_newest_of_many_is_completed_when_somebody_asks(autojump_clock
 
 async def test_who_joins_ends_the_ride(autojump_clock: MockClock, rides: list[int]) -> None:
     class Silent:
-        async def going(self) -> None:
+        async def before_resume(self) -> None:
             pass
 
         def __getattr__(self, name: str) -> Callable[..., None]:

@@ -24,7 +24,7 @@ SLOW_SECONDS = 30.0
 """How long a client may take none of them."""
 
 
-class Keeper(Protocol):
+class StreamOwner(Protocol):
     """Who is told what becomes of the client."""
 
     def send_away(self, why: str) -> None:
@@ -37,15 +37,15 @@ class Keeper(Protocol):
         """All that was to be sent has been taken."""
 
 
-class Wire:
+class ClientStream:
     """One client's stream. Run `write` beside the reader, which calls `next`."""
 
-    def __init__(self, stream: Stream, shortcut: NonblockingIO | None, keeper: Keeper) -> None:
+    def __init__(self, stream: Stream, shortcut: NonblockingIO | None, owner: StreamOwner) -> None:
         self.shortcut = shortcut
         self.left = b""
         """What the stream has not taken yet."""
         self._stream = stream
-        self._keeper = keeper
+        self._owner = owner
         self._wake = trio.Event()
         self._writing = False
         self._drained = trio.Event()
@@ -69,13 +69,13 @@ class Wire:
             return True
         self.left += data
         if len(self.left) > MOST_QUEUED:
-            self._keeper.send_away("it does not read what it is sent")
+            self._owner.send_away("it does not read what it is sent")
         else:
             self._wake.set()
         return False
 
     def wake(self) -> None:
-        """Have `Keeper.written` called once nothing is left."""
+        """Have `StreamOwner.written` called once nothing is left."""
         self._wake.set()
 
     async def write(self) -> None:
@@ -89,15 +89,15 @@ class Wire:
                 try:
                     await self._stream.send_all(data)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    self._keeper.gone()
+                    self._owner.gone()
             self._writing = False
             if scope.cancelled_caught:
-                self._keeper.send_away("it reads too slowly")
+                self._owner.send_away("it reads too slowly")
             self._drained.set()
             if self.left:
                 self._wake.set()
             else:
-                self._keeper.written()
+                self._owner.written()
 
     async def drain(self, most: int = 0) -> None:
         """Wait until no more than ``most`` bytes are left."""
