@@ -119,8 +119,5 @@ class SharedScreen:
     def lost(self, why: str) -> None:
         """The debugger says so, too."""
 
-    def changed(self) -> None:
-        """The screen keeps nothing of its own."""
-
     async def before_resume(self) -> None:
         """Nor does it leave anything in the guest."""

@@ -19,6 +19,7 @@ from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
 from gdbstub.debugger.kernel_code import KernelCode, no_code
+from gdbstub.debugger.light_steps import LightSteps
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.run_control import Pace, RunControl
@@ -84,7 +85,7 @@ class Attachment:
         self.witness: Witness | None = None
         self._unheard: list[DebuggerEvent] = []
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
-        self._ledger = StopLog(options.history, self._publish)
+        self._log = StopLog(options.history, self._publish)
         self._remote = RemoteTarget(
             stream,
             shortcut=options.shortcut,
@@ -100,8 +101,8 @@ class Attachment:
         """Put everything together around what the backend brings."""
         remote, backend, hooks = self._remote, parts.backend, parts.hooks
         self._parts = parts
-        self._ledger.leaks_tf = backend.steps_by_tf
-        self._ledger.rip_as_reported = backend.explains.int3_leaves_rip_behind
+        self._log.leaks_tf = backend.steps_by_tf
+        self._log.rip_as_reported = backend.explains.int3_leaves_rip_behind
         remote.pipelined = backend.pipelined
         remote.learn(backend.dialect)
         points = PhysicalPoints(parts.points, parts.capabilities, parts.slot_of)
@@ -116,6 +117,9 @@ class Attachment:
         self._walk = walk = BootWalk(self._observer, table, catcher)
         self._runner = RunControl(
             remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
+        )
+        self._light = LightSteps(
+            remote, self._observer, self._runner, points, catcher, self.deferred, self._log, backend
         )
 
     # -- what it is -----------------------------------------------------------------------------------------
@@ -165,7 +169,7 @@ class Attachment:
     @property
     def platform(self) -> Platform:
         """Who runs the guest, as evidence has it."""
-        return self._ledger.platform
+        return self._log.platform
 
     # -- who hears what happens -----------------------------------------------------------------------------
 
@@ -216,8 +220,8 @@ class Attachment:
         backend, found = await identify(self._stub, forced)
         self._assemble(await backend.open(self._stub, found, self._options))
         await self._parts.cleanup.recover()
-        self._ledger.platform = backend.platform(self.backend)
-        self._ledger.begin()
+        self._log.platform = backend.platform(self.backend)
+        self._log.begin()
         return self._keep(await self._observer.see(stop), Action.ATTACH)
 
     async def call_witness(self, vectors: Iterable[int]) -> str:
@@ -237,7 +241,7 @@ class Attachment:
 
     def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
         self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
-        return self._ledger.keep(snapshot, action)
+        return self._log.keep(snapshot, action)
 
     async def detach(self, *, resume: bool = True) -> None:
         """Take every breakpoint out and go: the guest runs on, or stays stopped with ``resume=False`` (QEMU leaves it

@@ -95,6 +95,8 @@ class BreakpointTable:
 
     def hit_at(self, stop: int) -> tuple[Breakpoint, ...]:
         """Those that caused the stop of this number."""
+        if not self._rows:
+            return ()
         return tuple(row for row in self._rows.values() if row.hit_at == stop and not row.removal_pending)
 
     @property
@@ -113,6 +115,11 @@ class BreakpointTable:
             for row in self._rows.values()
             if row.placed is not None and row.placed.kind.is_execution and row.placed.address == address
         )
+
+    @property
+    def removals_pending(self) -> bool:
+        """Is any to be taken out before the guest goes again?"""
+        return bool(self._rows) and any(row.removal_pending for row in self._rows.values())
 
     async def add(self, kind: BreakpointKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:
         """A new row, armed at once when it has an address. Raises `Refused` and leaves nothing behind."""

@@ -52,6 +52,10 @@ class Debugger(Running):
         data = self._remote.kept_memory(address, length)
         return None if data is None else self._table.points.unpatched(address, data)
 
+    def kept_digits(self, address: int, length: int) -> bytes | None:
+        """`kept_memory` as hex digits, where that is at hand."""
+        return None if self._table.points.patches_memory else self._remote.kept_digits(address, length)
+
     async def read_ahead(self) -> None:
         """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
         seen = self._observer.seen

@@ -184,6 +184,10 @@ class RunControl:
         self._resuming, self._stepped, self._others = token, self._observer.cpu, False
         self._points.all_in()
 
+    def steps(self, cpu: int, *, others: bool) -> None:
+        """A step of ``cpu`` leaves past here; `see_step` may have to do it again."""
+        self._stepped, self._others = cpu, others
+
     async def see_step(self, stop: Stop) -> Snapshot:
         """Everything of the stop behind a step."""
         if not isinstance(stop, Stopped):

@@ -10,8 +10,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+import trio
+
 from gdbstub.debugger.deferred_requests import DeferredRequests
-from gdbstub.debugger.record import StopRecord
+from gdbstub.debugger.light_steps import LightSteps, Rest
+from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
@@ -22,6 +25,8 @@ from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
 
+TURNS = 32
+"""Plain steps before other tasks get a turn: some 10 ms."""
 Keep = Callable[[Snapshot, Action], StopRecord]
 Sink = Callable[[StopRecord], None]
 
@@ -104,6 +109,43 @@ class StepLoop:
     def _seems_idle(self, arrival: StopAtArrival, behind: Behind | None) -> bool:
         return self._observer.seems_idle(arrival, None if behind is None else behind.arrival)
 
+    async def run_lightly(
+        self,
+        light: LightSteps,
+        go_on: Callable[[int], bool],
+        ends: Callable[[Snapshot], Awaitable[bool]],
+        *,
+        others: bool = False,
+    ) -> StopSummary:
+        """As `run` without a count, with no more read of plain steps than `LightSteps` reads; the last stop."""
+        steps = 0
+        while True:
+            if (rest := await self._step_lightly(light, others=others)) is None:
+                steps += 1
+                if steps % TURNS == 0:
+                    await trio.lowlevel.checkpoint()
+                if self._deferred.waiting:
+                    await self._deferred.serve()
+                if self._runner.interrupted or not go_on(light.pc):
+                    return light.newest
+                continue
+            stop = rest.stop or await self._runner.end_step(())
+            snapshot = await self._runner.see_step(stop)
+            record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
+            met = await ends(snapshot)
+            over = record.ended or self._runner.interrupted or self._runner.is_pause(stop)
+            if not record.ended:
+                await self._deferred.serve()
+            if met or over or not go_on(record.state.pc):
+                return record.brief
+
+    async def _step_lightly(self, light: LightSteps, *, others: bool) -> Rest | None:
+        may, told = light.may_step, _nobody
+        if may and self._remote.may_exchange:
+            return light.step(told, others=others)
+        stop = await self._runner.step(others=others)
+        return None if may and await light.read(stop, told) else Rest(stop)
+
     def _may_go_ahead(self, arrival: StopAtArrival) -> bool:
         """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
         guest uses another IDT, which must be known at the next one."""
@@ -143,3 +185,7 @@ class StepLoop:
                 with suppress(GdbError):
                     await look()
             raise
+
+
+def _nobody(summary: StopSummary) -> None:
+    """Hears of the stops in between."""

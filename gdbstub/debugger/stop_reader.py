@@ -6,6 +6,7 @@ bytes at RIP, with the next step behind them in the same write where the run may
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ from gdbstub.explain.evidence import NOTHING_KNOWN, CpuFacts
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.cpu_state import CpuState, DebugState, Registers
 from gdbstub.x86.decode import may_stay, shape
 from gdbstub.x86.exceptions import Frame
@@ -50,6 +52,24 @@ class StopAtArrival(NamedTuple):
     retried: int = 0
 
 
+class CpuAsSent(NamedTuple):
+    """A vCPU at a plain step: ``g`` and the bytes at linear RIP, as hex digits. The rest is as in ``like``."""
+
+    like: CpuState
+    registers: bytes
+    code: bytes
+
+
+class LightStop(NamedTuple):
+    """A plain step as it came, to be decoded when somebody looks (`StopReader.decoded`). ``pc`` is linear."""
+
+    at: CpuAsSent
+    stop: Stopped
+    pc: int
+    before: CpuFacts | CpuAsSent
+    armed: tuple[ArmedBreakpoint, ...]
+
+
 class StopReader:
     """Reads stops. ``cpu`` is the vCPU that is selected: the one that stopped last, or that the user chose."""
 
@@ -71,7 +91,7 @@ class StopReader:
         self._catcher = catcher
         self._stray_watches = stray_watches
         self.idle_steps = idle_steps
-        self._seen: dict[int, Snapshot] = {}
+        self._seen: dict[int, Snapshot | LightStop] = {}
         self._window = CodeWindow()
         self._last_frames: dict[int, Frame | None] = {}
         self.cpu = 0
@@ -81,7 +101,34 @@ class StopReader:
     @property
     def seen(self) -> Snapshot | None:
         """What was last seen of the selected vCPU."""
+        return self._seen_of(self.cpu)
+
+    @property
+    def last(self) -> Snapshot | LightStop | None:
+        """The same, not decoded if nobody has looked at it yet."""
         return self._seen.get(self.cpu)
+
+    def _seen_of(self, cpu: int) -> Snapshot | None:
+        seen = self._seen.get(cpu)
+        if isinstance(seen, LightStop):
+            seen = self._seen[cpu] = self.decoded(seen)
+        return seen
+
+    def stepped_to(self, light: LightStop) -> None:
+        """The selected vCPU stands there now."""
+        self._seen[self.cpu] = light
+
+    def decoded(self, light: LightStop) -> Snapshot:
+        """A plain step without its debug registers and hidden parts."""
+        before = light.before if isinstance(light.before, CpuFacts) else self._decoded(light.before)[1]
+        state, facts = self._decoded(light.at)
+        code = unhexlify(light.at.code)
+        return Snapshot(light.stop, light.stop, state, code, facts, before, armed=light.armed)
+
+    def _decoded(self, sent: CpuAsSent) -> tuple[CpuState, CpuFacts]:
+        like, registers = sent.like, self._reader.decode(sent.registers)
+        state = CpuState(like.cpu, registers, DebugState(), like.mode, like.cpl, like.segments, None, False)
+        return state, moment(state, unhexlify(sent.code))
 
     async def see(self, stop: Stop) -> Snapshot:
         """Everything of a stop, with the next resume not yet decided."""
@@ -122,30 +169,6 @@ class StopReader:
             await self._catcher.refresh(seen.state)
         return StopAtArrival(stop, reply, asked, registers, _predicted_pc(registers, seen.state))
 
-    async def arrive_lightly(self, stop: Stopped, lines: Iterable[int]) -> StopAtArrival | None:
-        """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere,
-        another mode, code that is not 64-bit (its segments count)."""
-        seen = self.seen
-        if (
-            seen is None
-            or not self._remote.pipelined
-            or self._catcher.active
-            or seen.state.mode != 64
-            or seen.state.segments is None
-        ):
-            return None
-        if stop.signal != SIGTRAP or stop.reasons or self._remote.cpu_of(stop.thread) not in (self.cpu, None):
-            return None
-        asked = await self._reader.ask(self.cpu, source=False)
-        ahead = self._remote.ask_lines(lines)
-        registers = await self._reader.registers(asked)
-        await self._remote.lines(ahead)
-        same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
-        if not same or registers["rip"] in self._points.marks:
-            return None
-        arrival = StopAtArrival(stop, stop, asked, registers, registers["rip"])
-        return None if self.seems_idle(arrival) else arrival
-
     def seems_idle(self, arrival: StopAtArrival, before: StopAtArrival | None = None) -> bool:
         """Did a step leave every register as it was, on a stub that reports steps that ran nothing? ``before`` is the
         stop in front of it, where that has not been read."""
@@ -184,31 +207,6 @@ class StopReader:
         if shape(code, seen.state.mode) is None or self._stays(seen, code):
             return False
         return seen.state.debug.dr6 in (None, state.debug.dr6)
-
-    def look_lightly(self, arrival: StopAtArrival) -> Snapshot:
-        """A plain step without its debug registers and hidden parts; the code is what `read_lines` brought."""
-        before = self.seen
-        registers = arrival.registers
-        kept = self._remote.kept_memory(registers["rip"], CODE_BYTES)
-        code = b"" if kept is None else self._points.unpatched(registers["rip"], kept)
-        seen = self._plain(self._seen[self.cpu], registers, code, before.moment if before else None)
-        self._seen[self.cpu] = seen._replace(stop=arrival.stop, reply=arrival.reply, armed=self._points.armed)
-        return self._seen[self.cpu]
-
-    def plain_sight(self, like: Snapshot, payload: bytes, code: bytes, before: CpuFacts) -> Snapshot:
-        """A plain step as `look_lightly` has it, of ``g`` as hex digits; the rest is as in ``like``, a plain step of
-        the same run."""
-        return self._plain(like, self._reader.decode(payload), code, before)
-
-    @staticmethod
-    def _plain(like: Snapshot, registers: dict[str, int], code: bytes, before: CpuFacts | None) -> Snapshot:
-        old = like.state
-        state = CpuState(old.cpu, registers, DebugState(), old.mode, old.cpl, old.segments, None, False)
-        return Snapshot(like.stop, like.reply, state, code, moment(state, code), before, armed=like.armed)
-
-    def saw(self, snapshot: Snapshot) -> None:
-        """This is what a vCPU was seen in last."""
-        self._seen[snapshot.state.cpu] = snapshot
 
     async def complete(self, snapshot: Snapshot) -> Snapshot:
         """The same with all that can still be read of it."""
@@ -341,7 +339,7 @@ class StopReader:
     async def state(self, cpu: int, *, complete: bool = False) -> CpuState:
         """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed, or,
         for a ``complete`` one, not read there."""
-        seen = self._seen.get(cpu)
+        seen = self._seen_of(cpu)
         lacks = complete and seen is not None and seen.state.debug.is_partly_read
         if seen is not None and cpu == self.cpu and not self.stale and not lacks:
             light = seen.state.tables is None and self._reader.shows_tables
@@ -352,7 +350,8 @@ class StopReader:
 
     async def amend(self, changed: dict[str, int]) -> None:
         """Registers of the selected vCPU were changed for it to go on: the next stop begins with those."""
-        snapshot = self._seen[self.cpu]
+        snapshot = self._seen_of(self.cpu)
+        assert snapshot is not None
         state = replace(snapshot.state, registers=Registers(snapshot.state.registers | changed))
         code = snapshot.code if state.pc == snapshot.state.pc else await self.code(state.pc)
         self._seen[self.cpu] = snapshot._replace(state=state, code=code, moment=moment(state, code))
@@ -364,7 +363,7 @@ class StopReader:
         asked = await self._reader.ask(cpu)
         state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)
-        seen = self._seen.get(cpu) or next(iter(self._seen.values()), None)
+        seen = self._seen_of(cpu) or next((self._seen_of(other) for other in self._seen), None)
         if seen is None:
             raise GdbError("There is no stop yet.")
         self._seen[cpu] = Snapshot(seen.stop, seen.reply, state, code, moment(state, code), None, seen.event)
@@ -379,7 +378,14 @@ def _predicted_pc(registers: dict[str, int], seen: CpuState) -> int | None:
         return None
     if seen.mode == 64 or seen.segments is None:
         return registers["rip"]
+    return linear_rip(registers["rip"], seen)
+
+
+def linear_rip(rip: int, seen: CpuState) -> int | None:
+    """``rip`` with the base that CS had in ``seen``, outside of 64-bit code; None where base and selector don't fit."""
+    if seen.segments is None:
+        return None
     cs = seen.segments["cs"]
     if not seen.registers.get("cr0", 1) & CR0_PE and cs.base != cs.selector << 4:
         return None
-    return (cs.base + registers["rip"]) & 0xFFFF_FFFF
+    return (cs.base + rip) & 0xFFFF_FFFF

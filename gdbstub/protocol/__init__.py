@@ -60,6 +60,7 @@ from gdbstub.protocol.framing import (
     encode_binary,
     frame,
     frame_notification,
+    whole_packets,
 )
 from gdbstub.protocol.layout import (
     Enumeration,
@@ -191,4 +192,5 @@ __all__ = [
     "state_diagram",
     "supported_request",
     "unescape",
+    "whole_packets",
 ]

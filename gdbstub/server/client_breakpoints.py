@@ -65,6 +65,10 @@ class ClientBreakpoints:
             owner=self._owner,
         )
 
+    def stepped_at_once(self) -> None:
+        """The guest was stepped, with nothing marked."""
+        self._stepped_without.clear()
+
     async def sweep(self, *, every: bool) -> bool:
         """Take out what is marked; whether there was anything. A step is not disturbed by an execution breakpoint, and
         gdb takes all of them out to step off one: so those stay in for a step unless ``every``, but not for two."""

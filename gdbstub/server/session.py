@@ -16,14 +16,13 @@ from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.errors import BadField, GdbError, RemoteProtocolError
-from gdbstub.protocol import Link, Role, Stop, Stopped, ThreadId
-from gdbstub.remote.target import LINE
+from gdbstub.protocol import Link, Role, Stop, Stopped, ThreadId, format_stop
 from gdbstub.server.access_policy import Policy
 from gdbstub.server.client_breakpoints import ClientBreakpoints
 from gdbstub.server.client_features import PACKET_SIZE, ClientFeatures, cpu_of
 from gdbstub.server.client_stream import ClientStream
 from gdbstub.server.register_file import RegisterFile
-from gdbstub.server.stop_replies import SIGINT, SIGTRAP, expedited, stop_reply
+from gdbstub.server.stop_replies import SIGINT, SIGTRAP, Expedited, stop_reply
 from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
 
@@ -83,11 +82,9 @@ class ClientSession:
         self.leaving = False
         """Is nothing more to be answered?"""
         self.detached = False
-        self.stepped_with = b""
-        """The frame with which the client asked for the last run."""
         self.lines: deque[str] = deque(maxlen=MOST_LINES)
         """What it is to be told as soon as it can be."""
-        self.expedited = expedited(registers.layout)
+        self._expedited = Expedited(registers.layout)
 
     @property
     def here(self) -> bool:
@@ -126,7 +123,6 @@ class ClientSession:
         """Raises `GdbError` where the client may not write now."""
         self.policy.check_write()
         self.shared.participants.may_change(self.participant)
-        self.shared.participants.changed()
 
     def own_breakpoints(self) -> tuple[Breakpoint, ...]:
         return self.debugger.owned_by(self.participant.number)
@@ -145,15 +141,19 @@ class ClientSession:
 
     # -- stops --------------------------------------------------------------------------------------------------
 
-    async def stand(self) -> Stop:
-        """The guest stopped, for a client that comes or asks again; why it stands."""
+    async def stand(self) -> bytes:
+        """The guest stopped, for a client that comes or asks again; the stop reply that tells why it stands."""
         record = await self.shared.stand(self.participant)
         if record is None:
             raise GdbError("There is no stop yet.")
         stop = self._stop_of(record)
-        if not isinstance(stop, Stopped) or record.ended:
-            return stop
-        return Stopped(stop.signal or SIGTRAP, stop.thread, (), stop.registers)  # gdb stops to look in any case
+        if isinstance(stop, Stopped) and not record.ended:
+            stop = Stopped(stop.signal or SIGTRAP, stop.thread)  # gdb stops to look in any case
+        return format_stop(stop, self.expedited(record))
+
+    def repeat_stop(self) -> None:
+        """The newest stop once more, for a resume that lets nothing run."""
+        self.link.stop(self.newest_stop(), self.expedited(self.debugger.newest))
 
     def newest_stop(self) -> Stop:
         record = self.debugger.newest
@@ -163,11 +163,17 @@ class ClientSession:
         rows = self.debugger.hit_at(record.number)
         hit = [row for row in rows if row.owner == self.participant.number]
         own = bool(hit) or (self.shared.participants.controller is self.participant and not rows)
-        raw = self.debugger.kept_registers(record.cpu) if not record.ended else None
         interrupted = self.participant.interrupted and not hit
-        return stop_reply(
-            record, self.features, hit, own=own, interrupted=interrupted, raw=raw, registers=self.expedited
-        )
+        return stop_reply(record, self.features, hit, own=own, interrupted=interrupted)
+
+    def expedited(self, record: StopSummary | None) -> list[tuple[int, bytes]]:
+        """The registers that go with a stop, as `format_stop` takes them."""
+        if record is None or record.ended:
+            return []
+        return self._expedited.values(self.debugger.kept_registers(record.cpu))
+
+    def _tell(self, record: StopSummary) -> None:
+        self.link.stop(self._stop_of(record), self.expedited(record))
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -205,24 +211,16 @@ class ClientSession:
         self._print_lines()
         if record.vector is not None:
             self.print(f"dr6: {self.words.summary(self.debugger.records[-1])}\n")
-        self.link.stop(self._stop_of(record))
-        self._prepare(record)
+        self._tell(record)
         self.flush()
-
-    def _prepare(self, record: StopSummary) -> None:
-        """What gdb reads at every step: the first byte at RIP, and its line of the code cache."""
-        line = self.debugger.kept_memory(record.rip & -LINE, LINE)
-        if line is None or self.physical or record.ended:
-            return
-        rip, start = record.rip, record.rip & -LINE
-        first = line[rip - start : rip - start + 1]
-        self.link.prepare({b"m%x,1" % rip: first.hex().encode(), b"m%x,%x" % (start, LINE): line.hex().encode()})
 
     def failed(self, why: str) -> None:
         self._print_lines()
         self.print(f"dr6: {why}\n")
-        newest = self.debugger.newest
-        self.link.stop(Stopped(SIGINT) if newest is None else self._stop_of(newest))
+        if (newest := self.debugger.newest) is None:
+            self.link.stop(Stopped(SIGINT))
+        else:
+            self._tell(newest)
         self.flush()
 
     def said(self, text: str) -> None:
@@ -235,9 +233,6 @@ class ClientSession:
         self.flush()
         self.leaving = True
         self.stream.wake()
-
-    def changed(self) -> None:
-        self.link.prepare({})
 
     async def before_resume(self) -> None:
         await self.breakpoints.sweep(every=True)

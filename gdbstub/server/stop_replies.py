@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from gdbstub.debugger.breakpoints import Breakpoint
@@ -14,7 +15,6 @@ from gdbstub.protocol import (
     BreakReason,
     Exited,
     NamedReason,
-    Register,
     RegisterLayout,
     Stop,
     Stopped,
@@ -23,7 +23,6 @@ from gdbstub.protocol import (
     ThreadId,
     Watch,
     WatchKind,
-    decode_hex,
 )
 from gdbstub.server.client_features import ClientFeatures
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -38,9 +37,23 @@ _WATCHED: dict[BreakpointKind, WatchKind] = {
 }
 
 
-def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
-    """The registers that go with every stop reply."""
-    return tuple(register for register in layout.registers if register.name in EXPEDITED)
+class Expedited:
+    """The registers that go with every stop reply, as they stand in it."""
+
+    def __init__(self, layout: RegisterLayout) -> None:
+        self._spans = [
+            (register.number, slice(2 * register.offset, 2 * (register.offset + register.size)))
+            for register in layout.registers
+            if register.name in EXPEDITED
+        ]
+
+    def values(self, raw: bytes | None) -> list[tuple[int, bytes]]:
+        """Number and hex digits, out of ``raw``, the stub's answer to ``g`` if it is at hand; without those that it
+        does not show."""
+        if raw is None:
+            return []
+        values = [(number, raw[span]) for number, span in self._spans if span.stop <= len(raw)]
+        return [row for row in values if b"x" not in row[1]] if b"x" in raw else values
 
 
 def stop_reply(
@@ -50,13 +63,10 @@ def stop_reply(
     *,
     own: bool,
     interrupted: bool,
-    raw: bytes | None,
-    registers: Iterable[Register],
 ) -> Stop:
     """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked
-    for; otherwise another's affair, and gdb says just that the guest stopped. ``interrupted``:
-    it asked for a stop, which may have come before the guest went. ``raw`` is the stub's answer to
-    ``g`` for the vCPU, if it is at hand."""
+    for; otherwise another's affair, and gdb says just that the guest stopped. ``interrupted``: it asked for a stop,
+    which may have come before the guest went."""
     stop = record.stop
     if isinstance(stop, Exited | Terminated):
         return replace(stop, process=features.process)
@@ -64,7 +74,7 @@ def stop_reply(
         return stop
     thread = features.thread(record.cpu)
     hit = tuple(hit)
-    reasons = tuple(_reasons(record, features, hit))
+    reasons = tuple(_reasons(record, features, hit)) if hit else ()
     signal = stop.signal
     if signal == SIGINT and hit and record.action is not Action.INTERRUPT:
         signal = SIGTRAP  # gdbsx says signal 2 of hardware breakpoints too
@@ -72,30 +82,13 @@ def stop_reply(
         signal = SIGNAL_0
     if (interrupted or record.action is Action.INTERRUPT) and not reasons:
         signal = SIGINT
-    values = () if raw is None else tuple(_values(raw, registers))
-    return Stopped(signal, thread, reasons, values)
+    return _stopped(signal, thread, reasons)
 
 
-class PlainStops:
-    """The stop replies of plain steps, made of the stub's ``g`` as it came (hex digits)."""
-
-    def __init__(self, thread: ThreadId, registers: Iterable[Register]) -> None:
-        self._pieces = [
-            (b"%02x:" % register.number, slice(2 * register.offset, 2 * (register.offset + register.size)))
-            for register in registers
-        ]
-        self._tail = b"thread:%b;" % thread.format()
-
-    def payload(self, raw: bytes) -> bytes:
-        """As `format_stop` has it for a `stop_reply` with nothing but these registers."""
-        return b"T05" + b"".join([b"%b%b;" % (name, raw[span]) for name, span in self._pieces]) + self._tail
-
-
-def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, bytes]]:
-    for register in registers:
-        text = raw[2 * register.offset : 2 * (register.offset + register.size)]
-        if len(text) == 2 * register.size and b"x" not in text:
-            yield register.number, decode_hex(text)
+@lru_cache(maxsize=256)
+def _stopped(signal: int, thread: ThreadId, reasons: tuple[StopReason, ...]) -> Stopped:
+    """The same few come again at each step."""
+    return Stopped(signal, thread, reasons)
 
 
 def _reasons(record: StopSummary, features: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:

@@ -35,7 +35,7 @@ class GuestLock:
         self.lost: str | None = None
         """Why there is no stub any more."""
         self._wanted_stopped = 0
-        self._lock = trio.StrictFIFOLock()
+        self._lock = trio.Semaphore(1, max_value=1)  # what one task begins another may finish
         self._held = False
         self._listening: trio.CancelScope | None = None
         self._touched = trio.current_time()
@@ -50,18 +50,38 @@ class GuestLock:
         """Have the debugger alone; at the end what the others want meanwhile is done."""
         if self._listening is not None:
             self._listening.cancel()
-        async with self._lock:
-            self._held = True
+        await self._lock.acquire()
+        self._held = True
+        async with self.locked():
+            yield self.debugger
+
+    def lock_at_once(self) -> bool:
+        """Have the debugger alone until `unlock`, or within `locked`, if nobody else has it, or wants it stopped."""
+        if self.wanted_stopped or self.lost is not None or self._lock.value == 0:
+            return False
+        self._lock.acquire_nowait()
+        self._held = True
+        return True
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """The rest of the time in which the caller has the debugger."""
+        try:
+            yield
+        finally:
             try:
-                yield self.debugger
-            finally:
-                self._touched = trio.current_time()
                 if self.debugger.running:  # a run that was given up half-way; who closes the session stops the guest
                     self.debugger.deferred.refuse()
                 elif self.debugger.deferred.waiting:
                     with trio.CancelScope(shield=True):
                         await self.debugger.deferred.serve()
-                self._held = False
+            finally:
+                self.unlock()
+
+    def unlock(self) -> None:
+        self._touched = trio.current_time()
+        self._held = False
+        self._lock.release()
 
     @asynccontextmanager
     async def release_while(self) -> AsyncIterator[None]:
@@ -105,7 +125,7 @@ class GuestLock:
         """Listen to a stub that nobody asks anything, so that ``lose`` hears of its end when it comes."""
         while self.lost is None and not self.debugger.ended:
             await trio.sleep(IDLE_SECONDS)
-            if self._lock.locked() or trio.current_time() - self._touched < IDLE_SECONDS:
+            if self._lock.value == 0 or trio.current_time() - self._touched < IDLE_SECONDS:
                 continue
             async with self._lock:
                 with trio.CancelScope() as self._listening:

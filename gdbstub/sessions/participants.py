@@ -32,9 +32,6 @@ class Callbacks(Protocol):
     def lost(self, why: str) -> None:
         """There is no stub any more."""
 
-    def changed(self) -> None:
-        """The guest goes, or was written to: nothing that was read holds any more."""
-
     async def before_resume(self) -> None:
         """Another is about to let the guest go, and has the lock: what of this one's was only left in the guest until
         then has to come out. May raise `GdbError`."""
@@ -105,11 +102,6 @@ class Participants:
             marks = ["drives"] * (one is self.controller) + ["waits"] * one.waits + ["this one"] * (one is me)
             lines.append(f"{one}" + (f" ({', '.join(marks)})" if marks else ""))
         return lines
-
-    def changed(self) -> None:
-        """The guest goes, or was written to."""
-        for one in self:
-            one.callbacks.changed()
 
     def tell_others(self, me: Participant | None, text: str) -> None:
         """A line to everybody else."""

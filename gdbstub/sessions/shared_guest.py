@@ -18,6 +18,9 @@ from gdbstub.errors import GdbError, TransportError
 from gdbstub.sessions.guest_lock import GuestLock
 from gdbstub.sessions.participants import Callbacks, Participant, Participants, Run, Tell
 
+Begin = Callable[[Tell], Run | None]
+"""Such a run while no other task gets a turn: None where it is over, otherwise the rest of it."""
+
 PATIENCE = 1.0
 """Seconds after a stop for which the next resume waits for a follower that has not asked for it yet."""
 
@@ -96,9 +99,10 @@ class SharedGuest:
 
     # -- running --------------------------------------------------------------------------------------------
 
-    def go(self, me: Participant, run: Run) -> None:
+    def go(self, me: Participant, run: Run, at_once: Begin | None = None) -> None:
         """``me`` asked for ``run``: in control it lets the guest go, otherwise it follows. It hears of the next stop,
-        at once where one passed that it was not told of."""
+        at once where one passed that it was not told of. ``at_once`` is the same for where nobody else wants anything
+        of the guest."""
         me.waits, me.due, me.interrupted = True, False, False
         me.requests += 1
         me.run = run
@@ -110,7 +114,8 @@ class SharedGuest:
             me.waits = False
             me.callbacks.lost(self.lost)
         elif others.controller is me and not self._missed(me):
-            self._begin(me)
+            if at_once is None or not self._run_at_once(me, at_once):
+                self._begin(me)
         elif self._missed(me) and not self.debugger.running:
             self._tell(me)
         elif others.controller is not me:
@@ -130,6 +135,54 @@ class SharedGuest:
     def _missed(self, me: Participant) -> bool:
         return me.seen != self._newest_number
 
+    def _run_at_once(self, me: Participant, begin: Begin) -> bool:
+        """Take the guest and ``begin``, where that keeps nobody waiting. Was it done?"""
+        alone = len(self.participants) == 1 or not any(one.due for one in self.participants if one is not me)
+        if not alone or not self.light or not self.debugger.may_step_at_once or not self.guest.lock_at_once():
+            return False
+        rest: Run | None = None
+        try:
+            rest = begin(self.announce)
+        except GdbError as error:
+            self.fail(me, error)
+        finally:
+            if rest is None:
+                self.guest.unlock()
+        if rest is not None:
+            self._nursery.start_soon(self._finish, me, rest)
+        return True
+
+    async def _finish(self, me: Participant, rest: Run) -> None:
+        """What was begun at once, with the guest still locked."""
+        try:
+            async with self.guest.locked():
+                await rest(self.announce)
+        except GdbError as error:
+            self.fail(me, error)
+
+    def may_step_alone(self, me: Participant) -> bool:
+        """Is ``me`` in control of a guest of which nobody else wants or awaits anything?"""
+        if self.participants.controller is not me or self._missed(me) or not self.light or self.guest.busy:
+            return False
+        if len(self.participants) > 1 and any(one.due or one.waits for one in self.participants if one is not me):
+            return False
+        return not self.guest.wanted_stopped and self.lost is None and self.debugger.may_step_at_once
+
+    def finish(self, me: Participant, rest: Run) -> None:
+        """``me`` has begun a step, where it `may_step_alone`, and waits for the ``rest`` of it."""
+        me.waits, me.due = True, False
+        me.requests += 1
+        self.guest.lock_at_once()
+        self._nursery.start_soon(self._finish, me, rest)
+
+    def fail(self, me: Participant | None, error: GdbError) -> None:
+        """What ``me`` asked for did not happen."""
+        if self.debugger.lost is not None:
+            self.lose(self.debugger.lost)
+        elif me is not None and me.waits:
+            me.waits = False
+            me.callbacks.failed(str(error))
+
     async def _run(self, me: Participant | None, run: Run, request: int = 0) -> None:
         await self._gather()
         try:
@@ -140,15 +193,10 @@ class SharedGuest:
                     return  # somebody came meanwhile
                 if me is not None and self.guest.wanted_stopped:
                     me.interrupted = True
-                self.participants.changed()
                 await self._clear_for(me)
                 await run(self.announce)
         except GdbError as error:
-            if self.debugger.lost is not None:
-                self.lose(self.debugger.lost)
-            elif me is not None and me.waits:
-                me.waits = False
-                me.callbacks.failed(str(error))
+            self.fail(me, error)
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
@@ -157,7 +205,6 @@ class SharedGuest:
         await self._gather()
         async with self.guest.lock():
             before = self._newest_number
-            self.participants.changed()
             await self._clear_for(None)
             try:
                 yield

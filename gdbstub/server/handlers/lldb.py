@@ -41,16 +41,16 @@ async def threads(session: ClientSession, _: bytes) -> bytes:
     for cpu in session.debugger.capabilities.cpus:
         row: dict[str, object] = {"tid": cpu + 1, "name": f"vCPU {cpu}"}
         if isinstance(stop, Stopped) and stop.thread == session.features.thread(cpu):
-            row |= _stopped(stop)
+            row |= _stopped(stop, session.expedited(session.debugger.newest))
         rows.append(row)
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
-def _stopped(stop: Stopped) -> dict[str, object]:
+def _stopped(stop: Stopped, registers: list[tuple[int, bytes]]) -> dict[str, object]:
     """Without a ``reason`` lldb finds out whether SIGTRAP is its breakpoint or its step, as it does for a ``T``."""
     row: dict[str, object] = {
         "signal": stop.signal,
-        "registers": {str(number): value.hex() for number, value in stop.registers},
+        "registers": {str(number): digits.decode() for number, digits in registers},
     }
     if isinstance(stop.reason, Watch):
         row |= {"reason": "watchpoint", "description": str(stop.reason.address)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.sax.saxutils import quoteattr
 
 from gdbstub.errors import BadField, GdbError, RemoteProtocolError
-from gdbstub.protocol import decode_hex, encode_hex, format_stop, messages, shown
+from gdbstub.protocol import decode_hex, encode_hex, messages, shown
 from gdbstub.server.client_features import PROCESS
 from gdbstub.server.handlers.resume import ACTIONS, thread_of
 from gdbstub.server.monitor_commands import answer
@@ -17,7 +17,7 @@ async def supported(session: ClientSession, payload: bytes) -> bytes:
 
 
 async def why_stopped(session: ClientSession, _: bytes) -> bytes:
-    return format_stop(await session.stand())
+    return await session.stand()
 
 
 async def ok(session: ClientSession, _: bytes) -> bytes:

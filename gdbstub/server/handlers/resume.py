@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import ALL, ThreadId, decode_number, messages
 from gdbstub.protocol.messages import ThreadAction
 from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.registers import set_pc
-from gdbstub.server.plain_steps import ride
 from gdbstub.server.session import ClientSession
-from gdbstub.sessions.participants import Tell
+from gdbstub.sessions.participants import Run, Tell
 
 ACTIONS = b"vCont;c;C;s;S;t;r"
 
@@ -57,7 +57,7 @@ def _range(action: ThreadAction) -> tuple[int, int] | None:
 async def resume_threads(session: ClientSession, payload: bytes) -> None:
     request = _request(payload, len(session.debugger.capabilities.cpus))
     if request is None:
-        session.link.stop(session.newest_stop())
+        session.repeat_stop()
     else:
         _go(session, request)
 
@@ -102,7 +102,25 @@ async def no_file(session: ClientSession, payload: bytes) -> None:
 
 
 def _go(session: ClientSession, request: ResumeRequest) -> None:
-    session.shared.go(session.participant, lambda tell: run(session, request, tell))
+    def begin(tell: Tell) -> Run | None:
+        session.breakpoints.stepped_at_once()
+        rest = session.debugger.step_at_once(tell, others=request.others)
+        return None if rest is None else lambda tell: session.debugger.finish_step(rest, tell)
+
+    at_once = begin if _is_one_step(session, request) else None
+    session.shared.go(session.participant, lambda tell: run(session, request, tell), at_once)
+
+
+def _is_one_step(session: ClientSession, request: ResumeRequest) -> bool:
+    return request.steps and request.range is None and request.cpu in (None, session.debugger.cpu)
+
+
+def repeatable(session: ClientSession, payload: bytes) -> ResumeRequest | None:
+    """What ``payload`` asks for, where that is one step of the vCPU that stopped last."""
+    if not payload.startswith(b"vCont;"):
+        return None
+    request = _request(payload, len(session.debugger.capabilities.cpus))
+    return request if request is not None and _is_one_step(session, request) else None
 
 
 async def run(session: ClientSession, request: ResumeRequest, tell: Tell) -> None:
@@ -113,22 +131,28 @@ async def run(session: ClientSession, request: ResumeRequest, tell: Tell) -> Non
         await debugger.select_cpu(request.cpu)
     me = session.participant  # an interrupt that came before the guest goes is for the run that was asked for
     if not request.steps:
-        record = await debugger.resume(only=request.cpu if request.only else None, interrupted=me.interrupted)
+        tell((await debugger.resume(only=request.cpu if request.only else None, interrupted=me.interrupted)).brief)
     elif request.range is not None:
-        start, end = request.range
-
-        def inside(pc: int) -> bool:
-            return start <= pc < end and session.here
-
-        record = await debugger.run_steps(None, go_on=inside, others=request.others, interrupted=me.interrupted)
+        tell(await _step_through(session, request.range, request.others))
     elif session.shared.light and not me.interrupted:
         await debugger.step_lightly(tell, others=request.others)
-        await ride(session, request.others, tell)
         return
     else:
-        record = await debugger.run_steps(1, others=request.others, interrupted=me.interrupted)
-    tell(record.brief)
+        tell((await debugger.run_steps(1, others=request.others, interrupted=me.interrupted)).brief)
     await debugger.read_ahead()
+
+
+async def _step_through(session: ClientSession, range: tuple[int, int], others: bool) -> StopSummary:
+    """Steps for as long as RIP is in ``range``."""
+    debugger, interrupted = session.debugger, session.participant.interrupted
+    start, end = range
+
+    def inside(pc: int) -> bool:
+        return start <= pc < end and session.here
+
+    if session.shared.light:
+        return await debugger.step_while(inside, others=others, interrupted=interrupted)
+    return (await debugger.run_steps(None, go_on=inside, others=others, interrupted=interrupted)).brief
 
 
 def thread_of(text: bytes) -> ThreadId:

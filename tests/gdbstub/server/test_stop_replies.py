@@ -17,7 +17,7 @@ SIGINT, SIGTRAP = 2, 5
 
 def told(action: Action, *hit: Breakpoint) -> Stopped:
     record = StopSummary(1, 0, action, parse_stop(b"T02thread:0;"), 0x1000)
-    stop = stop_reply(record, ClientFeatures(hwbreak=True), hit, own=True, interrupted=False, raw=None, registers=())
+    stop = stop_reply(record, ClientFeatures(hwbreak=True), hit, own=True, interrupted=False)
     assert isinstance(stop, Stopped)
     return stop
 
@@ -46,7 +46,7 @@ def test_an_end_names_the_process_that_the_client_knows(of_the_stub: bytes) -> N
     def told_of(reply: bytes, *, multiprocess: bool) -> Stop:
         record = StopSummary(1, 0, Action.CONTINUE, parse_stop(reply + of_the_stub), 0x1000)
         features = ClientFeatures(multiprocess=multiprocess)
-        return stop_reply(record, features, (), own=True, interrupted=False, raw=None, registers=())
+        return stop_reply(record, features, (), own=True, interrupted=False)
 
     assert told_of(b"W07", multiprocess=True) == Exited(7, 1)
     assert told_of(b"X0b", multiprocess=True) == Terminated(11, 1)
