@@ -123,7 +123,6 @@ STILL_LONG = (  # these are no tables: each is to be split, and nothing is to be
     "gdbstub.debugger.stop_reader",
     "gdbstub.explain.evidence_json",
     "gdbstub.explain.rules.guest_db",
-    "gdbstub.protocol.messages",
     "gdbstub.remote.connection",
     "gdbstub.remote.target",
 )

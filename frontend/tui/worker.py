@@ -7,7 +7,7 @@ import trio
 
 from frontend.commands import Quit, execute
 from frontend.commands.session import Session
-from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Job, Leave, Run, Screen
+from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
 from frontend.tui.events import (
     Answer,
     BreakpointsChanged,
@@ -120,8 +120,17 @@ class Worker:
             if job is LOOK:
                 await self._look()
                 continue
-            code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines, typed=job.typed))
+            code = await (self._leave(job) if isinstance(job, Leave) else self._take(job))
         return code
+
+    async def _take(self, job: Run | Here) -> int | None:
+        try:
+            if isinstance(job, Run):
+                return await self._run(job.lines, typed=job.typed)
+            line = job.line(self._screen.view)
+            return None if line is None else await self._run((line,), typed=False)
+        finally:
+            self._screen.finished()
 
     async def _next_job(self) -> Job:
         """What the user asks for next; meanwhile the stub is listened to, so that its end shows when it comes."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError, Refused
-from gdbstub.protocol.messages import BreakpointRequest
+from gdbstub.protocol.server_messages import BreakpointRequest
 from gdbstub.x86.breakpoints import BY_PACKET, BreakpointKind
 
 MOST = 1024

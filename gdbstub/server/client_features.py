@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gdbstub.errors import GdbError, RemoteProtocolError
-from gdbstub.protocol import ALL, FeatureValue, ThreadId, encode_hex, format_supported, messages, parse_supported
+from gdbstub.protocol import ALL, FeatureValue, ThreadId, encode_hex, format_supported, parse_supported, server_messages
 
 PACKET_SIZE: Final = 0x20000
 """Bytes of the longest packet, either way: a ``m`` of 64 KiB. lldb itself announces as much."""
@@ -84,5 +84,5 @@ class ClientFeatures:
         if self.hex_errors:
             return b"E%02x;%b" % (code, encode_hex(str(error).encode("ascii", "replace")))
         if self.text_errors or not data:
-            return messages.format_error_text(str(error))
-        return messages.format_error(code)
+            return server_messages.format_error_text(str(error))
+        return server_messages.format_error(code)

@@ -18,7 +18,7 @@ from gdbstub.protocol import (
     ThreadId,
     find_packet,
     frame,
-    messages,
+    server_messages,
     whole_packets,
 )
 from gdbstub.remote.connection import NonblockingIO
@@ -222,5 +222,5 @@ def _parse_memory_request(data: bytes) -> tuple[int, int] | None:
     if whole is None or len(whole.payloads) != 1 or whole.payloads[0][:1] != b"m":
         return None
     with suppress(BadField):
-        return messages.parse_range(whole.payloads[0])
+        return server_messages.parse_range(whole.payloads[0])
     return None

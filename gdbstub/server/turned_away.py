@@ -10,7 +10,7 @@ from contextlib import suppress
 import trio
 from trio.abc import Stream
 
-from gdbstub.protocol import Link, Lost, Request, Role, messages
+from gdbstub.protocol import Link, Lost, Request, Role, server_messages
 
 SECONDS = 2.0
 """How long it may stay."""
@@ -25,7 +25,7 @@ async def turn_away(stream: Stream, why: str) -> None:
             if any(isinstance(event, Lost) for event in events):
                 break
             for _ in (event for event in events if isinstance(event, Request)):
-                link.reply(messages.format_error_text(why))
+                link.reply(server_messages.format_error_text(why))
             await stream.send_all(link.data_to_send())
     with trio.CancelScope(shield=True):
         await trio.aclose_forcefully(stream)

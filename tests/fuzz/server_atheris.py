@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from gdbstub.errors import RemoteProtocolError
-from gdbstub.protocol import Break, Link, Lost, Role, format_stop, frame, messages
+from gdbstub.protocol import Break, Link, Lost, Role, format_stop, frame, server_messages
 from gdbstub.protocol import Request as Asked
 from gdbstub.protocol.agent import (
     ReadMemory,
@@ -77,10 +77,10 @@ def link(data: bytes) -> None:
 def parsers(data: bytes) -> None:
     """Each parser of a client's packet raises its own error and nothing else; in time."""
     for parse in (
-        messages.parse_breakpoint,
-        messages.parse_search,
-        messages.parse_object_part,
-        messages.parse_range,
+        server_messages.parse_breakpoint,
+        server_messages.parse_search,
+        server_messages.parse_object_part,
+        server_messages.parse_range,
         thread_of,
         conditions,
         commands,
@@ -89,7 +89,7 @@ def parsers(data: bytes) -> None:
         with suppress(RemoteProtocolError):
             parse(data)
     with suppress(RemoteProtocolError):
-        actions = messages.parse_thread_actions(b"vCont;" + data)
+        actions = server_messages.parse_thread_actions(b"vCont;" + data)
         resume_request_of(actions, {action: cpu_of(action.thread, 2) for action in actions})
     with suppress(RemoteProtocolError):
         manners = ClientFeatures()

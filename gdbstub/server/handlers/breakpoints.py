@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdbstub.protocol.messages import parse_breakpoint
+from gdbstub.protocol.server_messages import parse_breakpoint
 from gdbstub.server.client_breakpoints import key_of
 from gdbstub.server.conditions import AgentPrograms
 from gdbstub.server.session import ClientSession

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 
 from gdbstub.errors import GdbError, Refused, RemoteProtocolError
-from gdbstub.protocol import decode_hex, decode_number, encode_hex, encode_number, messages
+from gdbstub.protocol import decode_hex, decode_number, encode_hex, encode_number, server_messages
 from gdbstub.server.client_features import PACKET_SIZE
 from gdbstub.server.physical_memory import check_physical
 from gdbstub.server.session import ClientSession
@@ -21,13 +21,13 @@ _REFLECTED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 async def read_memory(session: ClientSession, payload: bytes) -> bytes:
-    address, length = messages.parse_range(payload)
+    address, length = server_messages.parse_range(payload)
     return encode_hex(await _some(session, address, min(length, PACKET_SIZE // 2 - 8)))
 
 
 async def read_memory_binary(session: ClientSession, payload: bytes) -> bytes:
     """``x``; gdb 16's form, with a ``b`` in front (``binary-upload+``)."""
-    address, length = messages.parse_range(payload)
+    address, length = server_messages.parse_range(payload)
     return b"b" + await _some(session, address, min(length, PACKET_SIZE // 2 - 8))
 
 
@@ -52,7 +52,7 @@ async def _some(session: ClientSession, address: int, length: int) -> bytes:
 
 async def write_memory(session: ClientSession, payload: bytes) -> bytes:
     session.may_change()
-    address, length = messages.parse_range(payload)
+    address, length = server_messages.parse_range(payload)
     data = payload.partition(b":")[2]
     data = data if payload[:1] == b"X" else decode_hex(data)
     if len(data) != length:
@@ -134,7 +134,7 @@ async def checksum(session: ClientSession, payload: bytes) -> bytes:
 
 async def search(session: ClientSession, payload: bytes) -> bytes:
     """``qSearch:memory``: ``1,ADDRESS`` or ``0``."""
-    start, length, pattern = messages.parse_search(payload)
+    start, length, pattern = server_messages.parse_search(payload)
     end, at, kept = start + _bounded(length), start, b""
     while at < end:
         data = kept + await _read(session, at, min(end - at, WINDOW))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.sax.saxutils import quoteattr
 
 from gdbstub.errors import BadField, GdbError, RemoteProtocolError
-from gdbstub.protocol import decode_hex, encode_hex, messages, shown
+from gdbstub.protocol import decode_hex, encode_hex, server_messages, shown
 from gdbstub.server.client_features import PROCESS
 from gdbstub.server.handlers.resume import ACTIONS, thread_of
 from gdbstub.server.monitor_commands import answer
@@ -52,7 +52,7 @@ async def current_thread(session: ClientSession, _: bytes) -> bytes:
 
 
 async def first_threads(session: ClientSession, _: bytes) -> bytes:
-    return messages.format_threads(session.features.thread(cpu) for cpu in session.debugger.capabilities.cpus)
+    return server_messages.format_threads(session.features.thread(cpu) for cpu in session.debugger.capabilities.cpus)
 
 
 async def more_threads(session: ClientSession, _: bytes) -> bytes:
@@ -111,15 +111,15 @@ async def threads_object(session: ClientSession, payload: bytes) -> bytes:
     for cpu in session.debugger.capabilities.cpus:
         name = session.features.thread(cpu).format().decode()
         lines.append(f'<thread id={quoteattr(name)} core="{cpu}">{thread_text(session, cpu)}</thread>')
-    _, offset, length = messages.parse_object_part(payload)
-    return messages.format_xfer("\n".join([*lines, "</threads>", ""]).encode(), offset, length)
+    _, offset, length = server_messages.parse_object_part(payload)
+    return server_messages.format_xfer("\n".join([*lines, "</threads>", ""]).encode(), offset, length)
 
 
 async def description(session: ClientSession, payload: bytes) -> bytes:
-    annex, offset, length = messages.parse_object_part(payload)
+    annex, offset, length = server_messages.parse_object_part(payload)
     if annex != "target.xml":
         raise RemoteProtocolError(f"The target description has one part, target.xml, and none named {annex!r}.")
-    return messages.format_xfer(session.registers.description, offset, length)
+    return server_messages.format_xfer(session.registers.description, offset, length)
 
 
 # -- monitor --------------------------------------------------------------------------------------------------

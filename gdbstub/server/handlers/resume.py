@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError, RemoteProtocolError
-from gdbstub.protocol import ALL, ThreadId, decode_number, messages
-from gdbstub.protocol.messages import ThreadAction
+from gdbstub.protocol import ALL, ThreadId, decode_number, server_messages
+from gdbstub.protocol.server_messages import ThreadAction
 from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.registers import set_pc
 from gdbstub.server.session import ClientSession
@@ -65,7 +65,7 @@ async def resume_threads(session: ClientSession, payload: bytes) -> None:
 @lru_cache(maxsize=64)
 def _request(payload: bytes, cpus: int) -> ResumeRequest | None:
     """The same few come again at each step."""
-    actions = messages.parse_thread_actions(payload)
+    actions = server_messages.parse_thread_actions(payload)
     return resume_request_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
 
 

@@ -7,7 +7,7 @@ from trio.lowlevel import checkpoint
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gdbstub.errors import RemoteProtocolError
-from gdbstub.protocol import Expect, messages, parse_stop, parse_supported
+from gdbstub.protocol import Expect, parse_stop, parse_supported, server_messages
 from gdbstub.server import Policy
 from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.resume import ResumeRequest, resume_request_of
@@ -17,7 +17,7 @@ from tests.gdbstub.server.test_breakpoints import rip
 
 
 def request_of(payload: bytes, cpus: int = 2) -> ResumeRequest | None:
-    actions = messages.parse_thread_actions(payload)
+    actions = server_messages.parse_thread_actions(payload)
     return resume_request_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
 
 

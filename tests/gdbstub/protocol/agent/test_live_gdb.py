@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from gdbstub.protocol import messages
+from gdbstub.protocol import server_messages
 from gdbstub.protocol.agent import commands, conditions, evaluate, execute
 from gdbstub.protocol.events import Lost, Request
 from gdbstub.protocol.features import format_supported
 from gdbstub.protocol.fields import ThreadId, encode_hex
 from gdbstub.protocol.link import Link
-from gdbstub.protocol.messages import BreakpointRequest
+from gdbstub.protocol.server_messages import BreakpointRequest
 from gdbstub.protocol.states import Role
 from gdbstub.protocol.stops import Stopped, format_stop
 from gdbstub.protocol.target_xml_writer import format_description
@@ -135,7 +135,7 @@ FEATURES = format_supported(
 )
 ANSWERS: dict[bytes, bytes] = {
     b"?": format_stop(Stopped(5, ThreadId(1, 1))),
-    b"qfThreadInfo": messages.format_threads([ThreadId(1, 1)]),
+    b"qfThreadInfo": server_messages.format_threads([ThreadId(1, 1)]),
     b"qsThreadInfo": b"l",
     b"qAttached:1": b"1",
     b"D;1": b"OK",
@@ -153,9 +153,9 @@ def answer(payload: bytes) -> bytes:
         return FEATURES
     if payload.startswith(b"qXfer:features:read:target.xml:"):
         offset, length = (int(part, 16) for part in payload.rpartition(b":")[2].split(b","))
-        return messages.format_xfer(format_description(LAYOUT), offset, length)
+        return server_messages.format_xfer(format_description(LAYOUT), offset, length)
     if payload.startswith(b"m"):
-        return encode_hex(read(*messages.parse_range(payload))) or b"E14"
+        return encode_hex(read(*server_messages.parse_range(payload))) or b"E14"
     if payload.startswith((b"H", b"Z", b"z")):
         return b"OK"
     return ANSWERS.get(payload, b"")
@@ -172,7 +172,7 @@ def serve(listener: socket.socket, points: list[BreakpointRequest]) -> None:
                     return
                 assert isinstance(event, Request)
                 if event.payload.startswith(b"Z"):
-                    points.append(messages.parse_breakpoint(event.payload))
+                    points.append(server_messages.parse_breakpoint(event.payload))
                 link.reply(answer(event.payload))
             stream.sendall(link.data_to_send())
 
