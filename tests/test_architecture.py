@@ -111,17 +111,40 @@ SCREEN = (
     "frontend.tui.window",
     "frontend.tui.worker",
 )
+MOST_LINES = 300
+TABLES = {
+    "gdbstub.explain.quirks.table": "one row a quirk",
+    "frontend.cli.parser": "one row an option",
+}
+"""Modules that may be longer: nothing but rows, and what they are rows of."""
+STILL_LONG = (  # these are no tables: each is to be split, and nothing is to be added
+    "gdbstub.backends.xen.journal",
+    "gdbstub.debugger.run_control",
+    "gdbstub.debugger.stop_reader",
+    "gdbstub.explain.evidence_json",
+    "gdbstub.explain.rules.guest_db",
+    "gdbstub.remote.connection",
+    "gdbstub.remote.target",
+)
+TWICE = {
+    "LogPipe": "what gdbstub asks of one, and the one of transports: they are strangers",
+    "Segment": "of an ELF file, and of the CPU: both specifications call it so",
+}
+"""Class names that occur in two modules, and why."""
 DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app"), ("frontend.cli.replay", "frontend.tui.window")})
 """Who opens the screen from outside, inside a function: everything else works without a terminal."""
 _DOORS_ARE = " and ".join(f"only {outside} opens {door}, inside a function" for outside, door in sorted(DOORS))
 
 
 class Module(NamedTuple):
-    """What one file imports: all of it, and what is imported when the module is. ``calls`` are plain names called."""
+    """What one file imports: all of it, and what is imported when the module is. ``calls`` are plain names called,
+    ``classes`` those that it defines, ``lines`` how long it is."""
 
     imports: frozenset[str]
     at_load: frozenset[str]
     calls: frozenset[str]
+    classes: frozenset[str]
+    lines: int
 
 
 House = dict[str, Module]
@@ -137,11 +160,14 @@ def read_module(source: str, known: frozenset[str]) -> Module:
     tree = ast.parse(source)
     everything = frozenset(_imported(ast.walk(tree), known))
     calls = (node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
-    return Module(everything, frozenset(_imported(_run_at_load(tree), known)), frozenset(calls))
+    classes = frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    at_load = frozenset(_imported(_run_at_load(tree), known))
+    return Module(everything, at_load, frozenset(calls), classes, len(source.splitlines()))
 
 
 def _run_at_load(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes outside of functions and of ``if TYPE_CHECKING``."""
+    """The nodes outside of functions and of ``if TYPE_CHECKING``: what loading the module loads. Who may know whom is
+    asked of all imports, also of those in here."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -207,6 +233,43 @@ def without_a_room(house: House) -> list[str]:
     ]
 
 
+def loose(house: House) -> list[str]:
+    return [
+        f"{me} lies loose in gdbstub: a file belongs into a room"
+        for me in house
+        if me.startswith("gdbstub.") and me.count(".") == 1 and me != "gdbstub.errors"
+        if not any(name.startswith(f"{me}.") for name in house)
+    ]
+
+
+def too_long(house: House) -> list[str]:
+    return [
+        f"{me} has {module.lines} lines: more than {MOST_LINES} are two modules, or a table (TABLES)"
+        for me, module in house.items()
+        if module.lines > MOST_LINES and me not in TABLES and me not in STILL_LONG
+    ]
+
+
+def long_no_more(house: House) -> list[str]:
+    return [
+        f"{me} is not longer than {MOST_LINES} lines: take it out of TABLES"
+        for me in TABLES
+        if me not in house or house[me].lines <= MOST_LINES
+    ]
+
+
+def named_twice(house: House) -> list[str]:
+    homes: dict[str, list[str]] = {}
+    for me, module in house.items():
+        for name in module.classes:
+            homes.setdefault(name, []).append(me)
+    return [
+        f"{name} is a class of {' and of '.join(sorted(where))}: one name, one meaning"
+        for name, where in homes.items()
+        if len(where) > 1 and name not in TWICE
+    ]
+
+
 def touches_the_world(house: House) -> list[str]:
     found = []
     for me, module in house.items():
@@ -256,11 +319,12 @@ def opens_the_screen(house: House) -> list[str]:
 
 
 def cycles(house: House) -> list[str]:
-    graph = {me: module.at_load & house.keys() for me, module in house.items()}
+    """Imports for types and those inside functions count: who reads the one has to read the other."""
+    graph = {me: (module.imports & house.keys()) - {me} for me, module in house.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        return [f"{' → '.join(error.args[1])}: a cycle; none of these modules can be read or loaded alone"]
+        return [f"{' → '.join(error.args[1])}: a cycle; none of these modules can be read alone"]
     return []
 
 
@@ -268,6 +332,10 @@ RULES: tuple[Callable[[House], list[str]], ...] = (
     strangers,
     looks_down,
     without_a_room,
+    loose,
+    too_long,
+    long_no_more,
+    named_twice,
     touches_the_world,
     leans_on_the_world,
     away_from_home,
@@ -293,7 +361,12 @@ FAULTS = (
     (strangers, "transports.fault", "def late():\n    import gdbstub.errors"),
     (looks_down, "gdbstub.remote.target.fault", "from gdbstub import debugger"),
     (looks_down, "gdbstub.trace.fault", "import frontend.tui.view"),
+    (looks_down, "gdbstub.protocol.fault", "if TYPE_CHECKING:\n    from gdbstub.debugger.record import StopRecord"),
     (without_a_room, "gdbstub.fault", ""),
+    (loose, "gdbstub.fault", ""),
+    (too_long, "gdbstub.trace.fault", "\n" * 301),
+    (long_no_more, "frontend.cli.parser", ""),
+    (named_twice, "gdbstub.trace.fault", "class Link: ..."),
     (touches_the_world, "gdbstub.x86.fault", "import trio"),
     (touches_the_world, "gdbstub.protocol.fault", "def late():\n    from time import monotonic"),
     (touches_the_world, "frontend.tui.panes.fault", "print('drawn')"),
@@ -303,6 +376,7 @@ FAULTS = (
     (opens_the_screen, "frontend.commands.session", "from frontend.tui.view import update"),
     (opens_the_screen, "frontend.cli.attach", "import frontend.tui.app"),
     (cycles, "gdbstub.errors", "import gdbstub.remote.capabilities"),
+    (cycles, "gdbstub.errors", "if TYPE_CHECKING:\n    import gdbstub.remote.capabilities"),
 )
 
 

@@ -26,6 +26,7 @@ from transports.errors import (
 )
 from transports.files import open_regular
 from transports.listener import open_listener, parse_listen
+from transports.log_pipe import LogPipe
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
 from transports.recording import Recorder, RecordingStream, open_recorder
 from transports.replay import RecordingEnded, ReplayDiverged, ReplayStream
@@ -49,6 +50,7 @@ __all__ = [
     "Header",
     "HelperFailed",
     "LaunchedQemu",
+    "LogPipe",
     "Note",
     "PeerDied",
     "Program",

@@ -7,6 +7,7 @@ taken only when the user says that they may.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import stat
@@ -20,6 +21,8 @@ from transports.address import BadTarget, Tcp, Unix, host_port, parse_target
 from transports.errors import CannotListen
 
 BACKLOG = 16
+LOCK_SECONDS = 2.0
+"""How long another dr6 that is about to listen in the same folder is waited for."""
 LISTEN_FORMS = "HOST:PORT, :PORT (this machine only; port 0 for any that is free), or unix:PATH"
 
 
@@ -84,28 +87,55 @@ async def _tcp(address: Tcp, anybody: bool) -> trio.SocketListener:
 
 @asynccontextmanager
 async def _unix(path: str) -> AsyncIterator[trio.SocketListener]:
-    await _clear(path)
-    sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        before = os.umask(0o177)  # the socket is its owner's from the moment it is there
+    async with _folder_locked(path):
+        await _clear(path)
+        sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            await sock.bind(path)
-        finally:
-            os.umask(before)
-        sock.listen(BACKLOG)
-        made = os.stat(path).st_ino
-    except OSError as error:
-        sock.close()
-        why = error.strerror or "the path is too long for a socket; the limit is 107 bytes"
-        raise CannotListen(f"dr6 can't listen at {path!r}: {why}.") from error
+            before = os.umask(0o177)  # the socket is its owner's from the moment it is there
+            try:
+                await sock.bind(path)
+            finally:
+                os.umask(before)
+            sock.listen(BACKLOG)
+            made = os.stat(path).st_ino
+        except OSError as error:
+            sock.close()
+            why = error.strerror or "the path is too long for a socket; the limit is 107 bytes"
+            raise CannotListen(f"dr6 can't listen at {path!r}: {why}.") from error
     listener = trio.SocketListener(sock)
     try:
         yield listener
     finally:
-        with suppress(OSError):
-            if os.stat(path).st_ino == made:
-                os.unlink(path)
-        await listener.aclose()
+        with trio.CancelScope(shield=True):
+            async with _folder_locked(path):
+                with suppress(OSError):
+                    if os.stat(path).st_ino == made:
+                        os.unlink(path)
+                await listener.aclose()
+
+
+@asynccontextmanager
+async def _folder_locked(path: str) -> AsyncIterator[None]:
+    """Between looking whether anybody listens at ``path`` and listening there oneself, no other dr6 does either: each
+    would take the other's socket away. Who may not read the folder, or finds it locked for long, goes on without."""
+    try:
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield
+        return
+    try:
+        with trio.move_on_after(LOCK_SECONDS):
+            while True:
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    await trio.sleep(0.01)
+                except OSError:  # a file system without locks
+                    break
+        yield
+    finally:
+        os.close(folder)
 
 
 async def _clear(path: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from frontend.clean import clean
-from frontend.cli.connect import Connection, Launch, open_session
+from frontend.cli.connect import Launch, TargetOptions, open_session
 from frontend.cli.console import Console
 from frontend.cli.failures import INTERRUPTED, USAGE
 from frontend.cli.guarded import guarded
@@ -36,7 +36,7 @@ def has_screen() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-async def batch(connection: Connection, lines: Iterable[str], strict: bool, interrupts: Interrupts) -> int:
+async def batch(connection: TargetOptions, lines: Iterable[str], strict: bool, interrupts: Interrupts) -> int:
     """Run ``lines`` on a fresh session; the exit code."""
     async with open_session(connection) as session:
         return await run_script(session, lines, strict, interrupts)
@@ -85,12 +85,12 @@ def complain(text: str) -> None:
     print(f"dr6: {text}", file=sys.stderr)
 
 
-def asking(connection: Connection) -> Connection:
+def asking(connection: TargetOptions) -> TargetOptions:
     """The same, with somebody at the terminal, who is asked before the screen takes it."""
     return replace(connection, may_restore=at_terminal) if connection.may_restore is always else connection
 
 
-def screen(connection: Connection, startup: tuple[str, ...], serving: Serving | None = None) -> int:
+def screen(connection: TargetOptions, startup: tuple[str, ...], serving: Serving | None = None) -> int:
     """The TUI on a fresh session, which others may share if ``serving``; the exit code."""
     return show(lambda: _shown(connection, serving), startup, owned=isinstance(connection.target, Launch))
 
@@ -106,16 +106,16 @@ def show(open_: Callable[[], AbstractAsyncContextManager[Session]], startup: tup
 
 
 @asynccontextmanager
-async def _shown(connection: Connection, serving: Serving | None) -> AsyncIterator[Session]:
+async def _shown(connection: TargetOptions, serving: Serving | None) -> AsyncIterator[Session]:
     async with open_session(connection) as session:
         session.note("shown", "screen")
         if serving is None:
             yield session
             return
         from frontend.cli.serving import gdb_command, serve_session
-        from frontend.cli.shared_screen import Seat
+        from frontend.cli.shared_screen import SharedScreen
 
         async with serve_session(session, serving, lambda text: None) as (shared, address):
             welcome = f"Served at {clean(address)}; in gdb: {gdb_command(address)}"
-            session.shared = Seat(session, shared, welcome)
+            session.shared = SharedScreen(session, shared, welcome)
             yield session

@@ -15,6 +15,7 @@ from typing import Literal
 import trio
 from trio.abc import ReceiveStream, Stream
 
+from frontend.cli.interrupts import HURRY
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
 from frontend.commands.kernel_image import read_kernel
@@ -33,6 +34,7 @@ from transports import (
     Endpoint,
     Header,
     LaunchedQemu,
+    LogPipe,
     Recorder,
     RecordingStream,
     ReplayStream,
@@ -67,7 +69,7 @@ class Launch:
 
 
 @dataclass(frozen=True)
-class Connection:
+class TargetOptions:
     """Where to, and how. ``target`` is a TARGET of the command line, or a `Launch`."""
 
     target: str | Launch
@@ -97,7 +99,7 @@ class Connection:
 
 @asynccontextmanager
 async def open_session(
-    connection: Connection, *, pace: Callable[[float], Awaitable[None]] = trio.sleep
+    connection: TargetOptions, *, pace: Callable[[float], Awaitable[None]] = trio.sleep
 ) -> AsyncIterator[Session]:
     """An attached session; at the end breakpoints are out, and the guest is left as ``connection.leave`` says (one that
     we launched ends). Raises `GdbError` branches, `BadTarget`, and the errors of `transports`."""
@@ -116,6 +118,8 @@ async def open_session(
             lidt_hints=lidt,
             lidt_sure=frozenset(sure),
             kernel_code=_kernel_reader(connection, recorder),
+            log_pipe=None if recorder is not None or isinstance(endpoint.stream, ReplayStream) else LogPipe,
+            image_code=symbols.code_around,
             break_in=breaking_in(endpoint.interrupt),
             pace=_noted(pace, recorder),
             exit_reason=endpoint.exit_reason,
@@ -133,12 +137,13 @@ async def open_session(
         stack.callback(session.close)
         if recorder is not None:
             session.note = recorder.note
+            recorder.note("symbols", "used")
             symbols.on_use = lambda symbol: recorder.note("symbol", symbol.note)
         yield session
 
 
 @asynccontextmanager
-async def open_stub(connection: Connection) -> AsyncIterator[tuple[RemoteTarget, str]]:
+async def open_stub(connection: TargetOptions) -> AsyncIterator[tuple[RemoteTarget, str]]:
     """The bare stub, not yet greeted, and its name; for what tests stubs. Nothing is tidied at the end but our side and
     a QEMU that we launched. Raises what `open_session` raises."""
     async with AsyncExitStack() as stack:
@@ -154,7 +159,7 @@ async def open_stub(connection: Connection) -> AsyncIterator[tuple[RemoteTarget,
         yield remote, endpoint.name
 
 
-async def _endpoint(stack: AsyncExitStack, connection: Connection) -> tuple[Endpoint, ReceiveStream | None]:
+async def _endpoint(stack: AsyncExitStack, connection: TargetOptions) -> tuple[Endpoint, ReceiveStream | None]:
     target = connection.target
     if isinstance(target, Launch):
         launched: LaunchedQemu = await stack.enter_async_context(
@@ -194,7 +199,7 @@ def _shortcut(endpoint: Endpoint) -> NonblockingIO | None:
     return None if endpoint.shortcut is None else NonblockingIO(*endpoint.shortcut)
 
 
-def _recorded(stack: AsyncExitStack, connection: Connection, endpoint: Endpoint) -> tuple[Stream, Recorder | None]:
+def _recorded(stack: AsyncExitStack, connection: TargetOptions, endpoint: Endpoint) -> tuple[Stream, Recorder | None]:
     if connection.record is None:
         return endpoint.stream, None
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -222,7 +227,7 @@ def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) 
     return noted
 
 
-def _kernel_reader(connection: Connection, recorder: Recorder | None) -> Callable[[str], KernelCode]:
+def _kernel_reader(connection: TargetOptions, recorder: Recorder | None) -> Callable[[str], KernelCode]:
     """What the file of QEMU's -kernel tells, if it is on this machine; in a replay, what it told."""
 
     def read(path: str) -> KernelCode:
@@ -240,7 +245,7 @@ def _kernel_reader(connection: Connection, recorder: Recorder | None) -> Callabl
     return read
 
 
-def _symbols(connection: Connection) -> Symbols:
+def _symbols(connection: TargetOptions) -> Symbols:
     symbols = Symbols()
     symbols.learn(connection.names)
     for path in connection.symbols:
@@ -258,17 +263,27 @@ async def _pump(console: ReceiveStream, debugger: Debugger) -> None:
             debugger.guest_output(bytes(data))
 
 
-async def _tidy(debugger: Debugger, connection: Connection) -> None:
+async def _tidy(debugger: Debugger, connection: TargetOptions) -> None:
     """Whatever happened: breakpoints out, and the guest left as said."""
+    failure: GdbError | None = None
     with trio.move_on_after(HURRIED if debugger.unanswered else TIDY_SECONDS, shield=True) as bound:
-        try:
-            if connection.owned or isinstance(connection.target, Launch):
-                await debugger.kill()
-            else:
-                await debugger.detach(resume=connection.leave == "running")
-        except GdbError as error:
-            if debugger.lost is None:
-                print(f"dr6: {error}", file=sys.stderr)
-            return
-    if bound.cancelled_caught and debugger.lost is None:
-        print(f"dr6: {UNTIDY}", file=sys.stderr)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_hurry, bound)
+            try:
+                if connection.owned or isinstance(connection.target, Launch):
+                    await debugger.kill()
+                else:
+                    await debugger.detach(resume=connection.leave == "running")
+            except GdbError as error:
+                failure = error
+            nursery.cancel_scope.cancel()
+    if debugger.lost is None and (failure is not None or bound.cancelled_caught):
+        print(f"dr6: {failure or UNTIDY}", file=sys.stderr)
+
+
+async def _hurry(bound: trio.CancelScope) -> None:
+    """Who asks twice does not wait."""
+    asked = HURRY.get()
+    if asked is not None:
+        await asked.wait()
+        bound.deadline = min(bound.deadline, trio.current_time() + HURRIED)

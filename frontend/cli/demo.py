@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frontend.cli.attach import print_stop, speak
-from frontend.cli.connect import Connection, open_session
+from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.failures import DONE, INTERRUPTED
 from frontend.cli.interrupts import Interrupts
 from frontend.commands import execute
@@ -16,7 +16,7 @@ STARTUP = ("catch db,bp,ud,gp,pf,df", "continue")
 """The commands before the first stop; the last one again and again."""
 
 
-async def demo(connection: Connection, interrupts: Interrupts) -> int:
+async def demo(connection: TargetOptions, interrupts: Interrupts) -> int:
     """Catch all that the demo guest raises and print it; the exit code."""
     async with open_session(connection) as session:
         speak(session, interrupts)

@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 
 from frontend.clean import clean
-from frontend.cli.connect import Connection, Launch, open_stub
+from frontend.cli.connect import Launch, TargetOptions, open_stub
 from frontend.cli.doctor_text import as_json, identity_text, installed_text, results_text, verdict_text
 from frontend.cli.failures import DONE, FAILED, INTERRUPTED, USAGE
 from frontend.cli.installed import Installed, kvm, look_around
@@ -151,7 +151,7 @@ async def _own(options: argparse.Namespace, report: Report) -> None:
 
     @asynccontextmanager
     async def start() -> AsyncIterator[Vcpu]:
-        async with open_stub(Connection(launch)) as (remote, name):
+        async with open_stub(TargetOptions(launch)) as (remote, name):
             vcpu, stop = await greeted(remote, name, options.backend)
             if report.target is None:
                 report.identified(await identify_stub(vcpu, name, stop))
@@ -170,7 +170,7 @@ def own_guest() -> OwnGuest:
 
 async def _foreign(options: argparse.Namespace, report: Report) -> None:
     """On the user's stub: asked only, unless ``--probe``."""
-    connection = Connection(
+    connection = TargetOptions(
         options.target, record=options.record, dom0=options.dom0, domain=options.domain, command=options.words
     )
     async with open_stub(connection) as (remote, name):

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from frontend.clean import clean
-from frontend.cli.installed import Installed, Program
+from frontend.cli.installed import Installed, InstalledProgram
 from gdbstub.doctor import Identity, Line, Result, TrustVerdict, lines, verdict
 
 WIDTH = 80
@@ -27,7 +27,7 @@ def installed_text(found: Installed) -> list[str]:
     ]
 
 
-def _program(program: Program) -> str:
+def _program(program: InstalledProgram) -> str:
     if program.path is None:
         return f"no {clean(program.name)}"
     return f"{os.path.basename(program.name)} {program.version or '(says no version)'}"

@@ -19,10 +19,11 @@ PACKAGES = ("trio", "capstone", "prompt_toolkit", "pygments", "defusedxml")
 PROGRAMS = ("gdb", "tmux")
 SECONDS = 10.0
 MODULES = ("kvm_intel", "kvm_amd", "kvm_pvm")
+SYS_MODULE, PROC_MODULES = Path("/sys/module"), Path("/proc/modules")
 _VERSION = re.compile(r"\d+(?:\.\d+)+[a-z]?")
 
 
-class Program(NamedTuple):
+class InstalledProgram(NamedTuple):
     """``path`` is None where it is not installed, ``version`` where it does not say."""
 
     name: str
@@ -44,14 +45,14 @@ class Installed(NamedTuple):
     dr6: str
     python: str
     packages: tuple[tuple[str, str | None], ...]
-    programs: tuple[Program, ...]
+    programs: tuple[InstalledProgram, ...]
     kvm: Kvm
 
 
 async def look_around(qemu: str | None) -> Installed:
     """Ask. ``qemu`` is the program that ``--qemu`` names."""
     names = (qemu or QEMU, *PROGRAMS)
-    programs: dict[str, Program] = {}
+    programs: dict[str, InstalledProgram] = {}
 
     async def look(name: str) -> None:
         programs[name] = await _program(name)
@@ -67,8 +68,17 @@ def kvm() -> Kvm:
     return Kvm(
         os.path.exists(KVM),
         os.access(KVM, os.R_OK | os.W_OK),
-        tuple(name for name in MODULES if Path("/sys/module", name).is_dir()),
+        tuple(name for name in MODULES if (SYS_MODULE / name).is_dir() or name in _loaded()),
     )
+
+
+def _loaded() -> frozenset[str]:
+    """The loaded modules where /sys is not mounted, as in many a container."""
+    try:
+        lines = PROC_MODULES.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(line.split(" ", 1)[0] for line in lines)
 
 
 def _package(name: str) -> str | None:
@@ -78,10 +88,10 @@ def _package(name: str) -> str | None:
         return None
 
 
-async def _program(name: str) -> Program:
+async def _program(name: str) -> InstalledProgram:
     path = shutil.which(name)
     if path is None:
-        return Program(name, None, None)
+        return InstalledProgram(name, None, None)
     asked = "-V" if name == "tmux" else "--version"
     text = ""
     with trio.move_on_after(SECONDS):
@@ -91,4 +101,4 @@ async def _program(name: str) -> Program:
         except OSError:
             text = ""
     found = _VERSION.search(text)
-    return Program(name, path, found[0] if found else None)
+    return InstalledProgram(name, path, found[0] if found else None)

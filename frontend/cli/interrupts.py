@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 import trio
@@ -12,6 +13,8 @@ import trio
 from frontend.cli.failures import INTERRUPTED
 
 T = TypeVar("T")
+HURRY: ContextVar[trio.Event | None] = ContextVar("HURRY", default=None)
+"""Set at the second signal: what is tidied up then has a second left."""
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -21,11 +24,13 @@ class Interrupts:
     def __init__(self) -> None:
         self.seen = 0
         self.on_first: Callable[[], Awaitable[None]] | None = None
+        self._hurry = trio.Event()
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T | int:
         """``work`` with signals watched; its result, or 130 when it had to be broken off."""
         result: T | int = INTERRUPTED
         failure: Exception | None = None
+        HURRY.set(self._hurry)
         with trio.open_signal_receiver(*ENDINGS) as signals:
             async with trio.open_nursery() as nursery:
                 scope = trio.CancelScope()
@@ -43,6 +48,8 @@ class Interrupts:
     async def _watch(self, signals: AsyncIterator[int], scope: trio.CancelScope, nursery: trio.Nursery) -> None:
         async for number in signals:
             self.seen += 1
+            if self.seen > 1:
+                self._hurry.set()
             if self.seen > 1 or self.on_first is None or number != signal.SIGINT:
                 scope.cancel()
             else:

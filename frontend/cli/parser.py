@@ -14,7 +14,7 @@ from frontend.cli.streams import drop_output, settle_streams
 from frontend.version import tool
 
 if TYPE_CHECKING:
-    from frontend.cli.connect import Connection
+    from frontend.cli.connect import TargetOptions
     from frontend.cli.serving import Serving
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -247,6 +247,17 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--events", action="store_true", help="run freely, record only explained events (without --catch: #DB)"
     )
+    parser.add_argument(
+        "--no-stop",
+        action="store_true",
+        help="with --events: the guest is never stopped; what it gets is read from QEMU's log (TCG of this machine)",
+    )
+    parser.add_argument(
+        "--witness",
+        choices=("auto", "off", "require"),
+        default="auto",
+        help="QEMU's log of exceptions beside the breakpoints at handlers: what those miss is a row (default: auto)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
     parser.add_argument("--format", choices=("text", "jsonl"), help="default: by the file's suffix")
     parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
@@ -334,8 +345,8 @@ def _replay(parser: argparse.ArgumentParser) -> None:
     _commands(parser)
 
 
-def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connection:
-    from frontend.cli.connect import Connection, Launch
+def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> TargetOptions:
+    from frontend.cli.connect import Launch, TargetOptions
     from frontend.cli.restore import always, never
 
     target = (
@@ -351,7 +362,7 @@ def _connection(options: argparse.Namespace, words: tuple[str, ...]) -> Connecti
             tuple(options.qemu_args),
         )
     )
-    return Connection(
+    return TargetOptions(
         target,
         getattr(options, "backend", None),
         tuple(getattr(options, "symbols", ())),

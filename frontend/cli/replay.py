@@ -22,7 +22,7 @@ import trio
 from frontend.clean import clean
 from frontend.cli import trace
 from frontend.cli.attach import run_script, script, show
-from frontend.cli.connect import Connection, open_session
+from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.guarded import guarded, run_headless
 from frontend.cli.interrupts import Interrupts
 from frontend.commands.dispatch import parse_line
@@ -57,7 +57,7 @@ def _replay(options: argparse.Namespace, parse: Parse) -> int:
             "be read, but not gone through again."
         )
     named = _named_files(recorded)
-    if named and not (options.allow_files or options.symbols or transcript.notes("symbol")):
+    if named and not (options.allow_files or options.symbols or transcript.notes("symbols")):
         print(
             f"dr6: The recording has no symbols in it; --allow-files lets dr6 read those of {clean(', '.join(named))}.",
             file=sys.stderr,
@@ -143,7 +143,7 @@ class Again:
         recorded = self._recorded
         owned = recorded is not None and recorded.command in ("launch", "demo")
         entry = next(iter(self._noted("kernel-entry", _address)), None)
-        connection = Connection(
+        connection = TargetOptions(
             f"replay:{self._path}",
             getattr(recorded, "backend", None),
             self._files,

@@ -8,7 +8,7 @@ import sys
 import trio
 
 from frontend.clean import clean
-from frontend.cli.connect import Connection, open_session
+from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.console import Console
 from frontend.cli.failures import DONE, NO_CONNECTION, USAGE
 from frontend.cli.interrupts import Interrupts
@@ -33,7 +33,7 @@ def _tell(text: str) -> None:
     print(f"dr6: {clean(text)}", file=sys.stderr, flush=True)
 
 
-async def run(serving: Serving, connection: Connection, interrupts: Interrupts) -> int:
+async def run(serving: Serving, connection: TargetOptions, interrupts: Interrupts) -> int:
     """Serve until Ctrl-C, or until the guest or its stub is gone; the exit code."""
     over = trio.Event()
     async with open_session(connection) as session:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 
 import trio
@@ -11,14 +13,15 @@ import trio
 from frontend.clean import clean
 from frontend.commands import parse_vectors
 from frontend.commands.dispatch import parse_line
-from frontend.commands.session import Session
+from frontend.commands.session import PIECEWISE, Session
 from frontend.commands.stop_text import one_line
 from frontend.commands.table import Quit
 from frontend.version import tool
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.remote.connection import NonblockingIO
-from gdbstub.server import Client, Policy, RegisterFile
+from gdbstub.server import ClientConnection, Policy, RegisterFile, turn_away
+from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
 from transports import open_listener, parse_listen, shortcut
 
@@ -51,19 +54,20 @@ class SessionWords:
     def vectors(self, text: str) -> list[int]:
         return parse_vectors(text)
 
-    async def command(self, line: str) -> str:
+    async def command(self, line: str, reach: Reach) -> str:
         command, arguments = parse_line(line.strip())
         if command.name not in LOOKING:
             raise GdbError(f"{command.name} is not for clients; dr6's commands that only look are: {_names()}.")
         lines: list[str] = []
-        out, say = self._session.out, self._session.say
-        self._session.out, self._session.say = lines.append, lines.append
-        try:
-            await command.handler(self._session, arguments)
-        except Quit:
-            pass
-        finally:
-            self._session.out, self._session.say = out, say
+        session = copy(self._session)  # the screen may print at the same time
+        session.out = session.say = lines.append
+        session.reach = reach
+
+        async def work() -> None:
+            with suppress(Quit):
+                await command.handler(session, arguments)
+
+        await (work() if command.name in PIECEWISE else reach(work))
         return "\n".join(lines)
 
 
@@ -80,15 +84,16 @@ class Door:
         self._say = say
         self._registers = RegisterFile(session.debugger.layout, aside=session.debugger.capabilities.debug_aside)
         self._words = SessionWords(session)
-        self._clients: set[Client] = set()
+        self._clients: set[ClientConnection] = set()
+        self._turned_away = 0
+        """How many are being told so."""
 
     async def take(self, stream: trio.SocketStream) -> None:
         """One client, from its connection to its end."""
         if len(self._clients) >= self._serving.most or self._shared.lost is not None:
-            self._say(f"a client was turned away: there are {len(self._clients)} already")
-            await trio.aclose_forcefully(stream)
+            await self._turn_away(stream)
             return
-        client = Client(
+        client = ClientConnection(
             stream,
             self._shared,
             self._registers,
@@ -97,7 +102,7 @@ class Door:
             shortcut=NonblockingIO(*shortcut(stream)),
         )
         self._clients.add(client)
-        self._say(f"{client.party} is here")
+        self._say(f"{client} is here")
         ending = ""
         try:
             await client.serve()
@@ -106,15 +111,31 @@ class Door:
         finally:
             self._clients.discard(client)
             ending = client.ending or ending
-            self._say(f"{client.party} is gone" + (f": {ending}" if ending else ""))
+            self._say(f"{client} is gone" + (f": {ending}" if ending else ""))
+
+    async def _turn_away(self, stream: trio.SocketStream) -> None:
+        there = f"there are {len(self._clients)} already"
+        if self._shared.lost is None:
+            self._say(f"a client was turned away: {there}")
+            self._shared.participants.tell_others(None, f"a client was turned away: {there}")
+        if self._turned_away >= self._serving.most:  # whoever opens so many at once does not read
+            await trio.aclose_forcefully(stream)
+            return
+        self._turned_away += 1
+        try:
+            full = f"dr6 has no place for another client: {there}, and --clients allows no more."
+            await turn_away(stream, self._shared.lost or full)
+        finally:
+            self._turned_away -= 1
 
 
 @asynccontextmanager
 async def serve_session(
     session: Session, serving: Serving, say: Callable[[str], None]
 ) -> AsyncIterator[tuple[SharedGuest, str]]:
-    """Serve the session's guest while the block runs; the guest as parties share it, and the address for clients."""
+    """Serve the session's guest while the block runs; the guest as it is shared, and the address for clients."""
     failure: Exception | None = None
+    gc.freeze()  # what is loaded by now stays: collections need not look at it, which is some 4 % of a step
     async with (
         open_listener(parse_listen(serving.listen), anybody=serving.anybody) as (listener, address),
         trio.open_nursery() as nursery,

@@ -1,54 +1,80 @@
-"""The screen among the parties of a served guest: its commands wait their turn, and what lets the guest run is asked
-first whether the screen drives."""
+"""The screen among the participants of a served guest: its commands wait for the lock, and what lets the guest run is
+asked first whether the screen is in control."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from frontend.commands import find_command
-from frontend.commands.session import Session
+from frontend.commands.session import PIECEWISE, Session, Work
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError
-from gdbstub.sessions.shared_guest import Participant, SharedGuest
+from gdbstub.sessions.participants import Participant
+from gdbstub.sessions.shared_guest import SharedGuest
 
 FREE = frozenset(("why", "events", "help", "drive", "give", "clients"))
-"""Commands that ask nothing of the guest: they work while another party has it."""
+"""Commands that ask nothing of the guest: they work while another has it."""
 CHANGING = frozenset(("set", "kill", "detach", "disconnect", "source", "trace", "monitor", "delete", "commands"))
 
 
-class Seat:
-    """The screen's own place; also its party's ear."""
+class SharedScreen:
+    """The screen as a participant; also its callbacks."""
 
     def __init__(self, session: Session, shared: SharedGuest, welcome: str) -> None:
         self._session = session
         self.welcome = welcome
         """Where others come in."""
         self.shared = shared
-        self.party: Participant = shared.join("screen", self)
+        self.participant: Participant = shared.join("screen", self)
         shared.light = False  # the screen reads every stop
+        session.reach = shared.guest.reach
 
-    async def do(self, line: str, work: Callable[[], Awaitable[None]]) -> None:
-        """``work``, which executes ``line``, when and as the parties' rules allow it. Raises `GdbError` where another
-        party drives, and what ``work`` raises."""
+    async def do(self, line: str, work: Work[None], then: Work[None]) -> None:
+        """``work``, which executes ``line``, and ``then``, which shows what became of it, when and as the rules of
+        sharing allow it. Raises `GdbError` where another controls the guest, and what they raise."""
         name = self._name(line)
+        guest = self.shared.guest
         if name in FREE:
             await work()
+            if not guest.busy:
+                await self.look(then)
+        elif name in PIECEWISE:
+            await work()
+            await self.look(then)
         elif name in CHANGING or self._runs(name):
-            self.shared.may_change(self.party)
-            async with self.shared.seat():
-                with self._asking_aside():
+            self.shared.participants.may_change(self.participant)
+            async with self.shared.exclusive():
+                with self._released_while_asking():
                     await work()
+                    await then()
         else:
-            await self.shared.reach(work)
+
+            async def both() -> None:
+                await work()
+                await then()
+
+            await self.look(both)
+
+    async def look(self, job: Work[None]) -> None:
+        """``job`` with the guest stopped, now or in a pause of another's run."""
+        await self.shared.guest.reach(job)
+
+    async def leave(self, job: Work[None]) -> None:
+        """``job``, which leaves the guest: another's run is over."""
+        with self.shared.guest.stopping():
+            if self.shared.guest.busy:
+                await self.shared.interrupt(self.participant)
+            async with self.shared.guest.lock():
+                await job()
 
     @contextmanager
-    def _asking_aside(self) -> Iterator[None]:
+    def _released_while_asking(self) -> Iterator[None]:
         """Nobody waits while the user thinks about a question."""
         confirm = self._session.confirm
 
         async def ask(question: str) -> bool:
-            async with self.shared.aside():
+            async with self.shared.guest.release_while():
                 return await confirm(question)
 
         self._session.confirm = ask
@@ -70,14 +96,14 @@ class Seat:
         return find_command(name).group == "running"
 
     def describe(self) -> list[str]:
-        """One line for each party."""
-        return self.shared.describe(self.party)
+        """One line for each participant."""
+        return self.shared.participants.describe(self.participant)
 
     def take(self) -> None:
-        self.shared.take(self.party)
+        self.shared.participants.take(self.participant)
 
     def give(self) -> None:
-        self.shared.give(self.party)
+        self.shared.give(self.participant)
 
     # -- what it hears ------------------------------------------------------------------------------------------
 
@@ -93,8 +119,5 @@ class Seat:
     def lost(self, why: str) -> None:
         """The debugger says so, too."""
 
-    def changed(self) -> None:
-        """The screen keeps nothing of its own."""
-
-    async def going(self) -> None:
+    async def before_resume(self) -> None:
         """Nor does it leave anything in the guest."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from frontend.clean import clean, visible
-from frontend.cli.connect import Connection, open_session
+from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.failures import DONE, INTERRUPTED, USAGE
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.progress import Progress
@@ -21,6 +21,7 @@ from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
 from frontend.commands.session import Session
 from frontend.commands.stop_text import describe, one_line
 from gdbstub.debugger.breakpoints import Breakpoint
+from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
@@ -34,7 +35,7 @@ KEPT = 64
 """Records that stay in memory: a trace goes to its file."""
 
 
-async def run(options: argparse.Namespace, connection: Connection, interrupts: Interrupts) -> int:
+async def run(options: argparse.Namespace, connection: TargetOptions, interrupts: Interrupts) -> int:
     """Trace as the options say; the exit code. Raises what `open_session` raises."""
     async with open_session(connection) as session:
         session.out = _message
@@ -74,6 +75,7 @@ async def _trace(
             writer.record(record)
             progress.count(writer.stops + writer.events)
 
+        debugger.on_gap = lambda why: writer.gap(writer.stops + writer.events, why)
         try:
             writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
             writer.flush()  # who looks at the file sees that it goes on
@@ -98,8 +100,17 @@ async def _trace(
             raise
         finally:
             if reason is not None:
-                writer.end(reason, time.monotonic() - began)
+                debugger.say_unseen()
+                writer.end(reason, time.monotonic() - began, _taken(debugger))
     return INTERRUPTED if reason == "interrupt" else DONE
+
+
+def _taken(debugger: Debugger) -> int | None:
+    """How many exceptions of the caught vectors the guest got, where somebody counted."""
+    if debugger.witness is None:
+        return None
+    debugger.witness.settle()
+    return debugger.witness.taken
 
 
 def _message(text: str) -> None:
@@ -124,12 +135,32 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
         vectors = _without_taken(vectors)
     elif options.events and not vectors and not options.breaks and not options.watches:
         vectors = [1]
-    for number in dict.fromkeys(vectors):
-        await debugger.add_breakpoint(BreakpointKind.CATCH, None, vector=number, text=str(number))
+    if options.no_stop:
+        await _log_alone(debugger, vectors)
+    else:
+        for number in dict.fromkeys(vectors):
+            await debugger.add_breakpoint(BreakpointKind.CATCH, None, vector=number, text=str(number))
+        await _witness(options, debugger, vectors)
     until = frozenset([(await parse_break(session, text)).address for text in options.until])
     armed = bool(options.breaks or options.watches or vectors)
     stepping = not options.events and (options.steps is not None or bool(until) or not armed)
     return Plan(stepping, options.steps, options.seconds, until)
+
+
+async def _log_alone(debugger: Debugger, vectors: list[int]) -> None:
+    """The guest is not stopped for what QEMU's log tells of. Raises `GdbError` where there is none to be had."""
+    if why := await debugger.watch_log(vectors):
+        raise GdbError(f"Without a stop, events are seen in QEMU's log alone. {why}")
+
+
+async def _witness(options: argparse.Namespace, debugger: Debugger, vectors: list[int]) -> None:
+    """A second witness beside the breakpoints at handlers, where there can be one. Raises `GdbError` where there must
+    be one, and can't."""
+    if options.witness == "off" or not vectors:
+        return
+    why = await debugger.call_witness(vectors)
+    if why and options.witness == "require":
+        raise GdbError(f"There is no second witness. {why}")
 
 
 def _without_taken(vectors: list[int]) -> list[int]:

@@ -16,14 +16,18 @@ async def find(session: Session, arguments: Arguments) -> None:
     parts = split_arguments(arguments.text)
     if len(parts) < 3:
         raise CommandError("find needs a start, an end (or +length) and at least one value.")
-    start = (await session.evaluate(parts[0])).address
-    if parts[1].startswith("+"):
-        length = (await session.evaluate(parts[1][1:])).address
-    else:
-        length = (await session.evaluate(parts[1])).address - start + 1
+
+    async def terms() -> tuple[int, int, bytes]:
+        start = (await session.evaluate(parts[0])).address
+        if parts[1].startswith("+"):
+            length = (await session.evaluate(parts[1][1:])).address
+        else:
+            length = (await session.evaluate(parts[1])).address - start + 1
+        return start, length, b"".join([await _pattern(session, part, given.unit) for part in parts[2:]])
+
+    start, length, pattern = await session.reach(terms)
     if not 0 < length <= 1 << 30:
         raise CommandError("find looks through 1 byte to 1 GiB; check the range.")
-    pattern = b"".join([await _pattern(session, part, given.unit) for part in parts[2:]])
     found = await _search(session, start, length, pattern, given.repeat or MOST)
     for address in found:
         session.out(session.place(address))
@@ -50,8 +54,12 @@ async def _search(session: Session, start: int, length: int, pattern: bytes, mos
     kept = b""
     at = start
     end = start + length
+
+    async def window() -> bytes:
+        return await session.read_memory(at, min(65536, end - at))
+
     while at < end and len(found) < most and not session.interrupted:
-        part = await session.read_memory(at, min(65536, end - at))
+        part = await session.reach(window)
         data = kept + part
         base = at - len(kept)
         index = data.find(pattern)

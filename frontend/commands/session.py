@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from frontend.commands.expressions import Node, evaluate, parse
 from frontend.commands.memory_format import Layout
@@ -22,8 +22,11 @@ from frontend.commands.values import Value, pointer
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import BadExpression, GdbError
+from gdbstub.sessions.guest_lock import Reach
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import MASK_64, SEGMENTS
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -44,8 +47,20 @@ class Collecting:
     lines: list[str] = field(default_factory=list)
 
 
+PIECEWISE = frozenset(("find",))
+"""Commands that may take minutes: they have the guest for a part at a time."""
+
+
 async def _yes(_: str) -> bool:
     return True
+
+
+Work = Callable[[], Awaitable[T]]
+
+
+async def at_once(job: Work[T]) -> T:
+    """For who has the guest alone."""
+    return await job()
 
 
 class Shared(Protocol):
@@ -56,7 +71,9 @@ class Shared(Protocol):
     def describe(self) -> list[str]: ...
     def take(self) -> None: ...
     def give(self) -> None: ...
-    async def do(self, line: str, work: Callable[[], Awaitable[None]]) -> None: ...
+    async def do(self, line: str, work: Work[None], then: Work[None]) -> None: ...
+    async def look(self, job: Work[None]) -> None: ...
+    async def leave(self, job: Work[None]) -> None: ...
 
 
 @dataclass
@@ -100,6 +117,8 @@ class Session:
     """Lines of ``commands`` of the breakpoint that was hit, still to be run."""
     interrupted: bool = False
     shared: Shared | None = None
+    reach: Reach = at_once
+    """Around each part of a command that takes long (`PIECEWISE`), where the guest is shared."""
     recorder: Recording | None = None
     """Where ``record FILE`` puts the stops."""
     nesting: int = 0

@@ -74,6 +74,9 @@ def _where(record: StopRecord, symbols: Names) -> str:
         pc = record.state.pc
         return f"#{record.number} cpu{record.cpu} {record.action.value} at {pc:#x}{symbols.text(pc)}"
     name = vector(event.vector).name
+    if event.handler is None:
+        cpu = "cpu?" if record.cpu < 0 else f"cpu{record.cpu}"
+        return f"#{record.number} {cpu} event {name}, seen in QEMU's log"
     handler = f"{event.handler:#x}{symbols.text(event.handler)}"
     return f"#{record.number} cpu{record.cpu} event {name} at handler {handler}"
 

@@ -13,7 +13,9 @@ from typing import Literal, NamedTuple
 
 from frontend.clean import clean
 from frontend.commands.elf import RawSymbol, Segment, read_elf
+from gdbstub.debugger.exception_frame import CODE_AFTER, CODE_BEFORE
 from gdbstub.errors import GdbError
+from gdbstub.explain.evidence import CodeBytes
 from gdbstub.x86.decode import LONGEST, decode, shape
 from gdbstub.x86.lidt import find_lidt
 from gdbstub.x86.registers import Mode
@@ -155,6 +157,15 @@ class Symbols:
                 break
             found.append(name)
         return found
+
+    def code_around(self, address: int) -> CodeBytes | None:
+        """Bytes of the files around a linear address, as `FrameReader.code_around` has the guest's."""
+        for segment in self.code:
+            at = address - segment.address
+            if 0 <= at < len(segment.data):
+                first = max(at - CODE_BEFORE, 0)
+                return CodeBytes(segment.address + first, segment.data[first : at + CODE_AFTER])
+        return None
 
     def lidt_candidates(self) -> tuple[int, ...]:
         """Where an LIDT may stand in the executable segments of all files, by linear and by physical address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from frontend.demo_guest.events import DEMO_EVENTS
-from frontend.demo_guest.measured import MEASURED, expected
+from frontend.demo_guest.measured import MEASURED, deviations, expected
 from frontend.demo_guest.model import DemoCause, DemoEvent, Deviation, GuestLogEntry, LogRecord, Raised, parse_log
 
 DEMO_IMAGE = Path(__file__).parents[1] / "data" / "demo.elf"
@@ -21,6 +21,7 @@ __all__ = [
     "GuestLogEntry",
     "LogRecord",
     "Raised",
+    "deviations",
     "expected",
     "parse_log",
 ]

@@ -117,10 +117,21 @@ MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
 }
 
 
+def deviations(backend: str, version: str) -> Mapping[str, Deviation]:
+    """The rows of a release; those of the newest measured one before it where it was not measured itself."""
+    measured = {_numbers(release): rows for (name, release), rows in MEASURED.items() if name == backend}
+    before = [release for release in measured if release <= _numbers(version)]
+    return measured[max(before) if before else min(measured)] if measured else {}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Of "10.0.2" or "10.0": (10, 0)."""
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
 def expected(event: DemoEvent, backend: str, version: str) -> tuple[GuestLogEntry, ...]:
     """What ``event`` is known to raise there: the measured deviation, else what the architecture says."""
-    release = ".".join(version.split(".")[:2])
-    deviation = MEASURED.get((backend, release), {}).get(event.name)
+    deviation = deviations(backend, version).get(event.name)
     if deviation is not None:
         return deviation.seen
     return tuple(GuestLogEntry(r.vector, r.rip, r.dr6, r.rf, r.error_code) for r in event.raised)

@@ -6,6 +6,7 @@ and asks for a new drawing, and only a change does.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -32,6 +33,7 @@ from gdbstub.debugger.events import Output, Resumed
 
 STEPS = ("stepi", "nexti")
 """May be typed ahead: each takes a moment only."""
+HERE = "here"
 
 LEAVE_RUNNING, LEAVE_STOPPED, KILL, DROP, QUIT = "running", "stopped", "kill", "drop", "quit"
 
@@ -57,6 +59,12 @@ class Run(NamedTuple):
     typed: bool = True
 
 
+class Here(NamedTuple):
+    """A key that means what is there when its turn comes: ``line`` makes its command line of the view then."""
+
+    line: Callable[[ViewState], str | None]
+
+
 class Leave(NamedTuple):
     """Leave the guest in this way, and end."""
 
@@ -64,7 +72,7 @@ class Leave(NamedTuple):
     code: int = 0
 
 
-Job = Run | Leave
+Job = Run | Here | Leave
 
 
 class Prompt(Protocol):
@@ -99,6 +107,8 @@ class Screen:
         self._answered: Callable[[str | None], None] | None = None
         self._leaving = False
         self._stopping = False
+        self._unfinished: deque[str] = deque()
+        """A line of each job that was handed out and is not through yet; `HERE` for a `Here`."""
 
     @property
     def view(self) -> ViewState:
@@ -142,19 +152,33 @@ class Screen:
         """Have ``line`` executed, or say why it cannot be now."""
         self.take(Run((line,), typed=False))
 
-    def take(self, run: Run) -> bool:
+    def submit_here(self, line: Callable[[ViewState], str | None]) -> None:
+        self.take(Here(line))
+
+    def take(self, run: Run | Here) -> bool:
         """Have command lines executed; False (with a message) where that cannot be now."""
-        first = run.lines[0].strip() if run.lines else ""
+        typed, lines = (run.typed, run.lines) if isinstance(run, Run) else (False, (HERE,))
+        first = lines[0].strip() if lines else ""
         if first in WHILE_RUNNING and (self._view.running or self._view.working):
             WHILE_RUNNING[first](self)
             return True
-        busy = self._view.working
-        if busy and not run.typed and run.lines == (busy,) and busy not in STEPS:
+        # a key must not wait behind what lets the guest run: it would mean another place by then
+        ahead = (self._view.working,) if typed or not self._unfinished else self._unfinished
+        busy = next((line for line in ahead if line and line not in (*STEPS, HERE)), "")
+        if busy and not typed and lines == (busy,):
             return True  # a key that was pressed twice
-        if busy and busy not in STEPS:
+        if busy:
             what = "The guest runs" if self._view.running else f"dr6 is busy with {busy!r}"
             return self._refuse(f"{what}; Ctrl-C stops it.")
-        return self.work(run) or self._refuse("There is too much to do already; Ctrl-C stops it.")
+        if not self.work(run):
+            return self._refuse("There is too much to do already; Ctrl-C stops it.")
+        self._unfinished.append(next((line for line in lines if line not in STEPS), first))
+        return True
+
+    def finished(self) -> None:
+        """The oldest job is through."""
+        if self._unfinished:
+            self._unfinished.popleft()
 
     def complain(self, why: str) -> None:
         """An error, to be seen; the loss of the stub was said when it was noticed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frontend.tui.view import ViewState
+from frontend.tui.view import ViewState, number_of
 from frontend.tui.window import CodeLine, disassemble
 from gdbstub.x86.breakpoints import BreakpointKind
 
@@ -42,13 +42,15 @@ def place(view: ViewState) -> int | None:
     return None if state is None else state.pc
 
 
-def toggle_breakpoint(view: ViewState) -> str | None:
-    """The command line that sets a breakpoint at the cursor, or deletes the one that is there."""
-    address = place(view)
+def toggle_breakpoint(seen: ViewState, now: ViewState) -> str | None:
+    """The command line that sets a breakpoint at the cursor, or deletes what is there. The cursor is that of the view
+    which the user saw, unless the guest has been stepped since; the breakpoints are those that there are now."""
+    stepped = [*map(number_of, seen.stops[-1:])] != [*map(number_of, now.stops[-1:])]
+    address = place(now if stepped else seen)
     if address is None:
         return None
-    found = next((b for b in view.breakpoints if b.address == address and b.kind is BreakpointKind.EXECUTE), None)
-    return f"break *{address:#x}" if found is None else f"delete {found.number}"
+    there = any(b.address == address and b.kind is BreakpointKind.EXECUTE for b in now.breakpoints)
+    return f"{'clear' if there else 'break'} *{address:#x}"
 
 
 def run_here(view: ViewState) -> str | None:

@@ -28,6 +28,9 @@ class Controls(Protocol):
     def submit(self, line: str) -> None:
         """Have a command line executed."""
 
+    def submit_here(self, line: Callable[[ViewState], str | None]) -> None:
+        """Have a command line executed that is made of the view when its turn comes."""
+
     def interrupt(self) -> None:
         """Stop the running guest, or clear the prompt."""
 
@@ -81,8 +84,8 @@ def run_to_cursor(controls: Controls) -> None:
 
 def breakpoint_here(controls: Controls) -> None:
     """set or delete a breakpoint at the cursor"""
-    if (command := toggle_breakpoint(controls.view)) is not None:
-        controls.submit(command)
+    seen = controls.view
+    controls.submit_here(lambda now: toggle_breakpoint(seen, now))
 
 
 def interrupt(controls: Controls) -> None:

@@ -7,7 +7,7 @@ import trio
 
 from frontend.commands import Quit, execute
 from frontend.commands.session import Session
-from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Job, Leave, Run, Screen
+from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
 from frontend.tui.events import (
     Answer,
     BreakpointsChanged,
@@ -29,7 +29,7 @@ from gdbstub.errors import GdbError
 
 AHEAD = 64
 LOOK = Run((), typed=False)
-"""The job of showing a stop that another party brought about."""
+"""The job of showing a stop that another participant brought about."""
 LOST = 3
 GONE = "The stub is gone, so nothing can be asked of the guest any more; Ctrl-D leaves."
 
@@ -113,18 +113,24 @@ class Worker:
                 self._screen.complain(str(error))
 
     async def _work(self, startup: tuple[str, ...]) -> int:
-        try:
-            await self._refresh()
-        except GdbError as error:
-            self._screen.complain(str(error))
+        await self._look()
         code = await self._run(startup, to_the_end=True)
         while code is None:
             job = await self._next_job()
             if job is LOOK:
                 await self._look()
                 continue
-            code = await (self._leave(job) if isinstance(job, Leave) else self._run(job.lines, typed=job.typed))
+            code = await (self._leave(job) if isinstance(job, Leave) else self._take(job))
         return code
+
+    async def _take(self, job: Run | Here) -> int | None:
+        try:
+            if isinstance(job, Run):
+                return await self._run(job.lines, typed=job.typed)
+            line = job.line(self._screen.view)
+            return None if line is None else await self._run((line,), typed=False)
+        finally:
+            self._screen.finished()
 
     async def _next_job(self) -> Job:
         """What the user asks for next; meanwhile the stub is listened to, so that its end shows when it comes."""
@@ -165,28 +171,22 @@ class Worker:
         return None
 
     async def _execute(self, line: str) -> None:
-        """One line, and what panes show after it; where the guest is shared, in the screen's turn."""
-
-        async def work() -> None:
+        """One line, and what panes show after it; where the guest is shared, when the screen may have it."""
+        shared = self._session.shared
+        if shared is None:
             await execute(self._session, line)
             await self._refresh()
-
-        shared = self._session.shared
-        await (work() if shared is None else shared.do(line, work))
+        else:
+            await shared.do(line, lambda: execute(self._session, line), self._refresh)
 
     async def _look(self) -> None:
-        """Another party's stop: gather what panes show of it, unless the next one is there already."""
+        """Gather what panes show: at the beginning, and at another participant's stop."""
         self._foreign = False
         shared = self._session.shared
-        if shared is not None:
-            try:
-                await shared.do("x", self._refresh_if_stopped)
-            except GdbError as error:
-                self._screen.complain(str(error))
-
-    async def _refresh_if_stopped(self) -> None:
-        if not self._session.debugger.running:
-            await self._refresh()
+        try:
+            await (self._refresh() if shared is None else shared.look(self._refresh))
+        except GdbError as error:
+            self._screen.complain(str(error))
 
     async def _refresh(self) -> None:
         """Gather what panes show of the newest stop, and what a command may have changed in it."""
@@ -225,15 +225,16 @@ class Worker:
 
     async def _leave(self, job: Leave) -> int | None:
         """Leave the guest as asked; None where that failed, and then we stay."""
-        debugger = self._session.debugger
+        debugger, shared = self._session.debugger, self._session.shared
         if debugger.ended or job.how in (QUIT, DROP):
             return job.code or (LOST if self._screen.view.lost else 0)
         self._screen.dispatch(Working("quit"))
+
+        async def leave() -> None:
+            await (debugger.kill() if job.how == KILL else debugger.detach(resume=job.how != LEAVE_STOPPED))
+
         try:
-            if job.how == KILL:
-                await debugger.kill()
-            else:
-                await debugger.detach(resume=job.how != LEAVE_STOPPED)
+            await (leave() if shared is None else shared.leave(leave))
         except GdbError as error:
             self._screen.complain(str(error))
             return LOST if self._screen.view.lost else None

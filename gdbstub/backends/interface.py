@@ -239,10 +239,12 @@ class Backend:
     a breakpoint's address runs the instruction instead of reporting the breakpoint again (``c`` does so nowhere).
     ``steps_by_tf``: a step sets TF in the guest's RFLAGS, so PUSHF and interrupt frames can save it.
     ``repeats_watches``: after a step that hits a watchpoint, the next resume stops at once, without progress.
+    ``idle_steps``: now and then a step is reported that ran nothing; it is done again, once.
     ``stray_watches``: a stop may carry a watch address that no watchpoint covers (one that was removed).
     ``catch_by``: how a handler's entry is watched so that the guest's own debug registers keep working.
     ``uses_kvm``: Linux's KVM runs the guest. ``emulates``: what it departs in follows from its own version; otherwise
-    it also depends on a host's kernel, or CPU. ``explains``: what explanations may say of it.
+    it also depends on a host's kernel, or CPU. ``logs_exceptions``: its monitor has ``log int``
+    (`gdbstub.backends.qemu.exception_log`). ``explains``: what explanations may say of it.
     """
 
     name: str
@@ -251,10 +253,12 @@ class Backend:
     steps_off_breakpoints: bool = False
     steps_by_tf: bool = False
     repeats_watches: bool = False
+    idle_steps: bool = False
     stray_watches: bool = False
     catch_by: Literal["hw", "sw"] = "sw"
     uses_kvm: bool = False
     emulates: bool = False
+    logs_exceptions: bool = False
     capabilities: Capabilities = AS_GDB_EXPECTS
     dialect: Dialect = AS_THE_MANUAL
     questions: DoctorQuestions = NO_QUESTIONS

@@ -5,7 +5,7 @@ What is done with the guest in between is in `gdbstub.debugger.running` and `gdb
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import trio
@@ -19,6 +19,7 @@ from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
 from gdbstub.debugger.kernel_code import KernelCode, no_code
+from gdbstub.debugger.light_steps import LightSteps
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.run_control import Pace, RunControl
@@ -26,8 +27,10 @@ from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
+from gdbstub.debugger.witness import LogPipe, Witness
 from gdbstub.errors import CannotBreakIn, GdbError, Refused, Unsupported
-from gdbstub.explain.evidence import Action, Platform
+from gdbstub.explain.evidence import Action, CodeBytes, Platform
+from gdbstub.protocol.fields import ThreadId
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
@@ -36,11 +39,18 @@ from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
 
 
+def no_image(address: int) -> CodeBytes | None:
+    """There is none."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class DebuggerOptions(OpenOptions):
     """What a debugger is given beside its stream. ``history``: how many stops are kept. ``lidt_hints``: linear
     addresses of LIDT instructions in the guest's image, ``lidt_sure`` those of them that are proven to be some; without
-    any, ``kernel_code`` is asked what the file says that the stub names as the guest's kernel.
+    any, ``kernel_code`` is asked what the file says that the stub names as the guest's kernel. ``log_pipe`` makes
+    what a QEMU of this machine can write its log to (None: it is not wanted); ``image_code`` knows the bytes around a
+    linear address from the guest's image.
     ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a replay knows
     better). ``exit_reason`` and ``shortcut`` are for the `Connection`."""
 
@@ -48,6 +58,8 @@ class DebuggerOptions(OpenOptions):
     lidt_hints: tuple[int, ...] = ()
     lidt_sure: frozenset[int] = frozenset()
     kernel_code: Callable[[str], KernelCode] = no_code
+    log_pipe: Callable[[], LogPipe] | None = None
+    image_code: Callable[[int], CodeBytes | None] = no_image
     pace: Pace = trio.sleep
     exit_reason: Callable[[], Awaitable[str]] | None = None
     shortcut: NonblockingIO | None = None
@@ -70,9 +82,10 @@ class Attachment:
         self.ended = False
         self.deferred = DeferredRequests()
         self._options = options
+        self.witness: Witness | None = None
         self._unheard: list[DebuggerEvent] = []
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
-        self._ledger = StopLog(options.history, self._publish)
+        self._log = StopLog(options.history, self._publish)
         self._remote = RemoteTarget(
             stream,
             shortcut=options.shortcut,
@@ -88,18 +101,25 @@ class Attachment:
         """Put everything together around what the backend brings."""
         remote, backend, hooks = self._remote, parts.backend, parts.hooks
         self._parts = parts
-        self._ledger.leaks_tf = backend.steps_by_tf
-        self._ledger.rip_as_reported = backend.explains.int3_leaves_rip_behind
+        self._log.leaks_tf = backend.steps_by_tf
+        self._log.rip_as_reported = backend.explains.int3_leaves_rip_behind
         remote.pipelined = backend.pipelined
         remote.learn(backend.dialect)
         points = PhysicalPoints(parts.points, parts.capabilities, parts.slot_of)
         self._table = table = BreakpointTable(points)
         self._catcher = catcher = VectorCatch(table, watch_gates=not parts.capabilities.hardware_hides_guest)
         reader = CpuReader(remote, parts.source)
-        self._observer = StopReader(remote, reader, points, catcher, hooks, stray_watches=backend.stray_watches)
+        self._observer = StopReader(
+            *(remote, reader, points, catcher, hooks),
+            stray_watches=backend.stray_watches,
+            idle_steps=backend.idle_steps,
+        )
         self._walk = walk = BootWalk(self._observer, table, catcher)
         self._runner = RunControl(
             remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
+        )
+        self._light = LightSteps(
+            remote, self._observer, self._runner, points, catcher, self.deferred, self._log, backend
         )
 
     # -- what it is -----------------------------------------------------------------------------------------
@@ -127,6 +147,16 @@ class Attachment:
         """The stub's own registers."""
         return self._remote.layout
 
+    @property
+    def goes_back(self) -> dict[str, bool]:
+        """Which ways back the stub offers, by the names of ``qSupported``."""
+        features = self._remote.features
+        return {"ReverseStep": features.reverse_step, "ReverseContinue": features.reverse_continue}
+
+    def thread(self, cpu: int) -> ThreadId:
+        """The stub's name for a vCPU. Raises `GdbError` for one that does not exist."""
+        return self._remote.thread(cpu)
+
     async def ask_stub(self, payload: bytes) -> bytes:
         """A packet that dr6 has no word for, as it is, and its answer as it is: errors and the empty packet too."""
         try:
@@ -139,7 +169,7 @@ class Attachment:
     @property
     def platform(self) -> Platform:
         """Who runs the guest, as evidence has it."""
-        return self._ledger.platform
+        return self._log.platform
 
     # -- who hears what happens -----------------------------------------------------------------------------
 
@@ -190,13 +220,28 @@ class Attachment:
         backend, found = await identify(self._stub, forced)
         self._assemble(await backend.open(self._stub, found, self._options))
         await self._parts.cleanup.recover()
-        self._ledger.platform = backend.platform(self.backend)
-        self._ledger.begin()
+        self._log.platform = backend.platform(self.backend)
+        self._log.begin()
         return self._keep(await self._observer.see(stop), Action.ATTACH)
+
+    async def call_witness(self, vectors: Iterable[int]) -> str:
+        """Have exceptions of these vectors seen by the hypervisor's log as well; why not, in a sentence, where that
+        can't be. The guest has to be stopped."""
+        if not self._parts.backend.logs_exceptions:
+            return f"{self._parts.backend.title} has no log of the exceptions that it delivers."
+        if self.witness is None:
+            if self._options.log_pipe is None:
+                return "The session is recorded, or a recording: QEMU's log is no part of it."
+            self.witness = Witness(self._remote, self._options.log_pipe())
+        if why := await self.witness.begin(vectors):
+            self.witness = None
+            return why
+        trio.lowlevel.spawn_system_task(self.witness.pump)
+        return ""
 
     def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
         self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
-        return self._ledger.keep(snapshot, action)
+        return self._log.keep(snapshot, action)
 
     async def detach(self, *, resume: bool = True) -> None:
         """Take every breakpoint out and go: the guest runs on, or stays stopped with ``resume=False`` (QEMU leaves it
@@ -210,6 +255,7 @@ class Attachment:
                 left = await self._table.clear()
                 if resume:
                     await self._runner.take_echo()
+                await self._dismiss_witness()
                 await self._parts.hooks.leave(resume=resume)
         except CannotBreakIn as error:
             left = (str(error), *self._parts.cleanup.remains())
@@ -226,7 +272,12 @@ class Attachment:
         finally:
             await self._close()
 
+    async def _dismiss_witness(self) -> None:
+        if self.witness is not None:
+            await self.witness.end()
+
     async def _close(self) -> None:
+        await self._dismiss_witness()
         self.ended = True
         self._parts.cleanup.close()
         await self._remote.aclose()

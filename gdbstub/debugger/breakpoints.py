@@ -53,7 +53,7 @@ class Breakpoint:
     silent: bool = False
     placed: PhysicalBreakpoint | None = None
     owner: int | None = None
-    """The party that it belongs to, where the guest is shared (`gdbstub.sessions`); None for dr6's own user."""
+    """The participant that it belongs to, where the guest is shared (`gdbstub.sessions`); None for dr6's own user."""
     test: Condition | None = None
     """Asked at each hit before anything but the registers is read; False passes on at once."""
     test_reads: set[int] = field(default_factory=set)
@@ -89,12 +89,14 @@ class BreakpointTable:
         """Those of the user, by number."""
         return {number: row for number, row in self._rows.items() if not row.hidden and row.owner is None}
 
-    def owned_by(self, party: int) -> tuple[Breakpoint, ...]:
-        """Those of one party that shares the guest."""
-        return tuple(row for row in self._rows.values() if row.owner == party)
+    def owned_by(self, participant: int) -> tuple[Breakpoint, ...]:
+        """Those of one participant that shares the guest."""
+        return tuple(row for row in self._rows.values() if row.owner == participant)
 
     def hit_at(self, stop: int) -> tuple[Breakpoint, ...]:
         """Those that caused the stop of this number."""
+        if not self._rows:
+            return ()
         return tuple(row for row in self._rows.values() if row.hit_at == stop and not row.removal_pending)
 
     @property
@@ -113,6 +115,11 @@ class BreakpointTable:
             for row in self._rows.values()
             if row.placed is not None and row.placed.kind.is_execution and row.placed.address == address
         )
+
+    @property
+    def removals_pending(self) -> bool:
+        """Is any to be taken out before the guest goes again?"""
+        return bool(self._rows) and any(row.removal_pending for row in self._rows.values())
 
     async def add(self, kind: BreakpointKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:
         """A new row, armed at once when it has an address. Raises `Refused` and leaves nothing behind."""

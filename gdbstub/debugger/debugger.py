@@ -52,6 +52,10 @@ class Debugger(Running):
         data = self._remote.kept_memory(address, length)
         return None if data is None else self._table.points.unpatched(address, data)
 
+    def kept_digits(self, address: int, length: int) -> bytes | None:
+        """`kept_memory` as hex digits, where that is at hand."""
+        return None if self._table.points.patches_memory else self._remote.kept_digits(address, length)
+
     async def read_ahead(self) -> None:
         """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
         seen = self._observer.seen
@@ -97,9 +101,9 @@ class Debugger(Running):
         """The user's, by number."""
         return self._table.listed
 
-    def owned_by(self, party: int) -> tuple[Breakpoint, ...]:
-        """The breakpoints of one party that shares the guest."""
-        return self._table.owned_by(party)
+    def owned_by(self, participant: int) -> tuple[Breakpoint, ...]:
+        """The breakpoints of one participant that shares the guest."""
+        return self._table.owned_by(participant)
 
     def hit_at(self, stop: int) -> tuple[Breakpoint, ...]:
         """The breakpoints, anybody's, that caused the stop of this number."""

@@ -1,4 +1,4 @@
-"""What others want of the guest while one party lets it run: done in a pause of that run, or at its end.
+"""What others want of the guest while one participant lets it run: done in a pause of that run, or at its end.
 
 A run belongs to one task. Another that needs the stopped guest for a moment (a second debugger reads memory, a client
 that left wants its breakpoints out) leaves its job here; whoever drives does it where the guest stands still.

@@ -20,7 +20,7 @@ CODE_BEFORE, CODE_AFTER = 32, 15
 """Bytes around the saved RIP that evidence holds: enough to decode backwards two instructions, and one forward."""
 
 
-class FrameReader:
+class ExceptionFrames:
     """Reads at a handler's first instruction."""
 
     def __init__(self, read_memory: ReadMemory, tables: TableReader) -> None:

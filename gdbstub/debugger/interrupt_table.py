@@ -16,6 +16,8 @@ ReadMemory = Callable[[int, int], Awaitable[bytes]]
 """Linear address, length; raises `Refused`."""
 
 CR0_PE = 1
+CR4_LA57 = 1 << 12
+"""Linear addresses have 57 bits instead of 48: SDM vol. 3A 4.5."""
 
 
 class InterruptTable(NamedTuple):
@@ -157,4 +159,6 @@ def _is_usable(gate: Gate, state: CpuState) -> bool:
     mode of paging has: IDTR then points at something else, as at the BIOS's vectors before the kernel's LIDT."""
     limit = None if state.tables is None else state.tables.gdt[1]
     outside = limit is not None and not gate.selector & 4 and gate.selector | 7 > limit
-    return bool(gate.selector & ~3) and not outside and gate.offset + (1 << 56) & LINEAR_MASKS[64] < 1 << 57
+    width = 57 if state.registers.get("cr4", CR4_LA57) & CR4_LA57 else 48
+    canonical = gate.offset + (1 << width - 1) & LINEAR_MASKS[64] < 1 << width
+    return bool(gate.selector & ~3) and not outside and canonical

@@ -204,6 +204,11 @@ class PhysicalPoints:
         kept = self._target.kept_memory(address, length)
         return await self.read_memory(address, length) if kept is None else self.unpatched(address, kept)
 
+    @property
+    def patches_memory(self) -> bool:
+        """Do int3s of ours show in what is read?"""
+        return bool(self._shadow)
+
     def unpatched(self, address: int, data: bytes) -> bytes:
         """``data`` read at ``address`` with the guest's own bytes where our int3s stand."""
         inside = [(a - address, byte) for a, byte in self._shadow.items() if 0 <= a - address < len(data)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gdbstub.explain.evidence import Action, Evidence
 from gdbstub.explain.explanation import Explanation
@@ -14,11 +14,13 @@ from gdbstub.x86.exceptions import Frame
 
 @dataclass(frozen=True, slots=True)
 class CaughtEvent:
-    """A vector that was caught at its handler. ``frame`` is None where the stack could not be read."""
+    """An exception that the guest got. ``frame`` is None where the stack could not be read. ``seen_by`` says who saw
+    it: a breakpoint at its ``handler``, or the hypervisor's log, which knows no handler."""
 
     vector: int
-    handler: int
+    handler: int | None
     frame: Frame | None
+    seen_by: Literal["handler", "log"] = "handler"
 
 
 class StopSummary(NamedTuple):
@@ -57,6 +59,8 @@ class StopRecord:
     event: CaughtEvent | None = None
     seconds: float = 0.0
     """Since the session began, by a monotonic clock."""
+    retried: int = 0
+    """How often the step was done again, since the stub reported one that ran nothing."""
     notes: tuple[str, ...] = field(default=())
     """What dr6 itself did around this stop that a user must know ("the breakpoint at 0x… was lifted")."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
@@ -20,7 +21,7 @@ from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.interrupter import Interrupter
 from gdbstub.debugger.physical_points import PhysicalBreakpoint
 from gdbstub.debugger.snapshot import Snapshot, hits
-from gdbstub.debugger.stop_reader import StopReader
+from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import CannotBreakIn, GdbError, TransportError
 from gdbstub.protocol.stops import Stop, Stopped, Watch
@@ -88,13 +89,19 @@ class RunControl:
         self.interrupted = False
         """Was the last run asked to stop?"""
         self._only: int | None = None
+        self._stepped = 0
+        self._others = False
+        self._alone: int | None = None
+        """The one vCPU that was let go, where it was one."""
         self._patience = 0.0
+        self._passed: bytes | None = None
         self.stuck = False
         """Did the last continue end at its own first step, which ran nothing?"""
 
-    def begin(self, *, stepping: bool, only: int | None = None) -> None:
-        """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named."""
-        self.interrupted = self.stuck = self.halted = False
+    def begin(self, *, stepping: bool, only: int | None = None, interrupted: bool = False) -> None:
+        """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named. ``interrupted``: it
+        was asked to end before it began, and does so as soon as the guest goes."""
+        self.interrupted, self.stuck, self.halted = interrupted, False, False
         self._broken_at = None
         self._stepping = stepping
         self._only = only
@@ -152,6 +159,7 @@ class RunControl:
 
     async def begin_step(self, *, others: bool = False) -> tuple[PhysicalBreakpoint, ...]:
         """Let the step go; what was lifted for it, for `end_step`."""
+        self._stepped, self._others = self._observer.cpu, others
         await self._look_again()
         seen = self._observer.seen
         lifted: tuple[PhysicalBreakpoint, ...] = ()
@@ -173,13 +181,54 @@ class RunControl:
     def went_ahead(self, token: Token) -> None:
         """The observer has sent the next step already; `await_step` waits for it."""
         self._interrupter.resumed()
-        self._resuming = token
+        self._resuming, self._stepped, self._others = token, self._observer.cpu, False
         self._points.all_in()
+
+    def steps(self, cpu: int, *, others: bool) -> None:
+        """A step of ``cpu`` leaves past here; `see_step` may have to do it again."""
+        self._stepped, self._others = cpu, others
+
+    async def see_step(self, stop: Stop) -> Snapshot:
+        """Everything of the stop behind a step."""
+        if not isinstance(stop, Stopped):
+            return await self._observer.see(stop)
+        stop, arrival = await self.again_if_idle(stop, await self._observer.arrive(stop))
+        return await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
+
+    async def again_if_idle(self, stop: Stopped, arrival: StopAtArrival) -> tuple[Stop, StopAtArrival | None]:
+        """The stop behind a step, and its registers (None where the guest is gone). A step that ran nothing, for
+        reasons of the stub's own, is done again, once; what that takes to know is read where no register changed."""
+        if self.interrupted or arrival.asked.cpu != self._stepped or not self._observer.seems_idle(arrival):
+            return stop, arrival
+        arrival = await self._observer.read_on(arrival)
+        if not await self._observer.ran_nothing(arrival):
+            return stop, arrival
+        again = await self.step(others=self._others)
+        if not isinstance(again, Stopped):
+            return again, None
+        return again, (await self._observer.arrive(again))._replace(retried=1)
 
     async def await_step(self, look: Callable[[], Awaitable[None]] | None = None) -> Stop:
         """The stop behind the step that is under way; one that hangs is broken off. ``look`` reads where it began, if
         nobody has yet."""
+        return self._of_who_ran(await self._step_ended(look))
+
+    def _of_who_ran(self, stop: Stop) -> Stop:
+        """A pause belongs to the vCPU that was let go alone. QEMU 7.2 names the one that stopped last before, which gdb
+        13 does not survive."""
+        if self._alone is None or not isinstance(stop, Stopped) or not self.is_pause(stop):
+            return stop
+        if self._remote.cpu_of(stop.thread) in (self._alone, None):
+            return stop
+        return replace(stop, thread=self._remote.thread(self._alone))
+
+    async def _step_ended(self, look: Callable[[], Awaitable[None]] | None) -> Stop:
         token = self._pending
+        if self.interrupted:  # before it began
+            with trio.move_on_after(STEP_GRACE):
+                return await self._remote.stop(token)
+            await self._interrupter.break_in(tell=True)
+            return await self._remote.stop(token)
         with trio.move_on_after(STEP_SECONDS):
             return await self._remote.stop(token, self._patience)
         if look is not None:
@@ -237,7 +286,7 @@ class RunControl:
             if self._walk.is_due(snapshot) and not hits(self._table, snapshot):
                 continue
             if self._is_lidt(snapshot):
-                snapshot = await self._observer.see(await self.step())
+                snapshot = await self.see_step(await self.step())
                 if isinstance(snapshot.stop, Stopped):
                     continue
             return snapshot
@@ -252,6 +301,21 @@ class RunControl:
             with suppress(TransportError):
                 await self._table.remove(row.number)
 
+    async def back(self, *, step: bool) -> Snapshot:
+        """Run backwards to the next stop. Of what came before it nothing is known."""
+        await self._look_again()
+        self._points.all_in()
+        await self._remote.select(self._observer.cpu)
+        self._interrupter.resumed()
+        self._alone = None
+        self._resuming = self._remote.ask_backwards(step=step)
+        await self._remote.flush()
+        if self.interrupted:
+            await self._interrupter.break_in(tell=True)
+        stop = await self._remote.stop(self._resuming)
+        self._observer.forget_before()
+        return await self._observer.see(stop)
+
     async def _look_again(self) -> None:
         """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
         if self._observer.stale:
@@ -265,6 +329,7 @@ class RunControl:
             await self._observer.amend(changed)
         await self._remote.select(self._observer.cpu)
         self._interrupter.resumed()
+        self._alone = self._only if step is None else None if others else step
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
         await self._remote.flush()
 
@@ -275,9 +340,8 @@ class RunControl:
             seen = self._observer.seen
             if seen is None or seen.state.pc not in self._points.marks:
                 return None
-            stop = await self.step()
-            ours = self._is_gate_watch(stop)
-            snapshot = await self._observer.see(stop)
+            snapshot = await self.see_step(await self.step())
+            ours = self._is_gate_watch(snapshot.stop)
             if not isinstance(snapshot.stop, Stopped):
                 return snapshot, ours
             if isinstance(snapshot.stop.reason, Watch) and self._backend.repeats_watches:
@@ -307,7 +371,7 @@ class RunControl:
         wrote_gate = self._is_gate_watch(stop)
         snapshot = await self._observer.see(stop)
         if wrote_gate or (self._looked and self._catcher.active):
-            await self._catcher.refresh(snapshot.state)
+            await self._catcher.refresh(snapshot.state, by_chance=self._looked and not wrote_gate)
         return snapshot, wrote_gate or (self._looked and self.is_pause(stop)) or self._is_stray(stop, snapshot)
 
     async def _await_run(self) -> Stop:
@@ -318,9 +382,10 @@ class RunControl:
         try:
             if self._deferred.waiting:
                 await self._pause()
-            if self._catcher.active:
-                return await self._stop_or_look(token)
-            return await self._remote.stop(token, self._patience)
+            stop = await (
+                self._stop_or_look(token) if self._catcher.active else self._remote.stop(token, self._patience)
+            )
+            return self._of_who_ran(stop)
         finally:
             self._deferred.pause = None
 
@@ -366,6 +431,10 @@ class RunControl:
         rows = self._table.execution_at(pc)
         if not rows or any(row.test is None for row in rows):
             return False
+        passed, self._passed = self._passed, None
+        if passed == glance.registers and await self._observer.moves_on(pc):
+            return True  # the step from here ran nothing: nobody is asked twice
+        self._passed = glance.registers if self._backend.idle_steps else None
         for row in rows:
             if row.test is not None and not row.removal_pending and await row.test(glance):
                 return False

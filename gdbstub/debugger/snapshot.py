@@ -43,6 +43,7 @@ _NO_LAST = Unknown("no event was caught before")
 _NO_EXIT = Unknown("no stub shows the DR6 of the exit")
 _NO_MODE = Unknown("this stub shows neither control registers nor the hidden part of CS")
 _NO_CPL = Unknown("this stub does not show CS")
+STEPPED_AGAIN = "the stub first reported a step that ran nothing; dr6 stepped again"
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
 """Stands where there is no vCPU left to read."""
 PUT_BACK = "registers, where dr6 put RIP back from behind its int3"
@@ -65,6 +66,8 @@ class Snapshot(NamedTuple):
     armed: tuple[ArmedBreakpoint, ...] = ()
     doubts: tuple[str, ...] = ()
     """What keeps the event from being surely that of its vector."""
+    retried: int = 0
+    """How often the step was done again, since the stub reported one that ran nothing."""
 
     @property
     def as_last(self) -> LastStop:
@@ -101,7 +104,8 @@ def evidence_of(
     handler: Fact[int] = _NO_VECTOR
     frame: Fact[Frame] = _NO_VECTOR
     if event is not None:
-        vector, handler = Known(event.vector, "IDT"), Known(event.handler, "IDT")
+        vector = Known(event.vector, "IDT")
+        handler = _NO_VECTOR if event.handler is None else Known(event.handler, "IDT")
         frame = _NO_FRAME if event.frame is None else Known(event.frame, "guest stack")
     after, windows = snapshot.moment, snapshot.windows
     if _was_put_back(snapshot):
@@ -160,6 +164,8 @@ def record_of(snapshot: Snapshot, number: int, action: Action, evidence: Evidenc
         snapshot.code,
         snapshot.event,
         seconds,
+        snapshot.retried,
+        (STEPPED_AGAIN,) if snapshot.retried else (),
     )
 
 

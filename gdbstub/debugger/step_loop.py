@@ -10,8 +10,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+import trio
+
 from gdbstub.debugger.deferred_requests import DeferredRequests
-from gdbstub.debugger.record import StopRecord
+from gdbstub.debugger.light_steps import LightSteps, Rest
+from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
@@ -22,6 +25,8 @@ from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
 
+TURNS = 32
+"""Plain steps before other tasks get a turn: some 10 ms."""
 Keep = Callable[[Snapshot, Action], StopRecord]
 Sink = Callable[[StopRecord], None]
 
@@ -69,6 +74,11 @@ class StepLoop:
         while True:
             count = None if count is None else count - 1
             arrival = await self._observer.arrive(stop) if isinstance(stop, Stopped) else None
+            if isinstance(stop, Stopped) and arrival is not None and self._seems_idle(arrival, behind):
+                if behind is not None:
+                    await self._catch_up(behind)
+                    behind = None
+                stop, arrival = await self._runner.again_if_idle(stop, arrival)
             ahead = None
             may = arrival is not None and count != 0 and not others
             if may and arrival is not None and self._may_go_ahead(arrival) and go_on(arrival.pc or 0):
@@ -95,6 +105,46 @@ class StepLoop:
             if met or over or not go_on(record.state.pc):
                 return record
             stop = await self._runner.step(others=others)
+
+    def _seems_idle(self, arrival: StopAtArrival, behind: Behind | None) -> bool:
+        return self._observer.seems_idle(arrival, None if behind is None else behind.arrival)
+
+    async def run_lightly(
+        self,
+        light: LightSteps,
+        go_on: Callable[[int], bool],
+        ends: Callable[[Snapshot], Awaitable[bool]],
+        *,
+        others: bool = False,
+    ) -> StopSummary:
+        """As `run` without a count, with no more read of plain steps than `LightSteps` reads; the last stop."""
+        steps = 0
+        while True:
+            if (rest := await self._step_lightly(light, others=others)) is None:
+                steps += 1
+                if steps % TURNS == 0:
+                    await trio.lowlevel.checkpoint()
+                if self._deferred.waiting:
+                    await self._deferred.serve()
+                if self._runner.interrupted or not go_on(light.pc):
+                    return light.newest
+                continue
+            stop = rest.stop or await self._runner.end_step(())
+            snapshot = await self._runner.see_step(stop)
+            record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
+            met = await ends(snapshot)
+            over = record.ended or self._runner.interrupted or self._runner.is_pause(stop)
+            if not record.ended:
+                await self._deferred.serve()
+            if met or over or not go_on(record.state.pc):
+                return record.brief
+
+    async def _step_lightly(self, light: LightSteps, *, others: bool) -> Rest | None:
+        may, told = light.may_step, _nobody
+        if may and self._remote.may_exchange:
+            return light.step(told, others=others)
+        stop = await self._runner.step(others=others)
+        return None if may and await light.read(stop, told) else Rest(stop)
 
     def _may_go_ahead(self, arrival: StopAtArrival) -> bool:
         """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
@@ -135,3 +185,7 @@ class StepLoop:
                 with suppress(GdbError):
                     await look()
             raise
+
+
+def _nobody(summary: StopSummary) -> None:
+    """Hears of the stops in between."""

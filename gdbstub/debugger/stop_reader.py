@@ -6,6 +6,7 @@ bytes at RIP, with the next step behind them in the same write where the run may
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +25,9 @@ from gdbstub.explain.evidence import NOTHING_KNOWN, CpuFacts
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.cpu_state import CpuState, DebugState, Registers
+from gdbstub.x86.decode import may_stay, shape
 from gdbstub.x86.exceptions import Frame
 
 CODE_BYTES = 15
@@ -37,13 +40,34 @@ MODE_REGISTERS = ("cs", "cr0", "cr4", "efer")
 
 class StopAtArrival(NamedTuple):
     """A stop of which the registers are known and the rest is on its way; ``reply`` as in `Snapshot`. ``pc`` is None
-    where the linear address needs the segment bases that are still to come."""
+    where the linear address needs the segment bases that are still to come. ``state`` is all of it, once that was read;
+    ``retried`` as in `Snapshot`."""
 
     stop: Stopped
     reply: Stopped
     asked: Asked
     registers: dict[str, int]
     pc: int | None
+    state: CpuState | None = None
+    retried: int = 0
+
+
+class CpuAsSent(NamedTuple):
+    """A vCPU at a plain step: ``g`` and the bytes at linear RIP, as hex digits. The rest is as in ``like``."""
+
+    like: CpuState
+    registers: bytes
+    code: bytes
+
+
+class LightStop(NamedTuple):
+    """A plain step as it came, to be decoded when somebody looks (`StopReader.decoded`). ``pc`` is linear."""
+
+    at: CpuAsSent
+    stop: Stopped
+    pc: int
+    before: CpuFacts | CpuAsSent
+    armed: tuple[ArmedBreakpoint, ...]
 
 
 class StopReader:
@@ -58,6 +82,7 @@ class StopReader:
         hooks: StopHooks,
         *,
         stray_watches: bool,
+        idle_steps: bool = False,
     ) -> None:
         self._remote = remote
         self._hooks = hooks
@@ -65,7 +90,8 @@ class StopReader:
         self._points = points
         self._catcher = catcher
         self._stray_watches = stray_watches
-        self._seen: dict[int, Snapshot] = {}
+        self.idle_steps = idle_steps
+        self._seen: dict[int, Snapshot | LightStop] = {}
         self._window = CodeWindow()
         self._last_frames: dict[int, Frame | None] = {}
         self.cpu = 0
@@ -75,13 +101,46 @@ class StopReader:
     @property
     def seen(self) -> Snapshot | None:
         """What was last seen of the selected vCPU."""
+        return self._seen_of(self.cpu)
+
+    @property
+    def last(self) -> Snapshot | LightStop | None:
+        """The same, not decoded if nobody has looked at it yet."""
         return self._seen.get(self.cpu)
+
+    def _seen_of(self, cpu: int) -> Snapshot | None:
+        seen = self._seen.get(cpu)
+        if isinstance(seen, LightStop):
+            seen = self._seen[cpu] = self.decoded(seen)
+        return seen
+
+    def stepped_to(self, light: LightStop) -> None:
+        """The selected vCPU stands there now."""
+        self._seen[self.cpu] = light
+
+    def decoded(self, light: LightStop) -> Snapshot:
+        """A plain step without its debug registers and hidden parts."""
+        before = light.before if isinstance(light.before, CpuFacts) else self._decoded(light.before)[1]
+        state, facts = self._decoded(light.at)
+        code = unhexlify(light.at.code)
+        return Snapshot(light.stop, light.stop, state, code, facts, before, armed=light.armed)
+
+    def _decoded(self, sent: CpuAsSent) -> tuple[CpuState, CpuFacts]:
+        like, registers = sent.like, self._reader.decode(sent.registers)
+        state = CpuState(like.cpu, registers, DebugState(), like.mode, like.cpl, like.segments, None, False)
+        return state, moment(state, unhexlify(sent.code))
 
     async def see(self, stop: Stop) -> Snapshot:
         """Everything of a stop, with the next resume not yet decided."""
         if not isinstance(stop, Stopped):
             return self._gone(stop)
         return await self.look(await self.arrive(stop))
+
+    def forget_before(self) -> None:
+        """The guest went backwards: what was seen of it lies ahead, and is not what came before."""
+        self._seen.clear()
+        self._last_frames.clear()
+        self.stale = False
 
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
@@ -110,53 +169,44 @@ class StopReader:
             await self._catcher.refresh(seen.state)
         return StopAtArrival(stop, reply, asked, registers, _predicted_pc(registers, seen.state))
 
-    async def arrive_lightly(self, stop: Stopped, lines: Iterable[int]) -> StopAtArrival | None:
-        """A plain step's registers, or None where more of it has to be read: anything of ours at RIP or elsewhere,
-        another mode, code that is not 64-bit (its segments count)."""
+    def seems_idle(self, arrival: StopAtArrival, before: StopAtArrival | None = None) -> bool:
+        """Did a step leave every register as it was, on a stub that reports steps that ran nothing? ``before`` is the
+        stop in front of it, where that has not been read."""
         seen = self.seen
-        if (
-            seen is None
-            or not self._remote.pipelined
-            or self._catcher.active
-            or seen.state.mode != 64
-            or seen.state.segments is None
-        ):
-            return None
-        if stop.signal != SIGTRAP or stop.reasons or self._remote.cpu_of(stop.thread) not in (self.cpu, None):
-            return None
-        asked = await self._reader.ask(self.cpu, source=False)
-        ahead = self._remote.ask_lines(lines)
-        registers = await self._reader.registers(asked)
-        await self._remote.lines(ahead)
-        same = all(registers.get(name) == seen.state.registers.get(name) for name in MODE_REGISTERS)
-        if not same or registers["rip"] in self._points.marks:
-            return None
-        return StopAtArrival(stop, stop, asked, registers, registers["rip"])
-
-    def look_lightly(self, arrival: StopAtArrival) -> Snapshot:
-        """A plain step without its debug registers and hidden parts; the code is what `read_lines` brought."""
-        before = self.seen
-        registers = arrival.registers
-        kept = self._remote.kept_memory(registers["rip"], CODE_BYTES)
-        code = b"" if kept is None else self._points.unpatched(registers["rip"], kept)
-        seen = self._plain(self._seen[self.cpu], registers, code, before.moment if before else None)
-        self._seen[self.cpu] = seen._replace(stop=arrival.stop, reply=arrival.reply, armed=self._points.armed)
-        return self._seen[self.cpu]
-
-    def plain_sight(self, like: Snapshot, payload: bytes, code: bytes, before: CpuFacts) -> Snapshot:
-        """A plain step as `look_lightly` has it, of ``g`` as hex digits; the rest is as in ``like``, a plain step of
-        the same run."""
-        return self._plain(like, self._reader.decode(payload), code, before)
+        if not self.idle_steps or arrival.stop.signal != SIGTRAP or arrival.stop.reasons:
+            return False
+        if before is not None:
+            return before.asked.cpu == arrival.asked.cpu and before.registers == arrival.registers
+        return seen is not None and seen.state.registers == arrival.registers and not self._stays(seen, seen.code)
 
     @staticmethod
-    def _plain(like: Snapshot, registers: dict[str, int], code: bytes, before: CpuFacts | None) -> Snapshot:
-        old = like.state
-        state = CpuState(old.cpu, registers, DebugState(), old.mode, old.cpl, old.segments, None, False)
-        return Snapshot(like.stop, like.reply, state, code, moment(state, code), before, armed=like.armed)
+    def _stays(seen: Snapshot, code: bytes) -> bool:
+        known = shape(code, seen.state.mode) if code else None
+        return known is not None and may_stay(known, seen.state.rip, seen.state.mode)
 
-    def saw(self, snapshot: Snapshot) -> None:
-        """This is what a vCPU was seen in last."""
-        self._seen[snapshot.state.cpu] = snapshot
+    async def read_on(self, arrival: StopAtArrival) -> StopAtArrival:
+        """The same with the whole state."""
+        return arrival._replace(state=await self._state_of(arrival))
+
+    async def moves_on(self, pc: int) -> bool:
+        """Does the instruction at ``pc`` surely change a register, in the mode that was seen last?"""
+        seen = self.seen
+        known = None if seen is None else shape(await self.code(pc), seen.state.mode)
+        if seen is None or known is None:
+            return False
+        base = seen.state.pc - seen.state.rip
+        return not may_stay(known, pc - base, seen.state.mode)
+
+    async def ran_nothing(self, arrival: StopAtArrival) -> bool:
+        """Did the step that `seems_idle` run nothing? Not where its instruction, or an exception that it raised, may
+        have ended where it began, nor where DR6 tells of something."""
+        seen, state = self.seen, arrival.state
+        if seen is None or state is None or not self.seems_idle(arrival):
+            return False
+        code = seen.code or await self.code(seen.state.pc)
+        if shape(code, seen.state.mode) is None or self._stays(seen, code):
+            return False
+        return seen.state.debug.dr6 in (None, state.debug.dr6)
 
     async def complete(self, snapshot: Snapshot) -> Snapshot:
         """The same with all that can still be read of it."""
@@ -199,8 +249,7 @@ class StopReader:
     async def look(self, arrival: StopAtArrival, ahead: Token | None = None) -> Snapshot:
         """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already."""
         before = self.seen
-        stepped = None if before is None else Stepped(before.state, before.code)
-        state = await self._reader.state(arrival.asked, arrival.registers, stepped)
+        state = arrival.state or await self._state_of(arrival)
         if ahead is None:
             code = await self._code_behind(state, before)
         else:
@@ -215,10 +264,17 @@ class StopReader:
             before.moment if before else None,
             armed=self._points.armed,
         )
+        if arrival.retried:
+            snapshot = snapshot._replace(retried=arrival.retried)
         if ahead is None:
             snapshot = await self._catch(await self._with_culprit(snapshot), before)
         self._seen[self.cpu] = snapshot
         return snapshot
+
+    async def _state_of(self, arrival: StopAtArrival) -> CpuState:
+        before = self.seen
+        stepped = None if before is None else Stepped(before.state, before.code)
+        return await self._reader.state(arrival.asked, arrival.registers, stepped)
 
     async def _asked_code(self, token: Token, address: int) -> bytes:
         try:
@@ -283,7 +339,7 @@ class StopReader:
     async def state(self, cpu: int, *, complete: bool = False) -> CpuState:
         """The state of a vCPU now; that of the selected one comes from its last stop unless something was changed, or,
         for a ``complete`` one, not read there."""
-        seen = self._seen.get(cpu)
+        seen = self._seen_of(cpu)
         lacks = complete and seen is not None and seen.state.debug.is_partly_read
         if seen is not None and cpu == self.cpu and not self.stale and not lacks:
             light = seen.state.tables is None and self._reader.shows_tables
@@ -294,7 +350,8 @@ class StopReader:
 
     async def amend(self, changed: dict[str, int]) -> None:
         """Registers of the selected vCPU were changed for it to go on: the next stop begins with those."""
-        snapshot = self._seen[self.cpu]
+        snapshot = self._seen_of(self.cpu)
+        assert snapshot is not None
         state = replace(snapshot.state, registers=Registers(snapshot.state.registers | changed))
         code = snapshot.code if state.pc == snapshot.state.pc else await self.code(state.pc)
         self._seen[self.cpu] = snapshot._replace(state=state, code=code, moment=moment(state, code))
@@ -306,7 +363,7 @@ class StopReader:
         asked = await self._reader.ask(cpu)
         state = await self._reader.state(asked, await self._reader.registers(asked), fresh=True)
         code = await self.code(state.pc)
-        seen = self._seen.get(cpu) or next(iter(self._seen.values()), None)
+        seen = self._seen_of(cpu) or next((self._seen_of(other) for other in self._seen), None)
         if seen is None:
             raise GdbError("There is no stop yet.")
         self._seen[cpu] = Snapshot(seen.stop, seen.reply, state, code, moment(state, code), None, seen.event)
@@ -321,7 +378,14 @@ def _predicted_pc(registers: dict[str, int], seen: CpuState) -> int | None:
         return None
     if seen.mode == 64 or seen.segments is None:
         return registers["rip"]
+    return linear_rip(registers["rip"], seen)
+
+
+def linear_rip(rip: int, seen: CpuState) -> int | None:
+    """``rip`` with the base that CS had in ``seen``, outside of 64-bit code; None where base and selector don't fit."""
+    if seen.segments is None:
+        return None
     cs = seen.segments["cs"]
     if not seen.registers.get("cr0", 1) & CR0_PE and cs.base != cs.selector << 4:
         return None
-    return (cs.base + registers["rip"]) & 0xFFFF_FFFF
+    return (cs.base + rip) & 0xFFFF_FFFF

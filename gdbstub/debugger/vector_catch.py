@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gdbstub.debugger.breakpoints import Breakpoint, BreakpointTable, Means
-from gdbstub.debugger.exception_frame import DEBUG, FrameReader
+from gdbstub.debugger.exception_frame import DEBUG, ExceptionFrames
 from gdbstub.debugger.interrupt_table import NO_WAY, REAL_MODE, InterruptTable, TableReader, Way
 from gdbstub.debugger.record import CaughtEvent
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
-from gdbstub.x86.exceptions import GATE_SIZES
+from gdbstub.x86.exceptions import GATE_SIZES, vector
 from gdbstub.x86.lidt import find_lidt
 from gdbstub.x86.registers import Mode
 
@@ -36,7 +36,7 @@ class VectorCatch:
         """Hears of a caught vector whose handler was found, or is another one, or none any more."""
         self._breakpoints = breakpoints
         self._tables = TableReader(breakpoints.points.read_memory)
-        self._frames = FrameReader(breakpoints.points.read_memory, self._tables)
+        self._frames = ExceptionFrames(breakpoints.points.read_memory, self._tables)
         self.watch_gates = watch_gates
         self._table: InterruptTable | None = None
         self._cpu: int | None = None
@@ -47,6 +47,8 @@ class VectorCatch:
         """Where real mode's table leads, while another one is in use."""
         self._handlers: dict[int, int] | None = {}
         self._lidt: list[Breakpoint] = []
+        self._found: set[int] = set()
+        self._gaps: list[str] = []
 
     @property
     def _caught(self) -> list[Breakpoint]:
@@ -126,8 +128,19 @@ class VectorCatch:
         """Is this a place of ours that the guest goes on from, unseen: a LIDT, a handler of another mode?"""
         return any(row.address == address for row in (*self._lidt, *self._real_handlers.values()))
 
-    async def refresh(self, state: CpuState) -> None:
-        """Read the gates of all caught vectors and move the breakpoints to the handlers that they name."""
+    @property
+    def never_found(self) -> tuple[int, ...]:
+        """Caught vectors that have had no handler so far."""
+        return tuple(sorted({row.vector or 0 for row in self._caught} - self._found))
+
+    def take_gaps(self) -> tuple[str, ...]:
+        """Where events may have been missed, and why, one sentence each; once."""
+        gaps, self._gaps = tuple(self._gaps), []
+        return gaps
+
+    async def refresh(self, state: CpuState, *, by_chance: bool = False) -> None:
+        """Read the gates of all caught vectors and move the breakpoints to the handlers that they name. ``by_chance``:
+        a look at a running guest came here, so what is new may be so for a while."""
         table, caught = InterruptTable.of(state), self._caught
         if table is not None and await self._is_behind(table, state):
             return
@@ -144,7 +157,12 @@ class VectorCatch:
             await self._watch(number, table.kind, gate)
             way = self._ways[number] = await self._tables.way(table, number, state)
             await self._watch(number, table.kind, way.places)
+            before = row.address
             await self._move(row, way.handler)
+            if row.address is not None:
+                self._found.add(number)
+                if by_chance and before != row.address:
+                    self._gaps.append(_late(number, before, row.address))
         await self._stand_by(table, state)
 
     async def _stand_by(self, table: InterruptTable, state: CpuState) -> None:
@@ -215,9 +233,18 @@ class VectorCatch:
         return (f"which vector it was: {others} other{'s' * (others > 1)} of the guest's IDT have the same handler",)
 
     async def event(self, number: int, state: CpuState) -> tuple[CaughtEvent, Mode | None, tuple[CodeBytes, ...]]:
-        """As `FrameReader.event`, by the gate that the vector came through."""
+        """As `ExceptionFrames.event`, by the gate that the vector came through."""
         return await self._frames.event(number, self._ways.get(number, NO_WAY), state)
 
     async def code_around(self, address: int) -> tuple[CodeBytes, ...]:
-        """As `FrameReader.code_around`."""
+        """As `ExceptionFrames.code_around`."""
         return await self._frames.code_around(address)
+
+
+def _late(number: int, before: int | None, handler: int) -> str:
+    name = vector(number).name
+    known = "no handler of it was known" if before is None else f"it was watched at {before:#x}"
+    return (
+        f"A look at the running guest found the handler of {name} at {handler:#x}; until then {known}, so events "
+        "before this may be missing."
+    )

@@ -125,7 +125,7 @@ async def boot(vcpu: Vcpu, guest: OwnGuest) -> None:
     """Let our guest run until it stands in its arena."""
     with trio.move_on_after(BOOT_SECONDS):
         while True:
-            moved = await vcpu.move("c", BOOT_LOOK, everybody=True)
+            moved = await vcpu.move("c", BOOT_LOOK, everybody=True, hang=BOOT_SECONDS)
             if not isinstance(moved.stop, Stopped):
                 raise GdbError("The guest of dr6 doctor ended before its first test; it needs a CPU with 64-bit mode.")
             if (await vcpu.look()).rip == guest.arena:

@@ -16,7 +16,7 @@ PVM = "kvm_pvm"
 """The software KVM of machines without VMX and SVM. A module of the host's kernel, so known for a QEMU of ours only."""
 
 
-class Deviation(NamedTuple):
+class KnownFault(NamedTuple):
     """``probes`` are names, or beginnings of names that end in ``*``; ``quirk`` bounds the versions."""
 
     platform: str
@@ -27,17 +27,17 @@ class Deviation(NamedTuple):
     quirk: QuirkName | None = None
 
 
-def _quirk(name: QuirkName, probes: tuple[str, ...], *outcomes: str) -> Deviation:
+def _quirk(name: QuirkName, probes: tuple[str, ...], *outcomes: str) -> KnownFault:
     quirk = QUIRKS[name]
     assert quirk.backend is not None
-    return Deviation(quirk.backend, probes, outcomes, quirk.sentence, quirk.source, name)
+    return KnownFault(quirk.backend, probes, outcomes, quirk.sentence, quirk.source, name)
 
 
-def _pvm(sentence: str, probes: tuple[str, ...], *outcomes: str) -> Deviation:
-    return Deviation(PVM, probes, outcomes, f"kvm_pvm {sentence}", "measured with QEMU 7.2.22")
+def _pvm(sentence: str, probes: tuple[str, ...], *outcomes: str) -> KnownFault:
+    return KnownFault(PVM, probes, outcomes, f"kvm_pvm {sentence}", "measured with QEMU 7.2.22")
 
 
-KNOWN: tuple[Deviation, ...] = (
+KNOWN: tuple[KnownFault, ...] = (
     _pvm("can't run INT3, INT n and INT1 in the guest's kernel",
          ("step-int3", "step-int-n", "software*", "own-icebp*", "own-int3*", "caught-z0"), HUNG),
     _pvm("has no data breakpoints", ("watch-*",), "never fires", "not named"),
@@ -53,7 +53,7 @@ KNOWN: tuple[Deviation, ...] = (
     _quirk("tcg-no-general-detect", ("own-gd*",), "not delivered"),
     _quirk("tcg-rep-last", ("step-rep",), REP_AGAIN),
     _quirk("tcg-step-mov-ss", ("step-mov-ss",), "1 instruction"),
-    Deviation("qemu-kvm", ("step-rip-changed",), (LOST,), "KVM arms a step for the RIP that it had before the change",
+    KnownFault("qemu-kvm", ("step-rip-changed",), (LOST,), "KVM arms a step for the RIP that it had before the change",
           "docs/backends.md; KVM kvm_arch_vcpu_ioctl_set_guest_debug"),
     _quirk("kvm-emulated-shadow", ("step-mov-ss",), "1 instruction"),
     _quirk("kvm-emulated-shadow", ("own-tf-mov-ss*",), "delivered 1 instruction early"),
@@ -69,7 +69,7 @@ KNOWN: tuple[Deviation, ...] = (
 )  # fmt: skip
 
 
-def find(probe: str, outcome: str, backend: BackendInfo, host: str | None) -> Deviation | None:
+def find(probe: str, outcome: str, backend: BackendInfo, host: str | None) -> KnownFault | None:
     """The row that knows ``outcome`` of ``probe`` on this platform. ``host`` is `PVM` where that runs the guest."""
     fitting = (row for row in KNOWN if outcome in row.outcomes and _names(row, probe))
     return next((row for row in fitting if _fits(row, backend, host)), None)
@@ -83,11 +83,11 @@ def absent(probe: str, backend: BackendInfo) -> QuirkName | None:
     return next((row.quirk for row in rows if _fits(row, backend, None)), None)
 
 
-def _names(row: Deviation, probe: str) -> bool:
+def _names(row: KnownFault, probe: str) -> bool:
     return any(probe.startswith(name[:-1]) if name.endswith("*") else name == probe for name in row.probes)
 
 
-def _fits(row: Deviation, backend: BackendInfo, host: str | None) -> bool:
+def _fits(row: KnownFault, backend: BackendInfo, host: str | None) -> bool:
     if row.quirk is not None:
         return applies(row.quirk, platform_of(backend))
     return row.platform in (backend.name, host)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from gdbstub.backends import BACKENDS
 from gdbstub.doctor import known
 from gdbstub.doctor.judges import outcome
-from gdbstub.doctor.known import Deviation
+from gdbstub.doctor.known import KnownFault
 from gdbstub.doctor.probe import Probe, ProbeLog
 from gdbstub.remote.capabilities import BackendInfo
 
@@ -33,7 +33,7 @@ class Result(NamedTuple):
     status: Status
     outcome: str | None = None
     expected: str = ""
-    known: Deviation | None = None
+    known: KnownFault | None = None
     measure: str = ""
     why: str = ""
 

@@ -87,9 +87,11 @@ class Vcpu:
     async def disarm(self, kind: BreakpointKind, address: int, length: int) -> None:
         await self.remote.remove(kind, address, length)
 
-    async def move(self, action: Action, patience: float, *, everybody: bool = False) -> Moved:
+    async def move(
+        self, action: Action, patience: float, *, everybody: bool = False, hang: float | None = None
+    ) -> Moved:
         """Step or continue this vCPU alone, as far as the stub can hold the others, or ``everybody``; 0x03 after
-        ``patience`` seconds.
+        ``patience`` seconds, which is given ``hang`` seconds.
 
         Raises `Hung` where that does not stop it either. A move that is cancelled leaves the guest running: see `halt`.
         """
@@ -101,21 +103,22 @@ class Vcpu:
         with trio.move_on_after(patience):
             return Moved(await remote.stop(self._moving), None)
         began = trio.current_time()
-        stop = await self._break_in()
+        hang = HANG_SECONDS if hang is None else hang
+        stop = await self._break_in(hang)
         if stop is None:
-            raise Hung(f"The guest does not stop any more: no answer to 0x03 within {HANG_SECONDS:g} seconds.")
+            raise Hung(f"The guest does not stop any more: no answer to 0x03 within {hang:g} seconds.")
         return Moved(stop, trio.current_time() - began)
 
     async def halt(self) -> bool:
         """After a move that was given up: stop the guest if it runs; whether the stub still answers."""
         if not self.remote.running:
             return True
-        return await self._break_in() is not None or await self.remote.resynchronise()
+        return await self._break_in(HANG_SECONDS) is not None or await self.remote.resynchronise()
 
-    async def _break_in(self) -> Stop | None:
+    async def _break_in(self, seconds: float) -> Stop | None:
         """0x03, and the stop that it brings; None where none comes."""
         await self.remote.interrupt()
-        with trio.move_on_after(HANG_SECONDS):
+        with trio.move_on_after(seconds):
             return await self.remote.stop(self._moving)
         return None
 

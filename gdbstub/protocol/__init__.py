@@ -1,11 +1,12 @@
 """The GDB remote serial protocol, both roles, without I/O: this list of names is its door.
 
-Builders of requests and parsers of answers stay in `gdbstub.protocol.messages`, to be used by that name.
+What is in packets stays in `messages` (a client's requests, and the answers to them) and in `server_messages` (what a
+server reads and answers), to be used by those names.
 """
 
 from __future__ import annotations
 
-from gdbstub.protocol import messages
+from gdbstub.protocol import messages, server_messages
 from gdbstub.protocol.events import (
     BadFrame,
     Break,
@@ -60,6 +61,7 @@ from gdbstub.protocol.framing import (
     encode_binary,
     frame,
     frame_notification,
+    whole_packets,
 )
 from gdbstub.protocol.layout import (
     Enumeration,
@@ -186,9 +188,11 @@ __all__ = [
     "parse_description",
     "parse_stop",
     "parse_supported",
+    "server_messages",
     "settle",
     "shown",
     "state_diagram",
     "supported_request",
     "unescape",
+    "whole_packets",
 ]

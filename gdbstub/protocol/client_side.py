@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -19,7 +18,7 @@ from gdbstub.protocol.events import (
     UnsolicitedStop,
 )
 from gdbstub.protocol.fields import decode_hex, shown
-from gdbstub.protocol.framing import ACK, BREAK, NACK, Malformed, checksum, encode_binary, frame
+from gdbstub.protocol.framing import ACK, BREAK, NACK, Malformed, encode_binary, frame, whole_packets
 from gdbstub.protocol.packets import PacketForm, find_packet
 from gdbstub.protocol.states import State, Step
 from gdbstub.protocol.stops import Exited, FileRequest, NoResumed, Stop, Terminated, parse_stop
@@ -29,6 +28,7 @@ MOST_OUTPUT = 1 << 14
 """Packets of one monitor command's output: some 8 MiB from QEMU, which sends half a KiB in each."""
 _STOP = re.compile(rb"[TS][0-9a-fA-F]{2}|[WX][0-9a-fA-F]+(?:;|\Z)|N\Z")
 _STOP_LETTERS = frozenset((b"T", b"S", b"W", b"X", b"N"))
+_SPECIAL = _STOP_LETTERS | {b"O", b"F"}
 _ERROR = re.compile(rb"E(?:[0-9a-fA-F]{2}\Z|\.)")
 
 _SENDING: Final = {
@@ -62,43 +62,28 @@ class ClientSide(LinkEnd):
         self._state = state
         return self._queue_request(payload, expects)
 
-    def send_plainly(self, requests: tuple[bytes, ...]) -> bytes:
-        """The bytes that ask ``requests`` (payloads) at once, to be written by the caller; `plain_answers` follows, or
-        `came_otherwise`. Empty where the link is not at rest: something is queued, unanswered or only half there."""
-        if self._state is not State.STOPPED or self._pending or self._out or not self._reader.empty:
+    def begin_exchange(self, requests: tuple[bytes, ...]) -> bytes:
+        """The bytes that ask ``requests`` (payloads) at once, to be written by the caller; `exchanged` or
+        `came_otherwise` follows. Empty where the link is not `at_rest`."""
+        if not self.at_rest or (len(requests) > 1 and not self.pipelined):
             return b""
         acks: bytes = ACK.value * self._owed
         self._owed = 0
         return acks + _frames(requests)
 
-    def plain_answers(self, data: bytes, count: int) -> tuple[bytes, ...]:
-        """The payloads in ``data``, all that came since `send_plainly`, where it is ``count`` undamaged packets with
-        nothing to undo in them; empty where it is not, or not yet."""
-        if data[-3:-2] != b"#" or b"*" in data or b"}" in data:
-            return ()
-        acks, *packets = data.split(b"$")
-        if len(packets) != count or acks.strip(b"+"):
-            return ()
-        payloads = []
-        for packet in packets:
-            payload, _, end = packet.rstrip(b"+").rpartition(b"#")
-            if end != b"%02x" % checksum(payload):
-                return ()
-            payloads.append(payload)
-        if self._acking:
-            self._owed = count
-        return tuple(payloads)
+    def exchanged(self, data: bytes, count: int, expects: Expect) -> tuple[bytes, ...] | None:
+        """The payloads in ``data``, all that came since `begin_exchange`, where it is ``count`` whole, undamaged
+        answers of the kind that such requests have; empty where more is to come, None for anything else."""
+        whole = whole_packets(data)
+        if whole is None or len(whole.payloads) < count:
+            return None if data[-3:-2] == b"#" and whole is None else ()
+        if len(whole.payloads) > count or not _as_expected(whole.payloads, expects):
+            return None
+        self._owed = count if self._acking else 0
+        return whole.payloads
 
-    def is_plainly(self, data: bytes, payload: bytes) -> bool:
-        """As `plain_answers` for one packet, where it has to be ``payload``."""
-        if data.lstrip(b"+") != frame(payload):
-            return False
-        if self._acking:
-            self._owed = 1
-        return True
-
-    def came_otherwise(self, requests: Sequence[bytes], expects: Expect, unsent: bytes) -> list[int]:
-        """The tokens of ``requests``, which `send_plainly` gave, all but the bytes ``unsent``: from now on they are
+    def came_otherwise(self, requests: tuple[bytes, ...], expects: Expect, unsent: bytes) -> list[int]:
+        """The tokens of ``requests``, which `begin_exchange` gave, all but the bytes ``unsent``: from now on they are
         requests like any other. What came since goes to `receive`."""
         tokens = [self.send(request, expects) for request in requests]
         self._out[:] = [unsent] if unsent else []
@@ -250,9 +235,15 @@ class ClientSide(LinkEnd):
 
 
 @lru_cache(maxsize=512)
-def _frames(requests: tuple[bytes, ...]) -> bytes:
-    """The same few come again at each step."""
-    return b"".join([frame(request) for request in requests])
+def _frames(payloads: tuple[bytes, ...]) -> bytes:
+    return b"".join([frame(payload) for payload in payloads])
+
+
+def _as_expected(payloads: tuple[bytes, ...], expects: Expect) -> bool:
+    """Are they stop replies that end a resume, or replies of which none can be anything else?"""
+    if expects is Expect.STOP:
+        return all(payload[:1] in (b"T", b"S") and _STOP.match(payload) for payload in payloads)
+    return _SPECIAL.isdisjoint([payload[:1] for payload in payloads])
 
 
 def _step_of(stop: Stop) -> Step:

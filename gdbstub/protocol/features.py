@@ -55,17 +55,18 @@ class Features:
 
 def parse_supported(payload: bytes) -> dict[str, FeatureValue]:
     """The features of a request (``qSupported:…``) or of an answer; the later of two equal names holds."""
+    sender = "client" if payload.startswith(b"qSupported") else "stub"
     text = payload.removeprefix(b"qSupported").removeprefix(b":")
-    return dict(_feature(item) for item in text.split(b";") if item)
+    return dict(_feature(item, sender) for item in text.split(b";") if item)
 
 
-def _feature(item: bytes) -> tuple[str, FeatureValue]:
+def _feature(item: bytes, sender: str) -> tuple[str, FeatureValue]:
     name, equals, value = item.decode("latin-1").partition("=")
     if equals and name:
         return name, value
     if not equals and name[-1] in _MARKS and name[:-1]:
         return name[:-1], _MARKS[name[-1]]
-    raise RemoteProtocolError(f"The stub's list of features has an entry {shown(item)}.")
+    raise RemoteProtocolError(f"The {sender}'s list of features has an entry {shown(item)}.")
 
 
 def format_supported(features: Mapping[str, FeatureValue]) -> bytes:

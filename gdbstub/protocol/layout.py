@@ -27,7 +27,8 @@ _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 class Register(NamedTuple):
-    """``offset`` counts bytes in the answer to ``g``; ``type`` and ``group`` are the description's."""
+    """``offset`` counts bytes in the answer to ``g``; ``type`` and ``group`` are the description's. ``saved``: gdb
+    gives it its value back after a ``call`` (gdb manual, "Target Description Format", save-restore)."""
 
     name: str
     bits: int
@@ -36,6 +37,7 @@ class Register(NamedTuple):
     type: str = "int"
     group: str | None = None
     feature: str = ""
+    saved: bool = True
 
     @property
     def size(self) -> int:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from gdbstub.errors import LocalProtocolError
 from gdbstub.protocol.events import BadFrame, Event, Request
 from gdbstub.protocol.fields import encode_hex, shown
-from gdbstub.protocol.framing import NACK, Malformed, frame, frame_compressed
+from gdbstub.protocol.framing import NACK, Malformed, frame_compressed
 from gdbstub.protocol.packets import PacketForm, find_packet
-from gdbstub.protocol.states import State, Step
+from gdbstub.protocol.states import Step
 from gdbstub.protocol.stops import Exited, Stop, Terminated, format_stop
 from gdbstub.protocol.wire import Expect, LinkEnd, Pending
 
 
 class ServerSide(LinkEnd):
     """What a server does with a link. Which request resumes is known from the packet table."""
-
-    _prepared: Mapping[bytes, bytes] = {}  # replaced, never changed
 
     def reply(self, payload: bytes, *, compress: bool = False) -> None:
         """Answer the oldest request. For one that resumes, this is a refusal: the guest did not run. ``compress`` is
@@ -29,24 +27,7 @@ class ServerSide(LinkEnd):
         if pending.payload == b"QStartNoAckMode" and payload == b"OK":
             self._stop_acknowledging()
 
-    def prepare(self, answers: Mapping[bytes, bytes]) -> None:
-        """Answers to requests that may come next, whole payloads both: `receive` gives them without an event, until
-        something else is received. Without acknowledgments only."""
-        if not self._acking:
-            self._prepared = {frame(request): frame(reply) for request, reply in answers.items()}
-
-    def receive(self, data: bytes) -> list[Event]:
-        """As `LinkEnd.receive`."""
-        if self._prepared:
-            ready = self._prepared.get(data)
-            if ready is not None and self._state is State.STOPPED and not self._pending and self._reader.empty:
-                self._out.append(ready)
-                return []
-            if not data.startswith(b"$m"):
-                self._prepared = {}
-        return super().receive(data)
-
-    def stop(self, stop: Stop, expedited: bytes = b"") -> None:
+    def stop(self, stop: Stop, expedited: Iterable[tuple[int, bytes]] = ()) -> None:
         """Answer the request that resumed the guest; ``expedited`` as in `format_stop`."""
         pending = self._owing()
         if pending.expects is not Expect.STOP:
@@ -73,10 +54,10 @@ class ServerSide(LinkEnd):
             step, expects = Step.RECEIVE_RESUME, Expect.STOP
         elif row is not None and row.shape is PacketForm.NOTHING:
             step, expects = Step.RECEIVE_LAST, Expect.NOTHING
-        if step not in self._table[self._state]:
+        if (state := self._table[self._state].get(step)) is None:
             events.append(BadFrame(f"the request {shown(payload)} came while the guest was {self._state.value}", None))
             return
-        self._move(step)
+        self._state = state
         if expects is not Expect.NOTHING:
             self._token += 1
             self._pending.append(Pending(self._token, payload, expects))

@@ -7,6 +7,7 @@ watchpoint with zeros, QEMU 10 does not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -189,9 +190,9 @@ def _parse_end(payload: bytes) -> tuple[int, int | None]:
     return decode_number(number), decode_number(processes[0].encode("latin-1")) if processes else None
 
 
-def format_stop(stop: Stop, expedited: bytes = b"") -> bytes:
-    """The payload of ``stop``; `parse_stop` reads it back as an equal value. ``expedited`` are more registers, as
-    they stand in the packet (``06:0000000000000000;``)."""
+def format_stop(stop: Stop, expedited: Iterable[tuple[int, bytes]] = ()) -> bytes:
+    """The payload of ``stop``; `parse_stop` reads it back as an equal value. ``expedited`` are more registers: number,
+    hex digits."""
     match stop:
         case Stopped():
             return _format_t(stop, expedited)
@@ -213,17 +214,18 @@ def _format_process(process: int | None) -> bytes:
     return b"" if process is None else b";process:" + encode_number(process)
 
 
-def _format_t(stop: Stopped, expedited: bytes) -> bytes:
-    registers = [b"%02x:%b;" % (number, encode_hex(data)) for number, data in stop.registers]
-    return b"T%02x%b%b" % (stop.signal, b"".join(registers) + expedited, _format_rest(stop))
+def _format_t(stop: Stopped, expedited: Iterable[tuple[int, bytes]]) -> bytes:
+    registers = [(number, encode_hex(data)) for number, data in stop.registers]
+    pairs = [b"%02x:%b;" % pair for pair in (*registers, *expedited)]
+    pairs += [] if stop.thread is None else [_format_thread(stop.thread)]
+    if stop.reasons or stop.others:
+        pairs.append(encode_pairs([*map(_reason_pair, stop.reasons), *stop.others]))
+    return b"T%02x%b" % (stop.signal, b"".join(pairs))
 
 
-def _format_rest(stop: Stopped) -> bytes:
-    """What stands behind the registers."""
-    thread = b"" if stop.thread is None else b"thread:%b;" % stop.thread.format()
-    if not stop.reasons and not stop.others:
-        return thread
-    return thread + encode_pairs([*map(_reason_pair, stop.reasons), *stop.others])
+@lru_cache(maxsize=256)
+def _format_thread(thread: ThreadId) -> bytes:
+    return b"thread:%b;" % thread.format()
 
 
 def _reason_pair(reason: StopReason) -> tuple[str, str]:

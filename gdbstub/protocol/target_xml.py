@@ -133,6 +133,7 @@ class _Reading:
                 type=node.getAttribute("type") or "int",
                 group=node.getAttribute("group") or None,
                 feature=feature,
+                saved=node.getAttribute("save-restore") != "no",
             )
         )
 

@@ -59,6 +59,7 @@ def _register_tag(register: Register) -> _Tag:
         ("regnum", register.number),
         ("type", register.type),
         ("group", register.group),
+        ("save-restore", None if register.saved else "no"),
     )
     return _Tag("reg", attributes)
 

@@ -87,6 +87,11 @@ class LinkEnd:
         return self._state
 
     @property
+    def at_rest(self) -> bool:
+        """Is the guest stopped, and nothing queued, unanswered or only half there?"""
+        return self._state is State.STOPPED and not self._pending and not self._out and self._reader.empty
+
+    @property
     def running(self) -> bool:
         """Whether the guest runs, as far as the link can know."""
         return self._state in _RUNNING
@@ -104,8 +109,8 @@ class LinkEnd:
     def data_to_send(self) -> bytes:
         """All bytes that are to be written now; they are forgotten here."""
         out = self._out
-        if len(out) == 1:
-            return out.pop()
+        if len(out) < 2:
+            return out.pop() if out else b""
         data = b"".join(out)
         out.clear()
         return data

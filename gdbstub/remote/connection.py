@@ -199,18 +199,17 @@ class Connection:
             raise RemoteProtocolError(f"The stub answered {shown(event.payload)} to a resume.")
         raise RemoteProtocolError("The stub's stop reply was damaged on the way.")
 
-    def exchange(
-        self,
-        requests: tuple[bytes, ...],
-        milliseconds: float,
-        expects: Expect = Expect.REPLY,
-        only: bytes | None = None,
-    ) -> Exchange:
+    @property
+    def may_exchange(self) -> bool:
+        """Can anything be asked by `exchange` here?"""
+        return self._shortcut is not None
+
+    def exchange(self, requests: tuple[bytes, ...], milliseconds: float, expects: Expect = Expect.REPLY) -> Exchange:
         """Ask and take the answers while nobody else gets a turn: for what is answered within microseconds, thousands
-        of times. Answers that are long in coming or damaged, or another one than ``only``, are left to whoever awaits
-        the tokens."""
+        of times. Answers that are long in coming, damaged or out of the ordinary are left to whoever awaits the
+        tokens."""
         link, shortcut = self._link, self._shortcut
-        if shortcut is None or self._sending or self._lost is not None or not (data := link.send_plainly(requests)):
+        if shortcut is None or self._sending or self._lost is not None or not (data := link.begin_exchange(requests)):
             return NOT_ASKED
         sent = shortcut.send(data)
         came, count = b"", len(requests)
@@ -219,12 +218,9 @@ class Connection:
             if not part:
                 break  # the end of the stream, which is the stream's to tell
             came += part
-            if only is None:
-                if answers := link.plain_answers(came, count):
-                    return Exchange(answers)
-            elif link.is_plainly(came, only):
-                return Exchange((only,))
-            elif part[-3:-2] == b"#":
+            if answers := link.exchanged(came, count, expects):
+                return Exchange(answers)
+            if answers is None:
                 break
         tokens = tuple([Token(token) for token in link.came_otherwise(requests, expects, data[sent:])])
         if came:
@@ -327,10 +323,10 @@ class Connection:
         return False
 
     async def _wait_briefly(self, token: Token, milliseconds: float) -> None:
-        shortcut = self._shortcut
         self._spins += 1
         if self._spins % TURNS == 0:
             await trio.lowlevel.checkpoint()
+        shortcut = self._shortcut
         while shortcut is not None and token not in self._answers and shortcut.wait(milliseconds):
             data = shortcut.receive()
             if not data:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Unpack
 
 from trio.abc import Stream
@@ -17,16 +18,14 @@ from gdbstub.protocol.layout import make_layout
 from gdbstub.protocol.link import Expect
 from gdbstub.protocol.stops import Stop
 from gdbstub.remote.capabilities import Dialect
-from gdbstub.remote.connection import Connection, ConnectionOptions, Token, accepted
+from gdbstub.remote.connection import Connection, ConnectionOptions, Exchange, Token, accepted
+from gdbstub.remote.memory_cache import LINE, PAGE, MemoryCache
 from gdbstub.x86.breakpoints import BreakpointKind
 
 MEMORY_CHUNK = 1024
 """Bytes in one ``m`` packet, where the stub's packets have room for them, and up to `FEW` pages are read."""
 WRITE_OVERHEAD = 40
 """Characters of an ``M`` packet that are no data, and some to spare."""
-PAGE = 4096
-LINE, MOST_PIECES = 64, 64
-"""Bytes that gdb reads at a time for its caches of code and stack; and how many small reads are kept."""
 FEW, WINDOW = 4, 16
 """Pages up to which each is asked for alone; and of more, how many go into one write: some 130 KB of answers."""
 BREAKPOINTS = {
@@ -44,9 +43,7 @@ class RemoteTarget(Connection):
     def __init__(self, stream: Stream, **wire: Unpack[ConnectionOptions]) -> None:
         """``wire`` goes to `Connection`."""
         super().__init__(stream, **wire)
-        self._pages: dict[int, bytes] = {}
-        self._pieces: dict[int, bytes] = {}
-        self._g: dict[int, bytes] = {}
+        self._cache = MemoryCache()
         self.features = Features()
         self.actions: frozenset[str] = frozenset()
         """What ``vCont`` can do here; empty when the stub has no ``vCont``."""
@@ -86,9 +83,7 @@ class RemoteTarget(Connection):
 
     def thread(self, cpu: int) -> ThreadId:
         """The stub's name for vCPU ``cpu``. Raises `GdbError` for a vCPU that does not exist."""
-        if not 0 <= cpu < max(len(self.threads), 1):
-            raise GdbError(f"There is no vCPU {cpu}; this guest has {len(self.threads)}, counted from 0.")
-        return self.threads[cpu] if self.threads else ThreadId(None, 1)
+        return _thread(self.threads, cpu)
 
     def cpu_of(self, thread: ThreadId | None) -> int | None:
         """The vCPU that a stop reply's thread names."""
@@ -121,12 +116,12 @@ class RemoteTarget(Connection):
     async def registers(self, token: Token, cpu: int) -> bytes:
         """The answer to `ask_registers` as hex digits; it is kept until the guest runs or something is written.
         As `stop` where the guest is gone."""
-        self._g[cpu] = payload = await self.general(token)
+        self._cache.registers[cpu] = payload = await self.general(token)
         return payload
 
     async def read_registers(self, cpu: int, back_to: int) -> bytes:
         """``g`` of any vCPU; ``back_to`` is the one that stays selected."""
-        if (kept := self._g.get(cpu)) is not None:
+        if (kept := self._cache.registers.get(cpu)) is not None:
             return kept
         await self.select(cpu)
         payload = await self.registers(self.ask_registers(), cpu)
@@ -136,30 +131,29 @@ class RemoteTarget(Connection):
 
     def kept_registers(self, cpu: int) -> bytes | None:
         """``g`` of a vCPU, where it was read since the guest ran last."""
-        return self._g.get(cpu)
+        return self._cache.registers.get(cpu)
 
     def kept_memory(self, address: int, length: int) -> bytes | None:
         """Memory that was read since the guest ran last."""
-        for start, piece in self._pieces.items():
-            if start <= address and address + length <= start + len(piece):
-                return piece[address - start : address - start + length]
-        first = address & -PAGE
-        pages = [self._pages.get(page) for page in range(first, address + max(length, 1), PAGE)]
-        if None in pages:
-            return None
-        return b"".join(page for page in pages if page)[address - first : address - first + length]
+        return self._cache.memory(address, length)
 
-    def keep(self, cpu: int, registers: bytes, pieces: Mapping[int, bytes]) -> None:
-        """Take what was read past the caches: ``g`` of a vCPU as hex digits, memory by address."""
-        self._g[cpu] = registers
-        for address, piece in pieces.items():
-            self._keep_piece(address, piece)
+    def keep_registers(self, cpu: int, registers: bytes) -> None:
+        """Take an answer to ``g``, hex digits, that was read at once."""
+        self._cache.registers[cpu] = registers
+
+    def keep_lines(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        """Take the answers for lines, by address, that were read at once; what is no line was refused."""
+        for address, digits in lines:
+            if len(digits) == 2 * LINE:
+                self._cache.lines[address] = digits
+
+    def kept_digits(self, address: int, length: int) -> bytes | None:
+        """As `kept_memory`, as hex digits, of lines that were kept."""
+        return self._cache.digits(address, length)
 
     def forget(self) -> None:
         """The guest runs, or was written to: nothing that was read holds any more."""
-        self._pages.clear()
-        self._pieces.clear()
-        self._g.clear()
+        self._cache.forget()
 
     # -- running --------------------------------------------------------------------------------------------
 
@@ -170,16 +164,21 @@ class RemoteTarget(Connection):
         self.stepped = step is not None
         return self.ask(self.resume_packet(step=step, only=only, others=others), Expect.STOP)
 
+    def ask_backwards(self, *, step: bool) -> Token:
+        """Queue a resume backwards, of a stub that offers it: one instruction, or to what stopped the guest before."""
+        self.forget()
+        self.stepped = step
+        return self.ask(messages.REVERSE_STEP if step else messages.REVERSE_CONTINUE, Expect.STOP)
+
+    def step_at_once(self, cpu: int, milliseconds: float, *, others: bool = False) -> Exchange:
+        """As `ask_resume` for a step, by `exchange`."""
+        self.forget()
+        self.stepped = True
+        return self.exchange((self.resume_packet(step=cpu, others=others),), milliseconds, Expect.STOP)
+
     def resume_packet(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> bytes:
         """The payload of such a resume."""
-        action: messages.Action = "c" if step is None else "s"
-        if action not in self.actions:
-            return messages.resume(action)
-        one = only if step is None else step
-        actions: list[tuple[messages.Action, ThreadId | None]] = [(action, None if one is None else self.thread(one))]
-        if others and step is not None and len(self.threads) > 1:
-            actions.append(("c", None))
-        return messages.resume_threads(actions)
+        return _resume_packet(self.actions, self.threads, step, only, others)
 
     async def stop(self, token: Token, patience: float = 0.0) -> Stop:
         """As `Connection.stop`; a stub whose guest is gone is lost."""
@@ -226,7 +225,7 @@ class RemoteTarget(Connection):
         """
         first, last = address & -PAGE, (address + max(length, 1) - 1) & -PAGE
         pages = range(first, last + PAGE, PAGE)
-        wanted = [page for page in pages if page not in self._pages]
+        wanted = [page for page in pages if page not in self._cache.pages]
         if length <= min(64, self._chunk) and len(wanted) == 1 and len(pages) == 1:
             return await self._read_piece(address, length)
         if len(wanted) <= FEW:
@@ -235,7 +234,7 @@ class RemoteTarget(Connection):
         else:
             for at in range(0, len(wanted), WINDOW):
                 await self._read_pages(wanted[at : at + WINDOW], self._chunk)
-        data = b"".join(self._pages[page] for page in pages)
+        data = b"".join(self._cache.pages[page] for page in pages)
         return data[address - first : address - first + length]
 
     async def _read_piece(self, address: int, length: int) -> bytes:
@@ -243,41 +242,36 @@ class RemoteTarget(Connection):
             piece = await self.memory(self.ask_memory(address, length))
         except Refused as refusal:
             raise _unreadable(address, length, refusal) from None
-        self._keep_piece(address, piece)
+        self._cache.keep(address, piece)
         return piece
 
-    def _keep_piece(self, address: int, piece: bytes) -> None:
-        if len(self._pieces) < MOST_PIECES:
-            self._pieces[address] = piece
-
     def ask_lines(self, addresses: Iterable[int]) -> dict[int, Token]:
-        """Ask for the lines in which ``addresses`` lie."""
-        return {line: self.ask_memory(line, LINE) for line in {address & -LINE for address in addresses}}
+        """Ask for the lines in which ``addresses`` lie, but for those that are kept."""
+        lines = [line for line in {address & -LINE for address in addresses} if self.kept_memory(line, LINE) is None]
+        return {line: self.ask_memory(line, LINE) for line in lines}
 
     async def lines(self, tokens: dict[int, Token]) -> None:
         """Take the answers, for `kept_memory`. A line that can't be read is left out."""
         for line, token in tokens.items():
             with suppress(Refused):
-                self._keep_piece(line, await self.memory(token))
+                self._cache.keep(line, await self.memory(token))
 
     async def read_lines(self, addresses: Iterable[int]) -> None:
         """Read those that are not kept yet, asked for in one write."""
-        wanted = [line for line in {address & -LINE for address in addresses} if self.kept_memory(line, LINE) is None]
-        if wanted:
-            await self.lines(self.ask_lines(wanted))
+        await self.lines(self.ask_lines(addresses))
 
     async def _read_pages(self, pages: Sequence[int], chunk: int) -> None:
         """Read whole pages into the cache, all asked for in one write where the stub can take that."""
         parts = range(0, PAGE, chunk)
         if not self.pipelined:
             for page in pages:
-                self._pages[page] = b"".join([await self._read_piece(page + part, chunk) for part in parts])
+                self._cache.pages[page] = b"".join([await self._read_piece(page + part, chunk) for part in parts])
             return
         tokens = [[self.ask_memory(page + part, chunk) for part in parts] for page in pages]
         replies = [[await self._reply(token, "memory") for token in asked] for asked in tokens]
         for page, parts_of in zip(pages, replies, strict=True):
             try:
-                self._pages[page] = b"".join(decode_hex(accepted(reply, "memory").payload) for reply in parts_of)
+                self._cache.pages[page] = b"".join(decode_hex(accepted(reply, "memory").payload) for reply in parts_of)
             except Refused as refusal:
                 raise _unreadable(page, PAGE, refusal) from None
 
@@ -306,7 +300,7 @@ class RemoteTarget(Connection):
         self.inserted.discard((kind, address))
 
     async def _point(self, verb: str, payload: bytes, kind: BreakpointKind, address: int) -> None:
-        self._pages.clear()
+        self._cache.pages.clear()
         what = BREAKPOINTS[kind]
         try:
             await self.request(payload, what)
@@ -341,7 +335,7 @@ class RemoteTarget(Connection):
     async def write_registers(self, values: dict[str, int]) -> None:
         """``g``, then ``G`` with nothing but ``values`` (by the description's names) changed in it."""
         raw = bytearray(decode_hex(await self.request(messages.READ_REGISTERS, "g")))
-        self._g.clear()
+        self._cache.registers.clear()
         for name, value in values.items():
             register = self.layout.by_name[name]
             mask = (1 << register.bits) - 1
@@ -387,3 +381,23 @@ def _unreadable(address: int, length: int, refusal: Refused) -> Refused:
         refusal.code,
         f"The guest's memory at {where} can't be read now (not mapped in the current page tables?).",
     )
+
+
+@lru_cache(maxsize=64)
+def _resume_packet(
+    offered: frozenset[str], threads: tuple[ThreadId, ...], step: int | None, only: int | None, others: bool
+) -> bytes:
+    action: messages.Action = "c" if step is None else "s"
+    if action not in offered:
+        return messages.resume(action)
+    one = only if step is None else step
+    actions: list[tuple[messages.Action, ThreadId | None]] = [(action, None if one is None else _thread(threads, one))]
+    if others and step is not None and len(threads) > 1:
+        actions.append(("c", None))
+    return messages.resume_threads(actions)
+
+
+def _thread(threads: tuple[ThreadId, ...], cpu: int) -> ThreadId:
+    if not 0 <= cpu < max(len(threads), 1):
+        raise GdbError(f"There is no vCPU {cpu}; this guest has {len(threads)}, counted from 0.")
+    return threads[cpu] if threads else ThreadId(None, 1)

@@ -10,7 +10,17 @@ from gdbstub.errors import GdbError
 Monitor = Literal["none", "info", "all"]
 
 HARMLESS: Final = frozenset(("info", "help", "?", "x", "xp", "p", "print", "gva2gpa", "gpa2hpa"))
-"""Commands of QEMU's monitor that only look (hmp-commands.hx)."""
+"""Commands of QEMU's monitor that only look (hmp-commands.hx); ``xp`` at the guest's memory only."""
+WHY_NOT: Final = {
+    "chardev-add": "It writes files of this machine. pwndbg asks for it to read the guest's memory past the stub; "
+    "without it pwndbg reads through the stub.",
+}
+"""What else is to be said of some that don't pass."""
+
+
+def word_of(command: str) -> str:
+    """The command's name: QEMU ends it at a space or a ``/`` (monitor/hmp.c, get_command_name)."""
+    return command.strip().replace("/", " ").partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +37,20 @@ class Policy:
         control characters edit the line."""
         if not command.isprintable():
             raise GdbError("A monitor command is one line of printable characters.")
-        word = command.split(maxsplit=1)[0] if command.strip() else ""
-        if self.monitor == "none" or (self.monitor == "info" and word not in HARMLESS):
-            raise GdbError(
+        word = word_of(command)
+        if self.monitor == "none":
+            raise GdbError("Nothing is passed on to the hypervisor's monitor: dr6 serves with --monitor none.")
+        if self.monitor == "info" and word not in HARMLESS:
+            refused = (
                 f"'{word}' is not passed on to the hypervisor's monitor: only commands that look are "
                 f"({', '.join(sorted(HARMLESS))}), unless dr6 serves with --monitor all."
-                if self.monitor == "info"
-                else "Nothing is passed on to the hypervisor's monitor: dr6 serves with --monitor none."
             )
+            raise GdbError(f"{refused} {WHY_NOT.get(word, '')}".rstrip())
+
+    @property
+    def devices(self) -> bool:
+        """May physical addresses be read that are no memory?"""
+        return self.monitor == "all" and not self.read_only
 
     def check_write(self) -> None:
         """Raises `GdbError` where nothing may be written."""

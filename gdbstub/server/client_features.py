@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from gdbstub.errors import GdbError, RemoteProtocolError
-from gdbstub.protocol import ALL, FeatureValue, ThreadId, encode_hex, format_supported, messages, parse_supported
+from gdbstub.protocol import ALL, FeatureValue, ThreadId, encode_hex, format_supported, parse_supported, server_messages
 
 PACKET_SIZE: Final = 0x20000
 """Bytes of the longest packet, either way: a ``m`` of 64 KiB. lldb itself announces as much."""
@@ -23,12 +24,12 @@ OFFER: Final[dict[str, FeatureValue]] = {
     "ConditionalBreakpoints": True,
     "BreakpointCommands": True,
     "qXfer:features:read": True,
-    "qXfer:threads:read": True,
     "binary-upload": True,
     "error-message": True,
     "QNonStop": False,
 }
-"""gdb manual, "General Query Packets", qSupported."""
+"""gdb manual, "General Query Packets", qSupported. Without qXfer:threads:read, for which gdb would ask at every stop:
+so it asks what the stub says of a thread (``CPU#1 [halted ]``) when its user wants to know."""
 
 
 def cpu_of(thread: ThreadId, cpus: int) -> int | None:
@@ -55,20 +56,25 @@ class ClientFeatures:
     hex_errors: bool = False
     suffixes: bool = False
 
-    def take(self, request: bytes) -> bytes:
-        """``qSupported``: note what the client can; the answer."""
+    def take(self, request: bytes, goes_back: Mapping[str, bool]) -> bytes:
+        """``qSupported``: note what the client can; the answer. ``goes_back`` as `Debugger.goes_back`."""
         theirs = parse_supported(request)
         self.multiprocess = theirs.get("multiprocess") is True
         self.swbreak = theirs.get("swbreak") is True
         self.hwbreak = theirs.get("hwbreak") is True
         self.text_errors = theirs.get("error-message") is True
-        return format_supported(OFFER)
+        return format_supported(OFFER | {name: True for name, offered in goes_back.items() if offered})
 
     # -- threads --------------------------------------------------------------------------------------------
 
+    @property
+    def process(self) -> int | None:
+        """The client's name for the guest: the only process that it hears of, whatever the stub's is."""
+        return PROCESS if self.multiprocess else None
+
     def thread(self, cpu: int) -> ThreadId:
         """The client's name for vCPU ``cpu``: one more than its number, since 0 stands for any."""
-        return ThreadId(PROCESS if self.multiprocess else None, cpu + 1)
+        return ThreadId(self.process, cpu + 1)
 
     # -- errors ---------------------------------------------------------------------------------------------
 
@@ -78,5 +84,5 @@ class ClientFeatures:
         if self.hex_errors:
             return b"E%02x;%b" % (code, encode_hex(str(error).encode("ascii", "replace")))
         if self.text_errors or not data:
-            return messages.format_error_text(str(error))
-        return messages.format_error(code)
+            return server_messages.format_error_text(str(error))
+        return server_messages.format_error(code)

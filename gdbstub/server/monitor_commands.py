@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.errors import GdbError
+from gdbstub.server.access_policy import word_of
+from gdbstub.server.physical_memory import check_physical, xp_range
+from gdbstub.server.session import ClientSession
 from gdbstub.x86.breakpoints import BreakpointKind
 
-if TYPE_CHECKING:
-    from gdbstub.server.session import Client
-
-Answer = Callable[["Client", str], Awaitable[str]]
+Answer = Callable[[ClientSession, str], Awaitable[str]]
 
 
 class MonitorCommand(NamedTuple):
@@ -23,64 +24,73 @@ class MonitorCommand(NamedTuple):
     answer: Answer
 
 
-async def _help(client: Client, _: str) -> str:
+async def _help(session: ClientSession, _: str) -> str:
     lines = ["dr6's own monitor commands:"]
     lines += [f"  monitor {f'{row.name} {row.arguments}':<20} {row.help}" for row in WORDS]
     lines.append("What is none of these goes to the hypervisor's monitor.")
     return "\n".join(lines)
 
 
-async def _why(client: Client, text: str) -> str:
-    return await client.command(f"why {text}")
+async def _why(session: ClientSession, text: str) -> str:
+    return await session.command(f"why {text}")
 
 
-async def _events(client: Client, text: str) -> str:
-    return await client.command(f"events {text}")
+async def _events(session: ClientSession, text: str) -> str:
+    return await session.command(f"events {text}")
 
 
-async def _dr(client: Client, _: str) -> str:
-    return await client.command("dr")
+async def _dr(session: ClientSession, _: str) -> str:
+    return await session.command("dr")
 
 
-async def _catch(client: Client, text: str) -> str:
+async def _catch(session: ClientSession, text: str) -> str:
     if not text:
         raise GdbError("catch needs vectors: monitor catch db, monitor catch gp,pf, monitor catch off.")
-    caught = {row.vector: row for row in client.own_breakpoints() if row.kind is BreakpointKind.CATCH}
+    caught = {row.vector: row for row in session.own_breakpoints() if row.kind is BreakpointKind.CATCH}
     if text == "off":
         for row in caught.values():
-            await client.uncatch(row)
+            await _let_go(session, row)
         return "No vectors are caught for this client any more."
-    for number in client.words.vectors(text):
+    for number in session.words.vectors(text):
         if number not in caught:
-            await client.catch(number)
+            await _catch_vector(session, number)
     lines = []
-    for row in client.own_breakpoints():
+    for row in session.own_breakpoints():
         if row.kind is BreakpointKind.CATCH:
             where = "no handler yet" if row.address is None else f"handler at {row.address:#x}"
             lines.append(f"Vector {row.vector} is caught ({where}).")
     return "\n".join(lines)
 
 
-async def _clients(client: Client, _: str) -> str:
-    return "\n".join(client.shared.describe(client.party))
+async def _catch_vector(session: ClientSession, vector: int) -> None:
+    owner, kind, debugger = session.participant.number, BreakpointKind.CATCH, session.debugger
+    await session.reach(lambda: debugger.add_breakpoint(kind, None, vector=vector, text=str(vector), owner=owner))
 
 
-async def _drive(client: Client, _: str) -> str:
-    client.shared.take(client.party)
+async def _let_go(session: ClientSession, row: Breakpoint) -> None:
+    await session.reach(lambda: session.debugger.delete_breakpoint(row.number))
+
+
+async def _clients(session: ClientSession, _: str) -> str:
+    return "\n".join(session.shared.participants.describe(session.participant))
+
+
+async def _drive(session: ClientSession, _: str) -> str:
+    session.shared.participants.take(session.participant)
     return "This client drives the guest now."
 
 
-async def _give(client: Client, _: str) -> str:
-    client.shared.give(client.party)
+async def _give(session: ClientSession, _: str) -> str:
+    session.shared.give(session.participant)
     return "Whoever lets the guest run next drives it."
 
 
-async def _dr6(client: Client, text: str) -> str:
+async def _dr6(session: ClientSession, text: str) -> str:
     name, _, rest = text.partition(" ")
     if name in ("", "help", "dr6"):
-        return await _help(client, "")
+        return await _help(session, "")
     row = _BY_NAME.get(name)
-    return await (row.answer(client, rest.strip()) if row is not None else client.command(text))
+    return await (row.answer(session, rest.strip()) if row is not None else session.command(text))
 
 
 WORDS: tuple[MonitorCommand, ...] = (
@@ -96,11 +106,13 @@ WORDS: tuple[MonitorCommand, ...] = (
 _BY_NAME = {row.name: row for row in WORDS}
 
 
-async def answer(client: Client, command: str) -> str:
+async def answer(session: ClientSession, command: str) -> str:
     """What ``monitor COMMAND`` prints. Raises `GdbError` where it may not be, or went wrong."""
     name, _, rest = command.strip().partition(" ")
     row = _BY_NAME.get(name)
     if row is not None:
-        return await row.answer(client, rest.strip())
-    client.policy.check_monitor(command)
-    return await client.reach(lambda: client.debugger.monitor(command))
+        return await row.answer(session, rest.strip())
+    session.policy.check_monitor(command)
+    if word_of(command) == "xp" and not session.policy.devices:
+        await check_physical(session, *xp_range(command))
+    return await session.reach(lambda: session.debugger.monitor(command))

@@ -140,6 +140,7 @@ class RegisterFile:
                 extra.type or f"uint{extra.bits}",
                 None if extra.type else "system",
                 extra.feature,
+                saved=extra in unknown,  # they can't be given back
             )
             for n, extra in enumerate(extras)
         ]

@@ -4,6 +4,8 @@ registers that gdb asks for at every stop."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from gdbstub.debugger.breakpoints import Breakpoint
@@ -11,15 +13,16 @@ from gdbstub.debugger.record import StopSummary
 from gdbstub.explain.evidence import Action
 from gdbstub.protocol import (
     BreakReason,
-    Register,
+    Exited,
+    NamedReason,
     RegisterLayout,
     Stop,
     Stopped,
     StopReason,
+    Terminated,
     ThreadId,
     Watch,
     WatchKind,
-    decode_hex,
 )
 from gdbstub.server.client_features import ClientFeatures
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -34,76 +37,77 @@ _WATCHED: dict[BreakpointKind, WatchKind] = {
 }
 
 
-def expedited(layout: RegisterLayout) -> tuple[Register, ...]:
-    """The registers that go with every stop reply."""
-    return tuple(register for register in layout.registers if register.name in EXPEDITED)
+class Expedited:
+    """The registers that go with every stop reply, as they stand in it."""
+
+    def __init__(self, layout: RegisterLayout) -> None:
+        self._spans = [
+            (register.number, slice(2 * register.offset, 2 * (register.offset + register.size)))
+            for register in layout.registers
+            if register.name in EXPEDITED
+        ]
+
+    def values(self, raw: bytes | None) -> list[tuple[int, bytes]]:
+        """Number and hex digits, out of ``raw``, the stub's answer to ``g`` if it is at hand; without those that it
+        does not show."""
+        if raw is None:
+            return []
+        values = [(number, raw[span]) for number, span in self._spans if span.stop <= len(raw)]
+        return [row for row in values if b"x" not in row[1]] if b"x" in raw else values
 
 
 def stop_reply(
     record: StopSummary,
-    manners: ClientFeatures,
+    features: ClientFeatures,
     hit: Iterable[Breakpoint],
     *,
     own: bool,
-    broken_off: bool,
-    raw: bytes | None,
-    registers: Iterable[Register],
+    interrupted: bool,
 ) -> Stop:
     """``hit`` are the client's breakpoints that the stop satisfies. ``own``: it is the end of what the client asked
-    for; otherwise another party's affair, and gdb says just that the guest stopped. ``broken_off``:
-    it asked for a stop, which may have come before the guest went. ``raw`` is the stub's answer to
-    ``g`` for the vCPU, if it is at hand."""
+    for; otherwise another's affair, and gdb says just that the guest stopped. ``interrupted``: it asked for a stop,
+    which may have come before the guest went."""
     stop = record.stop
+    if isinstance(stop, Exited | Terminated):
+        return replace(stop, process=features.process)
     if not isinstance(stop, Stopped):
         return stop
-    thread = manners.thread(record.cpu)
+    thread = features.thread(record.cpu)
     hit = tuple(hit)
-    reasons = tuple(_reasons(record, manners, hit))
+    reasons = tuple(_reasons(record, features, hit)) if hit else ()
     signal = stop.signal
     if signal == SIGINT and hit and record.action is not Action.INTERRUPT:
         signal = SIGTRAP  # gdbsx says signal 2 of hardware breakpoints too
     if signal == SIGTRAP and not own and not reasons:
         signal = SIGNAL_0
-    if (broken_off or record.action is Action.INTERRUPT) and not reasons:
+    if (interrupted or record.action is Action.INTERRUPT) and not reasons:
         signal = SIGINT
-    values = () if raw is None else tuple(_values(raw, registers))
-    return Stopped(signal, thread, reasons, values)
+    return _stopped(signal, thread, reasons)
 
 
-class PlainStops:
-    """The stop replies of plain steps, made of the stub's ``g`` as it came (hex digits)."""
-
-    def __init__(self, thread: ThreadId, registers: Iterable[Register]) -> None:
-        self._pieces = [
-            (b"%02x:" % register.number, slice(2 * register.offset, 2 * (register.offset + register.size)))
-            for register in registers
-        ]
-        self._tail = b"thread:%b;" % thread.format()
-
-    def payload(self, raw: bytes) -> bytes:
-        """As `format_stop` has it for a `stop_reply` with nothing but these registers."""
-        return b"T05" + b"".join([b"%b%b;" % (name, raw[span]) for name, span in self._pieces]) + self._tail
+@lru_cache(maxsize=256)
+def _stopped(signal: int, thread: ThreadId, reasons: tuple[StopReason, ...]) -> Stopped:
+    """The same few come again at each step."""
+    return Stopped(signal, thread, reasons)
 
 
-def _values(raw: bytes, registers: Iterable[Register]) -> Iterable[tuple[int, bytes]]:
-    for register in registers:
-        text = raw[2 * register.offset : 2 * (register.offset + register.size)]
-        if len(text) == 2 * register.size and b"x" not in text:
-            yield register.number, decode_hex(text)
-
-
-def _reasons(record: StopSummary, manners: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
+def _reasons(record: StopSummary, features: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
     """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
     take it for one that was removed meanwhile, and go on."""
+    if isinstance(record.stop, Stopped):
+        for reason in record.stop.reasons:
+            if isinstance(reason, NamedReason) and reason.name == "replaylog":  # the end of what was recorded
+                yield reason
+                return
     for row in hit:
         if row.kind in _WATCHED and row.address is not None:
             yield Watch(_WATCHED[row.kind], row.address)
             return
     for row in hit:
         if row.kind is BreakpointKind.EXECUTE and row.address == record.rip:
-            if row.text == "Z0" and manners.swbreak:
+            if row.text == "Z0" and features.swbreak:
                 yield BreakReason.SOFTWARE
                 return
-            if row.text == "Z1" and manners.hwbreak:
+            if row.text == "Z1" and features.hwbreak:
                 yield BreakReason.HARDWARE
                 return

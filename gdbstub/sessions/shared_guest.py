@@ -1,212 +1,80 @@
-"""One guest, several parties: who drives, who waits for a stop, and who may touch the guest now.
+"""One guest, several participants: who waits for a stop, and who lets the guest run when.
 
-A party is a screen or a client of the server. All of them see every stop. One at a time drives: what lets the guest run
-or changes it is the driver's; who asks for either while nobody drives becomes the driver. The others *follow*: their
-``continue`` waits for the next stop. No stop passes a follower by, because the guest goes again only when those who
-were told of the last stop have asked for the next one, or have rested for `PATIENCE` seconds.
-
-The debugger is for one task at a time. `turn` is that one's; who needs the stopped guest while another has it (to read
-memory at its own prompt while the guest runs) leaves an errand, which is done in a pause of the run.
+All of them see every stop. Who does not control the guest *follows*: its ``continue`` waits for the next stop. No stop
+passes a follower by, because the guest goes again only when those who were told of the last stop have asked for the
+next one, or have rested for `PATIENCE` seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar
 
 import trio
 
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError, TransportError
+from gdbstub.sessions.guest_lock import GuestLock
+from gdbstub.sessions.participants import Callbacks, Participant, Participants, Run, Tell
 
-T = TypeVar("T")
-Tell = Callable[[StopSummary], None]
-Run = Callable[[Tell], Awaitable[object]]
-"""Lets the guest go, and calls its argument once with the stop at the end, as early as that is known."""
+Begin = Callable[[Tell], Run | None]
+"""Such a run while no other task gets a turn: None where it is over, otherwise the rest of it."""
 
 PATIENCE = 1.0
-"""Seconds after a stop for which the driver's next resume waits for a follower that has not asked for it yet."""
-IDLE_SECONDS = 0.2
-"""How long nobody has asked anything of the stub before it is listened to."""
-
-
-class Callbacks(Protocol):
-    """How a party hears of things. All of it is synchronous; nothing may raise."""
-
-    def stopped(self, stop: StopSummary) -> None:
-        """The stop that the party waited for."""
-
-    def failed(self, why: str) -> None:
-        """What the party asked for did not happen: the guest stands where it stood."""
-
-    def said(self, text: str) -> None:
-        """A line about the other parties."""
-
-    def lost(self, why: str) -> None:
-        """There is no stub any more."""
-
-    def changed(self) -> None:
-        """The guest goes, or was written to: nothing that was read holds any more."""
-
-    async def going(self) -> None:
-        """Another party is about to let the guest go, and has the turn: what of this one's was only left in the guest
-        until then has to come out. May raise `GdbError`."""
-
-
-class Participant:
-    """One that shares the guest. ``number`` is the owner of its breakpoints."""
-
-    def __init__(self, number: int, name: str, ear: Callbacks) -> None:
-        self.number = number
-        self.name = name
-        self.ear = ear
-        self.waits = False
-        """Does it wait for a stop?"""
-        self.due = False
-        """Was it told of the last stop, and may it be about to ask for the next?"""
-        self.seen: int | None = None
-        """The number of the last stop that it knows of."""
-        self.broke_off = False
-        """Did it ask for a stop before the guest went?"""
-        self.wishes = 0
-        """How often it asked for a run; only the last one counts."""
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.number}"
+"""Seconds after a stop for which the next resume waits for a follower that has not asked for it yet."""
 
 
 class SharedGuest:
-    """The parties around one debugger. Run `watch` beside it; runs go on in ``nursery`` when their party leaves."""
+    """The participants around one debugger. Run `watch` beside it; runs go on in ``nursery`` when who asked leaves."""
 
     def __init__(self, debugger: Debugger, nursery: trio.Nursery) -> None:
         self.debugger = debugger
-        self._nursery = nursery
-        self._lock = trio.StrictFIFOLock()
-        self._held = False
-        self._listening: trio.CancelScope | None = None
-        self._touched = trio.current_time()
-        self._next = 1
-        self._rearmed = trio.Event()
-        self._stopped_at = trio.current_time()
-        self._coming = 0
-        """Parties that come, and want the guest stopped before another run begins."""
-        self.parties: dict[int, Participant] = {}
-        self.driver: Participant | None = None
-        self.lost: str | None = None
-        """Why there is no stub any more."""
+        self.guest = GuestLock(debugger)
+        self.participants = Participants()
         self.light = True
         """Is nobody here who reads every stop (a screen)? Then a step is explained when somebody asks."""
         self.on_end: Callable[[], None] = lambda: None
-        """Called once when the guest or its stub is gone, after the parties were told."""
-
-    # -- the guest, for one task at a time --------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Debugger]:
-        """Have the debugger alone; at the end what the others want meanwhile is done."""
-        if self._listening is not None:
-            self._listening.cancel()
-        async with self._lock:
-            self._held = True
-            try:
-                yield self.debugger
-            finally:
-                self._touched = trio.current_time()
-                if self.debugger.running:  # a run that was given up half-way; who closes the session stops the guest
-                    self.debugger.deferred.refuse()
-                elif self.debugger.deferred.waiting:
-                    with trio.CancelScope(shield=True):
-                        await self.debugger.deferred.serve()
-                self._held = False
+        """Called once when the guest or its stub is gone, after the participants were told."""
+        self._nursery = nursery
+        self._rearmed = trio.Event()
+        self._stopped_at = trio.current_time()
 
     @property
-    def busy(self) -> bool:
-        """Has somebody the debugger?"""
-        return self._held
-
-    @asynccontextmanager
-    async def seat(self) -> AsyncIterator[None]:
-        """The turn of a party that lets the guest go by itself (a screen): the others hear of the stop in the end."""
-        await self._gather()
-        async with self.turn():
-            before = self._newest_number
-            self.changed()
-            await self._clear_for(None)
-            try:
-                yield
-            finally:
-                newest = self.debugger.newest
-                if newest is not None and newest.number != before and not self.debugger.running:
-                    self.announce(newest)
-
-    @asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
-        """Within a `seat`: let the others have their turns for as long as a user thinks about a question. Who lets the
-        guest run meanwhile is stopped in the end."""
-        self._held = False
-        self._lock.release()
-        try:
-            yield
-        finally:
-            self._coming += 1
-            with trio.CancelScope(shield=True):
-                if self._held:
-                    await self.debugger.interrupt()
-                await self._lock.acquire()
-            self._coming -= 1
-            self._held = True
-
-    async def reach(self, job: Callable[[], Awaitable[T]]) -> T:
-        """Do ``job`` with the guest stopped: now, or in a pause of the run that is under way. Raises what it raises."""
-        if self.lost is not None:
-            raise TransportError(self.lost)
-        if self._held:
-            return await self.debugger.deferred.ask(job)
-        async with self.turn():
-            return await job()
+    def lost(self) -> str | None:
+        """Why there is no stub any more."""
+        return self.guest.lost
 
     async def watch(self) -> None:
-        """Listen to a stub that nobody asks anything, so that its end shows when it comes."""
-        while self.lost is None and not self.debugger.ended:
-            await trio.sleep(IDLE_SECONDS)
-            if self._lock.locked() or trio.current_time() - self._touched < IDLE_SECONDS:
-                continue
-            async with self._lock:
-                with trio.CancelScope() as self._listening:
-                    if not self._lock.statistics().tasks_waiting:  # who came while it was taken can't have cancelled
-                        await self.debugger.watch_idle()
-                self._listening = None
-            if self.debugger.lost is not None:
-                self.lose(self.debugger.lost)
+        """As `GuestLock.watch`."""
+        await self.guest.watch(self.lose)
+
+    @property
+    def _newest_number(self) -> int | None:
+        newest = self.debugger.newest
+        return None if newest is None else newest.number
 
     # -- coming and going -----------------------------------------------------------------------------------
 
-    def join(self, name: str, ear: Callbacks) -> Participant:
-        """A new party, which knows of the newest stop."""
-        party = Participant(self._next, name, ear)
-        self._next += 1
-        self.parties[party.number] = party
-        party.seen = self._newest_number
-        self.tell_others(party, f"{party} is here")
-        return party
+    def join(self, name: str, callbacks: Callbacks) -> Participant:
+        """A new participant, which knows of the newest stop."""
+        one = self.participants.add(name, callbacks)
+        one.seen = self._newest_number
+        return one
 
-    async def leave(self, party: Participant) -> None:
-        """Forget a party, its breakpoints with it; a guest that it let run runs on. Raises `GdbError` naming what the
-        stub does not give back."""
-        if self.parties.pop(party.number, None) is None:
+    async def leave(self, me: Participant) -> None:
+        """Forget a participant, its breakpoints with it; a guest that it let run runs on. Raises `GdbError` naming what
+        the stub does not give back."""
+        if not self.participants.remove(me):
             return
-        self.tell_others(party, f"{party} is gone")
-        self.rest(party)
-        if self.driver is party:
-            self.driver = None
-        if self.lost is None and self.debugger.owned_by(party.number):
-            await self.reach(lambda: self._without(party))
+        self.rest(me)
+        self._hand_on()
+        if self.lost is None and self.debugger.owned_by(me.number):
+            await self.guest.reach(lambda: self._without(me))
 
-    async def _without(self, party: Participant) -> None:
+    async def _without(self, me: Participant) -> None:
         refusals = []
-        for row in self.debugger.owned_by(party.number):
+        for row in self.debugger.owned_by(me.number):
             try:
                 await self.debugger.delete_breakpoint(row.number)
             except TransportError:
@@ -216,169 +84,203 @@ class SharedGuest:
         if refusals:
             raise GdbError(" ".join(refusals))
 
-    @property
-    def _newest_number(self) -> int | None:
-        newest = self.debugger.newest
-        return None if newest is None else newest.number
-
-    def describe(self, me: Participant) -> list[str]:
-        """One line for each party."""
-        lines = []
-        for party in self.parties.values():
-            marks = ["drives"] * (party is self.driver) + ["waits"] * party.waits + ["this one"] * (party is me)
-            lines.append(f"{party}" + (f" ({', '.join(marks)})" if marks else ""))
-        return lines
-
-    def changed(self) -> None:
-        """The guest goes, or was written to."""
-        for party in self.parties.values():
-            party.ear.changed()
-
-    def tell_others(self, party: Participant | None, text: str) -> None:
-        """A line to everybody else."""
-        for other in tuple(self.parties.values()):
-            if other is not party:
-                other.ear.said(text)
-
-    # -- who drives -----------------------------------------------------------------------------------------
-
-    def take(self, party: Participant) -> None:
-        """``party`` drives from now on."""
-        if self.driver is not party:
-            self.driver = party
-            self.tell_others(party, f"{party} drives now")
-
-    def give(self, party: Participant) -> None:
-        """``party`` drives no more; whoever asks next does."""
-        if self.driver is party:
-            self.driver = None
-            self.tell_others(party, f"{party} gave the guest away; the next one to let it run drives")
-
-    def may_change(self, party: Participant) -> None:
-        """Take the guest if nobody has it. Raises `GdbError` where somebody else drives."""
-        if self.driver is None:
-            self.take(party)
-        if self.driver is not party:
-            raise GdbError(f"{self.driver} drives the guest; 'drive' takes it over.")
-
-    # -- running --------------------------------------------------------------------------------------------
-
-    def go(self, party: Participant, run: Run) -> None:
-        """``party`` asked for ``run``: as the driver it lets the guest go, otherwise it follows. It hears of the next
-        stop, at once where one passed that it was not told of."""
-        party.waits, party.due, party.broke_off = True, False, False
-        party.wishes += 1
-        self._rearmed.set()
-        if self.driver is None:
-            self.take(party)
-        if self.lost is not None:
-            party.waits = False
-            party.ear.lost(self.lost)
-        elif self.driver is party and not self._missed(party):
-            self._nursery.start_soon(self._run, party, run, party.wishes)
-        elif self._missed(party) and not self.debugger.running:
-            self._tell(party)
-        elif self.driver is not party:
-            party.ear.said(f"{self.driver} drives; this follows. 'monitor drive' takes the guest over.")
-
-    def _missed(self, party: Participant) -> bool:
-        return party.seen != self._newest_number
+    def give(self, me: Participant) -> None:
+        """``me`` gives control away: to who waits for a stop, or to who asks next."""
+        self.participants.give(me)
+        self._hand_on()
 
     def let_go(self) -> None:
-        """The last party has detached: the guest runs on, on nobody's account."""
-        if not self.parties and self.lost is None and not self.busy:
+        """The last participant has detached: the guest runs on, on nobody's account."""
+        if not self.participants and self.lost is None and not self.guest.busy:
             self._nursery.start_soon(self._run, None, self._run_on)
 
     async def _run_on(self, tell: Tell) -> None:
         tell((await self.debugger.resume()).brief)
 
-    async def _run(self, party: Participant | None, run: Run, wish: int = 0) -> None:
+    # -- running --------------------------------------------------------------------------------------------
+
+    def go(self, me: Participant, run: Run, at_once: Begin | None = None) -> None:
+        """``me`` asked for ``run``: in control it lets the guest go, otherwise it follows. It hears of the next stop,
+        at once where one passed that it was not told of. ``at_once`` is the same for where nobody else wants anything
+        of the guest."""
+        me.waits, me.due, me.interrupted = True, False, False
+        me.requests += 1
+        me.run = run
+        self._rearmed.set()
+        others = self.participants
+        if others.controller is None:
+            others.take(me)
+        if self.lost is not None:
+            me.waits = False
+            me.callbacks.lost(self.lost)
+        elif others.controller is me and not self._missed(me):
+            if at_once is None or not self._run_at_once(me, at_once):
+                self._begin(me)
+        elif self._missed(me) and not self.debugger.running:
+            self._tell(me)
+        elif others.controller is not me:
+            me.callbacks.said(f"{others.controller} drives; this follows. 'monitor drive' takes the guest over.")
+
+    def _begin(self, me: Participant) -> None:
+        if me.run is not None:
+            self._nursery.start_soon(self._run, me, me.run, me.requests)
+
+    def _hand_on(self) -> None:
+        """Nobody controls the guest any more: the first that waits for a stop does, and what it asked for is done."""
+        waiting = next((one for one in self.participants if one.waits), None)
+        if self.participants.controller is None and waiting is not None and self.lost is None:
+            self.participants.take(waiting)
+            self._begin(waiting)
+
+    def _missed(self, me: Participant) -> bool:
+        return me.seen != self._newest_number
+
+    def _run_at_once(self, me: Participant, begin: Begin) -> bool:
+        """Take the guest and ``begin``, where that keeps nobody waiting. Was it done?"""
+        alone = len(self.participants) == 1 or not any(one.due for one in self.participants if one is not me)
+        if not alone or not self.light or not self.debugger.may_step_at_once or not self.guest.lock_at_once():
+            return False
+        rest: Run | None = None
+        try:
+            rest = begin(self.announce)
+        except GdbError as error:
+            self.fail(me, error)
+        finally:
+            if rest is None:
+                self.guest.unlock()
+        if rest is not None:
+            self._nursery.start_soon(self._finish, me, rest)
+        return True
+
+    async def _finish(self, me: Participant, rest: Run) -> None:
+        """What was begun at once, with the guest still locked."""
+        try:
+            async with self.guest.locked():
+                await rest(self.announce)
+        except GdbError as error:
+            self.fail(me, error)
+
+    def may_step_alone(self, me: Participant) -> bool:
+        """Is ``me`` in control of a guest of which nobody else wants or awaits anything?"""
+        if self.participants.controller is not me or self._missed(me) or not self.light or self.guest.busy:
+            return False
+        if len(self.participants) > 1 and any(one.due or one.waits for one in self.participants if one is not me):
+            return False
+        return not self.guest.wanted_stopped and self.lost is None and self.debugger.may_step_at_once
+
+    def finish(self, me: Participant, rest: Run) -> None:
+        """``me`` has begun a step, where it `may_step_alone`, and waits for the ``rest`` of it."""
+        me.waits, me.due = True, False
+        me.requests += 1
+        self.guest.lock_at_once()
+        self._nursery.start_soon(self._finish, me, rest)
+
+    def fail(self, me: Participant | None, error: GdbError) -> None:
+        """What ``me`` asked for did not happen."""
+        if self.debugger.lost is not None:
+            self.lose(self.debugger.lost)
+        elif me is not None and me.waits:
+            me.waits = False
+            me.callbacks.failed(str(error))
+
+    async def _run(self, me: Participant | None, run: Run, request: int = 0) -> None:
         await self._gather()
         try:
-            async with self.turn():
-                if party is not None and (not party.waits or party.wishes != wish):
+            async with self.guest.lock():
+                if me is not None and (not me.waits or me.requests != request):
                     return  # it was told of a stop while another had the guest
-                if party is None and self.parties:
+                if me is None and self.participants:
                     return  # somebody came meanwhile
-                if party is not None and (party.broke_off or self._coming):
-                    self._tell(party)
-                    return
-                self.changed()
-                await self._clear_for(party)
+                if me is not None and self.guest.wanted_stopped:
+                    me.interrupted = True
+                await self._clear_for(me)
                 await run(self.announce)
         except GdbError as error:
-            if self.debugger.lost is not None:
-                self.lose(self.debugger.lost)
-            elif party is not None and party.waits:
-                party.waits = False
-                party.ear.failed(str(error))
+            self.fail(me, error)
 
-    async def _clear_for(self, party: Participant | None) -> None:
-        for other in tuple(self.parties.values()):
-            if other is not party:
-                await other.ear.going()
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[None]:
+        """The lock, for a participant that lets the guest go by itself (a screen): the others hear of the stop in the
+        end."""
+        await self._gather()
+        async with self.guest.lock():
+            before = self._newest_number
+            await self._clear_for(None)
+            try:
+                yield
+            finally:
+                newest = self.debugger.newest
+                if newest is not None and newest.number != before and not self.debugger.running:
+                    self.announce(newest)
+
+    async def _clear_for(self, me: Participant | None) -> None:
+        for other in self.participants:
+            if other is not me:
+                await other.callbacks.before_resume()
 
     async def _gather(self) -> None:
         """Wait for the followers that may be about to ask for the next stop."""
-        if not any(one.due for one in self.parties.values() if one is not self.driver):
+        present = self.participants
+        if not any(one.due for one in present if one is not present.controller):
             return
         with trio.move_on_at(self._stopped_at + PATIENCE):
-            while any(one.due for one in self.parties.values()) and not (self.driver and self.driver.broke_off):
+            while any(one.due for one in present) and not (present.controller and present.controller.interrupted):
                 self._rearmed = trio.Event()
                 await self._rearmed.wait()
-        for one in self.parties.values():
+        for one in present:
             one.due = False
+
+    # -- stops ----------------------------------------------------------------------------------------------
 
     def announce(self, stop: StopSummary) -> None:
         """Tell all who wait of the stop in which a run ended."""
         self._stopped_at = trio.current_time()
-        for party in tuple(self.parties.values()):
-            if party.waits:
-                party.due = True
-                self._tell(party, stop)
+        for one in self.participants:
+            if one.waits:
+                one.due = True
+                self._tell(one, stop)
         if stop.ended:
             self.on_end()
 
-    def _tell(self, party: Participant, stop: StopSummary | None = None) -> None:
+    def _tell(self, me: Participant, stop: StopSummary | None = None) -> None:
         stop = stop or self.debugger.newest
         if stop is not None:
-            party.waits, party.seen = False, stop.number
-            party.ear.stopped(stop)
+            me.waits, me.seen = False, stop.number
+            me.callbacks.stopped(stop)
 
-    async def interrupt(self, party: Participant) -> None:
-        """Stop the guest for everybody; where it stands already, end the party's waiting. Raises what the stub's way
-        of being interrupted raises."""
-        party.broke_off = True
-        if self.busy:
-            if self.driver is not party and self.debugger.running:
-                self.tell_others(party, f"{party} stopped the guest")
+    async def interrupt(self, me: Participant) -> None:
+        """Stop the guest for everybody; where it stands already, end the participant's waiting. Raises what the stub's
+        way of being interrupted raises."""
+        me.interrupted = True
+        in_control = self.participants.controller is me
+        if self.guest.busy:
+            if not in_control and self.debugger.running:
+                self.participants.tell_others(me, f"{me} stopped the guest")
             await self.debugger.interrupt()
-        elif party.waits and self.driver is not party:
-            self._tell(party)
+        elif me.waits and not in_control:
+            self._tell(me)
         self._rearmed.set()
 
-    async def stand(self, party: Participant) -> StopSummary | None:
-        """Have the guest stopped for a party that comes, as QEMU does when a debugger connects; the newest stop."""
-        self._coming += 1
-        try:
-            if self.busy:
-                await self.interrupt(party)
-            async with self.turn():
-                party.seen = self._newest_number
-        finally:
-            self._coming -= 1
+    async def stand(self, me: Participant) -> StopSummary | None:
+        """Have the guest stopped for a participant that comes, as QEMU does when a debugger connects; the newest
+        stop."""
+        with self.guest.stopping():
+            if self.guest.busy:
+                await self.interrupt(me)
+            async with self.guest.lock():
+                me.seen = self._newest_number
         return self.debugger.newest
 
-    def rest(self, party: Participant) -> None:
-        """``party`` waits for no stop any more, and nobody for it."""
-        party.waits = party.due = False
+    def rest(self, me: Participant) -> None:
+        """``me`` waits for no stop any more, and nobody for it."""
+        me.waits = me.due = False
         self._rearmed.set()
 
     def lose(self, why: str) -> None:
         """The stub is gone; once."""
         if self.lost is None:
-            self.lost = why
-            for party in tuple(self.parties.values()):
-                party.waits = False
-                party.ear.lost(why)
+            self.guest.lost = why
+            for one in self.participants:
+                one.waits = False
+                one.callbacks.lost(why)
             self.on_end()

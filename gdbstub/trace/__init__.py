@@ -3,7 +3,7 @@
 from gdbstub.trace.errors import TraceError
 from gdbstub.trace.line_file import LineFile
 from gdbstub.trace.reader import TraceReader
-from gdbstub.trace.rows import SCHEMA, Row, end_line, header_line, line, row
+from gdbstub.trace.rows import SCHEMA, Row, end_line, gap_line, header_line, line, row
 from gdbstub.trace.writer import JsonlWriter, TextWriter, TraceWriter
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "TraceReader",
     "TraceWriter",
     "end_line",
+    "gap_line",
     "header_line",
     "line",
     "row",

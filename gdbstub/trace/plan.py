@@ -43,6 +43,7 @@ class Tracer:
         """Trace to the end and say why it ended. Raises `GdbError` branches; what was recorded went to the sink."""
         if self._plan.count == 0:
             return "steps"
+        self._debugger.on_witnessed = self._sink
         failure: Exception | None = None
         with trio.CancelScope() as silent:
             async with trio.open_nursery() as nursery:

@@ -12,7 +12,7 @@ from gdbstub.trace.errors import TraceError
 from gdbstub.trace.rows import SCHEMA, Row
 
 LONGEST_LINE = 4 * 1024 * 1024
-KINDS = frozenset({"header", "stop", "event", "end"})
+KINDS = frozenset({"header", "stop", "event", "gap", "end"})
 
 
 class TraceReader:

@@ -51,10 +51,17 @@ def header_line(target: str, backend: BackendInfo, started: datetime.datetime, t
     return json.dumps(row, separators=(",", ":"))
 
 
-def end_line(reason: str, stops: int, events: int, seconds: float) -> str:
-    """The last line of a trace; a file without it was cut off. ``stops`` and ``events`` count the rows."""
+def end_line(reason: str, stops: int, events: int, seconds: float, taken: int | None = None) -> str:
+    """The last line of a trace; a file without it was cut off. ``stops`` and ``events`` count the rows; ``taken`` is
+    how many exceptions of the caught vectors the guest got, where a witness counted them."""
+    missed = None if taken is None else taken - events
     row = {"kind": "end", "reason": reason, "stops": stops, "events": events, "seconds": round(seconds, 6)}
-    return json.dumps(row, separators=(",", ":"))
+    return json.dumps(row | {"taken": taken, "seen": events, "missed": missed}, separators=(",", ":"))
+
+
+def gap_line(number: int, why: str) -> str:
+    """From row ``number`` on events may be missing, and why."""
+    return json.dumps({"kind": "gap", "from": number, "why": why}, separators=(",", ":"))
 
 
 def line(record: StopRecord) -> str:
@@ -63,17 +70,21 @@ def line(record: StopRecord) -> str:
     explanation = record.explanation
     event = record.event
     exit_dr6 = explanation.exit_dr6
+    cpu = "null" if record.cpu < 0 else record.cpu  # of several vCPUs, a log does not say which
     start = (
-        f'{{"kind":"stop","n":{record.number},"cpu":{record.cpu},'
+        f'{{"kind":"stop","n":{record.number},"cpu":{cpu},'
         if event is None
-        else f'{{"kind":"event","n":{record.number},"cpu":{record.cpu},"vector":{event.vector},'
-        f'"handler":"{event.handler:#x}","frame":{_frame(event.frame)},'
+        else f'{{"kind":"event","n":{record.number},"cpu":{cpu},"vector":{event.vector},'
+        f'"handler":{hexadecimal(event.handler)},"frame":{_frame(event.frame)},"seen_by":"{event.seen_by}",'
     )
+    retried = f'"retried":{record.retried},' if record.retried else ""
     pc, registers = f'"{state.pc:#x}"', state.registers
     if record.ended:  # nothing is behind such a record that could have been read
         pc, registers = "null", {}
+    elif event is not None and event.handler is None:  # the registers are those in front of the delivery
+        pc = "null"
     return (
-        f'{start}"action":"{record.action.value}","reply":{quote(record.stop.raw)},"pc":{pc},'
+        f'{start}"action":"{record.action.value}","reply":{quote(record.stop.raw)},{retried}"pc":{pc},'
         f'"mode":{state.mode},"insn":{_instruction(explanation.instruction)},'
         f'"regs":{_registers(registers)},"dr":{_debug(state.debug)},'
         f'"exit_dr6":{{"value":{hexadecimal(exit_dr6.value)},"provenance":"{exit_dr6.provenance}"}},'

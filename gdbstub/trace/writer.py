@@ -22,7 +22,8 @@ class TraceWriter(Protocol):
 
     def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None: ...
     def record(self, record: StopRecord) -> None: ...
-    def end(self, reason: str, seconds: float) -> None: ...
+    def gap(self, number: int, why: str) -> None: ...
+    def end(self, reason: str, seconds: float, taken: int | None = None) -> None: ...
     def close(self) -> None: ...
 
 
@@ -65,9 +66,13 @@ class JsonlWriter(_LineWriter):
         self.file.write_line(rows.line(record))
         self._count(record)
 
-    def end(self, reason: str, seconds: float) -> None:
+    def gap(self, number: int, why: str) -> None:
+        """Here events may be missing."""
+        self.file.write_line(rows.gap_line(number, why))
+
+    def end(self, reason: str, seconds: float, taken: int | None = None) -> None:
         """Write the end row and flush."""
-        self.file.write_line(rows.end_line(reason, self.stops, self.events, seconds))
+        self.file.write_line(rows.end_line(reason, self.stops, self.events, seconds, taken))
         self.file.flush()
 
 
@@ -90,7 +95,12 @@ class TextWriter(_LineWriter):
         self.file.write_line(self._describe(record))
         self._count(record)
 
-    def end(self, reason: str, seconds: float) -> None:
+    def gap(self, number: int, why: str) -> None:
+        """Here events may be missing."""
+        self.file.write_line(f"# gap: {why}")
+
+    def end(self, reason: str, seconds: float, taken: int | None = None) -> None:
         """Write the end line and flush."""
-        self.file.write_line(f"# ended: {reason}; {self.stops} stops, {self.events} events in {seconds:.2f} s")
+        counted = "" if taken is None else f" of {taken} that the guest took"
+        self.file.write_line(f"# ended: {reason}; {self.stops} stops, {self.events} events{counted} in {seconds:.2f} s")
         self.file.flush()

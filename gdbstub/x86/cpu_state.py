@@ -9,7 +9,7 @@ from gdbstub.errors import GdbError
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.registers import Mode
 
-DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "unknown"]
+DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "log", "unknown"]
 
 
 class DebugState(NamedTuple):

@@ -53,6 +53,17 @@ def successors(known: Shape, rip: int, mode: Mode) -> tuple[int, ...]:
     return (behind, rip) if "rep" in traits else (behind,)
 
 
+def may_stay(known: Shape, rip: int, mode: Mode) -> bool:
+    """May the instruction at ``rip`` leave RIP and every other register as they were? A jump to itself does, one whose
+    target the bytes don't say may, and HLT waits; what moves the stack pointer does not, nor does REP, which counts."""
+    traits = known.traits
+    if not traits.isdisjoint(("hlt", "gate", "iret")):
+        return True
+    if "rep" in traits or any(operand.pushed for operand in known.memory):
+        return False
+    return "indirect" in traits or rip in successors(known, rip, mode)
+
+
 def predecessors(code: bytes, mode: Mode) -> tuple[Shape, ...]:
     """The instructions that may end exactly at the end of ``code``, the likeliest first.
 

@@ -13,7 +13,7 @@ from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.protocol import Link, Role, frame
 from gdbstub.protocol.framing import FrameReader, Packet
 from gdbstub.remote.connection import NonblockingIO
-from gdbstub.server import Client, Policy, RegisterFile
+from gdbstub.server import ClientConnection, Policy, RegisterFile
 from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.served import BOUND, FakeWords, qemu
 from tests.fakes.stub import FakeStub
@@ -142,12 +142,12 @@ class Ridden:
         self.shared = shared
         self._direct = direct
 
-    async def play(self, *requests: bytes, nursery: trio.Nursery) -> tuple[list[bytes], Client]:
+    async def play(self, *requests: bytes, nursery: trio.Nursery) -> tuple[list[bytes], ClientConnection]:
         """The answers to ``requests``, behind a handshake; the client stays."""
         script = Script((*GREETING, *requests))
         wire = Wire(script._hear)
         script._client = wire
-        client = Client(
+        client = ClientConnection(
             wire,
             self.shared,
             RegisterFile(self.debugger.layout),

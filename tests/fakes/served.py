@@ -13,7 +13,8 @@ from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.protocol import Expect, GuestOutput, Link, Lost, Reply, Role, StopReply
-from gdbstub.server import Client, Policy, RegisterFile
+from gdbstub.server import ClientConnection, Policy, RegisterFile
+from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.stub import FakeStub, connected
 from tests.gdbstub.backends.qemu.test_monitor import golden
@@ -52,8 +53,11 @@ class FakeWords:
     def summary(self, record: StopRecord) -> str:
         return f"stop {record.number}: {record.explanation.summary}"
 
-    async def command(self, line: str) -> str:
-        self.asked.append(line)
+    async def command(self, line: str, reach: Reach) -> str:
+        async def ask() -> None:
+            self.asked.append(line)
+
+        await reach(ask)
         if line.startswith("no"):
             raise GdbError("There is no such command.")
         return f"[{line.strip()}]"
@@ -67,9 +71,10 @@ class FakeWords:
 class Peer:
     """A client's end: requests as they are, answers as they came. ``console`` is what its user would read."""
 
-    def __init__(self, stream: Stream, client: Client) -> None:
+    def __init__(self, stream: Stream, client: ClientConnection) -> None:
         self.stream = stream
         self.client = client
+        self.session = client.session
         self.link = Link(Role.CLIENT)
         self.console = ""
         self.gone = False
@@ -149,7 +154,7 @@ class Peer:
 
 
 class Served:
-    """The guest, its parties, and who connects."""
+    """The guest, its participants, and who connects."""
 
     def __init__(self, stub: FakeStub, debugger: Debugger, shared: SharedGuest, nursery: trio.Nursery) -> None:
         self.stub = stub
@@ -164,7 +169,7 @@ class Served:
     ) -> Peer:
         """A client that has said nothing yet."""
         near, far = pair or memory_stream_pair()
-        client = Client(far, self.shared, self.registers, policy or Policy(), self.words, name=name)
+        client = ClientConnection(far, self.shared, self.registers, policy or Policy(), self.words, name=name)
         self._nursery.start_soon(client.serve)
         return Peer(near, client)
 

@@ -63,7 +63,8 @@ class FakeStub:
     otherwise neither (TCG). A continue from one reports it again in any case. ``reasons``: a breakpoint that was hit is
     said to be one (``swbreak``, ``hwbreak``). ``stops`` holds stop replies that are
     sent instead of running. ``mute`` and ``answers`` replace the answers to single requests: by silence, by these
-    bytes. ``most`` is after how many instructions without a stop the guest counts as one that runs for ever.
+    bytes. ``idle`` is how many of the next steps are reported without running anything (TCG); ``most`` is after how
+    many instructions without a stop the guest counts as one that runs for ever.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class FakeStub:
         self.log: list[bytes] = []
         self.running = False
         self.most = MOST
+        self.idle = 0
         self.link = Link(Role.SERVER)
         self.send: trio.abc.SendStream | None = None
         self._patched: dict[int, int] = {}
@@ -137,6 +139,9 @@ class FakeStub:
         """The stop reply, or None for a guest that runs on."""
         if self.stops:
             return self.stops.popleft()
+        if step and self.idle:
+            self.idle -= 1
+            return self._stop()
         for number in range(1 if step else self.most):
             if self._at_breakpoint() and (number or self.patches or not step):
                 return self._stop(*(self._breaks() if self.reasons else ()))

@@ -149,8 +149,9 @@ class SickStub(FakeStub):
             answer = self._hook(self, payload)
             if self.link._pending:
                 self.link._pending.popleft()
-            self.running = answer is None and payload.startswith((b"vCont;s", b"vCont;c"))
-            if not self.running:
+            resumes = payload.startswith((b"vCont;s", b"vCont;c"))
+            self.running = answer is None and resumes
+            if resumes and not self.running:
                 self.link._state = State.STOPPED
             if answer is not None:
                 self.link._out.append(answer)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from tests.faults import clients
 from tests.faults.files import KINDS, changed_files
 from tests.faults.signals import USES, ended_at, running_guest
 from tests.faults.table import SLICE, words
-from tests.faults.verdict import run, run_on_terminal, sick
+from tests.faults.verdict import SECONDS, run, run_on_terminal, sick
+from tests.live.machine import command, environment
 
 
 @pytest.mark.slow
@@ -56,3 +59,28 @@ def test_a_guest_runs_on_however_dr6_ends(tmp_path: Path) -> None:
         ):
             after = ended_at(guest, use, number, moment)
             assert (after.faults, after.status) == ([], "running"), (use, number, moment, after)
+
+
+@pytest.mark.slow
+def test_the_second_ctrl_c_leaves_a_stub_that_ignores_the_first(tmp_path: Path) -> None:
+    with (
+        sick("continue-silent", tmp_path) as target,
+        subprocess.Popen(
+            command("attach", target, "--batch", "-ex", "info target", "-ex", "continue"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()  # it is attached
+        process.send_signal(signal.SIGINT)
+        assert b"second Ctrl-C" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        _, err = process.communicate(timeout=SECONDS)
+        took = time.monotonic() - began
+    assert (process.returncode, err.count(b"\n")) == (130, 1), err
+    assert took < 5, "it takes one second, and the end of a Python that is busy"

@@ -160,8 +160,8 @@ async def _one(served: Served, dice: random.Random) -> None:
             break
         for _ in range(dice.randrange(TURNS)):  # not until all is quiet: a condition that never holds never is
             await trio.lowlevel.checkpoint()
-    assert len(peer.client.wire.left) < MOST_LEFT
-    assert len(peer.client._link.outstanding) < 20
+    assert len(peer.session.stream.left) < MOST_LEFT
+    assert len(peer.session.link.outstanding) < 20
     await peer.stream.aclose()
 
 
@@ -169,7 +169,7 @@ async def _check(served: Served, bystander: Peer) -> None:
     """Everything is as it was: the server answers, and the guest has nothing of those who left."""
     await trio.sleep(5)
     assert served.shared.lost is None, served.shared.lost
-    assert list(served.shared.parties) == [bystander.client.party.number]
+    assert list(served.shared.participants.present) == [bystander.session.participant.number]
     await bystander.monitor("drive")
     if served.stub.running:
         await bystander.go()

@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from gdbstub.errors import RemoteProtocolError
-from gdbstub.protocol import Break, Link, Lost, Role, format_stop, frame, messages
+from gdbstub.protocol import Break, Link, Lost, Role, format_stop, frame, server_messages
 from gdbstub.protocol import Request as Asked
 from gdbstub.protocol.agent import (
     ReadMemory,
@@ -29,7 +29,7 @@ from gdbstub.protocol.framing import FrameReader
 from gdbstub.protocol.packets import find_packet
 from gdbstub.protocol.stops import Stopped
 from gdbstub.server.client_features import PACKET_SIZE, ClientFeatures, cpu_of
-from gdbstub.server.handlers.resume import thread_of, wish_of
+from gdbstub.server.handlers.resume import resume_request_of, thread_of
 
 T = TypeVar("T")
 MOST_ASKED = 20_000
@@ -77,23 +77,23 @@ def link(data: bytes) -> None:
 def parsers(data: bytes) -> None:
     """Each parser of a client's packet raises its own error and nothing else; in time."""
     for parse in (
-        messages.parse_breakpoint,
-        messages.parse_search,
-        messages.parse_object_part,
-        messages.parse_range,
+        server_messages.parse_breakpoint,
+        server_messages.parse_search,
+        server_messages.parse_object_part,
+        server_messages.parse_range,
         thread_of,
         conditions,
         commands,
-        ClientFeatures().take,
+        lambda data: ClientFeatures().take(data, {}),
     ):
         with suppress(RemoteProtocolError):
             parse(data)
     with suppress(RemoteProtocolError):
-        actions = messages.parse_thread_actions(b"vCont;" + data)
-        wish_of(actions, {action: cpu_of(action.thread, 2) for action in actions})
+        actions = server_messages.parse_thread_actions(b"vCont;" + data)
+        resume_request_of(actions, {action: cpu_of(action.thread, 2) for action in actions})
     with suppress(RemoteProtocolError):
         manners = ClientFeatures()
-        assert manners.take(b"qSupported:" + data)
+        assert manners.take(b"qSupported:" + data, {})
         format_stop(Stopped(5, manners.thread(0)))
     row = find_packet(data)
     assert row is None or data.startswith(row.prefix)
@@ -132,7 +132,7 @@ def manners(data: bytes) -> None:
     """A list of features is taken or refused; errors are one packet of ASCII in every form."""
     one = ClientFeatures()
     with suppress(RemoteProtocolError):
-        one.take(data)
+        one.take(data, {})
     one.hex_errors = bool(data[:1] > b"\x80")
     error = RemoteProtocolError(data.decode("latin-1"))
     for asks in (False, True):

@@ -23,7 +23,7 @@ GuestName = Literal[
 ]
 
 INSTALLED_BY = "2.40"
-"""The binutils that made the installed images; others may lay out the files differently."""
+"""The binutils that made the installed images; others lay out the files differently, not what is loaded."""
 _BUNDLED = Path(__file__).parents[2] / "guests"
 _SOURCE = Path(__file__).parent
 _AS = ("as", "--64", "--fatal-warnings", "-mx86-used-note=no", "-I", str(_SOURCE))
@@ -59,6 +59,12 @@ def build(name: GuestName) -> Path:
         check=True,
     )
     return image
+
+
+def made_as_installed() -> bool:
+    """Is the binutils of this machine that of the installed images?"""
+    version = subprocess.run(["ld", "--version"], capture_output=True, text=True, check=True).stdout
+    return INSTALLED_BY in version.splitlines()[0]
 
 
 def make(name: Literal["demo", "probe"], directory: Path) -> Path:

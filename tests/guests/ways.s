@@ -3,7 +3,7 @@
 # nothing of what is in front of it but that code and data are flat.
 #
 # --defsym: TASK_GATE=1 (#DB through a task gate), COPIED=1 (LIDT runs in a copy elsewhere), ALIAS=1 (the gate is
-# filled in through another linear address), LATE=1 (the gate is filled in after LIDT).
+# filled in through another linear address), LATE=1 (the gate is filled in after LIDT), FAR=1 (it is a long way to LIDT).
 #
 # At the end it writes the count to port E9h, a byte for each two digits of hex, and shuts down by a triple fault.
 .ifndef TASK_GATE
@@ -17,6 +17,10 @@
 .endif
 .ifndef LATE
 .set LATE, 0
+.endif
+
+.ifndef FAR
+.set FAR, 0
 .endif
 
 .set ORIGIN, 0x100000
@@ -63,6 +67,9 @@ start:
 .endif
 .if !LATE && !ALIAS
     call fill_gate
+.endif
+.if FAR
+    .fill 4000, 1, 0x90
 .endif
 .if COPIED
     movl $load_table, %esi

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.labs.debian13 import debian13
 from tests.labs.gef import gef
 from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
@@ -30,5 +31,6 @@ LABS: tuple[Lab, ...] = (
     Lab("kvm-amd", "kvm_amd of Linux 6.1 on an SVM that QEMU 10.0 emulates", kvm_amd),
     Lab("kvm-intel", "kvm_intel of Linux 6.1 on a VMX that Bochs 2.7 emulates", kvm_intel),
     Lab("xen", "gdbsx of Xen 4.17 on PV and PVH domains, on an SVM that QEMU 10.0 emulates", xen),
+    Lab("debian13", "make test of a clean clone on a fresh Debian 13", debian13),
     Lab("gef", "gef in this machine's gdb, on a guest behind dr6 serve", gef),
 )

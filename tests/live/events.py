@@ -2,7 +2,8 @@
 
 A line is one stop: where the saved RIP stands (a label of the guest, or RIP at a stop that is no event), the vector,
 and the causes with the number of their debug register and their confidence. The owner is the guest, always. Behind a
-bar are the known departures of QEMU TCG 7.2 at that stop; without them the line is what the architecture has.
+bar are the known departures of QEMU TCG at that stop; without them the line is what the architecture has. In front may
+be the release that alone does so: "@7.2".
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ RF_OF_A_FAULT = "tcg-fault-rf"
 
 CLASSES = {
     "single-step": "trap",
+    "icebp": "trap",
     "data-write": "trap",
     "data-access": "trap",
     "io-breakpoint": "trap",
@@ -30,10 +32,15 @@ CLASSES = {
 }
 
 
-def lines(table: str) -> list[str]:
-    """The lines of a list, without its comments and with single blanks."""
-    rows = (" ".join(row.partition("#")[0].split()) for row in table.splitlines())
-    return [row for row in rows if row]
+def lines(table: str, release: str) -> list[str]:
+    """The lines of a list that hold for ``release`` of QEMU, without its comments and with single blanks."""
+    rows = (" ".join(row.partition("#")[0].split()).removeprefix(f"@{release} ") for row in table.splitlines())
+    return [row for row in rows if row and row[0] != "@"]
+
+
+def nearest(version: str) -> str:
+    """The measured release whose rows are held against this QEMU: its own, or the newest before it."""
+    return "10.0" if int(version.split(".")[0]) >= 10 else "7.2"
 
 
 def line_of(record: StopRecord, symbols: Symbols) -> str:

@@ -61,7 +61,7 @@ class Lldb:
         data = os.read(self._process.stdout.fileno(), 65536)
         if not data:
             self._fail(command)
-        self._text += data.decode()
+        self._text += data.decode("utf-8", "replace")
 
     def _fail(self, command: str) -> NoReturn:
         raise AssertionError(f"{command}: lldb printed only {self._text!r}")

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-SECONDS = 20.0
+SECONDS = 60.0
 STEP_1 = b"vCont;s:p1.1"
 _G = struct.Struct("<17Q7I9Q")
 NAMES = (

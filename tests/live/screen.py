@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-SECONDS = 20.0
+SECONDS = 60.0
 LOOK = 0.05
 """Seconds between two looks at a screen that isn't yet what it is to be."""
 

@@ -72,6 +72,7 @@ def gdb_start(path: Path, image: Path, *commands: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",  # a guest's console says anything
         env=os.environ | {"TERM": "dumb"},
     )
 

@@ -184,7 +184,7 @@ async def test_an_interrupt_while_a_condition_is_asked_is_not_lost() -> None:
             return False
 
         row.predicate = not_yet
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             record = await debugger.resume()
         assert record.action.value == "interrupt"
         assert record.state.pc == row.address  # where it stood when that was asked

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend.cli.connect import Connection, Launch, open_stub
+from frontend.cli.connect import Launch, TargetOptions, open_stub
 from frontend.cli.doctor import PROBE_IMAGE, own_guest
 from frontend.cli.installed import kvm
 from frontend.demo_guest import DEMO_IMAGE
@@ -316,15 +316,18 @@ KVM_PROBES = ("step", "software", "interrupt", "hardware", "watch-write", "own-e
 
 
 @pytest.mark.skipif(not kvm().usable, reason="/dev/kvm is not there, or not ours to use")
-async def test_what_kvm_does_is_known_and_a_guest_that_a_test_ended_is_started_again() -> None:
+async def test_what_kvm_does_is_known_and_a_guest_that_a_test_ended_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """On kvm_pvm a software breakpoint is the end of a guest."""
+    monkeypatch.setattr("gdbstub.doctor.vcpu.HANG_SECONDS", 8.0)  # a busy machine takes a while to stop one
     starts = 0
 
     @asynccontextmanager
     async def start() -> AsyncIterator[Vcpu]:
         nonlocal starts
         starts += 1
-        async with open_stub(Connection(Launch(str(PROBE_IMAGE), accel="kvm"))) as (remote, name):
+        async with open_stub(TargetOptions(Launch(str(PROBE_IMAGE), accel="kvm"))) as (remote, name):
             yield (await greeted(remote, name))[0]
 
     host = PVM if PVM in kvm().modules else None

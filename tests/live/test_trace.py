@@ -17,6 +17,7 @@ from gdbstub.trace import TraceReader
 from tests.guests.build import build
 from tests.guests.image import read_image
 from tests.guests.machine import qemu_version
+from tests.live.events import nearest
 from tests.live.machine import Machine, command, dr6, environment, finish, machine, start
 from tests.live.naive import Naive
 
@@ -97,7 +98,8 @@ def test_watchpoints_stop_behind_the_instruction_that_hit_them(loop: Machine, wa
         assert "watch:" in row["reply"]
         if row["insn"] is not None:
             behind = int(row["insn"]["address"], 16) + len(row["insn"]["bytes"]) // 2
-            assert int(row["pc"], 16) == behind - (2 if row["insn"]["text"].startswith("rep ") else 0)
+            iterating = row["insn"]["text"].startswith("rep ") and nearest(qemu_version()) == "7.2"  # later: it has run
+            assert int(row["pc"], 16) == behind - (2 if iterating else 0)
 
 
 def test_stepping_over_breakpoints_and_watchpoints_skips_no_instruction_and_repeats_none(loop: Machine) -> None:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 async def wait_gone(pidfd: int) -> None:
     """Wait until the process of ``pidfd`` has ended."""
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await trio.lowlevel.wait_readable(pidfd)
     os.close(pidfd)
 

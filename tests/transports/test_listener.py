@@ -146,3 +146,41 @@ async def test_another_socket_in_the_place_of_ours_stays(tmp_path: Path) -> None
         with socket.socket(socket.AF_UNIX) as other:
             other.bind(str(path))
     assert path.exists()
+
+
+async def test_of_many_that_begin_at_one_stale_socket_one_listens(tmp_path: Path) -> None:
+    """Each finds that nobody listens there; none may take away the socket of the one that was first."""
+    path = str(tmp_path / "clients")
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(path)
+    stale.close()
+    refused: list[str] = []
+    listening: list[trio.SocketListener] = []
+    settled, done = trio.Event(), trio.Event()
+
+    def count() -> None:
+        if len(refused) + len(listening) == 8:
+            settled.set()
+
+    async def begin() -> None:
+        try:
+            async with open_listener(Unix(path)) as (listener, _):
+                listening.append(listener)
+                count()
+                await done.wait()
+        except CannotListen as error:
+            refused.append(str(error))
+            count()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(begin)
+        with trio.fail_after(20):
+            await settled.wait()
+        assert len(listening) == 1
+        assert all("Somebody listens at" in text for text in refused)
+        for _ in refused:  # each has looked whether anybody is there
+            await (await listening[0].accept()).aclose()
+        assert await talk(listening[0], socket.socket(socket.AF_UNIX), path) == b"+"
+        done.set()
+    assert not await trio.Path(path).exists()

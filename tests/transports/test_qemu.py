@@ -59,7 +59,7 @@ async def refused(image: str | Path, **options: object) -> str:
 
 async def wait_gone(pidfd: int) -> None:
     """Wait until the process of ``pidfd`` has ended."""
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await trio.lowlevel.wait_readable(pidfd)
     os.close(pidfd)
 
@@ -127,7 +127,7 @@ async def test_it_is_gone_when_the_block_is_left_in_whatever_way(image: Path, fa
     launched: list[LaunchedQemu] = []
 
     async def fail() -> None:
-        with trio.fail_after(30) as scope:
+        with trio.fail_after(60) as scope:
             async with launch_qemu(image) as qemu:
                 launched.append(qemu)
                 await qemu.endpoint.stream.send_all(b"+$c#63")

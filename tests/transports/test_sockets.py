@@ -124,7 +124,7 @@ async def test_an_endpoint_may_be_opened_under_a_deadline_that_ends_before_it_is
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         opening = open_endpoint(Tcp("127.0.0.1", listener.socket.getsockname()[1]))
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             endpoint = await opening.__aenter__()
         async with await listener.accept() as peer:
             await peer.send_all(b"+")

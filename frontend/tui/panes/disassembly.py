@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from frontend.tui.cursor import code_lines
 from frontend.tui.events import PutCursor
 from frontend.tui.highlight import highlight
-from frontend.tui.panes.text import Fragment, Line, Page, clickable, fit, line, page, span, styled
+from frontend.tui.panes.text import Fragment, Line, Page, clickable, fit, line, page, span, uniform
 from frontend.tui.view import CODE, ViewState
 from frontend.tui.window import BreakpointRow, CodeLine
 
@@ -44,7 +44,7 @@ def _text(code: CodeLine) -> Line:
 def _line(code: CodeLine, digits: int, mark: str, here: bool, past: bool, cursor: bool, wide: bool) -> Line:
     pointer = HERE if here else CURSOR if cursor else " "
     head = line(
-        span(mark, "code.breakpoint"),
+        span(mark, "code.breakpoint" if mark.strip() else ""),
         span(pointer, "strong"),
         span(f" {code.address:0{digits}x} ", "" if here else "code.address"),
         *((span(f" {_bytes(code.bytes):<{BYTES_SHOWN * 3}}", "code.bytes"),) if wide else ()),
@@ -52,8 +52,8 @@ def _line(code: CodeLine, digits: int, mark: str, here: bool, past: bool, cursor
     )
     whole = clickable((*head, *_text(code)), PutCursor(None if here else code.address))
     if here:
-        return styled(whole, "code.past" if past else "code.here")
-    return styled(whole, "code.cursor") if cursor else whole
+        return uniform(whole, "code.past" if past else "code.here")
+    return uniform(whole, "code.cursor") if cursor else whole
 
 
 def address_digits(addresses: Iterable[int]) -> int:

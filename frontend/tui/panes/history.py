@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from frontend.tui.events import SelectStop, Stop
 from frontend.tui.panes.disassembly import address_digits
-from frontend.tui.panes.text import ELLIPSIS, Line, Page, clickable, fit, line, pad, span, styled
+from frontend.tui.panes.text import ELLIPSIS, Line, Page, clickable, fit, line, pad, span, uniform
 from frontend.tui.view import ViewState, origin
 
 NAME = "stops"
@@ -50,7 +50,7 @@ def render(view: ViewState, width: int, height: int) -> Page:
     lines = []
     for number, stop in enumerate(shown, top):
         row = fit(_row(stop, view.stops[-1], digits, width, width >= PLACE_FROM), width)
-        lines.append(styled(pad(row, width), "selected") if number == view.index else row)
+        lines.append(uniform(pad(row, width), "selected") if number == view.index else row)
     return Page(tuple(lines), top, max(0, count - top - height))
 
 

@@ -82,9 +82,9 @@ def pad(content: Line, width: int, style: str = "") -> Line:
     return (*content, span(" " * missing, style)) if missing > 0 else content
 
 
-def styled(content: Line, style: str) -> Line:
-    """``content`` with ``style`` on top of each fragment's own."""
-    return tuple(fragment._replace(style=f"{fragment.style} class:{style}") for fragment in content)
+def uniform(content: Line, style: str) -> Line:
+    """``content`` in one style: what is reversed, colours of its parts would make blocks of."""
+    return tuple(fragment._replace(style=f"class:{style}") for fragment in content)
 
 
 def clickable(content: Line, click: Event) -> Line:

@@ -10,7 +10,8 @@ from gdbstub.backends.xen.journal import Int3, Journal
 from gdbstub.backends.xen.shared_debug_registers import SharedDebugRegisters
 from gdbstub.errors import Refused, TransportError, Unsupported
 from gdbstub.protocol import messages
-from gdbstub.remote.target import BREAKPOINTS, PAGE, RemoteTarget
+from gdbstub.remote.memory_cache import PAGE
+from gdbstub.remote.target import BREAKPOINTS, RemoteTarget
 from gdbstub.x86.breakpoints import BreakpointKind
 
 INT3 = 0xCC

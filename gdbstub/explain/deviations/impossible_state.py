@@ -129,8 +129,8 @@ def unaligned(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
 
 
 def resume_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    """RF in the frame: 1 between the iterations of REP, 0 for every other #DB."""
-    if event.vector != 1 or event.frame is None or event.causes is None:
+    """RF in the frame: 1 between the iterations of REP, 0 for every other #DB. A 16-bit frame has no room for it."""
+    if event.vector != 1 or event.frame is None or event.causes is None or 16 in (event.mode, event.scene.mode):
         return
     rf = bool(event.frame.rflags & RF)
     here = event.next_shape()

@@ -189,9 +189,9 @@ TCG = (
     ),
     _tcg(
         "tcg-idle-step",
-        "after a step in which a watchpoint or a data breakpoint was hit, QEMU TCG reports the next one without "
-        "running anything",
-        "measured on QEMU 7.2.22 and 10.0.2",
+        "after a step in which a watchpoint or a data breakpoint was hit, and where the local APIC has just got an "
+        "interrupt, QEMU TCG reports a step without running anything; dr6 repeats such a step, once",
+        "QEMU x86_cpu_exec_interrupt, CPU_INTERRUPT_POLL; measured on QEMU 7.2.22 and 10.0.2",
     ),
     _tcg(
         "tcg-breakpoint-by-eip",

@@ -8,7 +8,8 @@ from gdbstub.explain.evidence import Evidence
 from gdbstub.explain.explanation import CauseName
 from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.error_codes import error_code_text
-from gdbstub.x86.exceptions import bios_irq, vector
+from gdbstub.x86.exceptions import Frame, bios_irq, vector
+from gdbstub.x86.instructions import Instruction
 
 
 def _over(found: Finding, word: str) -> str:
@@ -185,7 +186,7 @@ def _taken(found: Finding) -> str:
     if cause.slot is not None:
         return f"the guest's own DR{cause.slot} gave it a #DB ({cause.klass})"
     name = "" if cause.klass == "none" else f"{vector(cause.taken or 0).name}, "
-    return f"the guest took {name}vector {cause.taken} from it"
+    return f"the guest took {name}vector {cause.taken} in this step"
 
 
 def _caught(found: Finding, evidence: Evidence) -> str:
@@ -203,8 +204,15 @@ def _caught(found: Finding, evidence: Evidence) -> str:
     elif frame is not None:
         where = f" at {frame.rip:#x}"
     kind = f" ({row.kind})" if row.kind in ("fault", "trap", "abort") else ""
-    if found.instruction is not None and found.instruction.mnemonic == "int":
+    if _is_behind_int(found.instruction, frame):
         kind = " (a software interrupt: RIP is behind it)"
     irq = bios_irq(number, known(evidence.mode) or 64, frame)
     other = "" if irq is None else f", or IRQ {irq},"
     return f"{row.name} {row.title}{other}{where}{kind}{error}{address}"
+
+
+def _is_behind_int(instruction: Instruction | None, frame: Frame | None) -> bool:
+    """Did INT n get to the handler itself? A fault that refuses it saves its own address."""
+    if instruction is None or frame is None or instruction.mnemonic != "int":
+        return False
+    return (frame.cs_base or 0) + frame.rip == instruction.address + len(instruction.bytes)

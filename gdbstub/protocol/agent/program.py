@@ -16,7 +16,10 @@ from gdbstub.protocol.agent.printf import Piece, read_format
 
 MOST_VALUES: Final = 100
 """On the stack; gdb's own server has room for as many."""
-_PROGRAMS_KEPT: Final = 256
+LONGEST_CODE: Final = 4096
+"""Bytes of one expression: some 0.8 MB once it is read. What gdb compiles of a condition has dozens; for tracepoints it
+allows itself 184 (gdb, MAX_AGENT_EXPR_LEN)."""
+_PROGRAMS_KEPT: Final = 64
 
 
 class BytecodeInstruction(NamedTuple):
@@ -35,8 +38,10 @@ Program = Mapping[int, BytecodeInstruction]
 
 @lru_cache(_PROGRAMS_KEPT)
 def read_program(code: bytes) -> Program:
-    """Raises `RemoteProtocolError` for an unknown opcode, for code that runs off its end, and for a stack that
-    would run over or dry."""
+    """Raises `RemoteProtocolError` for an unknown opcode, for too much code, for code that runs off its end, and for a
+    stack that would run over or dry."""
+    if len(code) > LONGEST_CODE:
+        raise RemoteProtocolError(f"The client's expression has {len(code)} bytes; {LONGEST_CODE} are the most.")
     program: dict[int, BytecodeInstruction] = {}
     depths = {0: 0}
     to_read = [0]

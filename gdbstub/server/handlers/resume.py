@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError, RemoteProtocolError
-from gdbstub.protocol import ALL, ThreadId, decode_number, messages
-from gdbstub.protocol.messages import ThreadAction
+from gdbstub.protocol import ALL, ThreadId, decode_number, server_messages
+from gdbstub.protocol.server_messages import ThreadAction
 from gdbstub.server.client_features import cpu_of
-from gdbstub.server.plain_steps import ride
-from gdbstub.sessions.shared_guest import Tell
-
-if TYPE_CHECKING:
-    from gdbstub.server.session import Client
+from gdbstub.server.handlers.registers import set_pc
+from gdbstub.server.session import ClientSession
+from gdbstub.sessions.participants import Run, Tell
 
 ACTIONS = b"vCont;c;C;s;S;t;r"
 
 
-class Wish(NamedTuple):
+class ResumeRequest(NamedTuple):
     """What one resume packet asks for. ``steps``: one instruction of vCPU ``cpu``, or as long as RIP is in ``range``;
     otherwise everything runs, or ``cpu`` alone if ``only``. ``others``: the other vCPUs run meanwhile."""
 
@@ -29,18 +28,20 @@ class Wish(NamedTuple):
     only: bool = False
 
 
-def wish_of(actions: tuple[ThreadAction, ...], cpu_of: dict[ThreadAction, int | None]) -> Wish | None:
+def resume_request_of(
+    actions: tuple[ThreadAction, ...], cpu_of: dict[ThreadAction, int | None]
+) -> ResumeRequest | None:
     """What ``vCont``'s actions come to; None when nothing is to run (``t``). ``cpu_of`` has the vCPU that each names,
     None for all. The first action that steps counts; several vCPUs can't step at once, since a stub reports only the
     first (docs/backends.md)."""
     others = any(action.kind in "cC" for action in actions)
     for action in actions:
         if action.kind in "sSr":
-            return Wish(True, cpu_of[action], _range(action), others)
+            return ResumeRequest(True, cpu_of[action], _range(action), others)
     for action in actions:
         if action.kind in "cC":
             alone = cpu_of[action]
-            return Wish(False, alone, only=alone is not None and len(actions) == 1)
+            return ResumeRequest(False, alone, only=alone is not None and len(actions) == 1)
     if all(action.kind == "t" for action in actions):
         return None
     raise RemoteProtocolError(f"There is no vCont action {actions[0].kind!r}.")
@@ -53,63 +54,105 @@ def _range(action: ThreadAction) -> tuple[int, int] | None:
     return decode_number(start), decode_number(end)
 
 
-async def resume_threads(client: Client, payload: bytes) -> None:
-    wish = _wish(payload, len(client.debugger.capabilities.cpus))
-    if wish is None:
-        client.repeat_stop()
+async def resume_threads(session: ClientSession, payload: bytes) -> None:
+    request = _request(payload, len(session.debugger.capabilities.cpus))
+    if request is None:
+        session.repeat_stop()
     else:
-        client.go(wish)
+        _go(session, request)
 
 
 @lru_cache(maxsize=64)
-def _wish(payload: bytes, cpus: int) -> Wish | None:
+def _request(payload: bytes, cpus: int) -> ResumeRequest | None:
     """The same few come again at each step."""
-    actions = messages.parse_thread_actions(payload)
-    return wish_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
+    actions = server_messages.parse_thread_actions(payload)
+    return resume_request_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
 
 
-async def resume(client: Client, payload: bytes) -> None:
+async def resume(session: ClientSession, payload: bytes) -> None:
     """``c``, ``C``, ``s``, ``S``, with an address to go on at if there is one. Signals mean nothing to a guest."""
     kind, rest = payload[:1], payload[1:]
     address = rest.partition(b";")[2] if kind in b"CS" else rest
     if address:
-        client.may_change()
-        await client.set_pc(decode_number(address))
+        await set_pc(session, decode_number(address))
     stepping = kind in b"sS"
-    client.go(Wish(stepping, client.run_cpu if stepping else None))
+    _go(session, ResumeRequest(stepping, session.run_cpu if stepping else None))
 
 
-async def backwards(client: Client, payload: bytes) -> None:
-    """``bs``, ``bc``: they kill a QEMU that is not replaying, and dr6 has no stop that came from going back."""
-    raise GdbError("dr6 does not run a guest backwards.")
+async def backwards(session: ClientSession, payload: bytes) -> None:
+    """``bs``, ``bc``: on to a stub that offers them. They kill a QEMU that is not replaying."""
+    step = payload == b"bs"
+    if not session.debugger.goes_back["ReverseStep" if step else "ReverseContinue"]:
+        raise GdbError("This stub does not run its guest backwards; QEMU does where it replays (-icount rr=replay).")
+    session.shared.go(session.participant, lambda tell: _run_back(session, step, tell))
 
 
-async def no_file(client: Client, payload: bytes) -> None:
+async def _run_back(session: ClientSession, step: bool, tell: Tell) -> None:
+    await session.breakpoints.sweep(every=True)
+    tell((await session.debugger.run_back(step=step, interrupted=session.participant.interrupted)).brief)
+
+
+async def by_cycles(session: ClientSession, payload: bytes) -> None:
+    """``i``, ``I``."""
+    raise GdbError("dr6 counts no clock cycles; s steps an instruction.")
+
+
+async def no_file(session: ClientSession, payload: bytes) -> None:
     raise GdbError("No file operation is under way.")
 
 
-async def run(client: Client, wish: Wish, tell: Tell) -> None:
-    """Carry the wish out, in the client's turn. What a client asks for at every stop is read as soon as it is told."""
-    debugger = client.debugger
-    await client.points.sweep(every=not wish.steps or wish.range is not None)
-    if wish.cpu is not None and wish.cpu != debugger.cpu and (wish.steps or wish.only):
-        await debugger.select_cpu(wish.cpu)
-    if client.party.broke_off and debugger.newest is not None:  # meanwhile
-        tell(debugger.newest)
-        return
-    if not wish.steps:
-        record = await debugger.resume(only=wish.cpu if wish.only else None)
-    elif wish.range is not None:
-        start, end = wish.range
-        record = await debugger.run_steps(None, go_on=lambda pc: start <= pc < end and client.here, others=wish.others)
-    elif client.shared.light:
-        await debugger.step_lightly(tell, others=wish.others)
-        await ride(client, wish.others, tell)
+def _go(session: ClientSession, request: ResumeRequest) -> None:
+    def begin(tell: Tell) -> Run | None:
+        session.breakpoints.stepped_at_once()
+        rest = session.debugger.step_at_once(tell, others=request.others)
+        return None if rest is None else lambda tell: session.debugger.finish_step(rest, tell)
+
+    at_once = begin if _is_one_step(session, request) else None
+    session.shared.go(session.participant, lambda tell: run(session, request, tell), at_once)
+
+
+def _is_one_step(session: ClientSession, request: ResumeRequest) -> bool:
+    return request.steps and request.range is None and request.cpu in (None, session.debugger.cpu)
+
+
+def repeatable(session: ClientSession, payload: bytes) -> ResumeRequest | None:
+    """What ``payload`` asks for, where that is one step of the vCPU that stopped last."""
+    if not payload.startswith(b"vCont;"):
+        return None
+    request = _request(payload, len(session.debugger.capabilities.cpus))
+    return request if request is not None and _is_one_step(session, request) else None
+
+
+async def run(session: ClientSession, request: ResumeRequest, tell: Tell) -> None:
+    """Carry the request out, with the guest locked. What a client asks for at every stop is read once it is told."""
+    debugger = session.debugger
+    await session.breakpoints.sweep(every=not request.steps or request.range is not None)
+    if request.cpu is not None and request.cpu != debugger.cpu and (request.steps or request.only):
+        await debugger.select_cpu(request.cpu)
+    me = session.participant  # an interrupt that came before the guest goes is for the run that was asked for
+    if not request.steps:
+        tell((await debugger.resume(only=request.cpu if request.only else None, interrupted=me.interrupted)).brief)
+    elif request.range is not None:
+        tell(await _step_through(session, request.range, request.others))
+    elif session.shared.light and not me.interrupted:
+        await debugger.step_lightly(tell, others=request.others)
         return
     else:
-        record = await debugger.run_steps(1, others=wish.others)
-    tell(record.brief)
+        tell((await debugger.run_steps(1, others=request.others, interrupted=me.interrupted)).brief)
     await debugger.read_ahead()
+
+
+async def _step_through(session: ClientSession, range: tuple[int, int], others: bool) -> StopSummary:
+    """Steps for as long as RIP is in ``range``."""
+    debugger, interrupted = session.debugger, session.participant.interrupted
+    start, end = range
+
+    def inside(pc: int) -> bool:
+        return start <= pc < end and session.here
+
+    if session.shared.light:
+        return await debugger.step_while(inside, others=others, interrupted=interrupted)
+    return (await debugger.run_steps(None, go_on=inside, others=others, interrupted=interrupted)).brief
 
 
 def thread_of(text: bytes) -> ThreadId:

@@ -4,16 +4,14 @@ unknown: a ``q`` or ``Q`` packet is passed on to the stub, anything else is answ
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from gdbstub.server.handlers import lldb, queries, resume, state
+from gdbstub.server.handlers import lldb, memory, queries, registers, resume
 from gdbstub.server.handlers.breakpoints import answer_breakpoint
+from gdbstub.server.session import ClientSession
 
-if TYPE_CHECKING:
-    from gdbstub.server.session import Client
-
-Handler = Callable[["Client", bytes], Awaitable[bytes]]
-Resumer = Callable[["Client", bytes], Awaitable[None]]
+Handler = Callable[[ClientSession, bytes], Awaitable[bytes]]
+Resumer = Callable[[ClientSession, bytes], Awaitable[None]]
 
 HANDLERS: Final[dict[bytes, Handler]] = {
     b"qSupported": queries.supported,
@@ -29,6 +27,10 @@ HANDLERS: Final[dict[bytes, Handler]] = {
     b"qfThreadInfo": queries.first_threads,
     b"qsThreadInfo": queries.more_threads,
     b"qThreadExtraInfo,": queries.thread_name,
+    b"qGetTLSAddr:": queries.thread_area,
+    b"qGetTIBAddr:": queries.thread_area,
+    b"qL": queries.nothing,
+    b"qP": queries.nothing,
     b"qXfer:threads:read:": queries.threads_object,
     b"qXfer:features:read:": queries.description,
     b"qXfer:": queries.nothing,
@@ -38,22 +40,22 @@ HANDLERS: Final[dict[bytes, Handler]] = {
     b"qRcmd,": queries.monitor,
     b"qSymbol:": queries.ok,
     b"qTStatus": queries.nothing,
-    b"Qqemu.PhyMemMode:": queries.physical_mode,
-    b"qqemu.PhyMemMode": queries.is_physical,
+    b"Qqemu.PhyMemMode:": memory.physical_mode,
+    b"qqemu.PhyMemMode": memory.is_physical,
     b"D": queries.detach,
     b"D;": queries.detach,
     b"k": queries.kill,
     b"vKill;": queries.kill_process,
-    b"g": state.read_registers,
-    b"G": state.write_registers,
-    b"p": state.read_register,
-    b"P": state.write_register,
-    b"m": state.read_memory,
-    b"x": state.read_memory_binary,
-    b"M": state.write_memory,
-    b"X": state.write_memory,
-    b"qCRC:": state.checksum,
-    b"qSearch:memory:": state.search,
+    b"g": registers.read_registers,
+    b"G": registers.write_registers,
+    b"p": registers.read_register,
+    b"P": registers.write_register,
+    b"m": memory.read_memory,
+    b"x": memory.read_memory_binary,
+    b"M": memory.write_memory,
+    b"X": memory.write_memory,
+    b"qCRC:": memory.checksum,
+    b"qSearch:memory:": memory.search,
     **{b"%b%d," % (verb, kind): answer_breakpoint for verb in (b"Z", b"z") for kind in range(5)},
     b"qHostInfo": lldb.host,
     b"qProcessInfo": lldb.process,
@@ -76,8 +78,8 @@ RESUMERS: Final[dict[bytes, Resumer]] = {
     b"S": resume.resume,
     b"bc": resume.backwards,
     b"bs": resume.backwards,
-    b"i": resume.backwards,
-    b"I": resume.backwards,
+    b"i": resume.by_cycles,
+    b"I": resume.by_cycles,
     b"F": resume.no_file,
 }
 

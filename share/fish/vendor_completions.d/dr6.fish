@@ -92,6 +92,8 @@ complete -c dr6 -n '__fish_seen_subcommand_from trace' -l break -x -d 'hw:/sw: p
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l watch -x -d 'a data breakpoint; repeatable'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l catch -x -a 'de db nmi bp of br ud nm df ts np ss gp pf mf ac mc xm ve cp hv vc sx' -d 'vectors to catch at the guest\'s handlers: db, bp, gp, pf, numbers'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l events -d 'run freely, record only explained events (without --catch: #DB)'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l no-stop -d 'with --events: the guest is never stopped; what it gets is read from QEMU\'s log (TCG of this machine)'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l witness -x -a 'auto off require' -d 'QEMU\'s log of exceptions beside the breakpoints at handlers: what those miss is a row (default: auto)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -s o -l output -rF -d 'default: standard output'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l format -x -a 'text jsonl' -d 'default: by the file\'s suffix'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l cpu -x -d 'which vCPU is stepped, from 0'

@@ -14,7 +14,7 @@ import trio
 
 from frontend.cli import parser, trace
 from frontend.cli.attach import run_script, script
-from frontend.cli.connect import Connection, Leave, open_session
+from frontend.cli.connect import Leave, TargetOptions, open_session
 from frontend.cli.interrupts import Interrupts
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -67,7 +67,7 @@ async def test_at_the_end_breakpoints_are_out_and_the_guest_is_left_as_said(
 ) -> None:
     stub = qemu_like()
     async with listening(stub, tmp_path) as target:
-        async with open_session(Connection(target, leave=leave)) as session:
+        async with open_session(TargetOptions(target, leave=leave)) as session:
             assert session.debugger.backend.name == "qemu-tcg"
             assert session.debugger.target == target
             await session.debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 2, means="hw")
@@ -80,7 +80,7 @@ async def test_after_a_failure_too(tmp_path: Path) -> None:
     stub = qemu_like()
 
     async def fail(target: str) -> None:
-        async with open_session(Connection(target)) as session:
+        async with open_session(TargetOptions(target)) as session:
             await session.debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE)
             raise GdbError("on purpose")
 
@@ -94,10 +94,20 @@ async def test_after_a_failure_too(tmp_path: Path) -> None:
 async def test_and_after_a_run_that_was_cancelled(tmp_path: Path) -> None:
     stub = qemu_like()
     async with listening(stub, tmp_path) as target:
-        with trio.move_on_after(0.2) as scope:
-            async with open_session(Connection(target)) as session:
-                await session.debugger.add_breakpoint(BreakpointKind.WRITE, DATA + 0x100, 8)
-                await session.debugger.resume()
+
+        async def run(cancelled: trio.CancelScope) -> None:
+            with cancelled:
+                async with open_session(TargetOptions(target)) as session:
+                    await session.debugger.add_breakpoint(BreakpointKind.WRITE, DATA + 0x100, 8)
+                    await session.debugger.resume()
+
+        scope = trio.CancelScope()
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run, scope)
+                while not stub.running:  # noqa: ASYNC110 (the stub tells nobody)
+                    await trio.sleep(0.01)
+                scope.cancel()
         assert scope.cancelled_caught
         assert stub.points == []
         assert stub.log[-1] == b"D;1"
@@ -106,7 +116,7 @@ async def test_and_after_a_run_that_was_cancelled(tmp_path: Path) -> None:
 async def test_a_guest_of_ours_ends_with_the_session(tmp_path: Path) -> None:
     stub = qemu_like()
     async with listening(stub, tmp_path) as target:
-        async with open_session(Connection(target, owned=True)):
+        async with open_session(TargetOptions(target, owned=True)):
             pass
         assert stub.log[-1] == b"k"
 
@@ -114,13 +124,13 @@ async def test_a_guest_of_ours_ends_with_the_session(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("connection", "error", "words"),
     [
-        (Connection("nonsense"), BadTarget, "nonsense"),
-        (Connection("unix:/no/such/socket"), CannotOpen, "/no/such/socket"),
-        (Connection("replay:/no/such/file"), CannotOpen, "/no/such/file"),
-        (Connection("|exit 3"), TransportError, "is there but silent|exit"),
+        (TargetOptions("nonsense"), BadTarget, "nonsense"),
+        (TargetOptions("unix:/no/such/socket"), CannotOpen, "/no/such/socket"),
+        (TargetOptions("replay:/no/such/file"), CannotOpen, "/no/such/file"),
+        (TargetOptions("|exit 3"), TransportError, "is there but silent|exit"),
     ],
 )
-async def test_what_cannot_be_opened_is_said(connection: Connection, error: type[Exception], words: str) -> None:
+async def test_what_cannot_be_opened_is_said(connection: TargetOptions, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         async with open_session(connection):
             pass
@@ -130,14 +140,14 @@ async def test_an_unknown_backend_is_refused_and_the_stub_let_go(tmp_path: Path)
     stub = qemu_like()
     async with listening(stub, tmp_path) as target:
         with pytest.raises(GdbError, match=r"no backend vmware; dr6 knows qemu-tcg, "):
-            async with open_session(Connection(target, backend="vmware")):
+            async with open_session(TargetOptions(target, backend="vmware")):
                 pass
 
 
 async def test_a_recording_has_the_bytes_of_both_sides_and_the_command_line(tmp_path: Path) -> None:
     stub, file = qemu_like(), tmp_path / "session"
     async with listening(stub, tmp_path) as target:
-        connection = Connection(target, record=str(file), command=("attach", target))
+        connection = TargetOptions(target, record=str(file), command=("attach", target))
         async with open_session(connection) as session:
             await session.debugger.step()
     transcript = read_transcript(file)
@@ -158,7 +168,7 @@ async def test_a_script_prints_results_on_stdout_and_errors_on_stderr(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = script(options("attach", ":1", "-ex", "stepi", "-ex", "nonsense", "-ex", "p/x $rip"))
-    async with listening(qemu_like(), tmp_path) as target, open_session(Connection(target)) as session:
+    async with listening(qemu_like(), tmp_path) as target, open_session(TargetOptions(target)) as session:
         assert await run_script(session, lines, False, Interrupts()) == 0
         assert await run_script(session, lines, True, Interrupts()) == 1
         assert await run_script(session, ("quit 9",), False, Interrupts()) == 9
@@ -171,7 +181,7 @@ async def test_a_script_prints_results_on_stdout_and_errors_on_stderr(
 async def test_after_ctrl_c_no_further_line_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     interrupts = Interrupts()
     interrupts.seen = 1
-    async with listening(qemu_like(), tmp_path) as target, open_session(Connection(target)) as session:
+    async with listening(qemu_like(), tmp_path) as target, open_session(TargetOptions(target)) as session:
         assert await run_script(session, ("p 1",), False, interrupts) == 130
     assert capsys.readouterr().out == ""
 
@@ -181,7 +191,7 @@ async def traced(directory: Path, *words: str) -> list[dict[str, Any]]:
     file, stub = directory / "t.jsonl", qemu_like()
     async with listening(stub, directory) as target:
         asked = options("trace", target, "--output", str(file), *words)
-        assert await trace.run(asked, Connection(target), Interrupts()) == 0
+        assert await trace.run(asked, TargetOptions(target), Interrupts()) == 0
         assert stub.points == []
     return [json.loads(line) for line in file.read_text().splitlines()]
 

@@ -11,7 +11,7 @@ import pytest
 
 from frontend.cli import doctor, installed, parser
 from frontend.cli.doctor_text import WIDTH, as_json, identity_text, installed_text, results_text, verdict_text
-from frontend.cli.installed import Installed, Kvm, Program
+from frontend.cli.installed import Installed, InstalledProgram, Kvm
 from gdbstub.backends import BACKENDS
 from gdbstub.backends.qemu.monitor import parse_info_registers
 from gdbstub.doctor import PROBES, PVM, Identity
@@ -27,7 +27,10 @@ FOUND = Installed(
     "0.1.0",
     "3.11.7",
     PACKAGES,
-    (Program("qemu-system-x86_64", "/usr/bin/qemu-system-x86_64", "7.2.22"), Program("gdb", None, None)),
+    (
+        InstalledProgram("qemu-system-x86_64", "/usr/bin/qemu-system-x86_64", "7.2.22"),
+        InstalledProgram("gdb", None, None),
+    ),
     Kvm(True, False, (PVM,)),
 )
 
@@ -180,7 +183,7 @@ async def test_what_is_installed_is_found_with_its_version(tmp_path: Path) -> No
     found = await installed.look_around(str(odd))
     assert found.python == ".".join(map(str, sys.version_info[:3]))
     assert all(version for _, version in found.packages)
-    assert found.programs[0] == Program(str(odd), str(odd), None)
+    assert found.programs[0] == InstalledProgram(str(odd), str(odd), None)
     missing = await installed.look_around(str(tmp_path / "none"))
     assert missing.programs[0].path is None
     assert re.search(r"^found\s+no\s+/", "\n".join(installed_text(missing)), re.MULTILINE)

@@ -11,7 +11,7 @@ import trio
 import trio.lowlevel
 
 from frontend.cli.serving import LOOKING, Serving, SessionWords, gdb_command, serve_session
-from frontend.commands.session import Session
+from frontend.commands.session import Session, at_once
 from frontend.commands.symbols import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError
@@ -62,7 +62,7 @@ async def ask(stream: trio.SocketStream, payload: bytes) -> bytes:
 
 
 async def gone(stream: trio.SocketStream) -> None:
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         try:
             while await stream.receive_some():
                 pass
@@ -77,7 +77,7 @@ async def test_a_client_is_answered_and_its_coming_and_going_is_said(tmp_path: P
         assert home.said == ["client 1 is here"]
         assert await ask(stream, b"D") == b"OK"
         await gone(stream)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while len(home.said) < 2:
                 await trio.lowlevel.checkpoint()
         assert home.said[1] == "client 1 is gone"
@@ -88,6 +88,8 @@ async def test_one_too_many_is_turned_away(tmp_path: Path) -> None:
         first = await home.connect()
         await ask(first, b"qC")
         second = await home.connect()
+        why = b"E.dr6 has no place for another client: there are 1 already, and --clients allows no more."
+        assert await ask(second, b"qSupported:xmlRegisters=i386") == why
         await gone(second)
         assert home.said[-1] == "a client was turned away: there are 1 already"
         assert await ask(first, b"qC") == b"QC1"
@@ -99,7 +101,17 @@ async def test_nobody_is_let_in_once_the_stub_is_gone(tmp_path: Path) -> None:
         await ask(first, b"qC")
         home.shared.lose("The stub is gone.")
         await gone(first)
-        await gone(await home.connect())
+        late = await home.connect()
+        assert await ask(late, b"qSupported") == b"E.The stub is gone."
+        await gone(late)
+
+
+async def test_who_is_turned_away_and_says_nothing_is_not_waited_for_long(tmp_path: Path) -> None:
+    async with house(tmp_path, most=1) as home:
+        await ask(await home.connect(), b"qC")
+        silent, one_more = await home.connect(), await home.connect()
+        await gone(one_more)  # at once: one is being told already
+        await gone(silent)
 
 
 async def test_the_end_of_the_session_ends_its_clients_and_takes_their_breakpoints_out(tmp_path: Path) -> None:
@@ -132,9 +144,9 @@ async def words(out: list[str]) -> AsyncIterator[SessionWords]:
 
 async def test_commands_that_look_print_to_the_client_alone(out: list[str]) -> None:
     async with words(out) as said:
-        assert "0x1000" in await said.command("x/2i 0x1000")
-        assert "DR6" in await said.command("dr")
-        assert await said.command("why")
+        assert "0x1000" in await said.command("x/2i 0x1000", at_once)
+        assert "DR6" in await said.command("dr", at_once)
+        assert await said.command("why", at_once)
         assert out == []
 
 
@@ -142,15 +154,15 @@ async def test_commands_that_look_print_to_the_client_alone(out: list[str]) -> N
 async def test_commands_that_change_anything_are_not_for_clients(out: list[str], line: str) -> None:
     async with words(out) as said:
         with pytest.raises(GdbError, match=r"is not for clients; dr6's commands that only look are: backtrace,"):
-            await said.command(line)
+            await said.command(line, at_once)
 
 
 async def test_a_command_that_fails_leaves_the_sessions_own_output_in_place(out: list[str]) -> None:
     async with words(out) as said:
         with pytest.raises(GdbError):
-            await said.command("x/2i nonsense")
+            await said.command("x/2i nonsense", at_once)
         with pytest.raises(GdbError):
-            await said.command("nonsense")
+            await said.command("nonsense", at_once)
         said._session.out("still here")
         assert out == ["still here"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
+from prompt_toolkit.application import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
@@ -259,6 +259,39 @@ def test_single_letters_are_commands_only_while_a_pane_has_the_keys() -> None:
     assert play(story)[0] == 0
 
 
+@pytest.mark.parametrize("keys", ["bb", "b "])
+def test_a_breakpoint_key_pressed_twice_fast_is_as_pressed_twice_slowly(keys: str) -> None:
+    """Set and deleted again, and both are said."""
+
+    async def story(user: User) -> None:
+        user.type("\x1b1")
+        await user.until(lambda view: view.focus == "code")
+        user.type(keys)
+        await user.says("Deleted breakpoint 1")
+        assert [m.text for m in user.screen.view.messages] == ["Breakpoint 1 at 0x1000", "Deleted breakpoint 1"]
+        await user.until(lambda view: not view.working)
+        assert user.screen.view.breakpoints == ()
+        user.type(keys * 3 + "b")
+        await user.says("Breakpoint 5 at 0x1000")
+        await user.until(lambda view: len(view.breakpoints) == 1 and not view.working)
+        user.type(":")
+        await leave(user)
+
+    assert play(story)[0] == 0
+
+
+def test_a_breakpoint_key_behind_a_step_means_where_the_step_went() -> None:
+    async def story(user: User) -> None:
+        user.type("\x1b1")
+        await user.until(lambda view: view.focus == "code")
+        user.type("sb")
+        await user.says("Breakpoint 1 at 0x1001")
+        user.type(":")
+        await leave(user)
+
+    assert play(story)[0] == 0
+
+
 def test_a_lost_stub_leaves_the_stops_to_look_at_and_exit_code_3() -> None:
     async def story(user: User) -> None:
         user.type(F7)
@@ -310,16 +343,34 @@ def test_errors_of_opening_come_out_on_an_untouched_terminal() -> None:
     assert drawn == []
 
 
-@pytest.mark.slow
+async def an_hour_later() -> None:
+    """Have the screen's loop do at once all that it has put off, up to an hour, and what comes of that."""
+    app = get_app()
+    loop = app.loop
+    assert loop is not None
+    now = loop.time
+    loop.time = lambda: now() + 3600  # type: ignore[method-assign]
+    quiet = trio.Event()
+
+    def turn(left: int) -> None:
+        if left or app.invalidated:
+            loop.call_later(0.001, turn, max(0, left - 1))
+        else:
+            quiet.set()
+
+    loop.call_soon(turn, 20)
+    await quiet.wait()
+
+
 def test_an_idle_screen_is_not_drawn() -> None:
     drawn: list[int] = []
 
     async def story(user: User) -> None:
         user.type(F7)
         await user.until(stops(2))
-        await trio.testing.wait_all_tasks_blocked(0.1)
+        await an_hour_later()
         before = len(drawn)
-        await trio.testing.wait_all_tasks_blocked(0.3)
+        await an_hour_later()
         assert len(drawn) == before
         assert before > 0
         await leave(user)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from frontend.tui.controls import KILL, LEAVE_RUNNING, LEAVE_STOPPED, QUIT, Job, Leave, Run, Screen
-from frontend.tui.events import Answer, Gathered, Question, Stop, StopShown, Working
+from frontend.tui.controls import KILL, LEAVE_RUNNING, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
+from frontend.tui.events import Answer, BreakpointsChanged, Gathered, Question, Stop, StopShown, Working
 from frontend.tui.keys import KEYS, step
 from frontend.tui.view import ViewState
+from frontend.tui.window import BreakpointRow
 from gdbstub.debugger.events import Disconnected, Resumed
+from gdbstub.x86.breakpoints import BreakpointKind
 from tests.frontend.drawing import screen_with
 from tests.frontend.stories import HANDLER, STEPPED, events, window
 
@@ -54,6 +58,15 @@ class Desk:
     def view(self) -> ViewState:
         return self.screen.view
 
+    @property
+    def lines(self) -> list[str | None]:
+        """The command lines of the jobs, if their turn came now."""
+        return [
+            job.line(self.view) if isinstance(job, Here) else job.lines[0]
+            for job in self.jobs
+            if not isinstance(job, Leave)
+        ]
+
     def press(self, label: str, where: str = "everywhere") -> None:
         next(key for key in KEYS if key.label == label and key.where == where).action(self.screen)
 
@@ -89,7 +102,7 @@ def test_a_function_key_is_a_command_line(desk: Desk, label: str, line: str | No
     """F2 sets one where a vector is caught: what is there is no breakpoint. F4 needs a cursor."""
     desk.press(label)
 
-    assert desk.jobs == ([] if line is None else [Run((line,), typed=False)])
+    assert desk.lines == ([] if line is None else [line])
 
 
 def test_the_cursor_moves_through_the_code_and_commands_mean_it(desk: Desk) -> None:
@@ -98,13 +111,39 @@ def test_the_cursor_moves_through_the_code_and_commands_mean_it(desk: Desk) -> N
     desk.press("Down, j", "pane")
     desk.press("Up, k", "pane")
     desk.press("F4")
+    desk.screen.finished()
     desk.press("b, Space", "pane")
 
     assert desk.view.cursor == HANDLER + 1
-    assert desk.jobs == [
-        Run((f"advance *{HANDLER + 1:#x}",), typed=False),
-        Run((f"break *{HANDLER + 1:#x}",), typed=False),
-    ]
+    assert desk.lines == [f"advance *{HANDLER + 1:#x}", f"break *{HANDLER + 1:#x}"]
+
+
+def test_a_breakpoint_key_means_the_cursor_that_was_seen_and_the_breakpoints_that_there_are(desk: Desk) -> None:
+    desk.screen.show_pane("1")
+    desk.press("Down, j", "pane")
+    desk.press("b, Space", "pane")
+    desk.press("Down, j", "pane")
+    assert desk.lines == [f"break *{HANDLER + 1:#x}"]
+
+    row = BreakpointRow(4, BreakpointKind.EXECUTE, HANDLER + 1)
+    desk.screen.dispatch(BreakpointsChanged((*desk.view.breakpoints, row)))
+    assert desk.lines == [f"clear *{HANDLER + 1:#x}"]
+
+    desk.screen.dispatch(StopShown(Stop(replace(STEPPED, number=4))))
+    assert desk.lines == [f"break *{STEPPED.state.pc:#x}"], "stepped since: where the guest stands then"
+
+
+def test_a_key_does_not_wait_behind_what_lets_the_guest_run(desk: Desk) -> None:
+    desk.press("F7")
+    desk.press("F9, F5")
+    desk.press("F2")
+    assert desk.lines == ["stepi", "continue"]
+    assert desk.view.messages[-1].text == "dr6 is busy with 'continue'; Ctrl-C stops it."
+
+    desk.screen.finished()
+    desk.screen.finished()
+    desk.press("F2")
+    assert len(desk.jobs) == 3
 
 
 def test_up_and_down_walk_in_the_list_of_stops_and_scroll_elsewhere(desk: Desk) -> None:

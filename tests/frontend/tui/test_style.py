@@ -8,8 +8,8 @@ import pytest
 from prompt_toolkit.output import ColorDepth
 
 from frontend.tui.app import color_depth
-from frontend.tui.events import Focus, Toggle
-from frontend.tui.panes import HELP, PANES, key_bar, status, title
+from frontend.tui.events import Focus, SelectStop, Toggle
+from frontend.tui.panes import HELP, PANES, key_bar, status, text_of, title
 from frontend.tui.style import CODE, INTERFACE, make_style
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
@@ -52,3 +52,22 @@ def test_no_color_leaves_attributes_only(monkeypatch: pytest.MonkeyPatch, value:
         monkeypatch.setenv("NO_COLOR", value)
 
     assert color_depth() == depth
+
+
+@pytest.mark.parametrize("looked_at", [None, 2], ids=["newest", "looking back"])
+def test_a_row_that_stands_out_has_one_style_from_end_to_end(looked_at: int | None) -> None:
+    """A colour within a reversed row would be a block, and a block in front of the code a breakpoint."""
+    state = update(view(), SelectStop(looked_at))
+    (stop,) = [row for row in PANES["stops"].render(state, 80, 20).lines if row[0].style == "class:selected"]
+    assert {part.style for part in stop} == {"class:selected"}
+    assert state.state is not None
+    here = "class:code.here" if looked_at is None else "class:code.past"
+    (row,) = [row for row in PANES["code"].render(state, 80, 60).lines if here in row[0].style]
+    assert {part.style for part in row} == {here}
+    assert f"{state.state.pc:x}" in text_of(row)
+
+
+def test_the_style_of_breakpoints_is_where_breakpoints_are() -> None:
+    rows = PANES["code"].render(update(view(), SelectStop(1)), 80, 60).lines
+    marked = [text_of(row) for row in rows if any(part.style == "class:code.breakpoint" for part in row)]
+    assert [row[0] for row in marked] == ["●"]

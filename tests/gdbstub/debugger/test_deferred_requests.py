@@ -1,4 +1,4 @@
-"""Jobs that one party leaves for another: done once, in order, with their results to who asked."""
+"""Jobs that one participant leaves for another: done once, in order, with their results to who asked."""
 
 from __future__ import annotations
 

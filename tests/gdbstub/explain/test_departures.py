@@ -400,6 +400,11 @@ def test_a_line_in_a_list_has_no_more_than_the_quirks_name() -> None:
     assert brief("RIP is odd.") == "RIP is odd."
 
 
+def test_a_16_bit_frame_has_no_room_for_rf() -> None:
+    narrow = replace(QUIRK_CASES["tcg-rep-rf"].has, mode=Known(16, "test"))
+    assert not any("RF is 0" in text for text in explain(narrow).contradictions)
+
+
 def test_versions_vendors_and_guests_narrow_a_quirk() -> None:
     assert not applies("xen-hits-wiped", platform("xen-gdbsx", "4.17", None, "pv"))
     assert not applies("xen-hits-wiped", platform("xen-gdbsx", "4.21", None, "pv"))

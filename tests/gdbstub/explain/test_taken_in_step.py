@@ -28,7 +28,7 @@ def gained(evidence: Evidence, dr6: int | None) -> Evidence:
 def test_a_step_over_the_guests_own_int3_says_that_the_guest_took_it() -> None:
     answer = explain(stop("cc", HANDLER, on=TCG))
     assert answer.summary == (
-        "single-step by the debugger over `int3`; and the guest took #BP, vector 3 from it: RIP is at its handler"
+        "single-step by the debugger over `int3`; and the guest took #BP, vector 3 in this step: RIP is at its handler"
     )
     assert answer.causes[1].taken == 3
     text = render_text(answer, stop("cc", HANDLER, on=TCG))
@@ -57,9 +57,9 @@ def test_what_the_debugger_is_given_the_guest_has_not_taken_and_syscall_has_no_v
 
 def test_where_rip_stands_is_said_only_where_the_step_stops_at_the_handler() -> None:
     assert explain(stop("cd01", HANDLER, on=TCG)).summary.endswith(
-        "the guest took vector 1 from it: RIP is at its handler"
+        "the guest took vector 1 in this step: RIP is at its handler"
     )
-    assert explain(stop("cd01", HANDLER, on=KVM_AMD)).summary.endswith("the guest took vector 1 from it")
+    assert explain(stop("cd01", HANDLER, on=KVM_AMD)).summary.endswith("the guest took vector 1 in this step")
 
 
 def test_into_is_taken_where_of_is_set() -> None:

@@ -74,8 +74,9 @@ def test_the_request_says_what_our_client_can() -> None:
 
 @pytest.mark.parametrize("item", [b"x", b"+", b"=", b"=1", b"OK"])
 def test_what_is_no_feature(item: bytes) -> None:
-    with pytest.raises(RemoteProtocolError, match="list of features"):
-        parse_supported(b"a+;" + item)
+    for request, sender in ((b"", "stub"), (b"qSupported:", "client")):
+        with pytest.raises(RemoteProtocolError, match=f"^The {sender}'s list of features"):
+            parse_supported(request + b"a+;" + item)
 
 
 @pytest.mark.parametrize("size", [b"", b"zz", b"0", b"1f", b"-1"])

@@ -138,7 +138,7 @@ def test_gdbsx_puts_rip_behind_sixteen_registers() -> None:
     names = [register.name for register in known.registers]
     assert names[:9] == ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8"]
     assert known.by_name["rip"].offset == 128
-    assert known.by_name["eflags"] == ("eflags", 32, 17, 136, "int", None, "")
+    assert known.by_name["eflags"] == ("eflags", 32, 17, 136, "int", None, "", True)
     assert names[-6:] == ["cs", "ss", "ds", "es", "fs", "gs"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gdbstub.protocol import messages
+from gdbstub.protocol import server_messages
 from gdbstub.protocol.events import Break, Lost, Request
 from gdbstub.protocol.features import format_supported
 from gdbstub.protocol.fields import ThreadId, decode_hex
@@ -51,7 +51,7 @@ FEATURES = format_supported(
 ANSWERS: dict[bytes, bytes] = {
     b"?": format_stop(HALTED),
     b"vCont?": b"vCont;c;C;s;S",
-    b"qfThreadInfo": messages.format_threads([THREAD]),
+    b"qfThreadInfo": server_messages.format_threads([THREAD]),
     b"qsThreadInfo": b"l",
     b"qAttached:1": b"1",
     b"QStartNoAckMode": b"OK",
@@ -73,12 +73,12 @@ def answer(link: Link, payload: bytes, values: dict[str, int | bytes]) -> None:
         link.reply(FEATURES)
     elif payload.startswith(b"qXfer:features:read:target.xml:"):
         offset, length = (int(part, 16) for part in payload.rpartition(b":")[2].split(b","))
-        link.reply(messages.format_xfer(format_description(LAYOUT), offset, length))
+        link.reply(server_messages.format_xfer(format_description(LAYOUT), offset, length))
     elif payload.startswith(b"qRcmd,"):
         link.console(b"you said " + decode_hex(payload[6:]) + b"\n")
         link.reply(b"OK")
     elif payload.startswith(b"m"):
-        link.reply(b"90" * messages.parse_range(payload)[1])
+        link.reply(b"90" * server_messages.parse_range(payload)[1])
     elif payload.startswith(b"X"):
         link.reply(b"")
     elif payload.startswith((b"H", b"M", b"Z", b"z")):

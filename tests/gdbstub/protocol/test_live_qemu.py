@@ -21,7 +21,7 @@ from gdbstub.protocol.target_xml import ROOT, annexes_wanted, parse_description
 
 pytestmark = pytest.mark.live
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class Wire:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbstub.errors import GdbError, Refused, RemoteProtocolError, Unsupported
-from gdbstub.protocol import messages
+from gdbstub.protocol import messages, server_messages
 from gdbstub.protocol.fields import ALL, ThreadId
-from gdbstub.protocol.messages import BreakpointRequest, ThreadAction, ThreadList, Xfer
+from gdbstub.protocol.messages import ThreadList, Xfer
 from gdbstub.protocol.packets import PacketForm, find_packet
+from gdbstub.protocol.server_messages import BreakpointRequest, ThreadAction
 
 ONE = ThreadId(1, 1)
 REQUESTS: list[tuple[bytes, bytes, PacketForm]] = [
@@ -124,7 +125,7 @@ def test_parts_of_an_object() -> None:
 def test_an_object_is_put_together_from_its_parts(data: bytes, length: int) -> None:
     whole, last = b"", False
     while not last:
-        part, last = messages.parse_xfer(b"q", messages.format_xfer(data, len(whole), length))
+        part, last = messages.parse_xfer(b"q", server_messages.format_xfer(data, len(whole), length))
         whole += part
     assert whole == data
 
@@ -155,7 +156,7 @@ def test_what_is_no_thread_list(payload: bytes) -> None:
 
 def test_a_thread_list_survives_the_wire() -> None:
     threads = (ONE, ThreadId(1, 2))
-    payload = messages.format_threads(threads)
+    payload = server_messages.format_threads(threads)
     assert messages.parse_threads(messages.FIRST_THREADS, payload).threads == threads
 
 
@@ -182,11 +183,11 @@ def test_attached_or_started() -> None:
 
 
 def test_errors_of_the_server_are_refusals_to_the_client() -> None:
-    error = messages.refusal(b"g", messages.format_error(0x16))
+    error = messages.refusal(b"g", server_messages.format_error(0x16))
     assert error is not None
     assert error.code == "16"
-    assert messages.format_error_text("no\nregister  é") == b"E.no register ?"
-    assert messages.refusal(b"g", messages.format_error_text("no")) is not None
+    assert server_messages.format_error_text("no\nregister  é") == b"E.no register ?"
+    assert messages.refusal(b"g", server_messages.format_error_text("no")) is not None
 
 
 kinds = st.integers(0, 4)
@@ -197,37 +198,37 @@ addresses = st.integers(0, 2**64 - 1)
 def test_a_breakpoint_survives_the_wire(kind: int, address: int, length: int) -> None:
     for insert, build in ((True, messages.insert_breakpoint), (False, messages.remove_breakpoint)):
         expected = BreakpointRequest(insert, kind, address, length, b"")
-        assert messages.parse_breakpoint(build(kind, address, length)) == expected
+        assert server_messages.parse_breakpoint(build(kind, address, length)) == expected
 
 
 def test_what_follows_a_breakpoint_is_kept() -> None:
-    assert messages.parse_breakpoint(b"Z0,1000,1;X5,220c01").options == b"X5,220c01"
+    assert server_messages.parse_breakpoint(b"Z0,1000,1;X5,220c01").options == b"X5,220c01"
 
 
 @pytest.mark.parametrize("payload", [b"Z0", b"Z5,0,1", b"Z0,0", b"Z0,z,1", b"Z0,0,1,2", b"m0,1,2", b"Z,0,1"])
 def test_what_is_no_breakpoint(payload: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
-        messages.parse_breakpoint(payload)
+        server_messages.parse_breakpoint(payload)
 
 
 @given(addresses, st.binary(max_size=20))
 def test_an_address_range_survives_the_wire(address: int, data: bytes) -> None:
-    assert messages.parse_range(messages.read_memory(address, len(data))) == (address, len(data))
-    assert messages.parse_range(messages.write_memory(address, data)) == (address, len(data))
-    assert messages.parse_range(messages.write_memory_binary(address, data)) == (address, len(data))
+    assert server_messages.parse_range(messages.read_memory(address, len(data))) == (address, len(data))
+    assert server_messages.parse_range(messages.write_memory(address, data)) == (address, len(data))
+    assert server_messages.parse_range(messages.write_memory_binary(address, data)) == (address, len(data))
 
 
 def test_the_actions_of_a_resume() -> None:
-    assert messages.parse_thread_actions(b"vCont;s:p1.1;c") == (
+    assert server_messages.parse_thread_actions(b"vCont;s:p1.1;c") == (
         ThreadAction("s", "", ONE),
         ThreadAction("c", "", ThreadId(None, ALL)),
     )
-    assert messages.parse_thread_actions(b"vCont;r1000,1010:1;C05") == (
+    assert server_messages.parse_thread_actions(b"vCont;r1000,1010:1;C05") == (
         ThreadAction("r", "1000,1010", ThreadId(None, 1)),
         ThreadAction("C", "05", ThreadId(None, ALL)),
     )
     with pytest.raises(RemoteProtocolError, match="empty action"):
-        messages.parse_thread_actions(b"vCont;")
+        server_messages.parse_thread_actions(b"vCont;")
 
 
 @given(st.sampled_from(PARSERS), st.binary(max_size=20))
@@ -239,3 +240,18 @@ def test_no_answer_raises_anything_but_our_errors(parse: Callable[[bytes, bytes]
     else:
         message = ""
     assert not message or message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("parse", "payload"),
+    [
+        (server_messages.parse_breakpoint, b"Z0,z,1"),
+        (server_messages.parse_search, b"qSearch:memory:z;1;a"),
+        (server_messages.parse_object_part, b"qXfer:features:read:target.xml:0"),
+        (server_messages.parse_range, b"m,4"),
+        (server_messages.parse_thread_actions, b"vCont;s:p1.z"),
+    ],
+)
+def test_what_cannot_be_read_in_a_request_is_the_clients(parse: Callable[[bytes], object], payload: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match=r"^The client sent "):
+        parse(payload)

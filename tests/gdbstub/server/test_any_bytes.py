@@ -75,8 +75,8 @@ async def test_a_client_that_says_nothing_but_noise_costs_a_bounded_amount(autoj
         ):
             await peer.stream.send_all(noise)
             await wait_all_tasks_blocked()
-        assert len(peer.client._link._reader._buffer) < 0x90000
-        assert len(peer.client.wire.left) < 0x10000
+        assert len(peer.session.link._reader._buffer) < 0x90000
+        assert len(peer.session.stream.left) < 0x10000
         other = await served.gdb()
         assert rip(await other.run(STEP))
         assert await other.ask(b"m%x,1" % DATA) == b"00"
@@ -90,5 +90,5 @@ async def test_a_request_in_front_of_the_end_of_the_link_harms_nobody(autojump_c
         await wait_all_tasks_blocked()
         await peer.stream.send_all(frame(b"qC") + b"-----" + frame(b"g"))
         await wait_all_tasks_blocked()
-        assert list(served.shared.parties) == [other.client.party.number]
+        assert list(served.shared.participants.present) == [other.session.participant.number]
         assert await other.ask(b"qC") == b"QCp1.1"

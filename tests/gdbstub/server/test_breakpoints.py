@@ -6,7 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gdbstub.server.handlers import breakpoints
+from gdbstub.protocol.agent import LONGEST_CODE
+from gdbstub.server import client_breakpoints
 from tests.fakes.served import STEP, Peer, serving
 from tests.fakes.stub import CODE, DATA, FakeStub
 from tests.gdbstub.protocol.agent import assemble
@@ -134,7 +135,7 @@ async def test_a_client_that_is_cut_off_leaves_no_breakpoint(autojump_clock: Moc
 
 
 async def test_a_client_has_a_bound(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breakpoints, "MOST", 3)
+    monkeypatch.setattr(client_breakpoints, "MOST", 3)
     async with serving() as served:
         peer = await served.gdb()
         for at in range(3):
@@ -166,7 +167,7 @@ async def test_what_the_stub_refuses_is_refused(autojump_clock: MockClock) -> No
         peer = await served.gdb()
         assert (await peer.ask(b"Z2,9000,8")).startswith(b"E.The stub refused")
         assert await peer.ask(b"z2,9000,8") == b"OK"
-        assert served.debugger.owned_by(peer.client.party.number) == ()
+        assert served.debugger.owned_by(peer.session.participant.number) == ()
 
 
 # -- conditions and commands --------------------------------------------------------------------------------------
@@ -230,6 +231,28 @@ async def test_a_condition_that_fails_stops_and_says_why(autojump_clock: MockClo
         assert why in peer.console
 
 
+async def test_conditions_are_bounded_in_code_steps_reads_and_prints(autojump_clock: MockClock) -> None:
+    """A packet of 128 KiB must not cost the others a second, nor dr6 its memory."""
+    async with serving() as served:
+        peer = await served.gdb()
+        long = b"\x22\x00" + b"\x0e" * (LONGEST_CODE - 3) + b"\x27"
+        assert await peer.ask(b"Z0,1002,1;X%x,%b" % (len(long), long.hex().encode())) == b"OK"
+        longer = b"\x0e" + long
+        refused = await peer.ask(b"Z0,1002,1;X%x,%b" % (len(longer), longer.hex().encode()))
+        assert refused == b"E.The conditions and commands of a breakpoint may have 4096 bytes of code."
+        many = b"".join(b"X%x,%b" % (len(code), code.hex().encode()) for code in [b"\x22\x00\x27"] * 2000)
+        assert (await peer.ask(b"Z0,1002,1;" + many)).startswith(b"E.The conditions and commands")
+        for endless, why in (
+            ("goto 0", "did not end within"),
+            ("const16 0x4000; ref64; pop; goto 0", "reads memory more than 512 times"),
+            ("const8 0; const8 0; printf 0 " + "-" * 900 + "; goto 0", "prints more than 65536 bytes"),
+        ):
+            await peer.ask(b"Z0,1002,1" + options(endless + "; end", commands=True))
+            peer.console = ""
+            await peer.run()
+            assert why in peer.console
+
+
 async def test_commands_print_and_the_guest_goes_on(autojump_clock: MockClock) -> None:
     async with serving() as served:
         peer = await served.gdb()
@@ -262,7 +285,7 @@ async def test_a_guest_that_only_passes_conditions_by_is_stopped_by_a_break(auto
         await peer.stop()
         await wait_all_tasks_blocked()
         assert not served.debugger.running
-        assert not served.shared.busy
+        assert not served.shared.guest.busy
 
 
 async def test_what_a_command_prints_is_there_while_the_guest_runs(autojump_clock: MockClock) -> None:

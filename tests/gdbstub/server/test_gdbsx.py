@@ -10,7 +10,7 @@ from trio.testing import MockClock, memory_stream_pair
 
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.protocol import encode_register
-from gdbstub.server import Client, Policy, RegisterFile
+from gdbstub.server import ClientConnection, Policy, RegisterFile
 from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.gdbsx import CODE, Domain, FakeGdbsx, attached
 from tests.fakes.served import BOUND, STEP, FakeWords, Peer
@@ -28,7 +28,7 @@ async def gdb(domain: Domain, *, helpers: bool = True) -> AsyncIterator[tuple[Pe
             await debugger.attach()
             registers = RegisterFile(debugger.layout, aside=debugger.capabilities.debug_aside)
             near, far = memory_stream_pair()
-            client = Client(far, SharedGuest(debugger, nursery), registers, Policy(), FakeWords())
+            client = ClientConnection(far, SharedGuest(debugger, nursery), registers, Policy(), FakeWords())
             nursery.start_soon(client.serve)
             peer = Peer(near, client)
             await peer.greet()

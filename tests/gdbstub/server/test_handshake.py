@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from gdbstub.protocol import parse_supported
 from gdbstub.server.client_features import OFFER, PACKET_SIZE
-from tests.fakes.served import GDB_SAYS, serving, two_cpus
+from tests.fakes.served import GDB_SAYS, qemu, serving, two_cpus
 from tests.fakes.stub import CODE
 
 
@@ -20,8 +20,8 @@ async def test_the_offer_names_what_the_server_can_and_unknown_features_are_no_m
         assert offered["PacketSize"] == f"{PACKET_SIZE:x}"
         assert offered["QNonStop"] is False
         assert set(offered) == set(OFFER)
-        assert peer.client.manners.multiprocess
-        assert not peer.client.manners.swbreak
+        assert peer.session.features.multiprocess
+        assert not peer.session.features.swbreak
         assert (await peer.ask(b"qSupported:=")).startswith(b"E.")
         assert served.stub.log == []
 
@@ -99,6 +99,11 @@ async def test_threads_are_the_vcpus_and_others_do_not_exist(autojump_clock: Moc
         assert bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.1")).decode()) == b"vCPU 0, stopped last"
         assert bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.2")).decode()) == b"vCPU 1"
         assert (await peer.ask(b"Tx")).startswith(b"E.")
+        served.stub.answers[b"qThreadExtraInfo,p1.2"] = b"CPU#1 [halted ]\x1b".hex().encode()
+        text = bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.2")).decode())
+        assert text == b"CPU#1 [halted ]; vCPU 1"
+        served.stub.answers[b"qThreadExtraInfo,p1.2"] = b"E22"
+        assert bytes.fromhex((await peer.ask(b"qThreadExtraInfo,p1.2")).decode()) == b"vCPU 1"
 
 
 async def test_unknown_questions_go_to_the_stub_and_unknown_packets_are_answered_empty(
@@ -116,6 +121,22 @@ async def test_unknown_questions_go_to_the_stub_and_unknown_packets_are_answered
         for packet in (b"vMustReplyEmpty", b"!", b"Z9,0,0", b"vFile:open", b"~", b"jUnknown", b"A1,0,00", b"qTStatus"):
             assert await peer.ask(packet) == b"", packet
         assert served.stub.log == []
+
+
+async def test_a_question_about_a_thread_goes_on_with_the_stubs_name_of_it(autojump_clock: MockClock) -> None:
+    stub = qemu()
+    stub.answers |= {b"qfThreadInfo": b"mpfb6.fb6,pfb6.fc1", b"qGetTLSAddr:pfb6.fc1,8,0": b"5000"}
+    stub.answers |= {b"Hgpfb6.fb6": b"OK", b"Hgpfb6.fc1": b"OK"}
+    async with serving(stub) as served:
+        peer = await served.gdb()
+        assert await peer.ask(b"qfThreadInfo") == b"mp1.1,p1.2"
+        assert await peer.ask(b"qGetTLSAddr:p1.2,8,0") == b"5000"
+        assert (await peer.ask(b"qGetTLSAddr:pfb6.fc1,8,0")).startswith(b"E.There is no process")
+        served.stub.log.clear()
+        await peer.ask(b"qGetTIBAddr:p1.1")
+        assert served.stub.log == [b"qGetTIBAddr:pfb6.fb6"]
+        assert await peer.ask(b"qL1200000000000000000") == b""
+        assert served.stub.log == [b"qGetTIBAddr:pfb6.fb6"]
 
 
 async def test_fixed_answers(autojump_clock: MockClock) -> None:
@@ -167,7 +188,7 @@ async def test_lldb_names_the_thread_in_each_packet(autojump_clock: MockClock) -
         assert await peer.ask(b"QThreadSuffixSupported") == b"OK"
         await peer.ask(b"p10;thread:2;")
         assert b"Hgp1.2" in served.stub.log
-        assert peer.client.cpu is None
+        assert peer.session.cpu is None
         assert await peer.ask(b"p10;thread:9;") == await peer.ask(b"p10")  # no such thread: the one that stopped
         assert await peer.ask(b"qListThreadsInStopReply") == b""
         assert b'"tid":2' in await peer.ask(b"jThreadsInfo")
@@ -197,7 +218,7 @@ async def test_who_detaches_last_lets_the_guest_run(autojump_clock: MockClock, p
         assert not served.debugger.running
         assert await other.ask(packet) == b"OK"
         await other.end()
-        assert not served.shared.parties
+        assert not served.shared.participants.present
         peer = served.connect()
         assert (await peer.greet()).startswith(b"T02")  # it ran until this one came
 
@@ -205,6 +226,6 @@ async def test_who_detaches_last_lets_the_guest_run(autojump_clock: MockClock, p
 async def test_who_is_cut_off_leaves_the_guest_where_it_stands(autojump_clock: MockClock) -> None:
     async with serving() as served:
         await (await served.gdb()).close()
-        assert not served.shared.parties
+        assert not served.shared.participants.present
         assert not served.debugger.running
         assert (await (await served.gdb()).ask(b"?")).startswith(b"T05")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from gdbstub.protocol.fields import escape
-from gdbstub.server import Policy
+from gdbstub.server import Monitor, Policy
 from gdbstub.server.client_features import PACKET_SIZE
-from gdbstub.server.handlers.state import MOST_SEARCHED, WINDOW
+from gdbstub.server.handlers.memory import MOST_SEARCHED, WINDOW
 from tests.fakes.served import Served, qemu, serving
 from tests.fakes.stub import CODE, DATA, LOOP, PAGE, FakeStub
 
@@ -83,6 +83,8 @@ async def test_what_is_malformed_is_named_as_whose_it_is(autojump_clock: MockClo
         assert await peer.ask(b"m5000,8") == b"E.The stub sent 'zz' where hex bytes belong."
         served.stub.answers |= {b"qqemu.PhyMemMode": b"0", b"Qqemu.PhyMemMode:1": b"OK"}
         assert await peer.ask(b"Qqemu.PhyMemMode:1") == b"OK"
+        assert (await peer.ask(b"m5000,8")).startswith(b"E.The stub does not tell which physical addresses are memory")
+        served.stub.monitor["info mtree -f"] = MTREE
         assert await peer.ask(b"m5000,8") == b"E.The stub sent 'zz' where hex bytes belong."
 
 
@@ -167,12 +169,30 @@ async def test_a_long_run_of_one_byte_is_written_once(autojump_clock: MockClock)
 # -- physical addresses -----------------------------------------------------------------------------------------
 
 
+MTREE = """FlatView #0
+ AS "I/O", root: io
+ Root memory region: io
+  0000000000000000-0000000000ffffff (prio 0, ram): no memory at all
+FlatView #1
+ AS "memory", root: system
+ AS "cpu-memory-0", root: system
+ Root memory region: system
+  0000000000000000-000000000009ffff (prio 0, ram): pc.ram
+  00000000000a0000-00000000000bffff (prio 1, i/o): vga-lowmem
+  00000000000c0000-00000000000dffff (prio 1, rom): pc.rom
+  00000000000e0000-0000000003ffffff (prio 0, ram): pc.ram @00000000000e0000
+  00000000f0000000-00000000f0000fff (prio 1, ramd): a device that was passed through
+  00000000fee00000-00000000feefffff (prio 4096, i/o): apic-msi
+"""
+"""As QEMU 7.2 prints it."""
+
+
 class Physical(FakeStub):
     """QEMU's switch: physical address 0 is the page at DATA."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.monitor = qemu().monitor
+        self.monitor = qemu().monitor | {"info mtree -f": MTREE}
         self.physical = False
 
     def _answer(self, payload: bytes) -> bytes:
@@ -204,6 +224,9 @@ async def test_physical_addresses_are_each_clients_own(autojump_clock: MockClock
         assert (await second.ask(b"m0,2")).startswith(b"E.")
         assert await second.ask(b"m4000,2") == b"3322"
         assert (await first.ask(b"m900000,2")) == b"E.The guest has no memory at that physical address."
+        assert (await first.ask(b"mf0000000,2")).startswith(
+            b"E.The physical addresses 0xf0000000-0xf0000001 are not all"
+        )
         assert await first.ask(b"Qqemu.PhyMemMode:0") == b"OK"
         assert (await first.ask(b"m0,2")).startswith(b"E.")
         assert not stub.physical
@@ -218,6 +241,51 @@ async def test_physical_memory_is_read_to_its_end_in_parts(autojump_clock: MockC
         assert await peer.ask(b"m0,1000") == data[:1024].hex().encode()  # fewer than asked for: gdb asks on
         assert await peer.ask(b"qCRC:0,1000") == b"C%x" % crc_by_hand(data)
         assert await peer.ask(b"qSearch:memory:1;800;\x05\x06") == b"1,5"
+
+
+@pytest.mark.parametrize("monitor", ["none", "info", "all"])
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_who_may_only_look_reads_no_device(autojump_clock: MockClock, monitor: Monitor, read_only: bool) -> None:
+    """Reading a device's register may change the device."""
+    stub = Physical()
+    free = monitor == "all" and not read_only
+    async with serving(stub) as served:
+        peer = await served.gdb(Policy(monitor, read_only))
+        await peer.ask(b"Qqemu.PhyMemMode:1")
+        for packet in (b"mfee00030,4", b"m9fffc,8", b"xf0000000,1", b"mbffff,2", b"m4000000,1", b"Ma0000,1:00"):
+            answer = await peer.ask(packet)
+            assert (b"not all memory; a device may take" in answer) == (
+                not free and not (read_only and packet[:1] == b"M")
+            )
+            sent = packet.partition(b":")[0].replace(b"x", b"m")
+            assert any(request.startswith(sent) for request in stub.log) == free, packet
+        assert await peer.ask(b"m0,2") == b"0000"
+
+
+@pytest.mark.parametrize(
+    ("command", "passes"),
+    [
+        ("xp 0x1000", True),
+        ("xp /4xw 0x1000", True),
+        ("xp/4xw 0x1000", True),
+        ("xp/16xb 0xa0000", False),
+        ("xp/4xg 0x9fff0", False),
+        ("xp/2i 0x9fff0", False),
+        ("xp 0x9fffc", False),
+        ("xp/4xw $rip", False),
+        ("xp 010", False),
+        ("xp/4xw 4096", True),
+        ("xp", False),
+        ("xp 0xfee00030+0", False),
+    ],
+)
+async def test_xp_reads_memory_alone(autojump_clock: MockClock, command: str, passes: bool) -> None:
+    stub = Physical()
+    stub.monitor[command] = "words"
+    async with serving(stub) as served:
+        peer, free = await served.gdb(), await served.gdb(Policy("all"))
+        assert ("words" in await peer.monitor(command)) == passes
+        assert "words" in await free.monitor(command)
 
 
 async def test_a_stub_without_the_switch_has_no_physical_addresses(autojump_clock: MockClock) -> None:

@@ -7,7 +7,8 @@ from trio.testing import MockClock
 
 from gdbstub.errors import GdbError
 from gdbstub.server import Monitor, Policy
-from tests.fakes.served import STEP, serving
+from gdbstub.server.client_stream import MOST_QUEUED
+from tests.fakes.served import STEP, qemu, serving
 from tests.gdbstub.backends.qemu.test_monitor import golden
 
 SENT = b"qRcmd,"
@@ -117,20 +118,37 @@ async def test_vectors_are_caught_for_a_client_and_let_go_with_it(autojump_clock
         text = await peer.monitor("catch 13")
         assert text.startswith("Vector 13 is caught (")
         assert await peer.monitor("catch 13") == text
-        caught = peer.client.own_breakpoints()
+        caught = peer.session.own_breakpoints()
         assert [row.vector for row in caught] == [13]
         assert served.debugger.breakpoints == {}
         assert await peer.monitor("catch off") == "No vectors are caught for this client any more.\n"
-        assert peer.client.own_breakpoints() == ()
+        assert peer.session.own_breakpoints() == ()
         await peer.monitor("catch 14")
         await peer.close()
         assert served.stub.points == []
 
 
-@pytest.mark.parametrize("command", ["", "  ", "info", "x/4x 0", "help"])
-def test_the_first_word_decides(command: str) -> None:
+async def test_an_answer_of_megabytes_arrives_whole(autojump_clock: MockClock) -> None:
+    stub = qemu()
+    stub.monitor["info mtree -f"] = "\n".join(f"line {number} " + "-" * 4000 for number in range(1200))
+    async with serving(stub) as served:
+        peer = await served.gdb()
+        text = await peer.monitor("info mtree -f")
+        assert len(text) > MOST_QUEUED
+        assert "line 1199 -" in text
+        assert peer.client.ending == ""
+
+
+def test_what_pwndbg_asks_for_is_refused_with_the_reason() -> None:
+    with pytest.raises(GdbError, match=r"'chardev-add' is not passed on .* writes files of this machine\. pwndbg"):
+        Policy().check_monitor("chardev-add file,id=x,path=/tmp/x")
+    Policy("all").check_monitor("chardev-add file,id=x,path=/tmp/x")
+
+
+@pytest.mark.parametrize("command", ["", "  ", "info", "x/4x 0", "help", "xp/4xw 0x1000", "xp /4xw 0x1000", "/", "xpq"])
+def test_the_first_word_decides_and_ends_at_a_slash_too(command: str) -> None:
     policy = Policy()
-    if command.strip() in ("info", "help"):
+    if command.startswith(("info", "help", "x/", "xp/", "xp ")):
         policy.check_monitor(command)
     else:
         with pytest.raises(GdbError):

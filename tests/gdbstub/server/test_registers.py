@@ -92,7 +92,7 @@ async def test_an_extra_register_can_not_be_written(autojump_clock: MockClock) -
     async with serving() as served:
         peer = await served.gdb()
         n = number(served.registers, "dr6")
-        answer = await peer.ask(b"P%x=" % n + encode_register(0xFFFF0FF0, 8))
+        answer = await peer.ask(b"P%x=" % n + encode_register(0xFFFF4FF0, 8))
         assert answer == b"E.dr6 can be read only: the stub behind dr6 has no way to write it."
 
 
@@ -137,3 +137,22 @@ def test_a_stub_that_has_a_register_itself_keeps_it() -> None:
     names = [row.name for row in plain.layout.registers]
     assert len(set(names)) == len(names)
     assert [row.number for row in plain.layout.registers] == list(range(len(names)))
+
+
+async def test_the_value_that_is_there_already_may_be_written(autojump_clock: MockClock) -> None:
+    """Behind a ``call`` gdb writes every register back that it had saved."""
+    async with serving() as served:
+        peer = await served.gdb()
+        served.stub.answers[b"P0=" + encode_register(0, 8)] = b"E22"  # a stub that has no way to write it, either
+        for row in served.registers.layout.registers:
+            value = await peer.ask(b"p%x" % row.number)
+            if not value.startswith(b"x"):
+                assert await peer.ask(b"P%x=%b" % (row.number, value.upper())) == b"OK", row.name
+        follower = await served.gdb(Policy(read_only=True))
+        assert await follower.ask(b"P%x=" % number(served.registers, "rip") + encode_register(CODE, 8)) == b"OK"
+        assert await follower.ask(b"G" + await follower.ask(b"g")) == b"OK"
+
+
+def test_gdb_is_told_not_to_save_what_nobody_can_write() -> None:
+    rows = RegisterFile(layout()).layout.by_name
+    assert (rows["dr6"].saved, rows["idtr_base"].saved, rows["rax"].saved) == (False, False, True)

@@ -7,40 +7,40 @@ from trio.lowlevel import checkpoint
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gdbstub.errors import RemoteProtocolError
-from gdbstub.protocol import Expect, messages
+from gdbstub.protocol import Expect, parse_stop, parse_supported, server_messages
 from gdbstub.server import Policy
 from gdbstub.server.client_features import cpu_of
-from gdbstub.server.handlers.resume import Wish, wish_of
-from tests.fakes.served import RUN_ON, STEP, serving, two_cpus
-from tests.fakes.stub import CODE
+from gdbstub.server.handlers.resume import ResumeRequest, resume_request_of
+from tests.fakes.served import GDB_SAYS, RUN_ON, STEP, qemu, serving, two_cpus
+from tests.fakes.stub import CODE, FakeStub
 from tests.gdbstub.server.test_breakpoints import rip
 
 
-def wish(payload: bytes, cpus: int = 2) -> Wish | None:
-    actions = messages.parse_thread_actions(payload)
-    return wish_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
+def request_of(payload: bytes, cpus: int = 2) -> ResumeRequest | None:
+    actions = server_messages.parse_thread_actions(payload)
+    return resume_request_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
 
 
 @pytest.mark.parametrize(
     ("packet", "due"),
     [
-        (b"vCont;c", Wish(False)),
-        (b"vCont;c:p1.-1", Wish(False)),
-        (b"vCont;c:-1", Wish(False)),
-        (b"vCont;C05:p1.1;c", Wish(False, 0)),
-        (b"vCont;c:p1.2", Wish(False, 1, only=True)),
-        (b"vCont;s:p1.2", Wish(True, 1)),
-        (b"vCont;S05:2", Wish(True, 1)),
-        (b"vCont;s", Wish(True)),
-        (b"vCont;s:p1.1;c:p1.-1", Wish(True, 0, others=True)),
-        (b"vCont;r1000,1010:p1.1;c", Wish(True, 0, (0x1000, 0x1010), others=True)),
+        (b"vCont;c", ResumeRequest(False)),
+        (b"vCont;c:p1.-1", ResumeRequest(False)),
+        (b"vCont;c:-1", ResumeRequest(False)),
+        (b"vCont;C05:p1.1;c", ResumeRequest(False, 0)),
+        (b"vCont;c:p1.2", ResumeRequest(False, 1, only=True)),
+        (b"vCont;s:p1.2", ResumeRequest(True, 1)),
+        (b"vCont;S05:2", ResumeRequest(True, 1)),
+        (b"vCont;s", ResumeRequest(True)),
+        (b"vCont;s:p1.1;c:p1.-1", ResumeRequest(True, 0, others=True)),
+        (b"vCont;r1000,1010:p1.1;c", ResumeRequest(True, 0, (0x1000, 0x1010), others=True)),
         (b"vCont;t", None),
         (b"vCont;t:p1.1;t:p1.2", None),
-        (b"vCont;t:p1.1;c:p1.2", Wish(False, 1)),
+        (b"vCont;t:p1.1;c:p1.2", ResumeRequest(False, 1)),
     ],
 )
-def test_each_form_comes_to_one_wish(packet: bytes, due: Wish | None) -> None:
-    assert wish(packet) == due
+def test_each_form_comes_to_one_request(packet: bytes, due: ResumeRequest | None) -> None:
+    assert request_of(packet) == due
 
 
 MALFORMED = [b"", b";", b"q", b"c;;s", b"s:", b"s:p1", b"s:p2.1", b"s:3", b"s:zz", b"r:1", b"r1000:1", b"r1,zz", b"x:1"]
@@ -52,7 +52,7 @@ async def test_a_malformed_vcont_is_refused_and_nothing_runs(autojump_clock: Moc
         peer = await served.gdb()
         if actions not in (b"s:p1",):
             with pytest.raises(RemoteProtocolError):
-                wish(b"vCont;" + actions)
+                request_of(b"vCont;" + actions)
             assert (await peer.run(b"vCont;" + actions)).startswith(b"E.")
             assert served.stub.log == []
         assert await peer.ask(b"qC") == b"QCp1.1"
@@ -82,8 +82,8 @@ async def test_a_step_in_a_range_that_is_never_left_ends_with_its_client(autojum
         await peer.stream.aclose()
         for _ in range(10_000):
             await checkpoint()
-        assert not served.shared.parties
-        assert not served.shared.busy
+        assert not served.shared.participants.present
+        assert not served.shared.guest.busy
 
 
 @pytest.mark.parametrize("packet", [b"s1001", b"S05;1001"])
@@ -111,6 +111,49 @@ async def test_going_back_is_refused_and_never_asked_of_the_stub(autojump_clock:
         assert (await peer.run(packet)).startswith(b"E.")
         assert served.stub.log == []
         assert rip(await peer.run(STEP)) == CODE + 1
+
+
+class Replaying(FakeStub):
+    """Offers to go back, as a QEMU that replays does. The guest is at the second instruction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.monitor = qemu().monitor
+        self.registers["rip"] = CODE + 2
+
+    def _request(self, payload: bytes) -> None:
+        if payload.startswith(b"qSupported"):
+            self.link.reply(self._supported(b"") + b";ReverseStep+;ReverseContinue+")
+            return
+        if payload not in (b"bs", b"bc"):
+            super()._request(payload)
+            return
+        self.log.append(payload)
+        self.registers["rip"] = self.registers["rip"] - 1 if payload == b"bs" else CODE
+        begin = b"" if payload == b"bs" else b"replaylog:begin;"
+        self.link.stop(parse_stop(b"T05thread:p01.01;" + begin))
+
+
+async def test_a_stub_that_goes_back_is_let_go_back(autojump_clock: MockClock) -> None:
+    async with serving(Replaying()) as served:
+        peer = served.connect()
+        offered = parse_supported(await peer.ask(GDB_SAYS))
+        assert offered["ReverseStep"] is offered["ReverseContinue"] is True
+        await peer.ask(b"QStartNoAckMode")
+        await peer.ask(b"?")
+        served.stub.log.clear()
+        stop = await peer.run(b"bs")
+        assert stop.startswith(b"T05")
+        assert rip(stop) == CODE + 1
+        await peer.ask(b"Z0,%x,1" % CODE)
+        stop = await peer.run(b"bc")
+        assert rip(stop) == CODE
+        assert b"replaylog:begin;" in stop
+        assert [request for request in served.stub.log if request[:1] == b"b"] == [b"bs", b"bc"]
+        assert rip(await peer.run(STEP)) == CODE + 1
+        back = served.debugger.records[1]
+        assert back.explanation.contradictions == ()
+        assert [cause.owner for cause in back.explanation.causes] == ["debugger"]
 
 
 async def test_stopping_a_guest_that_stands_tells_where(autojump_clock: MockClock) -> None:
@@ -141,8 +184,8 @@ async def test_one_vcpu_runs_alone(autojump_clock: MockClock) -> None:
         await wait_all_tasks_blocked()
         assert b"vCont;c:p1.2" in served.stub.log
         await peer.interrupt()
-        await peer.stop()
-        assert served.debugger.cpu == 0  # where the stub says that it stopped
+        assert (await peer.stop()).endswith(b"thread:p1.2;")  # the stub names another one, which did not run
+        assert served.debugger.cpu == 1
 
 
 async def test_a_break_stops_the_guest(autojump_clock: MockClock) -> None:
@@ -158,7 +201,7 @@ async def test_a_break_stops_the_guest(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("marked", [False, True])
-async def test_a_break_before_the_guest_went_is_a_stop(autojump_clock: MockClock, marked: bool) -> None:
+async def test_a_break_directly_behind_a_resume_stops_that_run(autojump_clock: MockClock, marked: bool) -> None:
     async with serving() as served:
         peer = await served.gdb()
         await peer.ask(b"Z2,4800,8")
@@ -166,11 +209,36 @@ async def test_a_break_before_the_guest_went_is_a_stop(autojump_clock: MockClock
             await peer.ask(b"z2,4800,8")
         peer._token = peer.link.send(RUN_ON, Expect.STOP)
         peer.link.interrupt()
-        assert rip(await peer.stop()) == CODE
+        assert (await peer.stop()).startswith(b"T02")
+        assert served.stub.log.count(b"vCont;c") == 1, "the run was lost"
         await wait_all_tasks_blocked()
         assert not served.debugger.running
-        assert not served.shared.busy
+        assert not served.shared.guest.busy
         assert rip(await peer.run(STEP)) == CODE + 1
+
+
+@pytest.mark.parametrize(
+    ("resume", "sent"),
+    [
+        (STEP, b"vCont;s:p1.1"),
+        (b"vCont;c:p1.2", b"vCont;c:p1.2"),
+        (b"vCont;r1000,1007:p1.1", b"vCont;s:p1.1"),
+        (b"c", b"vCont;c"),
+        (b"s", b"vCont;s:p1.1"),
+    ],
+)
+async def test_what_was_asked_for_reaches_the_stub_before_the_break(
+    autojump_clock: MockClock, resume: bytes, sent: bytes
+) -> None:
+    async with serving(two_cpus()) as served:
+        peer = await served.gdb()
+        thread = b"p1.2" if b"p1.2" in resume else b"p1.1"
+        peer._token = peer.link.send(resume, Expect.STOP)
+        peer.link.interrupt()
+        stop = await peer.stop()
+        assert stop.startswith(b"T02")
+        assert stop.endswith(b"thread:%b;" % thread)
+        assert sum(request.startswith(sent) for request in served.stub.log) == 1
 
 
 async def test_a_break_while_the_guest_stands_is_nothing(autojump_clock: MockClock) -> None:
@@ -220,10 +288,10 @@ async def test_a_k_that_is_not_allowed_is_a_farewell(autojump_clock: MockClock) 
         await peer.stream.send_all(b"$k#00")
         await peer.end()
         assert b"k" not in served.stub.log
-        assert not served.shared.parties
+        assert not served.shared.participants.present
 
 
-async def test_a_break_while_a_breakpoint_is_taken_out_for_the_run_is_a_stop(autojump_clock: MockClock) -> None:
+async def test_a_break_while_a_breakpoint_is_taken_out_for_the_run_stops_that_run(autojump_clock: MockClock) -> None:
     async with serving() as served:
         peer = await served.gdb()
         await peer.ask(b"Z2,4800,8")
@@ -234,5 +302,5 @@ async def test_a_break_while_a_breakpoint_is_taken_out_for_the_run_is_a_stop(aut
         await peer.interrupt()
         await wait_all_tasks_blocked()
         await served.answer(b"OK")
-        assert rip(await peer.stop()) == CODE
-        assert not any(request.startswith(b"vCont") for request in served.stub.log)
+        assert (await peer.stop()).startswith(b"T02")
+        assert served.stub.log.count(b"vCont;c") == 1

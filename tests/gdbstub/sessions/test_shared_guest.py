@@ -1,4 +1,4 @@
-"""One guest, several parties: who drives, who follows, and that nobody misses a stop."""
+"""One guest, several participants: who drives, who follows, and that nobody misses a stop."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 
 from gdbstub.errors import GdbError
 from gdbstub.protocol import Expect, frame
-from gdbstub.server.stream_owner import MOST_QUEUED, SLOW_SECONDS
-from gdbstub.sessions.shared_guest import IDLE_SECONDS, PATIENCE
+from gdbstub.server.client_stream import MOST_QUEUED, SLOW_SECONDS
+from gdbstub.sessions.guest_lock import IDLE_SECONDS
+from gdbstub.sessions.shared_guest import PATIENCE
 from tests.fakes.served import RUN_ON, STEP, Peer, Served, serving
 from tests.fakes.stub import CODE, DATA
 from tests.gdbstub.server.test_breakpoints import rip
@@ -55,6 +56,32 @@ async def test_the_driver_waits_a_while_for_a_follower_that_looks_around(autojum
         assert rip(await second.run()) == CODE + 5  # and is told what it missed, at once
 
 
+async def test_who_waits_drives_once_the_driver_is_gone(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first, second = await two(served)
+        await second.ask(b"Z0,1005,1")
+        await second.go()
+        await wait_all_tasks_blocked()
+        await first.close()
+        stop = await second.stop()
+        assert (rip(stop), stop[:3]) == (CODE + 5, b"T05")
+        assert "drives" in await second.monitor("clients")
+
+
+async def test_who_waits_is_told_of_the_stop_of_a_driver_that_is_gone(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        first, second = await two(served)
+        await second.go()
+        await first.go()
+        await wait_all_tasks_blocked()
+        assert served.shared.debugger.running
+        await first.close()
+        number = served.shared.debugger.records[-1].number
+        await second.interrupt()
+        assert (await second.stop())[:1] == b"T"
+        assert served.shared.debugger.records[-1].number == number + 1
+
+
 async def test_a_breakpoint_of_another_is_no_breakpoint_of_ours(autojump_clock: MockClock) -> None:
     async with serving() as served:
         first, second = await two(served)
@@ -85,22 +112,44 @@ async def test_what_another_took_out_stops_nobody(autojump_clock: MockClock) -> 
         assert rip(await first.run()) == CODE + 2
 
 
+@pytest.mark.parametrize("way", ["leaves", "detaches", "is cut off", "gives", "leaves in the middle"])
+async def test_who_waits_gets_its_step_when_the_driver_is_gone(autojump_clock: MockClock, way: str) -> None:
+    """The one in control had rested; what the follower asked for would never be done."""
+    async with serving() as served:
+        first, second = await two(served)
+        await second.go(STEP)
+        await wait_all_tasks_blocked()
+        if way == "leaves in the middle":
+            await first.go(STEP)
+        if way == "detaches":
+            assert await first.ask(b"D;1") == b"OK"
+        elif way == "gives":
+            await first.monitor("give")
+        elif way == "is cut off":
+            first.session.stream._owner.gone()
+        else:
+            await first.stream.aclose()
+        assert rip(await second.stop()) == CODE + 1
+        assert served.shared.participants.controller is second.session.participant
+        assert rip(await second.run(STEP)) == CODE + 2
+
+
 async def test_a_question_of_the_screen_holds_nobody_up(autojump_clock: MockClock) -> None:
     async with serving() as served:
         first, _ = await two(served)
-        served.shared.give(first.client.party)
-        async with served.shared.seat():
-            async with served.shared.aside():
+        served.shared.give(first.session.participant)
+        async with served.shared.exclusive():
+            async with served.shared.guest.release_while():
                 assert await first.ask(b"m1000,2") == b"9090"
                 assert rip(await first.run(STEP)) == CODE + 1
                 await first.go()
                 await wait_all_tasks_blocked()
                 ran = served.stub.running
             assert ran
-            assert served.shared.busy
+            assert served.shared.guest.busy
             assert not served.stub.running  # a screen that is left must not wait for a run without end
             assert (await first.stop()).startswith(b"T02")
-        assert not served.shared.busy
+        assert not served.shared.guest.busy
 
 
 async def test_only_the_driver_writes(autojump_clock: MockClock) -> None:
@@ -153,7 +202,7 @@ async def test_who_comes_is_not_passed_by_a_run_that_waits(autojump_clock: MockC
     async with serving() as served, trio.open_nursery() as nursery:
         first = await served.gdb()
         second = served.connect()
-        async with served.shared.turn():
+        async with served.shared.guest.lock():
             await first.go()
             await wait_all_tasks_blocked()
             nursery.start_soon(second.greet)
@@ -165,10 +214,10 @@ async def test_who_comes_is_not_passed_by_a_run_that_waits(autojump_clock: MockC
 async def test_a_guest_that_was_let_go_stands_for_who_comes_at_that_moment(autojump_clock: MockClock) -> None:
     async with serving() as served:
         first = await served.gdb()
-        async with served.shared.turn():
+        async with served.shared.guest.lock():
             assert await first.ask(b"D;1") == b"OK"
             await wait_all_tasks_blocked()
-            assert not served.shared.parties
+            assert not served.shared.participants.present
             served.shared.let_go()
             second = served.connect()
         assert rip(await second.greet()) == CODE
@@ -181,10 +230,10 @@ async def test_who_comes_in_the_moment_in_which_the_stub_is_first_listened_to_ge
     async with serving() as served:
         with trio.fail_after(100):
             for _ in range(50):  # the order in which tasks wake is random
-                async with served.shared.turn():
+                async with served.shared.guest.lock():
                     await trio.sleep(IDLE_SECONDS)
                 await trio.sleep(IDLE_SECONDS)
-                async with served.shared.turn():
+                async with served.shared.guest.lock():
                     pass
 
 
@@ -280,13 +329,13 @@ async def test_a_stub_that_dies_while_nobody_asks_is_noticed(autojump_clock: Moc
 async def test_a_caught_event_is_summed_up_on_the_console(autojump_clock: MockClock) -> None:
     async with serving() as served:
         peer = await served.gdb()
-        assert "handler at 0x" in await peer.monitor("catch 1") or peer.client.own_breakpoints()[0].address is None
-        row = peer.client.own_breakpoints()[0]
+        assert "handler at 0x" in await peer.monitor("catch 1") or peer.session.own_breakpoints()[0].address is None
+        row = peer.session.own_breakpoints()[0]
         brief = served.debugger.newest
         assert brief is not None
         await peer.go()
         await wait_all_tasks_blocked()
-        peer.client.stopped(brief._replace(vector=1))
+        peer.session.stopped(brief._replace(vector=1))
         stop = await peer.stop()
         assert peer.console.startswith("dr6: stop 0: ")
         assert stop.startswith(b"T05")
@@ -300,7 +349,7 @@ async def test_who_does_not_read_is_sent_away(autojump_clock: MockClock) -> None
         await slow.stream.send_all(b"+" + frame(b"m1000,7"))
         await trio.sleep(SLOW_SECONDS + 1)
         assert slow.client.ending == "it reads too slowly"
-        assert list(served.shared.parties) == [fast.client.party.number]
+        assert list(served.shared.participants.present) == [fast.session.participant.number]
         assert rip(await fast.run(STEP)) == CODE + 1
 
 
@@ -308,14 +357,14 @@ async def test_the_queue_of_a_client_is_bounded(autojump_clock: MockClock) -> No
     async with serving() as served:
         fast = await served.gdb()
         slow = served.connect(pair=lockstep_stream_pair())
-        slow.client.wire.left = b"x"
-        slow.client._link.receive(frame(b"m1000,7"))
+        slow.session.stream.left = b"x"
+        slow.session.link.receive(frame(b"m1000,7"))
         for _ in range(MOST_QUEUED // 0x10000):
-            slow.client.print("x" * 0x8000)
-            slow.client._flush()
+            slow.session.print("x" * 0x8000)
+            slow.session.flush()
         assert slow.client.ending == "it does not read what it is sent"
         await wait_all_tasks_blocked()
-        assert list(served.shared.parties) == [fast.client.party.number]
+        assert list(served.shared.participants.present) == [fast.session.participant.number]
 
 
 async def test_a_refused_run_is_told_with_where_the_guest_stands(autojump_clock: MockClock) -> None:
@@ -336,9 +385,9 @@ async def test_leaving_says_what_the_stub_does_not_give_back(autojump_clock: Moc
         await peer.ask(b"Z2,4100,8")
         served.stub.answers[b"z2,4000,8"] = b"E22"
         with pytest.raises(GdbError, match="refused"):
-            await served.shared.leave(peer.client.party)
+            await served.shared.leave(peer.session.participant)
         assert served.stub.points == [(2, DATA, 8)]
-        await served.shared.leave(peer.client.party)  # it is gone already
+        await served.shared.leave(peer.session.participant)  # it is gone already
 
 
 async def test_a_turn_is_for_one(autojump_clock: MockClock) -> None:
@@ -346,25 +395,25 @@ async def test_a_turn_is_for_one(autojump_clock: MockClock) -> None:
         order: list[str] = []
 
         async def other() -> None:
-            async with served.shared.turn():
+            async with served.shared.guest.lock():
                 order.append("second")
 
-        async with trio.open_nursery() as nursery, served.shared.turn():
-            assert served.shared.busy
+        async with trio.open_nursery() as nursery, served.shared.guest.lock():
+            assert served.shared.guest.busy
             nursery.start_soon(other)
             await wait_all_tasks_blocked()
             order.append("first")
         assert order == ["first", "second"]
-        assert not served.shared.busy
+        assert not served.shared.guest.busy
 
 
 async def test_a_seat_tells_the_others_of_the_stop_in_the_end(autojump_clock: MockClock) -> None:
     async with serving() as served:
         peer = await served.gdb()
-        served.shared.take(served.shared.join("screen", peer.client))
+        served.shared.participants.take(served.shared.join("screen", peer.session))
         peer._token = peer.link.send(RUN_ON, Expect.STOP)
         await peer.send()
         await wait_all_tasks_blocked()
-        async with served.shared.seat():
+        async with served.shared.exclusive():
             await served.debugger.run_steps(2)
         assert rip(await peer.stop()) == CODE + 2

@@ -35,7 +35,16 @@ def test_what_was_written_reads_back(tmp_path: Path) -> None:
         assert trace.header["backend"]["name"] == "qemu-tcg"
         read = list(trace)
         assert read == [row(step_record(n)) for n in range(3)] + [row(event_record(3))]
-        assert trace.end == {"kind": "end", "reason": "steps", "stops": 3, "events": 1, "seconds": 0.5}
+        assert trace.end == {
+            "kind": "end",
+            "reason": "steps",
+            "stops": 3,
+            "events": 1,
+            "seconds": 0.5,
+            "taken": None,
+            "seen": 1,
+            "missed": None,
+        }
         assert trace.cut_off is None
 
 

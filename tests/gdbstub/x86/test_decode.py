@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gdbstub.x86.decode import decode, predecessors, shape, successors
+from gdbstub.x86.decode import decode, may_stay, predecessors, shape, successors
 from gdbstub.x86.instructions import Trait
 from gdbstub.x86.operands import touched
 from gdbstub.x86.registers import RFLAGS, Mode, flag_names, part
@@ -178,6 +178,29 @@ def test_ports_are_read_from_the_bytes() -> None:
         found = shape(bytes.fromhex(code), 64)
         assert found is not None
         assert (found.port, found.port_size) == (port, size)
+
+
+@pytest.mark.parametrize(
+    ("code", "stays"),
+    [
+        ("90", False),
+        ("ebfe", True),  # jmp to itself
+        ("75fe", True),  # jne
+        ("ebfd", False),
+        ("f3a4", False),  # rep movsb: the count changes
+        ("f4", True),  # hlt
+        ("ffe0", True),  # jmp rax
+        ("ffd0", False),  # call rax pushes
+        ("e8fbffffff", False),  # call itself
+        ("c3", False),  # ret
+        ("48cf", True),  # iretq
+        ("cc", True),  # a handler on a stack of its own
+    ],
+)
+def test_what_may_leave_everything_as_it_was(code: str, stays: bool) -> None:
+    known = shape(bytes.fromhex(code), 64)
+    assert known is not None
+    assert may_stay(known, 0x1000, 64) is stays
 
 
 def test_reading_backwards_puts_first_what_most_readings_run_into() -> None:

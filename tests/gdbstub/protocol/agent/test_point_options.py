@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol.agent import Commands, commands, conditions
-from gdbstub.protocol.messages import parse_breakpoint
+from gdbstub.protocol.server_messages import parse_breakpoint
 
 NOTHING = Commands(False, ())
 ROWS = [

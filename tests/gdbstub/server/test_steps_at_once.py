@@ -1,4 +1,4 @@
-"""A client that steps and steps: whatever it asks in between, it hears what it would hear the slow way."""
+"""A client that steps and steps: whatever it asks in between, it hears what it would hear without the shortcut."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-import gdbstub.debugger.plain_steps
-from gdbstub.debugger.plain_steps import Express
+from gdbstub.debugger.light_steps import LightSteps, Rest, Told
 from gdbstub.debugger.record import StopRecord
+from gdbstub.server import ClientConnection
 from tests.fakes.at_once import StubWire, ridden
 from tests.fakes.served import STEP, qemu
 from tests.fakes.stub import CODE, DATA
@@ -56,7 +56,7 @@ def plain(record: StopRecord) -> tuple[object, ...]:
 
 @settings(deadline=None)
 @given(SCRIPTS, st.integers(1, 400))
-def test_it_hears_what_it_would_hear_the_slow_way(script: list[bytes], cut: int) -> None:
+def test_it_hears_what_it_would_hear_without_the_shortcut(script: list[bytes], cut: int) -> None:
     fast = trio.run(lambda: answers(tuple(script), direct=True, cut=cut))
     slow = trio.run(lambda: answers(tuple(script), direct=False))
     assert fast[0] == slow[0]
@@ -64,31 +64,27 @@ def test_it_hears_what_it_would_hear_the_slow_way(script: list[bytes], cut: int)
 
 
 @pytest.fixture
-def rides(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many plain steps each ride had."""
-    counts: list[int] = []
-    begin, settle = Express.__init__, Express.settle
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each step that was taken at once: was it a plain one?"""
+    steps: list[bool] = []
+    step = LightSteps.step
 
-    def counted(self: Express, *args: object, **names: object) -> None:
-        begin(self, *args, **names)  # type: ignore[arg-type]
-        counts.append(0)
+    def counted(self: LightSteps, told: Told, *, others: bool = False) -> Rest | None:
+        rest = step(self, told, others=others)
+        steps.append(rest is None)
+        return rest
 
-    def settled(self: Express) -> None:
-        counts[-1] += 1
-        settle(self)
-
-    monkeypatch.setattr(gdbstub.debugger.plain_steps.Express, "__init__", counted)
-    monkeypatch.setattr(gdbstub.debugger.plain_steps.Express, "settle", settled)
-    return counts
+    monkeypatch.setattr(LightSteps, "step", counted)
+    return steps
 
 
 async def test_steps_cost_two_packets_and_what_is_read_near_by_none(
-    autojump_clock: MockClock, rides: list[int]
+    autojump_clock: MockClock, taken: list[bool]
 ) -> None:
     async with ridden() as guest, trio.open_nursery() as nursery:
         said, client = await guest.play(*(STEP, *READS[:2]) * 20, STEP, nursery=nursery)
         nursery.cancel_scope.cancel()
-    assert rides == [20]
+    assert taken == [True] * 21
     stepped = guest.stub.log[guest.stub.log.index(b"vCont;s:p1.1") :]
     assert stepped.count(b"vCont;s:p1.1") == stepped.count(b"g") == 21
     assert {request for request in stepped if request[:1] == b"m"} == {b"m1000,40", b"m4800,40"}
@@ -96,15 +92,15 @@ async def test_steps_cost_two_packets_and_what_is_read_near_by_none(
     assert numbers == list(range(22))
     assert [record.state.rip - CODE for record in guest.debugger.records][:9] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
     assert all(record.explanation.causes[0].cause == "single-step" for record in guest.debugger.records[1:])
-    assert client.party.seen == 21
+    assert client.session.participant.seen == 21
     assert len(said) == 61
 
 
-async def test_a_breakpoint_ahead_is_told_as_one(autojump_clock: MockClock, rides: list[int]) -> None:
+async def test_a_breakpoint_ahead_is_told_as_one(autojump_clock: MockClock, taken: list[bool]) -> None:
     async with ridden() as guest, trio.open_nursery() as nursery:
         said, _ = await guest.play(STEP, STEP, STEP, STEP, b"Z1,%x,1" % INC, *[STEP] * 4, nursery=nursery)
         nursery.cancel_scope.cancel()
-    assert rides[0] == 3
+    assert taken[:4] == [True] * 4
     assert [b"hwbreak" in answer for answer in said] == [False] * 6 + [True] + [False] * 2
 
 
@@ -133,7 +129,7 @@ ODD: dict[str, Spoil] = {
 
 @pytest.mark.parametrize("odd", ODD)
 async def test_what_is_out_of_the_ordinary_is_read_as_ever(
-    autojump_clock: MockClock, odd: str, rides: list[int]
+    autojump_clock: MockClock, odd: str, taken: list[bool]
 ) -> None:
     def spoiled(wire: StubWire) -> None:
         wire.spoil = ODD[odd]
@@ -146,7 +142,7 @@ async def test_what_is_out_of_the_ordinary_is_read_as_ever(
     stops = [answer for answer in said if answer[:1] == b"T"]
     assert len(stops) == 8
     assert [record.state.rip - CODE for record in guest.debugger.records] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
-    assert sum(rides) < 7 or odd == "an acknowledgment too many"
+    assert taken.count(False) == (odd == "output in front of the stop")
 
 
 async def test_a_step_that_takes_its_time_is_waited_for(autojump_clock: MockClock) -> None:
@@ -197,7 +193,7 @@ async def test_a_wire_that_takes_part_of_a_request_gets_the_rest(autojump_clock:
     assert [record.state.rip - CODE for record in guest.debugger.records] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
 
 
-async def test_another_mode_is_read_whole(autojump_clock: MockClock, rides: list[int]) -> None:
+async def test_another_mode_is_read_whole(autojump_clock: MockClock, taken: list[bool]) -> None:
     stub = qemu()
     async with ridden(stub) as guest, trio.open_nursery() as nursery:
         step = stub._step
@@ -211,7 +207,7 @@ async def test_another_mode_is_read_whole(autojump_clock: MockClock, rides: list
         stub._step = turn  # type: ignore[method-assign]
         await guest.play(*[STEP] * 8, nursery=nursery)
         nursery.cancel_scope.cancel()
-    assert rides[0] == 2
+    assert taken[:4] == [True] * 3 + [False]
     assert [record.state.registers["cs"] for record in guest.debugger.records] == [8] * 4 + [0x10] * 5
     assert "info registers" in [
         bytes.fromhex(request[6:].decode()).decode() for request in stub.log if request.startswith(b"qRcmd")
@@ -229,23 +225,64 @@ async def test_the_newest_of_many_is_completed_when_somebody_asks(autojump_clock
     assert newest.state.rip == CODE
 
 
-async def test_who_joins_ends_the_ride(autojump_clock: MockClock, rides: list[int]) -> None:
-    class Silent:
-        async def going(self) -> None:
-            pass
+class Silent:
+    """A participant that hears of everything and does nothing."""
 
-        def __getattr__(self, name: str) -> Callable[..., None]:
-            return lambda *args: None
+    async def before_resume(self) -> None:
+        pass
 
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args: None
+
+
+async def joined(*, reads_all: bool, taken: list[bool]) -> tuple[int, list[bytes]]:
+    """Another comes while a client steps 400 times; how many steps were taken at once until then, and what the client
+    was told."""
     async with ridden() as guest, trio.open_nursery() as nursery:
+        at: list[int] = []
 
         async def join() -> None:
-            while not rides:
+            while not taken:
                 await trio.lowlevel.checkpoint()
-            guest.shared.join("screen", Silent())
+            at.append(len(taken))
+            guest.shared.join("another", Silent())
+            guest.shared.light = not reads_all
 
         nursery.start_soon(join)
-        said, _ = await guest.play(*[STEP] * 200, nursery=nursery)
+        said, _ = await guest.play(*[STEP] * 400, nursery=nursery)
         nursery.cancel_scope.cancel()
-    assert len([answer for answer in said if answer[:1] == b"T"]) == 200
-    assert 0 < sum(rides) < 100
+    return at[0], said
+
+
+async def test_who_comes_while_a_client_steps_gets_its_turn(autojump_clock: MockClock, taken: list[bool]) -> None:
+    """And where it reads every stop, each is read whole from then on."""
+    at, said = await joined(reads_all=True, taken=taken)
+    assert len([answer for answer in said if answer[:1] == b"T"]) == 400
+    assert 0 < at < 400
+    assert len(taken) == at
+
+
+async def test_a_step_asked_for_again_costs_no_handler(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    answer = ClientConnection._answer
+
+    async def counted(self: ClientConnection, payload: bytes) -> None:
+        asked.append(payload)
+        await answer(self, payload)
+
+    monkeypatch.setattr(ClientConnection, "_answer", counted)
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        said, _ = await guest.play(*(STEP, *READS[:2]) * 20, nursery=nursery)
+        nursery.cancel_scope.cancel()
+    assert asked.count(STEP) == 1
+    assert len(said) == 60
+    assert len(guest.debugger.records) == 21
+
+
+async def test_who_only_follows_keeps_no_step_waiting(autojump_clock: MockClock, taken: list[bool]) -> None:
+    at, said = await joined(reads_all=False, taken=taken)
+    assert len([answer for answer in said if answer[:1] == b"T"]) == 400
+    assert 0 < at < 400
+    assert taken == [True] * 400
