@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition, Filter, has_completions
+from prompt_toolkit.filters import Condition, Filter, has_completions, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.bindings.search import abort_search, accept_search_and_accept_input
 from prompt_toolkit.keys import Keys
 
 from frontend.tui.controls import Screen
@@ -82,6 +83,10 @@ def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
     def help_down(event: KeyPressEvent) -> None:
         """scroll the help down"""
         screen.scroll(lines=1)
+
+    # as readline: Enter runs what was found, Ctrl-C ends the search
+    bindings.add("enter", filter=is_searching & ~asked)(accept_search_and_accept_input)
+    bindings.add("c-c", filter=is_searching & ~asked)(abort_search)
 
     @bindings.add("escape", filter=~asked & ~helping & in_prompt & has_completions)
     def close_menu(event: KeyPressEvent) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.data_structures import Point
-from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.filters import Condition, Filter, is_searching
 from prompt_toolkit.layout import (
     AnyContainer,
     BufferControl,
@@ -18,15 +18,17 @@ from prompt_toolkit.layout import (
     DynamicContainer,
     Float,
     FloatContainer,
+    FormattedTextControl,
     HSplit,
     Layout,
+    SearchBufferControl,
     UIContent,
     UIControl,
     VSplit,
     Window,
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
-from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.layout.processors import HighlightIncrementalSearchProcessor, HighlightSelectionProcessor
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.widgets import SearchToolbar
 
@@ -152,22 +154,39 @@ def _bar(view: ViewState, width: int) -> Line:
     return key_bar(view, width) if view.question is None else question_line(view.question, width)
 
 
+class PromptControl(BufferControl):
+    """The line that is typed. A search begins only while it has the keys, which it would take from panes and questions;
+    what was found is marked until the search is over."""
+
+    def __init__(self, buffer: Buffer, search: SearchBufferControl, has_keys: Filter) -> None:
+        super().__init__(
+            buffer,
+            input_processors=[HighlightIncrementalSearchProcessor(), HighlightSelectionProcessor()],
+            include_default_input_processors=False,
+            search_buffer_control=search,
+            preview_search=True,
+        )
+        self._has_keys = has_keys | is_searching
+
+    @property
+    def search_buffer_control(self) -> SearchBufferControl | None:
+        return super().search_buffer_control if self._has_keys() else None
+
+
 def make_layout(screen: Screen, buffer: Buffer) -> Layout:
     """Status line, panes, prompt, bar of keys; completions float above the prompt, which always has the
     focus of prompt_toolkit (who gets the keys is the view's to say)."""
     search = SearchToolbar()
-    at_prompt = Condition(lambda: screen.view.focus == PROMPT and screen.view.question is None)
+    asked = Condition(lambda: screen.view.question is not None)
+    at_prompt = Condition(lambda: screen.view.focus == PROMPT) & ~asked
     prompt = Window(
-        BufferControl(
-            buffer,
-            input_processors=[BeforeInput(PROMPT_TEXT, style="class:prompt")],
-            search_buffer_control=search.control,
-            preview_search=True,
-        ),
+        PromptControl(buffer, search.control, at_prompt),
         height=1,
         always_hide_cursor=~at_prompt,
     )
-    bar = ConditionalContainer(_one_line(screen, _bar), filter=~is_searching)
-    root = HSplit([_one_line(screen, status), DynamicContainer(Body(screen)), prompt, search, bar])
+    # beside the line, which scrolls when it is longer than the window
+    begin = Window(FormattedTextControl(PROMPT_TEXT, style="class:prompt"), width=len(PROMPT_TEXT), height=1)
+    bar = ConditionalContainer(_one_line(screen, _bar), filter=~is_searching | asked)
+    root = HSplit([_one_line(screen, status), DynamicContainer(Body(screen)), VSplit([begin, prompt]), search, bar])
     menu = Float(CompletionsMenu(max_height=10, scroll_offset=1), xcursor=True, ycursor=True)
     return Layout(FloatContainer(root, [menu]), focused_element=prompt)

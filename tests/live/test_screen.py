@@ -158,3 +158,24 @@ async def test_a_recorded_screen_is_gone_through_whole_with_and_without_one(tmp_
     assert again.err.count("\n") == 2
     async with screen(tmp_path, in_shell(tmp_path, "replay", str(file)), 120, 40) as shown:
         await shown.wait(r"#3 ")
+
+
+async def test_a_question_keeps_its_place_and_a_search_leaves_nothing_behind(tmp_path: Path) -> None:
+    with machine(tmp_path, build("loop")) as qemu:
+        async with screen(tmp_path, in_shell(tmp_path, "attach", qemu.target)) as shown:
+            await shown.wait(r"^ STOPPED")
+            shown.keys("p 6*7", "Enter")
+            await shown.wait(r"\$1 = 42")
+            shown.keys("C-r", "6*")
+            await shown.wait("I-search")
+            shown.keys("Enter")
+            await shown.wait(r"\$2 = 42")
+            assert "I-search" not in shown.text()
+            shown.keys("x" * 90)
+            await shown.wait(r"^\(dr6\) x+$")
+            shown.keys("C-c")
+            await shown.wait(r"^\(dr6\)$")
+            shown.keys("C-d")
+            await shown.wait("Leave the guest")
+            shown.keys("C-r", "s")
+            await shown.wait("ended with 0")

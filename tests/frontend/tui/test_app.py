@@ -292,6 +292,73 @@ def test_a_breakpoint_key_behind_a_step_means_where_the_step_went() -> None:
     assert play(story)[0] == 0
 
 
+def prompt_row() -> tuple[str, set[str]]:
+    """The drawn row of the prompt as text, and the styles in it."""
+    drawn = get_app().renderer.last_rendered_screen
+    assert drawn is not None
+    cells = [drawn.data_buffer[22][column] for column in range(80)]
+    return "".join(cell.char for cell in cells), {cell.style for cell in cells}
+
+
+def test_enter_ends_a_search_and_runs_what_was_found_and_no_colours_stay() -> None:
+    async def story(user: User) -> None:
+        user.type("print 42" + ENTER)
+        await user.says("$1 = 42")
+        await an_hour_later()  # a drawing, which reads the history
+        user.type("\x12" + "rint" + ENTER)
+        await user.says("$2 = 42")
+        user.type("print 43")
+        await user.typed("print 43")
+        await an_hour_later()
+        shown, styles = prompt_row()
+        assert shown.startswith("(dr6) print 43")
+        assert not any("search" in style for style in styles)
+        user.type(CTRL_C)
+        await leave(user)
+
+    assert play(story)[0] == 0
+
+
+def test_a_search_is_ended_by_ctrl_c_alone() -> None:
+    async def story(user: User) -> None:
+        user.type("\x12" + "x")
+        await an_hour_later()
+        assert get_app().layout.is_searching
+        user.type(CTRL_C)
+        await an_hour_later()
+        assert not get_app().layout.is_searching
+        await leave(user)
+
+    assert play(story)[0] == 0
+
+
+def test_no_search_takes_the_place_of_a_question_or_the_keys_of_a_pane() -> None:
+    async def story(user: User) -> None:
+        user.type("\x1b1" + "\x12")
+        await an_hour_later()
+        assert not get_app().layout.is_searching
+        user.type(":" + CTRL_D + "\x12")
+        await an_hour_later()
+        assert not get_app().layout.is_searching
+        user.type("s")
+
+    assert play(story)[0] == 0
+
+
+def test_the_prompt_stands_in_front_of_a_line_that_is_wider_than_the_window() -> None:
+    async def story(user: User) -> None:
+        user.type("x" * 100 + "yz")
+        await user.typed("x" * 100 + "yz")
+        await an_hour_later()
+        shown, _ = prompt_row()
+        assert shown.startswith("(dr6) x")
+        assert shown.rstrip().endswith("yz")
+        user.type(CTRL_C)
+        await leave(user)
+
+    assert play(story)[0] == 0
+
+
 def test_a_lost_stub_leaves_the_stops_to_look_at_and_exit_code_3() -> None:
     async def story(user: User) -> None:
         user.type(F7)
