@@ -26,6 +26,7 @@ from frontend.commands.hitting import keep_commands
 from frontend.commands.info import SUBJECTS, find_subject
 from frontend.commands.session import Session
 from frontend.commands.table import GROUPS, Arguments, Command, CommandError
+from frontend.commands.words import elsewhere, near
 from gdbstub.errors import GdbError, ProtocolError, TransportError
 
 LONGEST_LINE = 4096
@@ -76,8 +77,11 @@ def parse_line(line: str) -> tuple[Command, Arguments]:
     match = _LINE.fullmatch(line)
     if match is None:
         raise CommandError(f"{clean(line[:40])!r} is no command; help lists them.")
-    command = find_command(match["name"])
     form, rest = match["format"], match["rest"].strip()
+    word = match["name"].lower()
+    if rest and word in _BY_NAME and (other := elsewhere(word)) is not None:
+        raise CommandError(other)
+    command = find_command(word)
     if form is None and command.slash and rest.startswith("/"):  # gdb takes "x /4xw ADDRESS" as well
         form, _, rest = rest[1:].partition(" ")
     if form is not None and not command.slash:
@@ -90,13 +94,15 @@ def find_command(name: str) -> Command:
     exact = _BY_NAME.get(name.lower())
     if exact is not None:
         return exact
+    if (other := elsewhere(name.lower())) is not None:
+        raise CommandError(other)
     found = [row for row in COMMANDS if row.name.startswith(name.lower())]
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(row.name for row in found)
         raise CommandError(f"{name} is ambiguous; it could be {names}.")
-    raise CommandError(f"{clean(name)} is no command of dr6; help lists them.")
+    raise CommandError(f"{clean(name)} is no command of dr6; {near(name.lower(), [row.name for row in COMMANDS])}")
 
 
 def _check_needs(session: Session, command: Command) -> None:

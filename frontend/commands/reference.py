@@ -10,7 +10,8 @@ INTRODUCTION = """\
 # Commands
 
 The commands of the prompt, of `-ex` and of `-x`; gdb's names wherever gdb has one. A unique beginning of a name will
-do, an empty line repeats, `#` begins a comment. This page is made from the table in `frontend/commands`.
+do, an empty line repeats, `#` begins a comment. Words of WinDbg (`g`, `ba`, `bp`, `u PLACE`, `dd`, …) run nothing; dr6
+says what they are here. This page is made from the table in `frontend/commands`.
 """
 
 

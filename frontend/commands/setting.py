@@ -1,8 +1,9 @@
-"""``set``: registers, memory, convenience variables, and the few settings of gdb that scripts begin with."""
+"""``set``: registers, memory, convenience variables; settings of gdb that scripts begin with hold, or are refused."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from frontend.commands.expressions import Node, Read, Variable, parse, read_type
 from frontend.commands.registers import merged
@@ -11,10 +12,25 @@ from frontend.commands.table import Arguments, Command, CommandError
 from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
 
-WITHOUT_EFFECT = frozenset(
-    ("pagination", "height", "width", "logging", "style", "verbose", "architecture", "disassembly-flavor", "osabi")
-)
-"""Settings of gdb that its scripts begin with and that mean nothing here."""
+
+class Fixed(NamedTuple):
+    """A setting of gdb that cannot be changed here: the values that hold, as a pattern, and what to say to others."""
+
+    holds: str
+    why: str
+
+
+FIXED = {
+    "pagination": Fixed("off", "There are no pages: all that a command says is shown, and the screen scrolls."),
+    "height": Fixed("0|unlimited", "There are no pages: all that a command says is shown, and the screen scrolls."),
+    "width": Fixed("0|unlimited", "Lines are not folded; the screen wraps them to its own width."),
+    "logging": Fixed("off|enabled off", "No log is written: record FILE keeps the stops, dr6 --record FILE it all."),
+    "style": Fixed("enabled off", "Colours are the terminal's own; NO_COLOR=1 in the environment leaves them out."),
+    "verbose": Fixed("off", "dr6 has nothing more to say than it says."),
+    "architecture": Fixed("auto|i386.*|i8086", "Only x86 is known; the mode is read from the guest at each stop."),
+    "disassembly-flavor": Fixed("intel", "Instructions are written in Intel syntax only."),
+    "osabi": Fixed(".*", ""),
+}
 
 _ASSIGNMENT = re.compile(
     r"(?P<target>.*?[^=!<>+\-*/&|^%])\s*(?P<operator><<|>>|[-+*/&|^%])?=(?!=)(?P<value>.*)", re.DOTALL
@@ -29,7 +45,9 @@ async def set_(session: Session, arguments: Arguments) -> None:
     elif word == "confirm":
         session.ask = rest.strip() != "off"
         return
-    elif word in WITHOUT_EFFECT:
+    elif word in FIXED:
+        if not re.fullmatch(FIXED[word].holds, rest.strip()):
+            raise CommandError(FIXED[word].why)
         return
     match = _ASSIGNMENT.fullmatch(text)
     if match is None:
@@ -79,7 +97,9 @@ COMMANDS = (
         "Change a register, memory, or a variable of your own.",
         set_,
         "data",
-        "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb.",
+        "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb. "
+        "Settings: confirm on|off. What gdb's scripts begin with (pagination off, width 0, …) is so "
+        "anyway; other values are refused.",
         needs="",
         completes="location",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from frontend.commands.table import CommandError
 from gdbstub.errors import GdbError
 from tests.frontend.terminal import Terminal
 
@@ -97,6 +98,15 @@ async def test_set_changes_memory_by_its_type(terminal: Terminal) -> None:
 
 async def test_settings_that_gdb_scripts_begin_with_do_no_harm(terminal: Terminal) -> None:
     assert await terminal.run("set pagination off", "set architecture i386:x86-64", "set confirm off") == ""
+    assert await terminal.run("set width 0", "set disassembly-flavor intel", "set osabi none") == ""
+
+
+@pytest.mark.parametrize(
+    "line", ["logging on", "logging file x", "disassembly-flavor att", "architecture arm", "width 80"]
+)
+async def test_a_setting_that_dr6_does_not_have_is_refused_in_a_sentence(terminal: Terminal, line: str) -> None:
+    with pytest.raises(CommandError, match=r"^[A-Z].*\.$"):
+        await terminal.run(f"set {line}")
 
 
 async def test_displays_are_shown_after_each_stop(terminal: Terminal) -> None:

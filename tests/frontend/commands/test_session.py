@@ -266,6 +266,10 @@ async def test_help_lists_and_explains(terminal: Terminal) -> None:
     [
         ("nonsense", "nonsense is no command of dr6; help lists them."),
         ("shell ls", "shell is no command of dr6; help lists them."),
+        ("brake main", "brake is no command of dr6; did you mean break or tbreak or hbreak?"),
+        ("ba w2 counter", "ba is WinDbg's for a hardware breakpoint: hbreak PLACE, watch PLACE/LEN, rwatch, awatch."),
+        ("g", "g is WinDbg's for going on: continue, or advance PLACE."),
+        ("u 0x7c00", "u is gdb's until and WinDbg's unassemble: until PLACE, or x/8i PLACE."),
         ("12", "'12' is no command; help lists them."),
         ("\x1b[2J", "'\\\\x1b[2J' is no command; help lists them."),
         ("si/x", "stepi takes no /x."),
