@@ -37,7 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _runs_all(config: pytest.Config) -> bool:
     option = config.option
-    if option.keyword or option.markexpr or option.deselect or option.lf or config.getoption("stepwise"):
+    if option.keyword or option.markexpr or option.deselect:
+        return False
+    if any(config.getoption(name, None) for name in ("lf", "stepwise")):  # not there with -p no:cacheprovider
         return False
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         return True
