@@ -92,14 +92,20 @@ def _added(session: Session, row: Breakpoint, node: Node | None, condition: str 
 def where(session: Session, row: Breakpoint) -> str:
     """Where a breakpoint is, in words: the address, its symbol, its length, its vector."""
     if row.kind is BreakpointKind.CATCH:
-        handler = "no handler yet" if row.address is None else f"handler {session.place(row.address)}"
-        name = vector(row.vector).name if row.vector is not None else "any vector"
-        return f"{name}, {handler}"
+        if row.vector is None:
+            return "any vector"
+        handler = _no_handler(session, row.vector) if row.address is None else f"handler {session.place(row.address)}"
+        return f"{vector(row.vector).name}, {handler}"
     if row.address is None:
         return row.text
     if row.kind is BreakpointKind.EXECUTE:
         return session.place(row.address)
     return f"{session.place(row.address)}, {row.length} byte{'s' * (row.length > 1)}"
+
+
+def _no_handler(session: Session, number: int) -> str:
+    why = session.debugger.why_no_handler(number)
+    return f"no handler of its own yet: {why}" if why else "no handler yet"
 
 
 def set_condition(session: Session, row: Breakpoint, node: Node, text: str | None) -> None:

@@ -148,6 +148,10 @@ class Debugger(Running):
         """Call ``told`` with a caught vector each time that its handler is found, or another one, or none any more."""
         self._catcher.on_move = told
 
+    def why_no_handler(self, vector: int) -> str:
+        """Why a caught vector has no handler although the guest's table has an entry, in a clause; else empty."""
+        return self._catcher.why_none(vector)
+
     async def delete_breakpoint(self, number: int) -> None:
         await self._table.remove(number)
         await self._catcher.refresh(await self.state())

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gdbstub.errors import Refused
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.decode import LINEAR_MASKS
-from gdbstub.x86.exceptions import GATE_SIZES, MOSTLY_IRQS, Gate, parse_gate
+from gdbstub.x86.exceptions import BIOS_IRQS, GATE_SIZES, MOSTLY_IRQS, Gate, parse_gate
 from gdbstub.x86.registers import EFER_LMA, Mode, code_mode
 from gdbstub.x86.task_state import TASK_GATE, TaskState, parse_task_descriptor, parse_task_state
 
@@ -56,6 +56,8 @@ class Way(NamedTuple):
     others: int
     places: tuple[tuple[int, int], ...]
     task: int | None = None
+    why_none: str = ""
+    """Why an entry that leads somewhere gives no handler, in a clause."""
 
 
 NO_WAY = Way(None, None, 0, ())
@@ -77,9 +79,11 @@ class TableReader:
         if gate is not None and gate.type == TASK_GATE:
             return await self._task_way(gate, state, places)
         others = await self._others(table, gate)
-        if table.kind == 16 and (others or number in MOSTLY_IRQS):
+        if table.kind == 16 and gate is not None and (others or number in MOSTLY_IRQS):
             # a BIOS's default handler serves interrupts, too, and would be called this vector's
-            return Way(None, None, others, places)
+            serves = f"{others} other vector{'s' * (others > 1)}" if others else f"IRQ {number - BIOS_IRQS.start}"
+            why = f"the one in real mode's table, at {(gate.selector << 4) + gate.offset:#x}, is that of {serves} too"
+            return Way(None, None, others, places, why_none=why)
         return Way(gate, await self._handler(gate, state, table), others, places)
 
     async def _gate(self, address: int, kind: Mode) -> Gate | None:

@@ -133,6 +133,10 @@ class VectorCatch:
         """Caught vectors that have had no handler so far."""
         return tuple(sorted({row.vector or 0 for row in self._caught} - self._found))
 
+    def why_none(self, number: int) -> str:
+        """Why this vector has no handler although the guest's table has an entry, in a clause; else empty."""
+        return self._ways.get(number, NO_WAY).why_none
+
     def take_gaps(self) -> tuple[str, ...]:
         """Where events may have been missed, and why, one sentence each; once."""
         gaps, self._gaps = tuple(self._gaps), []

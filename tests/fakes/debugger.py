@@ -56,6 +56,7 @@ class FakeDebugger:
         self.mode: Mode = 64
         self.monitor_answers: dict[str, str] = {}
         self.log: list[str] = []
+        self.no_handler: dict[int, str] = {}
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._interrupted = trio.Event()
         self._next = 1
@@ -130,6 +131,9 @@ class FakeDebugger:
         row.placed = _placed(row)
         self.rows[number] = row
         return row
+
+    def why_no_handler(self, vector: int) -> str:
+        return self.no_handler.get(vector, "")
 
     async def delete_breakpoint(self, number: int) -> None:
         del self.rows[number]

@@ -43,6 +43,14 @@ async def test_what_is_set_is_named(terminal: Terminal, line: str, says: str) ->
     assert await terminal.run(line) == says
 
 
+async def test_a_handler_that_is_not_used_is_told_from_one_that_is_not_there(terminal: Terminal) -> None:
+    terminal.fake.no_handler[6] = "the one in real mode's table, at 0xfff53, is that of 2 other vectors too"
+    assert await terminal.run("catch ud") == (
+        "Catchpoint 1 at #UD, no handler of its own yet: "
+        "the one in real mode's table, at 0xfff53, is that of 2 other vectors too"
+    )
+
+
 async def test_several_vectors_are_several_catchpoints(terminal: Terminal) -> None:
     assert await terminal.run("catch db, gp") == (
         "Catchpoint 1 at #DB, handler 0x3000\nCatchpoint 2 at #GP, no handler yet"

@@ -117,11 +117,26 @@ async def test_in_real_mode_the_vector_table_names_segment_and_offset() -> None:
         assert window.address <= 0x944 < window.address + len(window.bytes)
 
 
+@pytest.mark.parametrize(
+    ("number", "also", "serves"), [(1, (2, 5), "2 other vectors"), (6, (7,), "1 other vector"), (8, (), "IRQ 0")]
+)
+async def test_a_real_mode_handler_that_serves_others_too_is_none_and_it_is_said_why(
+    number: int, also: tuple[int, ...], serves: str
+) -> None:
+    stub = FakeStub()
+    async with catcher(stub, number) as (caught, _):
+        for one in (number, *also):
+            stub.place(IDT + 4 * one, words(2, 0xFF53, 0xF000))
+        await caught.refresh(state(16, idt=(IDT, 0x3FF), protected=False))
+        assert caught.handlers == {}
+        assert caught.why_none(number) == f"the one in real mode's table, at 0xfff53, is that of {serves} too"
+
+
 async def test_an_empty_real_mode_vector_is_no_handler() -> None:
     stub = FakeStub()
     async with catcher(stub, 1) as (caught, rows):
         await caught.refresh(state(16, idt=(IDT, 0x3FF), protected=False))
-        assert caught.handlers == {}
+        assert (caught.handlers, caught.why_none(1)) == ({}, "")
         assert not caught.settled
         assert next(iter(rows)).armed_as is None
 
