@@ -9,7 +9,7 @@ from docs.completions import FILES
 from docs.manual import manual
 from frontend.cli.cause_pages import overview_rows
 from frontend.commands.reference import markdown as commands
-from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS, Place
+from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS, STOPS, Place
 from gdbstub.explain.explanation import CauseName
 from gdbstub.explain.quirks.lookup import QUIRKS, Quirk
 from gdbstub.explain.reference.causes import CAUSES, NAMES
@@ -62,12 +62,12 @@ def keys() -> str:
         if place == "everywhere":
             rows.append(("Alt-1 … Alt-9", "show the pane with that number and give it the keys"))
         parts.append(_table(title, [*(PROMPT_KEYS if place == "prompt" else ()), *rows]))
-    return "".join([*parts, _table("Mouse", MOUSE)])
+    return "".join([*parts, _table("The list of stops", STOPS, "there | what it means"), _table("Mouse", MOUSE)])
 
 
-def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+def _table(title: str, rows: Iterable[tuple[str, str]], head: str = "key | what it does") -> str:
     lines = [f"| {label} | {text} |" for label, text in rows]
-    return "\n".join([f"\n## {title}\n", "| key | what it does |", "|---|---|", *lines, ""])
+    return "\n".join([f"\n## {title}\n", f"| {head} |", "|---|---|", *lines, ""])
 
 
 def packets() -> str:

@@ -17,7 +17,7 @@ def code_lines(view: ViewState) -> tuple[CodeLine, ...]:
     ran = record.explanation.instruction
     code = record.code if state.pc == record.state.pc else b""
     found = disassemble(code, state.pc, state.mode)
-    if ran is not None and ran.address + len(ran.bytes) == state.pc:
+    if ran is not None and (ran.address + len(ran.bytes) == state.pc or (ran.address == state.pc and not found)):
         found = (ran, *found)
     return tuple(CodeLine(i.address, i.bytes, i.text) for i in found)
 

@@ -14,11 +14,14 @@ Kind = Literal["command", "text", "note", "error"]
 
 
 class Stop(NamedTuple):
-    """A record, its place as ``symbol+4``, and that of the instruction that caused it (empty: no symbol)."""
+    """A record, and as ``symbol+4`` (empty: no symbol) its place, that of the instruction that caused it, and that of
+    the RIP that was stopped (`view.stopped_rip`). ``gap`` says why events before it may be missing, if so."""
 
     record: StopRecord
     where: str = ""
     cause: str = ""
+    stopped: str = ""
+    gap: str = ""
 
 
 class Message(NamedTuple):
@@ -59,6 +62,12 @@ class Looked(NamedTuple):
     state: CpuState
     where: str
     window: Window
+
+
+class Gap(NamedTuple):
+    """Events may be missing before the stop that comes next, and why."""
+
+    why: str
 
 
 class BreakpointsChanged(NamedTuple):
@@ -146,6 +155,7 @@ Event = (
     | Disconnected
     | Gathered
     | Looked
+    | Gap
     | BreakpointsChanged
     | Printed
     | Submitted

@@ -241,6 +241,14 @@ PROMPT_KEYS = (
 )
 """What prompt_toolkit's line editor does by itself."""
 
+STOPS = (
+    ("RIP", "where what was stopped goes on: of an event of the guest, the RIP that it saved"),
+    ("▪", "an event of the guest"),
+    ("!", "a contradiction: see why"),
+    ("?", "events before this one may be missing: see why"),
+)
+"""What the list of stops means by its column and its marks."""
+
 MOUSE = (
     ("click", "a stop: look at it; code: put the cursor; a title: show that pane"),
     ("wheel", "scroll the pane under the mouse"),

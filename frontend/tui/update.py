@@ -14,6 +14,7 @@ from frontend.tui.events import (
     BreakpointsChanged,
     Event,
     Focus,
+    Gap,
     Gathered,
     Kind,
     Looked,
@@ -59,13 +60,17 @@ def _stopped(view: ViewState, stop: Stop) -> ViewState:
     """One more stop, or the newest one as a command has changed it since."""
     stops = view.stops
     if stops and number_of(stops[-1]) == number_of(stop):
+        stop = stop._replace(gap=stops[-1].gap)
         stops = stops[:-1]
+    elif view.gap:
+        stop = stop._replace(gap=view.gap)
     return replace(
         view,
         stops=(*stops[-STOPS_KEPT + 1 :], stop),
         running=False,
         ran=view.ran and bool(view.working),
         live=None,
+        gap="",
         selected=None,
         cursor=None,
         spoken=0,
@@ -183,6 +188,8 @@ def update(view: ViewState, event: Event) -> ViewState:
             return _gathered(view, window)
         case Looked():
             return _looked(view, event)
+        case Gap(why):
+            return replace(view, gap=why)
         case BreakpointsChanged(rows):
             return view if rows == view.breakpoints else replace(view, breakpoints=rows)
         case Printed(text, kind):

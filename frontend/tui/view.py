@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from frontend.tui.events import Looked, Message, Question, Stop
 from frontend.tui.window import BreakpointRow, Window
+from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
@@ -49,6 +50,8 @@ class ViewState:
     output: tuple[str, ...] = ()
     output_rest: str = ""
     """The guest's last line, raw, while no line feed has ended it."""
+    gap: str = ""
+    """Why events may be missing since the newest stop."""
     spoken: int = 0
     """How many lines of messages came since the last command was typed, or the last stop."""
     scroll: Mapping[str, int] = field(default_factory=dict)
@@ -95,10 +98,17 @@ class ViewState:
     def previous(self) -> StopRecord | None:
         """The stop of the same vCPU before the one that is looked at."""
         index, state = self.index, self.state
-        if index < 1 or state is None:
+        if index < 1 or state is None or state.cpu == UNKNOWN_CPU:
             return None
         cpu = state.cpu
         return next((s.record for s in reversed(self.stops[:index]) if s.record.cpu == cpu), None)
+
+    @property
+    def stood(self) -> bool:
+        """Did the guest stand still at the stop that is looked at? Nothing was read where only a log tells of it."""
+        record = self.record
+        changed = self.selected is None and self.live is not None
+        return changed or record is None or record.event is None or record.event.seen_by == "handler"
 
     @property
     def window(self) -> Window | None:
@@ -121,12 +131,13 @@ class ViewState:
         return bool(self.lost) or bool(self.stops and self.stops[-1].record.ended)
 
 
-def origin(record: StopRecord) -> int | None:
-    """The address of the instruction that caused a stop, as far as it is known; for an event that was caught, the
-    saved RIP may have to do."""
-    if record.explanation.instruction is not None:
-        return record.explanation.instruction.address
-    return record.event.frame.rip if record.event is not None and record.event.frame is not None else None
+def stopped_rip(record: StopRecord) -> int | None:
+    """The linear address at which what was stopped goes on: RIP, or for an event the RIP that it saved. None where that
+    is not known."""
+    if record.event is None:
+        return record.state.pc
+    frame = record.event.frame
+    return None if frame is None else (frame.cs_base or 0) + frame.rip
 
 
 def number_of(stop: Stop) -> int:

@@ -11,6 +11,7 @@ from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Here, Job, Le
 from frontend.tui.events import (
     Answer,
     BreakpointsChanged,
+    Gap,
     Gathered,
     Looked,
     Printed,
@@ -21,7 +22,7 @@ from frontend.tui.events import (
     Submitted,
     Working,
 )
-from frontend.tui.view import origin
+from frontend.tui.view import stopped_rip
 from frontend.tui.window import NameLookup, look, snapshot, where
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
@@ -35,11 +36,16 @@ GONE = "The stub is gone, so nothing can be asked of the guest any more; Ctrl-D 
 
 
 def place(symbols: NameLookup, record: StopRecord) -> Stop:
-    """A record with the symbols of where it is, and of the instruction that caused it."""
+    """A record with the symbols of its places."""
     if record.ended:
         return Stop(record)
-    cause = origin(record)
-    return Stop(record, where(symbols, record.state.pc), "" if cause is None else where(symbols, cause))
+    ran, stopped = record.explanation.instruction, stopped_rip(record)
+    return Stop(
+        record,
+        where(symbols, record.state.pc),
+        "" if ran is None else where(symbols, ran.address),
+        "" if stopped is None else where(symbols, stopped),
+    )
 
 
 class Worker:
@@ -77,6 +83,7 @@ class Worker:
         for record in debugger.records:
             self._notice(record)
         debugger.listen(self._notice)
+        debugger.on_gap = lambda why: screen.dispatch(Gap(why))
         if session.shared is not None:
             session.message(session.shared.welcome)
 

@@ -66,7 +66,8 @@ def render(view: ViewState, width: int, height: int) -> Page:
     if state is None:
         return Page((line(span("the guest is gone" if view.stops else "no stop yet", "dim")),))
     if not codes:
-        return Page((line(span(f"the code at {state.pc:#x} cannot be read", "dim")),))
+        why = "cannot be read" if view.stood else "was not read: the guest ran on"
+        return Page((line(span(f"the code at {state.pc:#x} {why}", "dim")),))
     pc = state.pc
     marks = _markers(view.shown_breakpoints)
     digits = address_digits(code.address for code in codes)

@@ -14,6 +14,11 @@ from gdbstub.x86.exceptions import Frame, vector
 
 NAME = "why"
 SOURCES_FROM = 10
+SEEN_BY = {
+    "handler": ("at its handler", "its frame cannot be read"),
+    "log": ("seen in QEMU's log, the guest ran on", "its frame is not known"),
+}
+"""Who saw an event: in words, and why it may have no frame."""
 OWNERS = {
     "debugger": "debugger's",
     "debugger-leak": "leaked by the debugger",
@@ -70,12 +75,12 @@ def _origin(stop: Stop, width: int) -> list[Line]:
     ran, event = record.explanation.instruction, record.event
     lines: list[Line] = []
     if ran is not None:
-        place = span(f" <{stop.cause}>" if stop.cause else "", "code.symbol")
-        lines.extend(flow(line(f"{ran.address:#x}", place, *_code(ran.text)), width, indent=2))
+        symbol = span(f" <{stop.cause}>" if stop.cause else "", "code.symbol")
+        lines.extend(flow(line(f"{ran.address:#x}", symbol, *_code(ran.text)), width, indent=2))
     if event is not None:
-        frame = event.frame
-        text = "its frame cannot be read" if frame is None else _frame(frame)
-        lines.extend(wrap(f"{vector(event.vector).name} at its handler; {text}", width, "dim"))
+        place, unread = SEEN_BY[event.seen_by]
+        text = unread if event.frame is None else _frame(event.frame)
+        lines.extend(wrap(f"{vector(event.vector).name} {place}; {text}", width, "dim"))
     return lines
 
 
@@ -101,6 +106,8 @@ def explain_lines(stop: Stop, width: int, *, sources: bool = True) -> list[Line]
     lines.extend(_dr6(record, width))
     for text in found.unknowns:
         lines.extend(wrap(text, width, "dim", first="? "))
+    if stop.gap:
+        lines.extend(wrap(stop.gap, width, "warning", first="? "))
     for text in found.advice:
         lines.extend(wrap(text, width, "good", first="→ "))
     for text in record.notes:

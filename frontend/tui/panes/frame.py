@@ -9,6 +9,7 @@ from frontend.tui.keys import KEYS
 from frontend.tui.panes.pane import Pane
 from frontend.tui.panes.text import Fragment, Line, Page, fit, length, line, pad, span
 from frontend.tui.view import ViewState
+from gdbstub.debugger.logged_event import UNKNOWN_CPU
 
 RULE = "─"
 GAP = 2
@@ -85,7 +86,8 @@ def status(view: ViewState, width: int) -> Line:
     if state is not None:
         cpl = "" if state.cpl is None else f" CPL {state.cpl}"
         halted = " halted" if state.halted else ""
-        parts.extend((f"{state.mode}-bit{cpl}", f"vCPU {state.cpu}{halted} of {view.cpus}"))
+        cpu = "?" if state.cpu == UNKNOWN_CPU else state.cpu
+        parts.extend((f"{state.mode}-bit{cpl}", f"vCPU {cpu}{halted} of {view.cpus}"))
     left: Line = (_state(view), *(span(f"│ {part} ") for part in parts), *_position(view))
     target = span(f" {view.target} ")
     space = width - length(left) - length((target,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS
+from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS, STOPS
 from frontend.tui.panes.text import EMPTY, Line, Page, line, page, span, wrap
 from frontend.tui.view import ViewState
 
@@ -36,6 +36,8 @@ def help_lines(width: int) -> list[Line]:
         if where == "prompt":
             rows = [*PROMPT_KEYS, *rows]
         lines.extend((*_rows(rows, width), EMPTY))
+    lines.append(line(span("The list of stops", "help.title")))
+    lines.extend((*_rows(STOPS, width), EMPTY))
     lines.append(line(span("Mouse", "help.title")))
     lines.extend(_rows(MOUSE, width))
     return lines

@@ -1,25 +1,28 @@
-"""The stops so far, oldest first; a click on one shows everything as of it."""
+"""The stops so far, oldest first; a click on one shows everything as of it. Its marks are in `keys.STOPS`."""
 
 from __future__ import annotations
 
 from frontend.tui.events import SelectStop, Stop
 from frontend.tui.panes.disassembly import address_digits
 from frontend.tui.panes.text import ELLIPSIS, Line, Page, clickable, fit, line, pad, span, uniform
-from frontend.tui.view import ViewState, origin
+from frontend.tui.view import ViewState, number_of, stopped_rip
 
 NAME = "stops"
+HEAD = "RIP"
 PLACE_FROM = 84
 PLACE = 22
+HEAD_FROM = 7
 
 
-def _at(stop: Stop) -> int:
-    """The address that tells a stop best: RIP, but for a caught event where it came from, not its handler."""
-    found = origin(stop.record) if stop.record.event is not None else None
-    return stop.record.state.pc if found is None else found
+def _at(stop: Stop, digits: int) -> str:
+    if stop.record.ended:
+        return "-" * digits
+    found = stopped_rip(stop.record)
+    return "?" * digits if found is None else f"{found:0{digits}x}"
 
 
 def _where(stop: Stop) -> str:
-    name = stop.cause if stop.record.event is not None else stop.where
+    name = stop.stopped
     return f"{name if len(name) <= PLACE else name[: PLACE - 1] + ELLIPSIS:<{PLACE}} "
 
 
@@ -30,8 +33,8 @@ def _row(stop: Stop, newest: Stop, digits: int, width: int, wide: bool) -> Line:
     row = line(
         span(f"{record.number:>{len(str(newest.record.number))}} ", "dim"),
         span(mark, "error" if found.contradictions else "fired"),
-        " ",
-        span("-" * digits + " " if record.ended else f"{_at(stop):0{digits}x} ", "code.address"),
+        span("?" if stop.gap else " ", "warning"),
+        span(f"{_at(stop, digits)} ", "code.address"),
         span(_where(stop) if wide else "", "code.symbol"),
         span(found.summary, f"owner.{found.causes[0].owner}" if record.event is not None else ""),
     )
@@ -42,12 +45,15 @@ def render(view: ViewState, width: int, height: int) -> Page:
     count = len(view.stops)
     if not count:
         return Page((line(span("no stop yet", "dim")),))
+    head = height >= HEAD_FROM
+    height -= head
     # as far down as possible with the selected one in sight; only what is seen is made
     default = min(max(view.index - height // 2, 0), max(0, count - height))
     top = min(max(default + view.scroll.get(NAME, 0), 0), max(0, count - height))
     shown = view.stops[top : top + height]
-    digits = address_digits(map(_at, shown))
-    lines = []
+    digits = address_digits(stopped_rip(stop.record) or 0 for stop in shown)
+    margin, place = " " * (len(str(number_of(view.stops[-1]))) + 3), " " * (PLACE + 1) * (width >= PLACE_FROM)
+    lines = [fit(line(span(f"{margin}{HEAD:<{digits}} {place}why", "dim")), width)] if head else []
     for number, stop in enumerate(shown, top):
         row = fit(_row(stop, view.stops[-1], digits, width, width >= PLACE_FROM), width)
         lines.append(uniform(pad(row, width), "selected") if number == view.index else row)

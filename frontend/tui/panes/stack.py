@@ -39,7 +39,8 @@ def render(view: ViewState, width: int, height: int) -> Page:
     if record is None or view.state is None:
         return Page(())
     if window is None or not window.stack:
-        why = "the stack was not read at this stop" if window is None else "the stack cannot be read"
+        why = "the stack cannot be read" if window is not None else "the stack was not read at this stop"
+        why = why if view.stood else "the stack was not read: the guest ran on"
         return Page((line(span(why, "dim")),))
     digits = address_digits(word.address for word in window.stack)
     frame = frame_names(record) if view.live is None or view.selected is not None else {}

@@ -11,6 +11,7 @@ from frontend.tui.events import (
     BreakpointsChanged,
     Event,
     Focus,
+    Gap,
     Gathered,
     Looked,
     Message,
@@ -54,6 +55,13 @@ def test_a_stop_is_appended_and_looked_at() -> None:
 
     assert [stop.record.number for stop in found.stops] == [0, 1, 2, 3, 4]
     assert (found.selected, found.running, found.where) == (None, False, "here+1")
+
+
+def test_a_gap_belongs_to_the_stop_that_comes_next_and_stays_with_it() -> None:
+    found = after(Gap("Something is missing."), StopShown(Stop(numbered(4))), StopShown(Stop(numbered(4))))
+    found = after(StopShown(Stop(numbered(5))), start=found)
+
+    assert [stop.gap for stop in found.stops] == ["", "", "", "", "Something is missing.", ""]
 
 
 def test_the_newest_stop_may_come_again_changed() -> None:
