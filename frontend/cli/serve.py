@@ -48,4 +48,6 @@ async def run(serving: Serving, connection: TargetOptions, interrupts: Interrupt
             shared.on_end = over.set
             await over.wait()
         lost = shared.lost
+    if lost is not None:
+        _tell(lost)
     return DONE if lost is None else NO_CONNECTION

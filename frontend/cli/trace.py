@@ -204,6 +204,9 @@ def trace_format(asked: str | None, output: str | None, tty: bool) -> str:
 
 def check(options: argparse.Namespace) -> None:
     """Usage errors that argparse can't see; raises SystemExit(2) with one sentence."""
+    if options.no_stop and not options.events:
+        print("dr6: --no-stop needs --events: a step and a breakpoint are stops.", file=sys.stderr)
+        raise SystemExit(USAGE)
     if (
         options.output
         and options.output != "-"

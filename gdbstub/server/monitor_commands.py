@@ -112,6 +112,21 @@ async def answer(session: ClientSession, command: str) -> str:
     row = _BY_NAME.get(name)
     if row is not None:
         return await row.answer(session, rest.strip())
+    if command.strip() == "help":
+        return await _all_help(session)
+    return await _passed_on(session, command)
+
+
+async def _all_help(session: ClientSession) -> str:
+    """The hypervisor's own help, where there is any that may be seen; dr6's, which is short, stands at the end."""
+    own = await _help(session, "")
+    try:
+        return f"{(await _passed_on(session, 'help')).rstrip()}\n\n{own}"
+    except GdbError:
+        return own
+
+
+async def _passed_on(session: ClientSession, command: str) -> str:
     session.policy.check_monitor(command)
     if word_of(command) == "xp" and not session.policy.devices:
         await check_physical(session, *xp_range(command))

@@ -31,6 +31,7 @@ QuirkName = Literal[
     "tcg-breakpoint-by-eip",
     "tcg-stack-in-page",
     "tcg-unaligned-data",
+    "tcg-unaligned-store",
     "tcg-step-over-breakpoint",
     "kvm-reinjected-polarity",
     "kvm-reinjected-own-hits",
@@ -209,6 +210,13 @@ TCG = (
         "tcg-unaligned-data",
         "QEMU TCG takes the bytes from DRn on and does not mask its low bits",
         "QEMU hw_breakpoint_insert; measured on QEMU 7.2.22",
+    ),
+    _tcg(
+        "tcg-unaligned-store",
+        "QEMU TCG 7.2 takes an unaligned store for a hit of what is watched in front of it in its page, and one in "
+        "the lowest page, where anything is watched, for a hit of whatever is watched behind it",
+        "QEMU 7.2 store_helper_unaligned; measured on QEMU 7.2.22; right in 10.0.2",
+        (10,),
     ),
     _tcg(
         "tcg-step-over-breakpoint",

@@ -17,13 +17,32 @@ NAMES: tuple[CauseName, ...] = get_args(CauseName)
 _PAGES = {**BREAKPOINTS, **TRAPS, **STOPS}
 CAUSES: dict[CauseName, CausePage] = {name: _PAGES[name] for name in NAMES}
 
+_ALSO: dict[str, CauseName] = {
+    "int1": "icebp",
+    "int01": "icebp",
+    "f1": "icebp",
+    "int3": "software-breakpoint",
+    "bp": "software-breakpoint",
+    "bd": "general-detect",
+    "gd": "general-detect",
+    "bs": "single-step",
+    "tf": "single-step",
+    "btf": "branch-step",
+    "bt": "task-switch",
+    "bld": "bus-lock",
+    "watchpoint": "data-access",
+}
+"""What manuals, assemblers and DR6 call them."""
+
 
 def cause_named(text: str) -> CauseName:
-    """The cause of that name, whatever its case, with ``_`` or a blank for ``-``; ValueError with one sentence that
-    offers the nearest names."""
+    """The cause of that name, whatever its case, with ``_`` or a blank for ``-``, or by a name that manuals or DR6
+    have for it; ValueError with one sentence that offers the nearest names."""
     name = "-".join(text.strip().lower().replace("_", " ").split())
     if name in CAUSES:
         return name
+    if name in _ALSO:
+        return _ALSO[name]
     near = [one for one in NAMES if name and name in one.split("-")] or get_close_matches(name, NAMES, 3, 0.5)
     offer = f"near names: {', '.join(near)}" if near else "--list-causes shows all names"
     raise ValueError(f"there is no cause {text!r}; {offer}")

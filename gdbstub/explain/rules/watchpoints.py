@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, CauseName, Confidence
+from gdbstub.explain.rules.unaligned_store import Beside, store_beside
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
 from gdbstub.x86.debug_registers import Range, covered
@@ -34,6 +35,14 @@ def cause_name(kind: BreakpointKind) -> CauseName:
     return "data-write" if kind is BreakpointKind.WRITE else "data-access"
 
 
+def stored_beside(scene: StopFacts, armed: ArmedBreakpoint) -> Beside | None:
+    """The store in front of RIP that misses the watch, as some emulators report it all the same."""
+    if scene.pc is None:
+        return None
+    registers = known(scene.evidence.after.registers) or {}
+    return store_beside(scene.code_before(scene.pc), scene.pc, registers, scene.mode, place_of(armed))
+
+
 def watched_here(scene: StopFacts) -> list[ArmedBreakpoint]:
     """The debugger's watches that the address in the reply lies in."""
     said = scene.watch
@@ -53,7 +62,8 @@ def packet(scene: StopFacts) -> Iterator[Finding]:
             reported,
             f"the debugger's watch on {armed.address:#x} ({armed.length} bytes) covers it",
         )
-        level: Confidence = "certain" if verified or scene.abilities.watches_are_its_own else "likely"
+        sure = scene.abilities.watches_are_its_own and stored_beside(scene, armed) is None
+        level: Confidence = "certain" if verified or sure else "likely"
         if verified:
             because = (*because, "the instruction accesses it")
         cause = Cause(cause_name(armed.kind), "debugger", "trap", level, because, DATA, armed.slot)

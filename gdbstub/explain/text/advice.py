@@ -86,7 +86,7 @@ def fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Fi
 
 
 def clear_dr6(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
-    if event is None or event.causes is None or event.old is None or event.at == scene.pc:
+    if event is None or event.vector != 1 or event.causes is None or event.old is None or event.at == scene.pc:
         return
     claimed = {row.cause.cause for row in found}
     stale = sum(bit for bit, names in STICKY_CAUSES.items() if event.causes & event.old & bit and not claimed & names)

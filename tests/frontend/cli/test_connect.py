@@ -233,6 +233,14 @@ def test_the_format_is_asked_for_or_the_suffix_s(asked: str | None, output: str 
     assert trace.trace_format(asked, output, tty) == wanted
 
 
+def test_a_trace_that_never_stops_the_guest_is_one_of_events(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        trace.check(options("trace", ":1", "--no-stop", "--steps", "3"))
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "dr6: --no-stop needs --events: a step and a breakpoint are stops.\n"
+    trace.check(options("trace", ":1", "--no-stop", "--events"))
+
+
 def test_a_format_that_is_not_there_yet_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         trace.check(options("trace", ":1", "--output", "t.parquet"))

@@ -76,7 +76,13 @@ def test_a_page_names_the_bit_that_the_cause_sets_and_its_polarity() -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("icebp", "icebp"), (" ICEBP ", "icebp"), ("single_step", "single-step"), ("Bus Lock", "bus-lock")],
+    [
+        ("icebp", "icebp"),
+        (" ICEBP ", "icebp"),
+        ("single_step", "single-step"),
+        ("Bus Lock", "bus-lock"),
+        ("INT1", "icebp"),
+    ],
 )
 def test_a_cause_is_found_by_its_name(text: str, name: str) -> None:
     assert cause_named(text) == name

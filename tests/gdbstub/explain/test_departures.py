@@ -96,6 +96,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF0FF2, code=STORE, dr7=0xD0040A, dr={1: 0x5009}, registers={"rbx": 0x5008, "rax": 0}, on=TCG),
         "is 0x5009, which is no multiple of its length 4; hardware covers the bytes from 0x5008 on",
     ),
+    "tcg-unaligned-store": Case(
+        event(0xFFFF0FF2, code=STORE, dr7=0xD0040A, dr={1: 0x5010}, registers={"rbx": 0x5101, "rax": 0}, on=TCG),
+        event(0xFFFF0FF2, code=STORE, dr7=0xD0040A, dr={1: 0x5010}, registers={"rbx": 0x5108, "rax": 0}, on=TCG),
+        "stores to 0x5101, and not to what DR1 covers",
+    ),
     "tcg-step-over-breakpoint": Case(
         stop("90", dr7=0x401, dr={0: CODE}, on=TCG),
         stop("90", dr7=0x401, dr={0: CODE + 2}, on=TCG),

@@ -90,6 +90,15 @@ async def test_dr6s_own_commands_go_to_dr6(autojump_clock: MockClock) -> None:
         assert passed_on(served.stub.log) == []
 
 
+async def test_help_is_the_hypervisors_with_dr6s_own_behind_it(autojump_clock: MockClock) -> None:
+    async with serving() as served:
+        served.stub.monitor["help"] = "info -- look\n"
+        allowed, alone = await served.gdb(), await served.gdb(Policy(monitor="none"))
+        text = await allowed.monitor("help")
+        assert text.startswith("info -- look\n\ndr6's own monitor commands:\n  monitor why [N]")
+        assert (await alone.monitor(" help ")).startswith("dr6's own monitor commands:\n")
+
+
 async def test_a_step_that_was_taken_lightly_is_explained_when_somebody_asks(autojump_clock: MockClock) -> None:
     async with serving() as served:
         peer = await served.gdb()
