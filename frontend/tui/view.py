@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from frontend.tui.events import Looked, Message, Question, Stop
-from frontend.tui.window import BreakpointRow, Window
+from frontend.tui.window import BreakpointRow, NameLookup, Window
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
-STOPS_KEPT = 1000
 WINDOWS_KEPT = 200
 LINES_KEPT = 1000
 LONGEST_LINE = 4096
@@ -35,7 +34,10 @@ class ViewState:
     target: str = ""
     backend: BackendInfo | None = None
     cpus: int = 1
+    names: NameLookup | None = None
     stops: tuple[Stop, ...] = ()
+    kept: int = 10_000
+    """How many stops may be in ``stops``."""
     selected: int | None = None
     running: bool = False
     ran: bool = False
