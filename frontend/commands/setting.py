@@ -8,9 +8,11 @@ from typing import NamedTuple
 from frontend.commands.expressions import Node, Read, Variable, parse, read_type
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
-from frontend.commands.table import Arguments, Command, CommandError
+from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
+
+MOST_STOPS = 1_000_000
 
 
 class Fixed(NamedTuple):
@@ -45,6 +47,9 @@ async def set_(session: Session, arguments: Arguments) -> None:
     elif word == "confirm":
         session.ask = rest.strip() != "off"
         return
+    elif word == "history":
+        _keep(session, rest.strip())
+        return
     elif word in FIXED:
         if not re.fullmatch(FIXED[word].holds, rest.strip()):
             raise CommandError(FIXED[word].why)
@@ -59,6 +64,17 @@ async def set_(session: Session, arguments: Arguments) -> None:
     if match["operator"]:
         value = binary(match["operator"], await session.evaluate_node(target), value)
     await _assign(session, target, match["target"].strip(), value)
+
+
+def _keep(session: Session, text: str) -> None:
+    """``set history size N``."""
+    name, _, count = text.partition(" ")
+    if name != "size":
+        raise CommandError("The one setting of the history is its size: set history size N keeps N stops.")
+    most = number(count.strip(), "number of stops")
+    if not 1 <= most <= MOST_STOPS:
+        raise CommandError(f"The history can be 1 to {MOST_STOPS} stops long.")
+    session.debugger.keep_stops(most)
 
 
 async def _assign(session: Session, target: Node, text: str, value: Value) -> None:
@@ -98,8 +114,9 @@ COMMANDS = (
         set_,
         "data",
         "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb. "
-        "Settings: confirm on|off. What gdb's scripts begin with (pagination off, width 0, …) is so "
-        "anyway; other values are refused.",
+        "Settings: confirm on|off; history size N, how many stops are kept (10000 at first): the oldest plain steps go "
+        "before any event. What gdb's scripts begin with (pagination off, width 0, …) is so anyway; other values are "
+        "refused.",
         needs="",
         completes="location",
     ),

@@ -70,6 +70,14 @@ class StopRecord:
         return not isinstance(self.stop, Stopped)
 
     @property
+    def is_plain_step(self) -> bool:
+        """Is this a step of the debugger's, and nothing else?"""
+        found = self.explanation
+        alone = all((cause.cause, cause.owner) == ("single-step", "debugger") for cause in found.causes)
+        plain = self.action is Action.STEP and self.event is None and not self.ended
+        return plain and alone and not found.contradictions and not self.notes
+
+    @property
     def brief(self) -> StopSummary:
         vector = None if self.event is None else self.event.vector
         return StopSummary(self.number, self.cpu, self.action, self.stop, self.state.rip, vector)

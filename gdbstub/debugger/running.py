@@ -54,6 +54,16 @@ class Running(Attachment):
         return self._log
 
     @property
+    def stops_kept(self) -> int:
+        """How many stops are kept at most."""
+        return self._log.kept.most
+
+    def keep_stops(self, most: int) -> None:
+        """Keep so many from now on; what is too much goes, plain steps first."""
+        self._log.kept.most = most
+        self._log.kept.shrink()
+
+    @property
     def newest(self) -> StopSummary | None:
         """The last stop, in brief."""
         return self._log.newest
