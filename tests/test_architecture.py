@@ -119,8 +119,6 @@ TABLES = {
 STILL_LONG = (  # these are no tables: each is to be split, and nothing is to be added
     "gdbstub.debugger.run_control",
     "gdbstub.debugger.stop_reader",
-    "gdbstub.remote.connection",
-    "gdbstub.remote.target",
 )
 TWICE = {
     "LogPipe": "what gdbstub asks of one, and the one of transports: they are strangers",

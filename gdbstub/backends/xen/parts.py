@@ -20,7 +20,7 @@ from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
 if TYPE_CHECKING:
-    from gdbstub.remote.connection import Token
+    from gdbstub.remote.wire import Token
 
 
 async def open_domain(backend: Backend, stub: Stub, cs: int | None, found: BackendInfo, options: OpenOptions) -> Parts:
