@@ -34,8 +34,8 @@ from gdbstub.protocol.fields import ThreadId
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
-from gdbstub.remote.connection import NonblockingIO
 from gdbstub.remote.handshake import greet
+from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.remote.target import RemoteTarget
 
 
