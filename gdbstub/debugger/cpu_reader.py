@@ -67,6 +67,8 @@ class CpuReader:
     def decode(self, payload: bytes) -> dict[str, int]:
         """The registers of an answer to ``g``, hex digits, by our names. Raises `GdbError` where RIP is none of
         them: then nobody knows where the guest is."""
+        if not self._target.layout.registers:
+            raise GdbError("The stub was not attached to yet; nothing is known of its registers before that.")
         values = self._target.layout.decode_g(payload)
         registers = Registers({ours: values[theirs] for ours, theirs in self._wanted if theirs in values})
         if "rip" not in registers:
