@@ -18,11 +18,12 @@ from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
+from gdbstub.debugger.idt_looks import Pace
 from gdbstub.debugger.kernel_code import KernelCode, no_code
 from gdbstub.debugger.light_steps import LightSteps
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopRecord
-from gdbstub.debugger.run_control import Pace, RunControl
+from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
 from gdbstub.debugger.stop_reader import StopReader
@@ -112,7 +113,6 @@ class Attachment:
         self._observer = StopReader(
             *(remote, reader, points, catcher, hooks),
             stray_watches=backend.stray_watches,
-            idle_steps=backend.idle_steps,
         )
         self._walk = walk = BootWalk(self._observer, table, catcher)
         self._runner = RunControl(

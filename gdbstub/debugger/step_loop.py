@@ -107,7 +107,7 @@ class StepLoop:
             stop = await self._runner.step(others=others)
 
     def _seems_idle(self, arrival: StopAtArrival, behind: Behind | None) -> bool:
-        return self._observer.seems_idle(arrival, None if behind is None else behind.arrival)
+        return self._runner.idle.seems_idle(arrival, None if behind is None else behind.arrival)
 
     async def run_lightly(
         self,
