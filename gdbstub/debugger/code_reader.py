@@ -9,8 +9,8 @@ from gdbstub.debugger.code_window import BLOCK, CodeWindow
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.errors import Refused
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 from gdbstub.x86.cpu_state import CpuState
 
 CODE_BYTES = 15

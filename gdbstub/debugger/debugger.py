@@ -37,7 +37,7 @@ class Debugger(Running):
     async def state(self, cpu: int | None = None, *, complete: bool = False) -> CpuState:
         """The state of a vCPU (the selected one) now; a ``complete`` one has the debug registers that were passed over
         at a step, too."""
-        return await self._observer.state(self.cpu if cpu is None else cpu, complete=complete)
+        return await self._reader.state(self.cpu if cpu is None else cpu, complete=complete)
 
     async def raw_registers(self, cpu: int | None = None) -> bytes:
         """The stub's own answer to ``g`` for a vCPU (the selected one), hex digits as `layout` orders them."""
@@ -58,7 +58,7 @@ class Debugger(Running):
 
     async def read_ahead(self) -> None:
         """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
-        seen = self._observer.seen
+        seen = self._reader.seen
         if seen is not None and not self.ended and self._remote.pipelined:
             await self._remote.read_lines(lines_of(seen.state.registers | {"rip": seen.state.pc}))
 
@@ -68,7 +68,7 @@ class Debugger(Running):
 
     async def write_memory(self, address: int, data: bytes) -> None:
         await self._table.points.write_memory(address, data)
-        self._observer.stale = True
+        self._reader.stale = True
 
     async def set_register(self, name: str, value: int, cpu: int | None = None) -> None:
         """Write one register of a vCPU (the selected one) by our name (``rflags``). Debug registers can't be written
@@ -79,20 +79,20 @@ class Debugger(Running):
         await self._remote.write_register("eflags" if name == "rflags" and name not in known else name, value)
         if cpu != self.cpu:
             await self._remote.select(self.cpu)
-        self._observer.stale = True
+        self._reader.stale = True
 
     async def monitor(self, command: str) -> str:
         """The stub's own monitor. What it changes is read again."""
         text = await self._remote.monitor(command)
-        self._observer.stale = True
+        self._reader.stale = True
         return text
 
     async def select_cpu(self, cpu: int) -> None:
         """Make ``cpu`` the one that is stepped and shown."""
         self._remote.thread(cpu)
-        self._observer.cpu = cpu
+        self._reader.cpu = cpu
         await self._remote.select(cpu)
-        await self._observer.read_again(cpu)
+        await self._reader.read_again(cpu)
 
     # -- breakpoints ------------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ import trio
 from gdbstub.debugger.interrupter import Interrupter
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.protocol.stops import Stop
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 
 Pace = Callable[[float], Awaitable[None]]
 

@@ -13,8 +13,8 @@ from gdbstub.debugger.interrupter import Interrupter
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.errors import GdbError
 from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 
 STEP_GRACE = 0.1
 """Seconds that a step under way may still take after an interrupt was asked for."""
@@ -28,13 +28,13 @@ class Resuming:
         self,
         remote: RemoteTarget,
         backend: Backend,
-        observer: StopReader,
+        reader: StopReader,
         hooks: StopHooks,
         say: Callable[[str], None],
     ) -> None:
         self._remote = remote
         self._backend = backend
-        self._observer = observer
+        self._reader = reader
         self._hooks = hooks
         self._say = say
         self._interrupter = Interrupter(remote, hooks, say)
@@ -94,16 +94,16 @@ class Resuming:
 
     async def _look_again(self) -> None:
         """Read what the user changed since the stop, so that "before" is true, and RIP is where the guest goes from."""
-        if self._observer.stale:
-            await self._observer.read_again(self._observer.cpu)
+        if self._reader.stale:
+            await self._reader.read_again(self._reader.cpu)
 
     async def _resume(self, step: int | None, *, others: bool = False) -> None:
         """Go."""
         await self._look_again()
-        seen = self._observer.seen
+        seen = self._reader.seen
         if changed := await self._hooks.before_resume(None if seen is None else seen.as_last):
-            await self._observer.amend(changed)
-        await self._remote.select(self._observer.cpu)
+            await self._reader.amend(changed)
+        await self._remote.select(self._reader.cpu)
         self._interrupter.resumed()
         self._alone = self._only if step is None else None if others else step
         self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)

@@ -41,7 +41,7 @@ class RunControl(Stepping):
         self,
         remote: RemoteTarget,
         backend: Backend,
-        observer: StopReader,
+        reader: StopReader,
         table: BreakpointTable,
         catch: VectorCatch,
         hooks: StopHooks,
@@ -50,14 +50,14 @@ class RunControl(Stepping):
         deferred: DeferredRequests,
         walk: BootWalk,
     ) -> None:
-        super().__init__(remote, backend, observer, table.points, hooks, say)
+        super().__init__(remote, backend, reader, table.points, hooks, say)
         self._table = table
         self._catch = catch
         self._deferred = deferred
         self._walk = walk
         self._looks = IdtLooks(remote, self._interrupter, pace)
         self._own = OwnStops(table, catch)
-        self._passing = PassingBy(observer, table, self.idle, idles=backend.idle_steps)
+        self._passing = PassingBy(reader, table, self.idle, idles=backend.idle_steps)
 
     def look_soon(self) -> None:
         """A vector was caught anew: the first look at IDTR is soon."""
@@ -67,8 +67,8 @@ class RunControl(Stepping):
         """Continue to the next stop that is not dr6's own affair."""
         stand = False
         while True:
-            seen = self._observer.seen
-            if seen is not None and self._walk.is_due(seen) and not self._observer.stale:
+            seen = self._reader.seen
+            if seen is not None and self._walk.is_due(seen) and not self._reader.stale:
                 snapshot = await self._walk.walk(self, seen)
                 if snapshot is not None:
                     return snapshot
@@ -85,7 +85,7 @@ class RunControl(Stepping):
             if self._walk.is_due(snapshot) and not hits(self._table, snapshot):
                 continue
             if self._own.is_lidt(snapshot):
-                snapshot = await self.see_step(await self.step())
+                snapshot = await self.read_step(await self.step())
                 if isinstance(snapshot.stop, Stopped):
                     continue
             return snapshot
@@ -104,7 +104,7 @@ class RunControl(Stepping):
         """Run backwards to the next stop. Of what came before it nothing is known."""
         await self._look_again()
         self._points.all_in()
-        await self._remote.select(self._observer.cpu)
+        await self._remote.select(self._reader.cpu)
         self._interrupter.resumed()
         self._alone = None
         self._resuming = self._remote.ask_backwards(step=step)
@@ -112,17 +112,17 @@ class RunControl(Stepping):
         if self.interrupted:
             await self._interrupter.break_in(tell=True)
         stop = await self._remote.stop(self._resuming)
-        self._observer.forget_before()
-        return await self._observer.see(stop)
+        self._reader.forget_before()
+        return await self._reader.read(stop)
 
     async def _step_off(self) -> tuple[Snapshot, bool] | None:
         """Before a continue: one step from a breakpoint's address. Returns the stop only if it is one by itself."""
         for _ in range(MOST_IDLE_STEPS):
             await self._look_again()
-            seen = self._observer.seen
+            seen = self._reader.seen
             if seen is None or seen.state.pc not in self._points.marks:
                 return None
-            snapshot = await self.see_step(await self.step())
+            snapshot = await self.read_step(await self.step())
             ours = self._own.is_gate_watch(snapshot.stop)
             if not isinstance(snapshot.stop, Stopped):
                 return snapshot, ours
@@ -151,7 +151,7 @@ class RunControl(Stepping):
         while self._may_pass(stop) and await self._passing.says_no(stop):
             stop = await self._pass_by()
         wrote_gate = self._own.is_gate_watch(stop)
-        snapshot = await self._observer.see(stop)
+        snapshot = await self._reader.read(stop)
         if wrote_gate or (self._looks.looked and self._catch.active):
             await self._catch.refresh(snapshot.state, by_chance=self._looks.looked and not wrote_gate)
         ours = wrote_gate or (self._looks.looked and self.is_pause(stop)) or self._own.is_stray(stop, snapshot)

@@ -15,8 +15,8 @@ from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
 from gdbstub.errors import CannotBreakIn, GdbError
 from gdbstub.protocol.stops import Stop, Stopped, Watch
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 from gdbstub.x86.decode import shape
 
 STEP_SECONDS = 3.0
@@ -35,14 +35,14 @@ class Stepping(Resuming):
         self,
         remote: RemoteTarget,
         backend: Backend,
-        observer: StopReader,
+        reader: StopReader,
         points: PhysicalPoints,
         hooks: StopHooks,
         say: Callable[[str], None],
     ) -> None:
-        super().__init__(remote, backend, observer, hooks, say)
+        super().__init__(remote, backend, reader, hooks, say)
         self._points = points
-        self.idle = IdleSteps(observer, enabled=backend.idle_steps)
+        self.idle = IdleSteps(reader, enabled=backend.idle_steps)
         self._stepped = 0
         self._others = False
         self._patience = 0.0
@@ -55,7 +55,7 @@ class Stepping(Resuming):
             return
         if any(isinstance(reason, Watch) for reason in last.reasons):
             cpu = self._remote.cpu_of(last.thread)
-            self._resuming = self._remote.ask_resume(step=self._observer.cpu if cpu is None else cpu)
+            self._resuming = self._remote.ask_resume(step=self._reader.cpu if cpu is None else cpu)
             self._interrupter.resumed()
             with trio.move_on_after(ECHO_SECONDS):
                 await self._remote.stop(self._resuming)
@@ -69,54 +69,54 @@ class Stepping(Resuming):
 
     async def begin_step(self, *, others: bool = False) -> tuple[PhysicalBreakpoint, ...]:
         """Let the step go; what was lifted for it, for `end_step`."""
-        self._stepped, self._others = self._observer.cpu, others
+        self._stepped, self._others = self._reader.cpu, others
         await self._look_again()
-        seen = self._observer.seen
+        seen = self._reader.seen
         lifted: tuple[PhysicalBreakpoint, ...] = ()
         if not self._backend.steps_off_breakpoints and seen is not None:
             lifted = await self._points.lift(seen.state.pc)
-        await self._resume(self._observer.cpu, others=others)
+        await self._resume(self._reader.cpu, others=others)
         return lifted
 
     async def end_step(self, lifted: tuple[PhysicalBreakpoint, ...]) -> Stop:
         """The stop of the step that `begin_step` let go."""
         stop = await self.await_step()
         while await self._hooks.made_no_progress(stop):
-            await self._resume(self._observer.cpu)
+            await self._resume(self._reader.cpu)
             stop = await self.await_step()
         if lifted and isinstance(stop, Stopped):
             await self._points.put_back(lifted)
         return stop
 
     def went_ahead(self, token: Token) -> None:
-        """The observer has sent the next step already; `await_step` waits for it."""
+        """The step loop has sent the next step already; `await_step` waits for it."""
         self._interrupter.resumed()
-        self._resuming, self._stepped, self._others = token, self._observer.cpu, False
+        self._resuming, self._stepped, self._others = token, self._reader.cpu, False
         self._points.all_in()
 
     def steps(self, cpu: int, *, others: bool) -> None:
-        """A step of ``cpu`` leaves past here; `see_step` may have to do it again."""
+        """A step of ``cpu`` leaves past here; `read_step` may have to do it again."""
         self._stepped, self._others = cpu, others
 
-    async def see_step(self, stop: Stop) -> Snapshot:
+    async def read_step(self, stop: Stop) -> Snapshot:
         """Everything of the stop behind a step."""
         if not isinstance(stop, Stopped):
-            return await self._observer.see(stop)
-        stop, arrival = await self.again_if_idle(stop, await self._observer.arrive(stop))
-        return await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
+            return await self._reader.read(stop)
+        stop, arrival = await self.again_if_idle(stop, await self._reader.read_registers(stop))
+        return await (self._reader.read(stop) if arrival is None else self._reader.read_rest(arrival))
 
     async def again_if_idle(self, stop: Stopped, arrival: StopAtArrival) -> tuple[Stop, StopAtArrival | None]:
         """The stop behind a step, and its registers (None where the guest is gone). A step that ran nothing, for
         reasons of the stub's own, is done again, once; what that takes to know is read where no register changed."""
         if self.interrupted or arrival.asked.cpu != self._stepped or not self.idle.seems_idle(arrival):
             return stop, arrival
-        arrival = await self._observer.read_on(arrival)
+        arrival = await self._reader.read_on(arrival)
         if not await self.idle.ran_nothing(arrival):
             return stop, arrival
         again = await self.step(others=self._others)
         if not isinstance(again, Stopped):
             return again, None
-        return again, (await self._observer.arrive(again))._replace(retried=1)
+        return again, (await self._reader.read_registers(again))._replace(retried=1)
 
     async def await_step(self, look: Callable[[], Awaitable[None]] | None = None) -> Stop:
         """The stop behind the step that is under way; one that hangs is broken off. ``look`` reads where it began, if
@@ -134,7 +134,7 @@ class Stepping(Resuming):
             return await self._remote.stop(token, self._patience)
         if look is not None:
             await look()
-        seen = self._observer.seen
+        seen = self._reader.seen
         self.halted = seen is not None and _waits_for_interrupt(seen)
         if not self.halted:
             with trio.move_on_after(LONGEST_STEP - STEP_SECONDS):

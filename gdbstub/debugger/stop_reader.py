@@ -22,8 +22,8 @@ from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import NOTHING_KNOWN
 from gdbstub.protocol.stops import Stop, Stopped, Watch
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 from gdbstub.x86.cpu_state import CpuState, Registers
 from gdbstub.x86.exceptions import Frame
 
@@ -94,11 +94,11 @@ class StopReader:
         """A plain step without its debug registers and hidden parts."""
         return decoded(light, self._reader.decode)
 
-    async def see(self, stop: Stop) -> Snapshot:
+    async def read(self, stop: Stop) -> Snapshot:
         """Everything of a stop, with the next resume not yet decided."""
         if not isinstance(stop, Stopped):
             return self._gone(stop)
-        return await self.look(await self.arrive(stop))
+        return await self.read_rest(await self.read_registers(stop))
 
     def forget_before(self) -> None:
         """The guest went backwards: what was seen of it lies ahead, and is not what came before."""
@@ -118,7 +118,7 @@ class StopReader:
         reasons = tuple(why for why in stop.reasons if not isinstance(why, Watch) or self._points.watches(why.address))
         return stop if reasons == stop.reasons else replace(stop, reasons=reasons)
 
-    async def arrive(self, stop: Stopped) -> StopAtArrival:
+    async def read_registers(self, stop: Stopped) -> StopAtArrival:
         """The registers of the vCPU that stopped."""
         reply, stop = stop, self.without_strays(stop)
         cpu = await self._hooks.stopped_vcpu(stop)
@@ -171,11 +171,11 @@ class StopReader:
         return pc is not None and pc not in self._points.marks and stop.signal == SIGTRAP and not stop.reasons
 
     def step_ahead(self, arrival: StopAtArrival) -> tuple[Token, Token]:
-        """Queue the bytes at RIP and the next step behind them; the tokens of both. For `look`."""
+        """Queue the bytes at RIP and the next step behind them; the tokens of both. For `read_rest`."""
         assert arrival.pc is not None
         return self._remote.ask_memory(arrival.pc, CODE_BYTES), self._remote.ask_resume(step=self.cpu)
 
-    async def look(self, arrival: StopAtArrival, ahead: Token | None = None) -> Snapshot:
+    async def read_rest(self, arrival: StopAtArrival, ahead: Token | None = None) -> Snapshot:
         """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already."""
         before = self.seen
         state = arrival.state or await self._state_of(arrival)

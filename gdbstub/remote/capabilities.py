@@ -65,7 +65,7 @@ class Capabilities:
     hardware_slots: int | None = 4
     watch_lengths: tuple[int, ...] = (1, 2, 4, 8)
     debug_registers: bool = False
-    debug_aside: bool = False
+    debug_outside_g: bool = False
     """A program of its own reads them, which takes longer than a step: only where somebody asks for them."""
     software_patches_memory: bool = True
     hardware_hides_guest: bool = True
