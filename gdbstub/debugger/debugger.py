@@ -17,6 +17,7 @@ from gdbstub.debugger.kernel_code import NO_CODE
 from gdbstub.debugger.running import Running, lines_of
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.registers import Mode
 
 __all__ = ["Debugger", "DebuggerOptions"]
 
@@ -80,6 +81,10 @@ class Debugger(Running):
         if cpu != self.cpu:
             await self._remote.select(self.cpu)
         self._observer.stale = True
+
+    def set_architecture(self, mode: Mode | None) -> None:
+        """How code is to be read from now on, as the user says; None: as the CPU does, which not every stub shows."""
+        self._observer.set_architecture(mode)
 
     async def monitor(self, command: str) -> str:
         """The stub's own monitor. What it changes is read again."""

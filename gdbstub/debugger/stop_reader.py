@@ -29,6 +29,7 @@ from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.cpu_state import CpuState, DebugState, Registers
 from gdbstub.x86.decode import may_stay, shape
 from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.registers import Mode
 
 CODE_BYTES = 15
 """The longest x86 instruction: SDM vol. 2A 2.3.11."""
@@ -127,7 +128,9 @@ class StopReader:
 
     def _decoded(self, sent: CpuAsSent) -> tuple[CpuState, CpuFacts]:
         like, registers = sent.like, self._reader.decode(sent.registers)
-        state = CpuState(like.cpu, registers, DebugState(), like.mode, like.cpl, like.segments, None, False)
+        state = CpuState(
+            like.cpu, registers, DebugState(), like.mode, like.cpl, like.segments, None, False, like.architecture
+        )
         return state, moment(state, unhexlify(sent.code))
 
     async def see(self, stop: Stop) -> Snapshot:
@@ -145,6 +148,11 @@ class StopReader:
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
         return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._points.armed)
+
+    def set_architecture(self, mode: Mode | None) -> None:
+        """What the user says that code is; the state is read anew with it."""
+        self._reader.architecture = mode
+        self.stale = True
 
     def without_strays(self, stop: Stopped) -> Stopped:
         """The stop without the watch addresses that none of our watchpoints covers, on a stub that sends such: TCG does
@@ -376,7 +384,7 @@ def _predicted_pc(registers: dict[str, int], seen: CpuState) -> int | None:
     as it was is not noticed here, except after reset, where base and selector don't fit (SDM vol. 3A 9.1.4)."""
     if registers.get("cs") != seen.registers.get("cs"):
         return None
-    if seen.mode == 64 or seen.segments is None:
+    if seen.mode == 64 or seen.segment_base("cs") is None:
         return registers["rip"]
     return linear_rip(registers["rip"], seen)
 
@@ -384,7 +392,8 @@ def _predicted_pc(registers: dict[str, int], seen: CpuState) -> int | None:
 def linear_rip(rip: int, seen: CpuState) -> int | None:
     """``rip`` with the base that CS had in ``seen``, outside of 64-bit code; None where base and selector don't fit."""
     if seen.segments is None:
-        return None
+        base = seen.segment_base("cs")
+        return None if base is None else (base + rip) & 0xFFFF_FFFF
     cs = seen.segments["cs"]
     if not seen.registers.get("cr0", 1) & CR0_PE and cs.base != cs.selector << 4:
         return None
