@@ -19,7 +19,7 @@ from frontend.commands.table import Quit
 from frontend.version import tool
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
-from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.server import ClientConnection, Policy, RegisterFile, turn_away
 from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest

@@ -8,10 +8,12 @@ from typing import NamedTuple
 from frontend.commands.expressions import Node, Read, Variable, parse, read_type
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
-from frontend.commands.table import Arguments, Command, CommandError
+from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
 from gdbstub.x86.registers import Mode
+
+MOST_STOPS = 1_000_000
 
 
 class Fixed(NamedTuple):
@@ -51,6 +53,9 @@ async def set_(session: Session, arguments: Arguments) -> None:
     elif word == "architecture":
         set_architecture(session, rest.strip())
         return
+    elif word == "history":
+        _keep(session, rest.strip())
+        return
     elif word in FIXED:
         if not re.fullmatch(FIXED[word].holds, rest.strip()):
             raise CommandError(FIXED[word].why)
@@ -73,6 +78,17 @@ def set_architecture(session: Session, name: str) -> None:
     if known not in ARCHITECTURES:
         raise CommandError(f"Only x86 is known; set architecture takes {', '.join(ARCHITECTURES)}.")
     session.debugger.set_architecture(ARCHITECTURES[known])
+
+
+def _keep(session: Session, text: str) -> None:
+    """``set history size N``."""
+    name, _, count = text.partition(" ")
+    if name != "size":
+        raise CommandError("The one setting of the history is its size: set history size N keeps N stops.")
+    most = number(count.strip(), "number of stops")
+    if not 1 <= most <= MOST_STOPS:
+        raise CommandError(f"The history can be 1 to {MOST_STOPS} stops long.")
+    session.debugger.keep_stops(most)
 
 
 async def _assign(session: Session, target: Node, text: str, value: Value) -> None:
@@ -112,9 +128,10 @@ COMMANDS = (
         set_,
         "data",
         "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb. "
-        "Settings: confirm on|off; architecture auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU "
-        "does, the others hold whatever it does, and tell the mode of one that does not show it. What gdb's scripts "
-        "begin with (pagination off, width 0, …) is so anyway; other values are refused.",
+        "Settings: confirm on|off; history size N, how many stops are kept (10000 at first): the oldest plain steps go "
+        "before any event; architecture auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
+        "others hold whatever it does, and tell the mode of one that does not show it. What gdb's scripts begin with "
+        "(pagination off, width 0, …) is so anyway; other values are refused.",
         needs="",
         completes="location",
     ),

@@ -147,7 +147,10 @@ def before(code: bytes, address: int, mode: Mode | None, sure: int | None) -> tu
     return ()
 
 
-def _named(instruction: Instruction, symbols: NameLookup) -> CodeLine:
+def named(instruction: Instruction, symbols: NameLookup | None) -> CodeLine:
+    """The line of an instruction, with the symbols that are its label and its target."""
+    if symbols is None:
+        return CodeLine(instruction.address, instruction.bytes, instruction.text)
     near = symbols.nearest(instruction.address)
     goes_to = _TARGET.search(instruction.text)
     return CodeLine(
@@ -195,7 +198,7 @@ async def _code(guest: Guest, symbols: NameLookup, record: StopRecord, state: Cp
     low = await read_before(guest, pc, CODE_BEFORE)
     high = await read_some(guest, pc, CODE_AFTER) or (record.code if pc == record.state.pc else b"")
     lines = before(low, pc - len(low), mode, _known_start(record, symbols, pc)) + disassemble(high, pc, mode)
-    return tuple(_named(line, symbols) for line in lines)
+    return tuple(named(line, symbols) for line in lines)
 
 
 def stack_address(state: CpuState) -> int | None:

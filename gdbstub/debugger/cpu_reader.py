@@ -8,8 +8,8 @@ from typing import NamedTuple
 from gdbstub.backends.interface import StateSource, Stepped
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import ABSENT, CpuFacts, Fact, Known, Unknown
-from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.remote.wire import Token
 from gdbstub.x86.cpu_state import CpuState, Registers
 from gdbstub.x86.registers import Mode, cpl_by_registers
 
@@ -71,6 +71,8 @@ class CpuReader:
     def decode(self, payload: bytes) -> dict[str, int]:
         """The registers of an answer to ``g``, hex digits, by our names. Raises `GdbError` where RIP is none of
         them: then nobody knows where the guest is."""
+        if not self._target.layout.registers:
+            raise GdbError("The stub was not attached to yet; nothing is known of its registers before that.")
         values = self._target.layout.decode_g(payload)
         registers = Registers({ours: values[theirs] for ours, theirs in self._wanted if theirs in values})
         if "rip" not in registers:

@@ -25,8 +25,8 @@ from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import CannotBreakIn, GdbError, TransportError
 from gdbstub.protocol.stops import Stop, Stopped, Watch
-from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.remote.wire import Token
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.decode import shape
 

@@ -22,8 +22,8 @@ from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.explain.evidence import Action
 from gdbstub.protocol.stops import Stop, Stopped
-from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.remote.wire import Token
 
 TURNS = 32
 """Plain steps before other tasks get a turn: some 10 ms."""

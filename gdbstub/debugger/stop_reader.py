@@ -23,8 +23,8 @@ from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import NOTHING_KNOWN, CpuFacts
 from gdbstub.protocol.stops import Stop, Stopped, Watch
-from gdbstub.remote.connection import Token
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.remote.wire import Token
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.cpu_state import CpuState, DebugState, Registers
 from gdbstub.x86.decode import may_stay, shape

@@ -78,14 +78,20 @@ class CpuState:
     """
 
     cpu: int
+    """From 0."""
     registers: dict[str, int]
+    """Asking for one that the stub does not show is a `GdbError`."""
     debug: DebugState
     mode: Mode
+    """Bits of the code at RIP: 16, 32 or 64."""
     cpl: int | None
+    """The privilege level, from 0 to 3; None where CS is not shown."""
     segments: dict[str, Segment] | None = None
     tables: DescriptorTables | None = None
     halted: bool | None = None
+    """Does it wait in HLT? None: not known."""
     architecture: Mode | None = None
+    """What the user says that code is."""
 
     @property
     def shows_mode(self) -> bool:
@@ -111,6 +117,7 @@ class CpuState:
 
     @property
     def rip(self) -> int:
+        """RIP, an offset into CS."""
         return self.registers["rip"]
 
     @property

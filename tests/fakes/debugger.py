@@ -59,6 +59,7 @@ class FakeDebugger:
         self.monitor_answers: dict[str, str] = {}
         self.log: list[str] = []
         self.no_handler: dict[int, str] = {}
+        self.stops_kept = 10_000
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._interrupted = trio.Event()
         self._next = 1
@@ -142,6 +143,9 @@ class FakeDebugger:
         row.placed = _placed(row)
         self.rows[number] = row
         return row
+
+    def keep_stops(self, most: int) -> None:
+        self.stops_kept = most
 
     def why_no_handler(self, vector: int) -> str:
         return self.no_handler.get(vector, "")

@@ -144,9 +144,12 @@ async def test_a_recorded_screen_is_gone_through_whole_with_and_without_one(tmp_
         shell = in_shell(tmp_path, "attach", guest.target, "--record", str(file), "-ex", "nonsense", "-ex", "stepi")
         async with screen(tmp_path, shell, 120, 40) as shown:
             await shown.wait(r"^#1\b|#1 ")
-            for line in ("x/2i $pc", "break", "nonsense again", "stepi 2"):
+            for line, answer in (
+                *(("x/2i $pc", r"\(dr6\) x/2i \$pc.*\n.*0x"), ("break", "Breakpoint 1 at")),
+                *(("nonsense again", r"nonsense again.*\n\s*nonsense is no command"), ("stepi 2", r"#3 ")),
+            ):
                 shown.keys(line, "Enter")
-            await shown.wait(r"#3 ")
+                await shown.wait(answer)
             shown.keys("C-d")
             await shown.wait("running")
             shown.keys("r")

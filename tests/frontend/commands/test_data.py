@@ -163,6 +163,14 @@ async def test_a_setting_that_dr6_does_not_have_is_refused_in_a_sentence(termina
         await terminal.run(f"set {line}")
 
 
+async def test_how_many_stops_are_kept_is_a_setting(terminal: Terminal) -> None:
+    await terminal.run("set history size 50")
+    assert terminal.fake.stops_kept == 50
+    for line in ("history size 0", "history size x", "history size", "history save on"):
+        with pytest.raises(CommandError, match=r"\.$"):
+            await terminal.run(f"set {line}")
+
+
 async def test_displays_are_shown_after_each_stop(terminal: Terminal) -> None:
     assert await terminal.run("display/i $pc", "display/x $rax", "display $rcx") == (
         "1: x/i $pc\n=> 0x1000 <start>:\tnop\n2: /x $rax = 0x0\n3: $rcx = 0"
