@@ -42,5 +42,7 @@ def decoded(light: LightStop, decode: Callable[[bytes], dict[str, int]]) -> Snap
 
 def _decoded(sent: CpuAsSent, decode: Callable[[bytes], dict[str, int]]) -> tuple[CpuState, CpuFacts]:
     like, registers = sent.like, decode(sent.registers)
-    state = CpuState(like.cpu, registers, DebugState(), like.mode, like.cpl, like.segments, None, False)
+    state = CpuState(
+        like.cpu, registers, DebugState(), like.mode, like.cpl, like.segments, None, False, like.architecture
+    )
     return state, moment(state, unhexlify(sent.code))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.debugger.arguments import check_count
 from gdbstub.debugger.attach import Attachment
 from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.events import Resumed
@@ -14,7 +15,7 @@ from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.step_loop import StepLoop
-from gdbstub.errors import CannotBreakIn
+from gdbstub.errors import CannotBreakIn, GdbError
 from gdbstub.explain.evidence import Action, CodeBytes
 from gdbstub.protocol.stops import Stopped
 from gdbstub.x86.decode import LONGEST
@@ -50,7 +51,7 @@ class Running(Attachment):
 
     @property
     def records(self) -> Sequence[StopRecord]:
-        """The stops so far, oldest first."""
+        """The stops so far, oldest first, the last `DebuggerOptions.history` of them."""
         return self._log
 
     @property
@@ -88,7 +89,7 @@ class Running(Attachment):
         self._log.number = number
 
     async def step(self) -> StopRecord:
-        """One instruction of the selected vCPU, the others held."""
+        """One instruction of the selected vCPU, the others held. As `run_steps`."""
         return await self.run_steps(1)
 
     async def run_steps(
@@ -106,15 +107,21 @@ class Running(Attachment):
 
         Ends early when the guest ends, at `interrupt` (after one step where it is ``interrupted`` already), when a step
         hangs, where ``go_on`` says no to a linear RIP, and (with ``end_at_hits``) at the user's breakpoints and caught
-        vectors.
+        vectors. Raises `GdbError` for a ``count`` below 1, `TransportError` where the stub is gone.
         """
-        self._runner.begin(stepping=True, interrupted=interrupted)
-        self._publish(Resumed())
+        check_count(count)
+        self._begin(stepping=True, interrupted=interrupted)
 
         async def ends(snapshot: Snapshot) -> bool:
             return await self._ends(snapshot) and end_at_hits  # counts it in any case
 
         return await self._loop(sink).run(count, go_on, ends, others=others)
+
+    def _begin(self, *, stepping: bool, only: int | None = None, interrupted: bool = False) -> None:
+        if not self._remote.greeted:
+            raise GdbError("The stub was not attached to yet.")
+        self._runner.begin(stepping=stepping, only=only, interrupted=interrupted)
+        self._publish(Resumed())
 
     def _loop(self, sink: Callable[[StopRecord], None]) -> StepLoop:
         return StepLoop(self._remote, self._reader, self._runner, self._catcher, self.deferred, self._keep, sink)
@@ -125,10 +132,11 @@ class Running(Attachment):
 
     async def resume(self, *, only: int | None = None, interrupted: bool = False) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
-        the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes."""
+        the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes. There is no
+        deadline: `interrupt` ends it. A guest that ended is a record too (`StopRecord.ended`). Raises `TransportError`
+        where the stub is gone."""
         runner = self._runner
-        runner.begin(stepping=False, only=only, interrupted=interrupted)
-        self._publish(Resumed())
+        self._begin(stepping=False, only=only, interrupted=interrupted)
         while True:
             snapshot = await runner.run()
             await self._keep_witnessed(snapshot)
@@ -142,8 +150,7 @@ class Running(Attachment):
     async def run_back(self, *, step: bool, interrupted: bool = False) -> StopRecord:
         """Run backwards, on a stub that offers it: one instruction, or to the next stop that the user wants to see."""
         runner = self._runner
-        runner.begin(stepping=step, interrupted=interrupted)
-        self._publish(Resumed())
+        self._begin(stepping=step, interrupted=interrupted)
         while True:
             snapshot = await runner.back(step=step)
             wanted = await self._wanted(snapshot, self._log.number)
@@ -204,7 +211,8 @@ class Running(Attachment):
         return why
 
     async def interrupt(self) -> None:
-        """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
+        """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped. Where
+        the guest can't be stopped, listeners are told."""
         try:
             await self._runner.interrupt()
         except CannotBreakIn as error:

@@ -26,6 +26,7 @@ from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.cpu_state import CpuState, Registers
 from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.registers import Mode
 
 SIGTRAP = 5
 
@@ -109,6 +110,11 @@ class StopReader:
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
         return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._points.armed)
+
+    def set_architecture(self, mode: Mode | None) -> None:
+        """What the user says that code is; the state is read anew with it."""
+        self._reader.architecture = mode
+        self.stale = True
 
     def without_strays(self, stop: Stopped) -> Stopped:
         """The stop without the watch addresses that none of our watchpoints covers, on a stub that sends such: TCG does

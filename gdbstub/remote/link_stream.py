@@ -211,4 +211,6 @@ class LinkStream:
 
 def _last_word(error: Exception) -> str:
     """What a transport's own error says; nothing where it is trio's, which holds an errno and no sentence."""
-    return "" if type(error) in (trio.BrokenResourceError, trio.ClosedResourceError) else str(error)
+    if type(error) is trio.ClosedResourceError:
+        return "The session is over: the connection to the stub was closed from here."
+    return "" if type(error) is trio.BrokenResourceError else str(error)
