@@ -7,10 +7,8 @@ from typing import Literal, NamedTuple
 
 from gdbstub.errors import GdbError
 from gdbstub.x86.breakpoints import ArmedBreakpoint
-from gdbstub.x86.registers import EFER_LMA, Mode
+from gdbstub.x86.registers import EFER_LMA, MASK_16, MASK_32, Mode
 
-LONG_ONLY = 1 << 32
-"""RIP from here on is that of 64-bit code."""
 LONG_SELECTORS = (0x33, 0x43)
 """Of 64-bit user code under Linux and FreeBSD."""
 
@@ -96,10 +94,13 @@ class CpuState:
     @property
     def shows_mode(self) -> bool:
         """Whether anything tells the mode: a stub that shows neither control registers nor the hidden parts of segments
-        has one layout of registers for real mode, too, in which x86 CPUs begin."""
+        has one layout of registers for real mode, too, in which x86 CPUs begin. RIP tells it where only one mode has
+        such a one: 16-bit code ends at 64 KiB (SDM vol. 3A 21.1.1), 32-bit code at 4 GiB."""
         registers = self.registers
         told = self.segments is not None or "cr0" in registers or self.debug.source != "unknown"
-        long = self.rip >= LONG_ONLY or registers.get("efer", 0) & EFER_LMA or registers.get("cs") in LONG_SELECTORS
+        if "r8" not in registers:
+            return told or self.rip > MASK_16
+        long = self.rip > MASK_32 or registers.get("efer", 0) & EFER_LMA or registers.get("cs") in LONG_SELECTORS
         return told or bool(long)
 
     @property

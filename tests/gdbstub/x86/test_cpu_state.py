@@ -99,6 +99,13 @@ def test_the_mode_is_known_where_something_tells_it(state: CpuState) -> None:
     assert replace(state, architecture=16).code_mode == 16, "code is read as the user says"
 
 
+def test_a_32_bit_layout_beyond_64_kib_is_that_of_32_bit_code() -> None:
+    low = CpuState(0, {"rip": 0xFFF0, "cs": 0xF000}, DebugState(), 32, 0)
+    assert low.code_mode is None
+    kernel = replace(low, registers={"rip": 0xC010_0000, "cs": 0x60})
+    assert kernel.code_mode == 32
+
+
 def test_a_stub_without_control_registers_does_not_show_the_mode() -> None:
     assert not bare().shows_mode
     assert bare().code_mode is None
