@@ -16,7 +16,7 @@ def code_lines(view: ViewState) -> tuple[CodeLine, ...]:
         return window.lines
     ran = record.explanation.instruction
     code = record.code if state.pc == record.state.pc else b""
-    found = disassemble(code, state.pc, state.mode)
+    found = disassemble(code, state.pc, state.code_mode)
     if ran is not None and (ran.address + len(ran.bytes) == state.pc or (ran.address == state.pc and not found)):
         found = (ran, *found)
     return tuple(named(one, view.names) for one in found)

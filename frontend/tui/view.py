@@ -113,7 +113,7 @@ class ViewState:
         """Did the guest stand still at the stop that is looked at? Nothing was read where only a log tells of it."""
         record = self.record
         changed = self.selected is None and self.live is not None
-        return changed or record is None or record.event is None or record.event.seen_by == "handler"
+        return changed or record is None or not ran_on(record)
 
     @property
     def window(self) -> Window | None:
@@ -143,6 +143,11 @@ def stopped_rip(record: StopRecord) -> int | None:
         return record.state.pc
     frame = record.event.frame
     return None if frame is None else (frame.cs_base or 0) + frame.rip
+
+
+def ran_on(record: StopRecord) -> bool:
+    """Is this an event that only a log tells of? Then the guest did not leave for the debugger."""
+    return record.event is not None and record.event.seen_by == "log"
 
 
 def is_beginning(record: StopRecord) -> bool:

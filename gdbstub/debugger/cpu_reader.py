@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.backends.interface import StateSource, Stepped
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import ABSENT, CpuFacts, Fact, Known, Unknown
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 from gdbstub.x86.cpu_state import CpuState, Registers
+from gdbstub.x86.registers import Mode, cpl_by_registers
 
 NAMES = (
     *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
@@ -42,6 +44,8 @@ class CpuReader:
         """``source`` is where the state comes from that ``g`` does not show."""
         self._target = target
         self._source = source
+        self.architecture: Mode | None = None
+        """What the user says that code is."""
         self._wanted = self._columns()
 
     @property
@@ -84,7 +88,13 @@ class CpuReader:
         """All of it. ``before`` is where the last step began; without it, or with ``fresh``, nothing that is read
         beside ``g`` is taken as unchanged."""
         step = before if self._target.stepped and not fresh else None
-        return await self._source.state(asked.cpu, asked.beside, registers, step)
+        state = await self._source.state(asked.cpu, asked.beside, registers, step)
+        said = self.architecture
+        if said is None:
+            return state
+        if state.shows_mode:
+            return replace(state, architecture=said)
+        return replace(state, architecture=said, mode=said, cpl=cpl_by_registers(registers, said))
 
 
 def moment(state: CpuState, code: bytes) -> CpuFacts:

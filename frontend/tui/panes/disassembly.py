@@ -67,6 +67,8 @@ def render(view: ViewState, width: int, height: int) -> Page:
         return Page((line(span("the guest is gone" if view.stops else "no stop yet", "dim")),))
     if not codes:
         why = "cannot be read" if view.stood else "was not read: the guest ran on"
+        if view.stood and state.code_mode is None:
+            why = "reads as the CPU mode has it, which is not known: set architecture i8086, i386 or i386:x86-64"
         return Page((line(span(f"the code at {state.pc:#x} {why}", "dim")),))
     pc = state.pc
     marks = _markers(view.shown_breakpoints)
