@@ -22,7 +22,7 @@ demo:
 	@$(BIN)/dr6 demo
 
 test:
-	@scripts/setup qemu-system-x86_64 gdb lldb tmux as ld gcc make
+	@scripts/setup qemu-system-x86_64 gdb gdbserver lldb tmux as ld gcc make man groff mandoc zsh fish
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
