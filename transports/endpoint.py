@@ -1,4 +1,4 @@
-"""A target's stream with its name and its manners: what `open_endpoint` makes of an address."""
+"""A target's stream with its name and what is special about it: what `open_endpoint` makes of an address."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Door:
         self._shared = shared
         self._serving = serving
         self._say = say
-        self._registers = RegisterFile(session.debugger.layout, aside=session.debugger.capabilities.debug_aside)
+        self._registers = RegisterFile(session.debugger.layout, outside_g=session.debugger.capabilities.debug_outside_g)
         self._words = SessionWords(session)
         self._clients: set[ClientConnection] = set()
         self._turned_away = 0

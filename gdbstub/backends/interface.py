@@ -23,8 +23,8 @@ from gdbstub.x86.registers import cpl_by_registers, mode_by_registers
 
 if TYPE_CHECKING:
     from gdbstub.backends.xen.helpers import Helpers
+    from gdbstub.remote.link_stream import Token
     from gdbstub.remote.target import RemoteTarget
-    from gdbstub.remote.wire import Token
 
 NO_DEBUG_REGISTERS = DebugState()
 AS_GDB_EXPECTS, AS_THE_MANUAL = Capabilities(), Dialect()

@@ -81,18 +81,15 @@ class Attachment:
         self._table = table = BreakpointTable(points)
         self._catcher = catcher = VectorCatch(table, watch_gates=not parts.capabilities.hardware_hides_guest)
         reader = CpuReader(remote, parts.source)
-        self._observer = StopReader(
+        self._reader = StopReader(
             *(remote, reader, points, catcher, hooks),
             stray_watches=backend.stray_watches,
-            idle_steps=backend.idle_steps,
         )
-        self._walk = walk = BootWalk(self._observer, table, catcher)
+        self._walk = walk = BootWalk(self._reader, table, catcher)
         self._runner = RunControl(
-            remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
+            remote, backend, self._reader, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
         )
-        self._light = LightSteps(
-            remote, self._observer, self._runner, points, catcher, self.deferred, self._log, backend
-        )
+        self._light = LightSteps(remote, self._reader, self._runner, points, catcher, self.deferred, self._log, backend)
 
     # -- what it is -----------------------------------------------------------------------------------------
 
@@ -198,7 +195,7 @@ class Attachment:
         await self._parts.cleanup.recover()
         self._log.platform = backend.platform(self.backend)
         self._log.begin()
-        return self._keep(await self._observer.see(stop), Action.ATTACH)
+        return self._keep(await self._reader.read(stop), Action.ATTACH)
 
     async def call_witness(self, vectors: Iterable[int]) -> str:
         """Have exceptions of these vectors seen by the hypervisor's log as well; why not, in a sentence, where that

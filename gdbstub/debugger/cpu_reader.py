@@ -8,8 +8,8 @@ from typing import NamedTuple
 from gdbstub.backends.interface import StateSource, Stepped
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import ABSENT, CpuFacts, Fact, Known, Unknown
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 from gdbstub.x86.cpu_state import CpuState, Registers
 from gdbstub.x86.registers import Mode, cpl_by_registers
 

@@ -69,7 +69,7 @@ class Debugger(Running):
         """The state of a vCPU (the selected one) now, numbered from 0: registers, segments, debug registers. A
         ``complete`` one has the debug registers that were passed over at a step, too. Raises `GdbError` for a vCPU that
         does not exist."""
-        return await self._observer.state(self.cpu if cpu is None else cpu, complete=complete)
+        return await self._reader.state(self.cpu if cpu is None else cpu, complete=complete)
 
     async def raw_registers(self, cpu: int | None = None) -> bytes:
         """The stub's own answer to ``g`` for a vCPU (the selected one), hex digits as `layout` orders them."""
@@ -90,7 +90,7 @@ class Debugger(Running):
 
     async def read_ahead(self) -> None:
         """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
-        seen = self._observer.seen
+        seen = self._reader.seen
         if seen is not None and not self.ended and self._remote.pipelined:
             await self._remote.read_lines(lines_of(seen.state.registers | {"rip": seen.state.pc}))
 
@@ -104,7 +104,7 @@ class Debugger(Running):
         """Write linear memory; int3s of ours stay over it. Raises `Refused` where the stub does not."""
         check_range(address, len(data))
         await self._table.points.write_memory(address, data)
-        self._observer.stale = True
+        self._reader.stale = True
 
     async def set_register(self, name: str, value: int, cpu: int | None = None) -> None:
         """Write one register of a vCPU (the selected one) by our name (``rflags``); ``value`` is unsigned. Debug
@@ -119,25 +119,25 @@ class Debugger(Running):
         await self._remote.write_register(theirs, value)
         if cpu != self.cpu:
             await self._remote.select(self.cpu)
-        self._observer.stale = True
+        self._reader.stale = True
 
     def set_architecture(self, mode: Mode | None) -> None:
         """How code is to be read from now on, as the user says; None: as the CPU does, which not every stub shows."""
-        self._observer.set_architecture(mode)
+        self._reader.set_architecture(mode)
 
     async def monitor(self, command: str) -> str:
         """A command of the stub's own monitor, and its output. What it changes is read again. Raises `Unsupported`
         where the stub has none, `Refused` where it does not like the command."""
         text = await self._remote.monitor(command)
-        self._observer.stale = True
+        self._reader.stale = True
         return text
 
     async def select_cpu(self, cpu: int) -> None:
         """Make ``cpu``, counted from 0, the one that is stepped and shown. Raises `GdbError` where there is none."""
         self._remote.thread(cpu)
-        self._observer.cpu = cpu
+        self._reader.cpu = cpu
         await self._remote.select(cpu)
-        await self._observer.read_again(cpu)
+        await self._reader.read_again(cpu)
 
     # -- breakpoints ------------------------------------------------------------------------------------------
 

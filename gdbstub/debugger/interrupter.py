@@ -9,8 +9,8 @@ import trio
 from gdbstub.backends.interface import StopHooks
 from gdbstub.errors import NoReply
 from gdbstub.protocol.stops import Stop
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import Token
 
 ANSWER_SECONDS = 5.0
 """QEMU stops its vCPUs within milliseconds; on a loaded machine, or from a dom0 behind ssh, it may take a second."""

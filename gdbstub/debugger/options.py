@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import trio
 
 from gdbstub.backends import OpenOptions
+from gdbstub.debugger.idt_looks import Pace
 from gdbstub.debugger.kernel_code import KernelCode, no_code
-from gdbstub.debugger.run_control import Pace
 from gdbstub.debugger.witness import LogPipe
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.remote.nonblocking_io import NonblockingIO

@@ -47,7 +47,7 @@ class Running(Attachment):
     @property
     def cpu(self) -> int:
         """The vCPU that is stepped and shown: the one that stopped last, or that the user chose."""
-        return self._observer.cpu
+        return self._reader.cpu
 
     @property
     def records(self) -> Sequence[StopRecord]:
@@ -124,7 +124,7 @@ class Running(Attachment):
         self._publish(Resumed())
 
     def _loop(self, sink: Callable[[StopRecord], None]) -> StepLoop:
-        return StepLoop(self._remote, self._observer, self._runner, self._catcher, self.deferred, self._keep, sink)
+        return StepLoop(self._remote, self._reader, self._runner, self._catcher, self.deferred, self._keep, sink)
 
     async def _ends(self, snapshot: Snapshot) -> bool:
         """Does a run of steps end here, at something of the user's?"""
@@ -203,7 +203,7 @@ class Running(Attachment):
         stops the guest for it."""
         why = await self.call_witness(vectors)
         if not why and self.witness is not None:
-            state = await self._observer.state(self.cpu)
+            state = await self._reader.state(self.cpu)
             self._log_alone_from_real_mode = not state.registers.get("cr0", 1) & CR0_PE
             self.witness.on_exception = lambda logged: self.on_witnessed(
                 self._log.keep_logged(logged, self._only_cpu, self._options.image_code(logged.pc))
@@ -269,7 +269,7 @@ class Running(Attachment):
         stop = rest.stop or await self._runner.end_step(())
         if rest.stop is None and await self._light.read(stop, told):
             return
-        snapshot = await self._runner.see_step(stop)
+        snapshot = await self._runner.read_step(stop)
         record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(snapshot.stop) else Action.STEP)
         await self._wanted(snapshot, record.number)
         told(record.brief)
@@ -286,4 +286,4 @@ class Running(Attachment):
         """Read what a step was content without, while the guest still stands there."""
         snapshot = self._log.take_unexplained()
         if snapshot is not None and not self.ended and not self._remote.running:
-            self._log.complete(await self._observer.complete(snapshot))
+            self._log.complete(await self._reader.complete(snapshot))

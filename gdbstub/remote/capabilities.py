@@ -70,7 +70,7 @@ class Capabilities:
     watch_lengths: tuple[int, ...] = (1, 2, 4, 8)
     debug_registers: bool = False
     """Are DR0-3, DR6 and DR7 of the guest's own vCPUs shown?"""
-    debug_aside: bool = False
+    debug_outside_g: bool = False
     """A program of its own reads them, which takes longer than a step: only where somebody asks for them."""
     software_patches_memory: bool = True
     """A software breakpoint is an int3 that the guest could read."""

@@ -28,8 +28,8 @@ from gdbstub.protocol.fields import shown
 from gdbstub.protocol.framing import frame
 from gdbstub.protocol.link import Expect
 from gdbstub.protocol.stops import Stop
-from gdbstub.remote.exchange import ExchangingWire
-from gdbstub.remote.wire import GOODBYE_SECONDS, READ_SIZE, Token
+from gdbstub.remote.exchange import ExchangingStream
+from gdbstub.remote.link_stream import GOODBYE_SECONDS, READ_SIZE, Token
 
 GREETING_DEADLINE = 5.0
 FAREWELL_SECONDS = 2.0
@@ -38,7 +38,7 @@ GRACE = 0.5
 answer lies there."""
 
 
-class Connection(ExchangingWire):
+class Connection(ExchangingStream):
     """The wire side of one stub. Raises `TransportError`, `RemoteProtocolError` and `Refused` only."""
 
     def ask(self, payload: bytes, expects: Expect = Expect.REPLY) -> Token:

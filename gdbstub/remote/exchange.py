@@ -9,7 +9,7 @@ import trio
 from trio.abc import Stream
 
 from gdbstub.protocol.link import Expect
-from gdbstub.remote.wire import ConnectionOptions, Token, Wire
+from gdbstub.remote.link_stream import ConnectionOptions, LinkStream, Token
 
 TRIES = 24 if len(os.sched_getaffinity(0)) > 1 else 1
 """How often an answer is looked for: some 40 µs, in which QEMU answers ``g`` on another core."""
@@ -18,8 +18,8 @@ TURNS = 32
 
 
 class Exchange(NamedTuple):
-    """What `ExchangingWire.exchange` came to: all answers, or, where they did not come at once, the tokens of what was
-    asked (none: it could not be asked so)."""
+    """What `ExchangingStream.exchange` came to: all answers, or, where they did not come at once, the tokens of what
+    was asked (none: it could not be asked so)."""
 
     answers: tuple[bytes, ...] = ()
     tokens: tuple[Token, ...] = ()
@@ -28,7 +28,7 @@ class Exchange(NamedTuple):
 NOT_ASKED = Exchange()
 
 
-class ExchangingWire(Wire):
+class ExchangingStream(LinkStream):
     """Falls back to the stream where there is no `NonblockingIO`."""
 
     def __init__(self, stream: Stream, **options: Unpack[ConnectionOptions]) -> None:

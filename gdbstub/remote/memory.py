@@ -9,9 +9,9 @@ from gdbstub.errors import Refused
 from gdbstub.protocol import messages
 from gdbstub.protocol.fields import decode_hex
 from gdbstub.remote.connection import accepted
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.memory_cache import LINE, PAGE
 from gdbstub.remote.registers import RemoteRegisters
-from gdbstub.remote.wire import Token
 
 MEMORY_CHUNK = 1024
 """Bytes in one ``m`` packet, where the stub's packets have room for them, and up to `FEW` pages are read."""

@@ -14,9 +14,9 @@ from gdbstub.protocol.fields import ThreadId, decode_hex
 from gdbstub.protocol.layout import make_layout
 from gdbstub.remote.capabilities import Dialect
 from gdbstub.remote.connection import Connection
+from gdbstub.remote.link_stream import ConnectionOptions, Token
 from gdbstub.remote.memory_cache import MemoryCache
 from gdbstub.remote.threads import named
-from gdbstub.remote.wire import ConnectionOptions, Token
 
 
 class RemoteRegisters(Connection):

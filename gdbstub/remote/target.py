@@ -13,9 +13,9 @@ from gdbstub.protocol.link import Expect
 from gdbstub.protocol.stops import Stop
 from gdbstub.remote.capabilities import Dialect
 from gdbstub.remote.exchange import Exchange
+from gdbstub.remote.link_stream import ConnectionOptions, Token
 from gdbstub.remote.memory import RemoteMemory
 from gdbstub.remote.threads import resume_packet
-from gdbstub.remote.wire import ConnectionOptions, Token
 from gdbstub.x86.breakpoints import BreakpointKind
 
 BREAKPOINTS = {

@@ -1,6 +1,6 @@
 """A debugger without a stub: a byte array, sixteen registers and a handful of real x86-64 instructions.
 
-It offers what `gdbstub.debugger.debugger.Debugger` offers and keeps its manners: hits are counted, conditions asked,
+It offers what `gdbstub.debugger.debugger.Debugger` offers and behaves as it does: hits are counted, conditions asked,
 temporary breakpoints deleted, vectors caught at their handlers. Where it and a real guest differ, it is wrong.
 """
 

@@ -34,8 +34,8 @@ from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.lidt import find_lidt
 
 if TYPE_CHECKING:
+    from gdbstub.remote.link_stream import Token
     from gdbstub.remote.target import RemoteTarget
-    from gdbstub.remote.wire import Token
 
 QUESTIONS = DoctorQuestions(b"qqemu.sstepbits", b"qqemu.sstep", "info status", "help info")
 """``qqemu.sstepbits`` and the like: handle_query_qemu_sstepbits, gdbstub/gdbstub.c."""

@@ -20,7 +20,7 @@ from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
 if TYPE_CHECKING:
-    from gdbstub.remote.wire import Token
+    from gdbstub.remote.link_stream import Token
 
 
 async def open_domain(backend: Backend, stub: Stub, cs: int | None, found: BackendInfo, options: OpenOptions) -> Parts:
@@ -33,7 +33,7 @@ async def open_domain(backend: Backend, stub: Stub, cs: int | None, found: Backe
         cpus=stub.cpus,
         interrupt=options.break_in is not None,
         debug_registers=dom0.there,
-        debug_aside=dom0.there,
+        debug_outside_g=dom0.there,
         no_hardware=why,
         hardware_slots=0 if why else 4,
         hardware_breakpoints=not why,

@@ -15,8 +15,8 @@ from gdbstub.protocol.layout import fallback_layout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.connection import GREETING_DEADLINE
 from gdbstub.remote.handshake import greet
+from gdbstub.remote.link_stream import DEADLINE
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.wire import DEADLINE
 from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, DATA, LOOP, PAGE, FakeStub, connected
 

@@ -39,7 +39,7 @@ FIRST_BYTES = 64
 
 
 class ConnectionOptions(TypedDict, total=False):
-    """What a `Wire` is given beside its stream."""
+    """What a `LinkStream` is given beside its stream."""
 
     shortcut: NonblockingIO | None
     deadline: float
@@ -49,7 +49,7 @@ class ConnectionOptions(TypedDict, total=False):
     exit_reason: Callable[[], Awaitable[str]] | None
 
 
-class Wire:
+class LinkStream:
     """Sends what is queued, takes what comes. Raises `TransportError` only."""
 
     def __init__(
