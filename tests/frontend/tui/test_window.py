@@ -138,6 +138,7 @@ async def test_code_of_a_mode_that_is_not_known_is_shown_as_far_as_all_modes_rea
     unread = replace(EVENT, state=cpu, code=bytes.fromhex("4889c3"), number=9)
     seen = update(view(), StopShown(place(NAMES, unread)))
     assert "reads as the CPU mode has it" in text(PANES["code"].render(seen, 120, 10))
+    assert "i386:x86-64" in text(PANES["code"].render(seen, 40, 10)), "what to do is on a narrow screen, too"
     assert "mode ? CPL 0" in text_of(status(seen, 100))
 
 
