@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-faults lab-debian13 docs docs-site format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-faults lab-linux lab-debian13 docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
@@ -10,7 +10,7 @@ help:
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
 	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve;'
-	@echo '             lab-faults: sick stubs, clients, files and signals;'
+	@echo '             lab-faults: sick stubs, clients, files and signals; lab-linux: every #DB of a Linux guest;'
 	@echo '             lab-debian13: make test of a clean clone on a fresh Debian 13, as root)'
 	@echo 'make docs    write the pages that are made from tables, the manual page and the completions'
 	@echo 'make docs-site  the documentation as a site, with its links checked, in build/docs-site'
@@ -22,7 +22,7 @@ demo:
 	@$(BIN)/dr6 demo
 
 test:
-	@scripts/setup qemu-system-x86_64 gdb lldb tmux as ld gcc make
+	@scripts/setup qemu-system-x86_64 gdb gdbserver lldb tmux as ld gcc make man groff mandoc zsh fish
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -47,6 +47,10 @@ lab-xen:
 lab-debian13:
 	@scripts/setup as ld debootstrap git
 	@$(BIN)/python -m tests.labs debian13 $(LABS)
+
+lab-linux:
+	@scripts/setup gcc
+	@$(BIN)/python -m tests.labs linux $(LABS)
 
 lab-gef:
 	@scripts/setup qemu-system-x86_64 gdb as ld

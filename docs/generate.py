@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from docs.api_page import api
 from docs.completions import FILES
 from docs.manual import manual
 from frontend.cli.cause_pages import overview_rows
@@ -129,6 +130,7 @@ def _where(row: Quirk) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "api.md": api,
     "backends.md": backends,
     "causes.md": causes,
     "commands.md": commands,

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from docs.command_line import Command, Option, Place, commands
-from frontend.cli.parser import EXITS, TARGETS
+from frontend.cli.arguments.groups import TARGETS
+from frontend.cli.parser import EXITS
 from frontend.version import FALLBACK
 
 CHANGELOG = Path(__file__).parents[1] / "CHANGELOG.md"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[1]
-WIDTH, HEIGHT = 120, 46
+WIDTH, HEIGHT = 120, 50
 STOP = 22
 """The stop to show: a data breakpoint of MOV SS, which TCG does not put off."""
 SECONDS = 20.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 import runpy
@@ -12,11 +13,17 @@ from typing import cast
 
 import pytest
 
+import gdbstub
+from docs import api_page
+from docs.source import definitions, members
 from frontend.cli.parser import COMMANDS, parse
+from gdbstub import Debugger
+from gdbstub.protocol import Link
 from tests.test_architecture import ROOMS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 PAGES = sorted(
     page
     for page in ROOT.rglob("*.md")
@@ -30,7 +37,7 @@ def generated() -> dict[str, Callable[[], str]]:
     return cast("dict[str, Callable[[], str]]", runpy.run_path(str(DOCS / "generate.py"))["PAGES"])
 
 
-GENERATED = ("backends.md", "causes.md", "commands.md", "keys.md", "packets.md", "quirks.md")
+GENERATED = ("api.md", "backends.md", "causes.md", "commands.md", "keys.md", "packets.md", "quirks.md")
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -40,6 +47,41 @@ def test_a_generated_page_is_what_its_table_gives(name: str) -> None:
 
 def test_every_generated_page_is_compared() -> None:
     assert set(generated()) == set(GENERATED)
+
+
+@pytest.mark.parametrize("module", api_page.public())
+def test_every_public_class_and_function_says_what_it_is(module: str) -> None:
+    for name in api_page.public()[module]:
+        node, docstring = definitions(module)[name]
+        assert docstring or isinstance(node, ast.Assign | ast.AnnAssign), f"{module}.{name} has no docstring"
+
+
+@pytest.mark.parametrize(("name", "whole"), [("Debugger", Debugger), ("Link", Link)])
+def test_the_public_members_of_a_class_are_there_and_say_what_they_are(name: str, whole: type) -> None:
+    (module,) = (module for module, names in api_page.public().items() if name in names)
+    listed = [member for members in api_page.MEMBERS[name].values() for member in members]
+    assert len(set(listed)) == len(listed)
+    for member in listed:
+        node, docstring = members(name, module)[member]
+        assert docstring, member
+        assert hasattr(whole, member) or isinstance(node, ast.Assign | ast.AnnAssign), member
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_an_example_uses_what_is_public(example: Path) -> None:
+    tree = ast.parse(example.read_text(encoding="utf-8"))
+    public = {"gdbstub": {*gdbstub.__all__}, "transports": {*api_page.WITH_STREAMS}, "sys": None, "socket": None}
+    public |= {"gdbstub.protocol": {*gdbstub.protocol.__all__}, "gdbstub.explain": {*gdbstub.explain.__all__}}
+    public["trio"] = {"run"}
+    debugger = {member for group in api_page.MEMBERS["Debugger"].values() for member in group}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert {alias.name for alias in node.names} <= (public[str(node.module)] or set())
+        elif isinstance(node, ast.Import):
+            assert {alias.name for alias in node.names} <= public.keys()
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            of = debugger if node.value.id == "debugger" else public.get(node.value.id)
+            assert of is None or node.attr in of, ast.unparse(node)
 
 
 def prose(page: Path) -> str:

@@ -36,6 +36,7 @@ def file_of(thing: type | Callable[..., object]) -> str:
 
 OVERWRITING = {
     "a whole package": {"transports/__init__.py": FAILS, "transports/client.py": FAILS},
+    "a package that is empty": {"gdbstub/__init__.py": ""},
     "a package that does no harm": {"gdbstub/__init__.py": "__version__ = '1'\n"},
     "a package that ends the program": {"gdbstub/__init__.py": THEIRS},
     "one module": {file_of(parse_target): FAILS},
@@ -51,7 +52,7 @@ SHADOWING = {
 HARMLESS = {
     "other files": {"transports/hub.py": FAILS, "frontend/static/index.html": "<html>"},
     "a folder without modules": {file_of(clean).replace(".py", "/README"): ""},
-    "an __init__.py that is as empty as ours": {"gdbstub/__init__.py": "", "frontend/__init__.py": ""},
+    "an __init__.py that is as empty as ours": {"frontend/__init__.py": ""},
 }
 COMMANDS = (("--help",), ("explain", "--dr6", "0xffff4ff0"), ("attach", "unix:/nowhere", "--batch"))
 SCRIPT = ("-c", "import sys; from dr6 import main; sys.exit(main())")

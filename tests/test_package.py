@@ -75,7 +75,9 @@ def test_the_packages_that_others_may_import_ship_their_types(installed: Path) -
 def test_the_source_archive_holds_what_dr6_is_made_from_and_no_tests(sources: Path) -> None:
     made = {"PKG-INFO", "pyproject.toml", ".gitignore", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"}
     assert {path.name for path in sources.iterdir()} == {*PACKAGES, "dr6.py", "share", "docs", "guests", *made}
-    assert {path.suffix for path in (sources / "docs").rglob("*") if path.is_file()} == {".md", ".svg"}
+    pages = [path for path in (sources / "docs").rglob("*") if path.is_file() and path.parent.name != "examples"]
+    assert {path.suffix for path in pages} == {".md", ".svg"}
+    assert _files(sources / "docs" / "examples") == _files(ROOT / "docs" / "examples")
     for folder in (*PACKAGES, "share"):
         assert _files(sources / folder) == _files(ROOT / folder)
 

@@ -19,7 +19,8 @@ import pytest
 
 from docs.command_line import KINDS, SCHEMES, WORDS, commands
 from docs.manual import escape
-from frontend.cli.parser import COMMANDS, TARGETS
+from frontend.cli.arguments.groups import TARGETS
+from frontend.cli.parser import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 SHARE = ROOT / "share"

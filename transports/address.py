@@ -117,7 +117,8 @@ def file_kind(path: str) -> FileKind:
 
 
 def parse_target(text: str, *, kind_of: Callable[[str], FileKind] = file_kind) -> Address:
-    """The address that ``text`` names, or `BadTarget`."""
+    """The address that ``text`` names (``HOST:PORT``, ``unix:PATH``, …). Raises `BadTarget`. ``kind_of`` tells what a
+    path names."""
     text = text.strip()
     if not text:
         raise BadTarget(f"The target is empty; give {FORMS}.")

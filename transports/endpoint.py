@@ -1,4 +1,4 @@
-"""A target's stream with its name and its manners: what `open_endpoint` makes of an address."""
+"""A target's stream with its name and what is special about it: what `open_endpoint` makes of an address."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def _nothing() -> str:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """``name`` is the canonical TARGET. ``interrupt`` is None where 0x03 on the wire stops a running guest;
-    otherwise it is to be awaited instead, and may raise `CannotInterrupt`. ``last_words`` tells, after the
+    otherwise it is to be awaited instead, and may raise `CannotInterrupt`. ``exit_reason`` tells, after the
     stream ended or broke, how the program behind it died, in one sentence; it is empty where there is
     nothing to tell. ``shortcut`` is a faster way to send and receive, where there is one. ``backend`` is the kind of
     stub that the address says it is; ``domain`` are the helpers for a domain of Xen's.

@@ -10,7 +10,7 @@ import trio
 
 
 class TransportFailure(Exception):
-    """The root of what this room raises by itself; never raised as such."""
+    """The root of what `transports` raises by itself; never raised as such."""
 
 
 class CannotOpen(TransportFailure):

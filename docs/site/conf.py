@@ -35,7 +35,7 @@ NAVIGATION = {
     "First steps": ("docs/start", "docs/keys", "docs/commands"),
     "Why it stopped": ("docs/explaining", "docs/causes", "docs/quirks", "docs/seeds"),
     "Ways to a guest": ("docs/serve", "docs/xen", "docs/backends", "docs/doctor"),
-    "For scripts": ("docs/formats", "docs/security"),
+    "For scripts": ("docs/formats", "docs/api", "docs/security"),
     "Inside dr6": ("docs/architecture", "docs/packets", "docs/testing", "docs/labs", "docs/adr/README", "docs/adr/0*"),
     "The project": ("CONTRIBUTING", "CHANGELOG", "guests/*/README"),
 }

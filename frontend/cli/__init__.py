@@ -1,4 +1,4 @@
-"""The command line: `parser`, and a module for each command."""
+"""The command line: `parser`, what each command takes (`arguments`), and a module for each command."""
 
 from frontend.cli.parser import main
 

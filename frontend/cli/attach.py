@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from frontend.clean import clean
 from frontend.cli.connect import Launch, TargetOptions, open_session
 from frontend.cli.console import Console
-from frontend.cli.failures import INTERRUPTED, USAGE
+from frontend.cli.exit_codes import INTERRUPTED, USAGE
 from frontend.cli.guarded import guarded
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.restore import always, at_terminal

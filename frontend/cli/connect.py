@@ -26,7 +26,7 @@ from gdbstub.backends.xen.helpers import Helpers
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.kernel_code import NO_CODE, KernelCode
 from gdbstub.errors import GdbError
-from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.remote.target import RemoteTarget
 from transports import (
     Accelerator,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from frontend.cli.attach import print_stop, speak
 from frontend.cli.connect import TargetOptions, open_session
-from frontend.cli.failures import DONE, INTERRUPTED
+from frontend.cli.exit_codes import DONE, INTERRUPTED
 from frontend.cli.interrupts import Interrupts
 from frontend.commands import execute
 from frontend.commands.session import Session

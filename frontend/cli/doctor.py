@@ -15,7 +15,7 @@ import trio
 from frontend.clean import clean
 from frontend.cli.connect import Launch, TargetOptions, open_stub
 from frontend.cli.doctor_text import as_json, identity_text, installed_text, results_text, verdict_text
-from frontend.cli.failures import DONE, FAILED, INTERRUPTED, USAGE
+from frontend.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from frontend.cli.installed import Installed, kvm, look_around
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.streams import write_control

@@ -47,9 +47,8 @@ def identity_text(found: Identity) -> list[str]:
     who = " ".join(filter(None, (found.title, backend.version))) + (f", {backend.vendor} CPU" if backend.vendor else "")
     registers = ", ".join(f"{count} in {name or 'no feature'}" for name, count in found.registers)
     monitor = "yes" + (", shows the debug registers" if found.debug_registers else "") if found.monitor else "no"
-    stands = f"{state.mode}-bit code, CPL {_unknown(state.cpl)}, RIP {state.rip:#x}" + (
-        ", in HLT" if state.halted else ""
-    )
+    mode = f"{state.mode}-bit code" if state.shows_mode else "the CPU mode is not shown"
+    stands = f"{mode}, CPL {_unknown(state.cpl)}, RIP {state.rip:#x}" + (", in HLT" if state.halted else "")
     rows = [
         ("target", clean(found.target)),
         ("stub", f"{who}; profile {backend.profile}"),
@@ -207,7 +206,7 @@ def _identity_json(found: Identity) -> dict[str, object]:
         "cpus": found.cpus,
         "reply": found.reply,
         "waits_to_be_started": found.waits,
-        "mode": state.mode,
+        "mode": state.mode if state.shows_mode else None,
         "cpl": state.cpl,
         "rip": f"{state.rip:#x}",
         "halted": state.halted,

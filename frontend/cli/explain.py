@@ -95,7 +95,7 @@ def usage_error(args: argparse.Namespace) -> str | None:
     return None
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: tuple[str, ...]) -> int:
     """Print the answer to stdout; 0 done, 1 the evidence can't be read, 2 usage, or no cause of that name."""
     wrong = usage_error(args)
     if wrong is not None:

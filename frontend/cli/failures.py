@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from frontend.cli.exit_codes import FAILED, NO_CONNECTION, USAGE
 from gdbstub.errors import GdbError, ProtocolError, TransportError
 from transports import BadTarget, CannotOpen, TransportFailure
-
-DONE, FAILED, USAGE, NO_CONNECTION, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 Failure = GdbError | TransportFailure | BadTarget
 FAILURES: tuple[type[Exception], ...] = (GdbError, TransportFailure, BadTarget)

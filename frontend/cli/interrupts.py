@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import trio
 
-from frontend.cli.failures import INTERRUPTED
+from frontend.cli.exit_codes import INTERRUPTED
 
 T = TypeVar("T")
 HURRY: ContextVar[trio.Event | None] = ContextVar("HURRY", default=None)

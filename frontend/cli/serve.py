@@ -10,7 +10,7 @@ import trio
 from frontend.clean import clean
 from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.console import Console
-from frontend.cli.failures import DONE, NO_CONNECTION, USAGE
+from frontend.cli.exit_codes import DONE, NO_CONNECTION, USAGE
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.serving import Serving, gdb_command, serve_session
 from gdbstub.server import Policy

@@ -19,7 +19,7 @@ from frontend.commands.table import Quit
 from frontend.version import tool
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
-from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.server import ClientConnection, Policy, RegisterFile, turn_away
 from gdbstub.sessions.guest_lock import Reach
 from gdbstub.sessions.shared_guest import SharedGuest
@@ -82,7 +82,7 @@ class Door:
         self._shared = shared
         self._serving = serving
         self._say = say
-        self._registers = RegisterFile(session.debugger.layout, aside=session.debugger.capabilities.debug_aside)
+        self._registers = RegisterFile(session.debugger.layout, outside_g=session.debugger.capabilities.debug_outside_g)
         self._words = SessionWords(session)
         self._clients: set[ClientConnection] = set()
         self._turned_away = 0

@@ -13,7 +13,7 @@ import trio
 
 from frontend.clean import clean, visible
 from frontend.cli.connect import TargetOptions, open_session
-from frontend.cli.failures import DONE, INTERRUPTED, USAGE
+from frontend.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.progress import Progress
 from frontend.commands import parse_break, parse_vectors, parse_watch

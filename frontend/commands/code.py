@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from frontend.clean import clean
 from frontend.commands.arguments import split_arguments
-from frontend.commands.examine import readable
+from frontend.commands.examine import NO_MODE, readable
 from frontend.commands.frames import DEEPEST, backtrace
 from frontend.commands.memory_format import instruction_line, instructions
 from frontend.commands.session import Session
@@ -49,11 +49,15 @@ async def _dump(session: Session, start: int, end: int | None, title: str, raw: 
     count = FEW if end is None else MOST_BYTES
     data = await readable(session, start, (FEW * LONGEST) if end is None else end - start + LONGEST - 1)
     session.out(f"Dump of assembler code{title or f' from {start:#x} on'}:")
-    for found in instructions(data, start, state.mode, count):
+    read = start
+    for found in instructions(data, start, state.code_mode, count):
         if end is not None and found.address >= end:
             break
+        read = found.address + len(found.bytes)
         label = None if base is None else f" <+{found.address - base}>"
         session.out(instruction_line(found, state.pc, session.symbols.text, raw=raw, label=label))
+    if state.code_mode is None and read < (start + len(data) if end is None else end):
+        session.out(NO_MODE.format(place=session.place(read)))
     session.out("End of assembler dump.")
 
 

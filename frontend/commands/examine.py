@@ -20,6 +20,10 @@ from gdbstub.x86.decode import LONGEST as LONGEST_INSTRUCTION
 
 PAGE = 4096
 MOST_HISTORY = 10_000
+NO_MODE = (
+    "How the code at {place} reads depends on the CPU mode, which this stub does not show; "
+    "set architecture i8086, i386 or i386:x86-64 says it."
+)
 
 
 async def readable(session: Session, address: int, length: int) -> bytes:
@@ -66,10 +70,13 @@ async def _examine_code(session: Session, address: int, count: int) -> tuple[lis
         raise CommandError("x86 code cannot be read backwards; give an address before it.")
     data = await readable(session, address, count * LONGEST_INSTRUCTION)
     lines = []
-    for found in instructions(data, address, state.mode, count):
+    end = address + len(data)
+    for found in instructions(data, address, state.code_mode, count):
         lines.append(instruction_line(found, state.pc, session.symbols.text))
         address = found.address + len(found.bytes)
-    if len(lines) < count:
+    if len(lines) < count and address < end and state.code_mode is None:
+        lines.append(NO_MODE.format(place=session.place(address)))
+    elif len(lines) < count:
         lines.append(f"Cannot access memory at address {address:#x}.")
     return lines, address
 

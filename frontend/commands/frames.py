@@ -38,9 +38,7 @@ async def word(session: Session, state: CpuState, address: int) -> int | None:
 
 
 def _stack_base(state: CpuState) -> int:
-    if state.mode == 64 or state.segments is None:
-        return 0
-    return state.segments["ss"].base
+    return 0 if state.mode == 64 else state.segment_base("ss") or 0
 
 
 def _code_base(state: CpuState) -> int:

@@ -163,13 +163,16 @@ def string_line(data: bytes, address: int, name_of: NameOf) -> tuple[str, int]:
     return f"{address:#x}{name_of(address)}:\t{string(body)}{more}", len(body) + (end >= 0)
 
 
-def instructions(data: bytes, address: int, mode: Mode, count: int) -> Iterator[Instruction]:
+def instructions(data: bytes, address: int, mode: Mode | None, count: int) -> Iterator[Instruction]:
     """At most ``count`` instructions; a byte that is none of one is a ``(bad)`` of its own, as in objdump.
-    Stops where ``data`` may end inside an instruction."""
+    Stops where ``data`` may end inside an instruction; in a mode that is not known (None), where modes read it
+    differently."""
     at = 0
     while count > 0 and at < len(data):
         code = data[at : at + LONGEST_INSTRUCTION]
         found = decode(code, address + at, mode)
+        if found is None and mode is None:
+            return
         if found is None:
             found = Instruction(address + at, code[:1], "(bad)", "(bad)")
         yield found

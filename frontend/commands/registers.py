@@ -75,20 +75,13 @@ def _linear(state: CpuState, name: str) -> int:
     value = state.registers[_COMPUTED_FROM[name]]
     if state.mode == 64:
         return value
-    base = segment_base(state, "ss") or 0
+    base = state.segment_base("ss") or 0
     return (base + (value & (0xFFFF if state.mode == 16 else MASK_32))) & MASK_32
-
-
-def segment_base(state: CpuState, segment: str) -> int | None:
-    """The base of a segment register, None where nothing shows it."""
-    if state.segments is not None and segment in state.segments:
-        return state.segments[segment].base
-    return state.registers.get(f"{segment}_base")
 
 
 def _hidden(state: CpuState, name: str) -> Value | None:
     if name.endswith("_base") and name[:2] in SEGMENTS:
-        base = segment_base(state, name[:2])
+        base = state.segment_base(name[:2])
         return None if base is None else pointer(base)
     tables = state.tables
     if tables is None or name not in TABLES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from frontend.commands.examine import NO_MODE
 from frontend.commands.frames import return_address
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
@@ -11,7 +12,7 @@ from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import Refused
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.decode import LINEAR_MASKS as LINEAR
-from gdbstub.x86.decode import LONGEST, shape
+from gdbstub.x86.decode import LONGEST, MODES, shape
 from gdbstub.x86.instructions import Shape
 
 STEPPED_OVER = frozenset(("rep", "int-n", "int3", "into", "icebp", "syscall"))
@@ -72,18 +73,33 @@ async def _here(session: Session) -> tuple[CpuState, Shape | None]:
     try:
         if not code:
             code = await session.read_memory(state.pc, min(LONGEST, PAGE - state.pc % PAGE))
-        known = shape(code[:LONGEST], state.mode)
+        known = _read(session, state, code)
         if known is None and len(code) < LONGEST:  # the instruction may go on in the next page
-            known = shape(await session.read_memory(state.pc, LONGEST), state.mode)
+            known = _read(session, state, await session.read_memory(state.pc, LONGEST))
     except Refused:
         return state, None
     return state, known
 
 
+def _read(session: Session, state: CpuState, code: bytes) -> Shape | None:
+    """The first instruction of ``code``; where the mode is not known, one of its readings, if none is stepped over.
+    `CommandError` where they differ and one is."""
+    if state.code_mode is not None:
+        return shape(code[:LONGEST], state.mode)
+    readings = [shape(code[:LONGEST], mode) for mode in MODES]
+    if len(set(readings)) > 1 and any(map(_is_stepped_over, readings)):
+        raise CommandError(NO_MODE.format(place=session.place(state.pc)))
+    return readings[0]
+
+
+def _is_stepped_over(known: Shape | None) -> bool:
+    return known is not None and (known.mnemonic in CALLS or not known.traits.isdisjoint(STEPPED_OVER))
+
+
 async def _step_over(session: Session) -> StopRecord:
     """One instruction; calls, interrupts and REP strings as one, by a hidden breakpoint behind them."""
     state, known = await _here(session)
-    if known is None or not (known.mnemonic in CALLS or known.traits & STEPPED_OVER):
+    if known is None or not _is_stepped_over(known):
         return await session.debugger.step()
     behind = (state.pc + len(known.bytes)) & LINEAR[state.mode]
     lowest = None if "rep" in known.traits else state.registers["rsp"]

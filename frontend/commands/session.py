@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from frontend.commands.expressions import Node, evaluate, parse
 from frontend.commands.memory_format import Layout
 from frontend.commands.recording import Recording
-from frontend.commands.registers import is_real_mode, register_value, segment_base
+from frontend.commands.registers import is_real_mode, register_value
 from frontend.commands.stop_text import describe
 from frontend.commands.symbols import Symbols
 from frontend.commands.values import Value, pointer
@@ -213,14 +213,14 @@ class Session:
         """``seg:off``: selector times 16 in real mode; else the base of a segment register that holds it."""
         state = await self.state()
         named = segment.lower().removeprefix("$")
-        base = segment_base(state, named) if named in SEGMENTS else None
+        base = state.segment_base(named) if named in SEGMENTS else None
         if base is None:
             selector = (await self.evaluate(f"${named}" if named in SEGMENTS else segment)).address
             if is_real_mode(state):
                 base = (selector & 0xFFFF) << 4
             else:
                 holds = (name for name in SEGMENTS if state.registers.get(name) == selector)
-                base = next((b for name in holds if (b := segment_base(state, name)) is not None), None)
+                base = next((b for name in holds if (b := state.segment_base(name)) is not None), None)
         if base is None:
             raise BadExpression(
                 f"The base of segment {segment} is not known: no segment register holds it; give a linear address."

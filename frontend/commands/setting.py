@@ -8,9 +8,12 @@ from typing import NamedTuple
 from frontend.commands.expressions import Node, Read, Variable, parse, read_type
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
-from frontend.commands.table import Arguments, Command, CommandError
+from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
+from gdbstub.x86.registers import Mode
+
+MOST_STOPS = 1_000_000
 
 
 class Fixed(NamedTuple):
@@ -27,10 +30,12 @@ FIXED = {
     "logging": Fixed("off|enabled off", "No log is written: record FILE keeps the stops, dr6 --record FILE it all."),
     "style": Fixed("enabled off", "Colours are the terminal's own; NO_COLOR=1 in the environment leaves them out."),
     "verbose": Fixed("off", "dr6 has nothing more to say than it says."),
-    "architecture": Fixed("auto|i386.*|i8086", "Only x86 is known; the mode is read from the guest at each stop."),
     "disassembly-flavor": Fixed("intel", "Instructions are written in Intel syntax only."),
     "osabi": Fixed(".*", ""),
 }
+
+ARCHITECTURES: dict[str, Mode | None] = {"auto": None, "i8086": 16, "i386": 32, "i386:x86-64": 64}
+"""gdb's names, each with ``:intel`` behind it, too."""
 
 _ASSIGNMENT = re.compile(
     r"(?P<target>.*?[^=!<>+\-*/&|^%])\s*(?P<operator><<|>>|[-+*/&|^%])?=(?!=)(?P<value>.*)", re.DOTALL
@@ -44,6 +49,12 @@ async def set_(session: Session, arguments: Arguments) -> None:
         text = rest.strip()
     elif word == "confirm":
         session.ask = rest.strip() != "off"
+        return
+    elif word == "architecture":
+        set_architecture(session, rest.strip())
+        return
+    elif word == "history":
+        _keep(session, rest.strip())
         return
     elif word in FIXED:
         if not re.fullmatch(FIXED[word].holds, rest.strip()):
@@ -59,6 +70,25 @@ async def set_(session: Session, arguments: Arguments) -> None:
     if match["operator"]:
         value = binary(match["operator"], await session.evaluate_node(target), value)
     await _assign(session, target, match["target"].strip(), value)
+
+
+def set_architecture(session: Session, name: str) -> None:
+    """How code is read from now on. A CPU that does not show its mode is taken to be in that one."""
+    known = name.removesuffix(":intel")
+    if known not in ARCHITECTURES:
+        raise CommandError(f"Only x86 is known; set architecture takes {', '.join(ARCHITECTURES)}.")
+    session.debugger.set_architecture(ARCHITECTURES[known])
+
+
+def _keep(session: Session, text: str) -> None:
+    """``set history size N``."""
+    name, _, count = text.partition(" ")
+    if name != "size":
+        raise CommandError("The one setting of the history is its size: set history size N keeps N stops.")
+    most = number(count.strip(), "number of stops")
+    if not 1 <= most <= MOST_STOPS:
+        raise CommandError(f"The history can be 1 to {MOST_STOPS} stops long.")
+    session.debugger.keep_stops(most)
 
 
 async def _assign(session: Session, target: Node, text: str, value: Value) -> None:
@@ -98,8 +128,10 @@ COMMANDS = (
         set_,
         "data",
         "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb. "
-        "Settings: confirm on|off. What gdb's scripts begin with (pagination off, width 0, …) is so "
-        "anyway; other values are refused.",
+        "Settings: confirm on|off; history size N, how many stops are kept (10000 at first): the oldest plain steps go "
+        "before any event; architecture auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
+        "others hold whatever it does, and tell the mode of one that does not show it. What gdb's scripts begin with "
+        "(pagination off, width 0, …) is so anyway; other values are refused.",
         needs="",
         completes="location",
     ),

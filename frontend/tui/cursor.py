@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frontend.tui.view import ViewState, number_of
-from frontend.tui.window import CodeLine, disassemble
+from frontend.tui.window import CodeLine, disassemble, named
 from gdbstub.x86.breakpoints import BreakpointKind
 
 
@@ -16,10 +16,10 @@ def code_lines(view: ViewState) -> tuple[CodeLine, ...]:
         return window.lines
     ran = record.explanation.instruction
     code = record.code if state.pc == record.state.pc else b""
-    found = disassemble(code, state.pc, state.mode)
+    found = disassemble(code, state.pc, state.code_mode)
     if ran is not None and (ran.address + len(ran.bytes) == state.pc or (ran.address == state.pc and not found)):
         found = (ran, *found)
-    return tuple(CodeLine(i.address, i.bytes, i.text) for i in found)
+    return tuple(named(one, view.names) for one in found)
 
 
 def neighbour(view: ViewState, by: int) -> int | None:

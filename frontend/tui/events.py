@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from frontend.tui.window import BreakpointRow, Window
+from frontend.tui.window import BreakpointRow, NameLookup, Window
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
 from gdbstub.remote.capabilities import BackendInfo
@@ -94,11 +94,18 @@ class Working(NamedTuple):
 
 
 class SessionOpened(NamedTuple):
-    """A session began."""
+    """A session began; ``names`` are its symbols."""
 
     target: str
     backend: BackendInfo
     cpus: int
+    names: NameLookup | None = None
+
+
+class Keep(NamedTuple):
+    """Keep ``most`` stops."""
+
+    most: int
 
 
 class SelectStop(NamedTuple):
@@ -156,6 +163,7 @@ Event = (
     | Gathered
     | Looked
     | Gap
+    | Keep
     | BreakpointsChanged
     | Printed
     | Submitted

@@ -16,6 +16,7 @@ from frontend.tui.events import (
     Focus,
     Gap,
     Gathered,
+    Keep,
     Kind,
     Looked,
     Message,
@@ -38,7 +39,6 @@ from frontend.tui.view import (
     MESSAGES,
     OUTPUT,
     PROMPT,
-    STOPS_KEPT,
     WINDOWS_KEPT,
     ViewState,
     number_of,
@@ -56,6 +56,20 @@ def _elsewhere(view: ViewState) -> dict[str, int]:
     return {name: lines for name, lines in view.scroll.items() if name in (MESSAGES, OUTPUT)}
 
 
+def _kept(stops: tuple[Stop, ...], most: int) -> tuple[Stop, ...]:
+    """At most so many of ``stops``, by the rule of `KeptStops`."""
+    while len(stops) > most:
+        at = next((at for at, stop in enumerate(stops[:-1]) if stop.record.is_plain_step), 0)
+        stops = (*stops[:at], *stops[at + 1 :])
+    return stops
+
+
+def _keep(view: ViewState, most: int) -> ViewState:
+    stops = _kept(view.stops, most)
+    here = view.selected is None or any(number_of(stop) == view.selected for stop in stops)
+    return replace(view, kept=most, stops=stops, selected=view.selected if here else None)
+
+
 def _stopped(view: ViewState, stop: Stop) -> ViewState:
     """One more stop, or the newest one as a command has changed it since."""
     stops = view.stops
@@ -66,7 +80,7 @@ def _stopped(view: ViewState, stop: Stop) -> ViewState:
         stop = stop._replace(gap=view.gap)
     return replace(
         view,
-        stops=(*stops[-STOPS_KEPT + 1 :], stop),
+        stops=_kept((*stops, stop), view.kept),
         running=False,
         ran=view.ran and bool(view.working),
         live=None,
@@ -198,8 +212,10 @@ def update(view: ViewState, event: Event) -> ViewState:
             return _submitted(view, line)
         case Working(line):
             return view if line == view.working else replace(view, working=line, ran=view.running)
-        case SessionOpened(target, backend, cpus):
-            return replace(view, target=target, backend=backend, cpus=cpus)
+        case SessionOpened(target, backend, cpus, names):
+            return replace(view, target=target, backend=backend, cpus=cpus, names=names)
+        case Keep(most):
+            return view if most == view.kept else _keep(view, most)
         case SelectStop(number):
             return _select(view, number)
         case Walk(by):

@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from frontend.tui.events import Looked, Message, Question, Stop
-from frontend.tui.window import BreakpointRow, Window
+from frontend.tui.window import BreakpointRow, NameLookup, Window
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
+from gdbstub.explain.evidence import Action
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
-STOPS_KEPT = 1000
 WINDOWS_KEPT = 200
 LINES_KEPT = 1000
 LONGEST_LINE = 4096
+
+BEGINNING = "attached; a stub does not say why the guest stands still"
 
 PROMPT = "prompt"
 CODE = "code"
@@ -35,7 +37,10 @@ class ViewState:
     target: str = ""
     backend: BackendInfo | None = None
     cpus: int = 1
+    names: NameLookup | None = None
     stops: tuple[Stop, ...] = ()
+    kept: int = 10_000
+    """How many stops may be in ``stops``."""
     selected: int | None = None
     running: bool = False
     ran: bool = False
@@ -108,7 +113,7 @@ class ViewState:
         """Did the guest stand still at the stop that is looked at? Nothing was read where only a log tells of it."""
         record = self.record
         changed = self.selected is None and self.live is not None
-        return changed or record is None or record.event is None or record.event.seen_by == "handler"
+        return changed or record is None or not ran_on(record)
 
     @property
     def window(self) -> Window | None:
@@ -138,6 +143,23 @@ def stopped_rip(record: StopRecord) -> int | None:
         return record.state.pc
     frame = record.event.frame
     return None if frame is None else (frame.cs_base or 0) + frame.rip
+
+
+def ran_on(record: StopRecord) -> bool:
+    """Is this an event that only a log tells of? Then the guest did not leave for the debugger."""
+    return record.event is not None and record.event.seen_by == "log"
+
+
+def is_beginning(record: StopRecord) -> bool:
+    """Is this the state at attach, of which a stub says nothing?"""
+    found = record.explanation
+    nothing = all(cause.cause == "unknown" for cause in found.causes) and not found.contradictions
+    return record.action is Action.ATTACH and nothing
+
+
+def summary(record: StopRecord) -> str:
+    """A stop in a sentence."""
+    return BEGINNING if is_beginning(record) else record.explanation.summary
 
 
 def number_of(stop: Stop) -> int:

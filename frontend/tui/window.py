@@ -115,15 +115,16 @@ def where(symbols: NameLookup, address: int) -> str:
     return f"{name}+{offset}" if offset else name
 
 
-def disassemble(code: bytes, address: int, mode: Mode) -> tuple[Instruction, ...]:
+def disassemble(code: bytes, address: int, mode: Mode | None) -> tuple[Instruction, ...]:
     """``code`` from its first byte on; a byte that begins no instruction is a line of its own without text.
-    What may be cut off at the end is left out."""
+    What may be cut off at the end is left out; in a mode that is not known (None), all from where modes read it
+    differently."""
     lines: list[Instruction] = []
     at = 0
     while at < len(code):
         found = decode(code[at : at + LONGEST_INSTRUCTION], address + at, mode)
         if found is None:
-            if len(code) - at < LONGEST_INSTRUCTION:
+            if mode is None or len(code) - at < LONGEST_INSTRUCTION:
                 break
             found = Instruction(address + at, code[at : at + 1], "", "")
         lines.append(found)
@@ -131,7 +132,7 @@ def disassemble(code: bytes, address: int, mode: Mode) -> tuple[Instruction, ...
     return tuple(lines)
 
 
-def before(code: bytes, address: int, mode: Mode, sure: int | None) -> tuple[Instruction, ...]:
+def before(code: bytes, address: int, mode: Mode | None, sure: int | None) -> tuple[Instruction, ...]:
     """The instructions of ``code`` that end exactly at its end.
 
     x86 code cannot be read backwards: any byte may begin an instruction. ``sure`` is an address where one is
@@ -146,7 +147,10 @@ def before(code: bytes, address: int, mode: Mode, sure: int | None) -> tuple[Ins
     return ()
 
 
-def _named(instruction: Instruction, symbols: NameLookup) -> CodeLine:
+def named(instruction: Instruction, symbols: NameLookup | None) -> CodeLine:
+    """The line of an instruction, with the symbols that are its label and its target."""
+    if symbols is None:
+        return CodeLine(instruction.address, instruction.bytes, instruction.text)
     near = symbols.nearest(instruction.address)
     goes_to = _TARGET.search(instruction.text)
     return CodeLine(
@@ -190,11 +194,11 @@ def _known_start(record: StopRecord, symbols: NameLookup, pc: int) -> int | None
 
 
 async def _code(guest: Guest, symbols: NameLookup, record: StopRecord, state: CpuState) -> tuple[CodeLine, ...]:
-    pc, mode = state.pc, state.mode
+    pc, mode = state.pc, state.code_mode
     low = await read_before(guest, pc, CODE_BEFORE)
     high = await read_some(guest, pc, CODE_AFTER) or (record.code if pc == record.state.pc else b"")
     lines = before(low, pc - len(low), mode, _known_start(record, symbols, pc)) + disassemble(high, pc, mode)
-    return tuple(_named(line, symbols) for line in lines)
+    return tuple(named(line, symbols) for line in lines)
 
 
 def stack_address(state: CpuState) -> int | None:
@@ -204,8 +208,7 @@ def stack_address(state: CpuState) -> int | None:
         return None
     if state.mode == 64:
         return top
-    base = state.segments["ss"].base if state.segments is not None and "ss" in state.segments else 0
-    return (base + (top & _MASKS[state.mode])) & _MASKS[32]
+    return ((state.segment_base("ss") or 0) + (top & _MASKS[state.mode])) & _MASKS[32]
 
 
 async def _stack(guest: Guest, symbols: NameLookup, state: CpuState) -> tuple[StackWord, ...]:

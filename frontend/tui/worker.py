@@ -13,6 +13,7 @@ from frontend.tui.events import (
     BreakpointsChanged,
     Gap,
     Gathered,
+    Keep,
     Looked,
     Printed,
     Question,
@@ -79,7 +80,9 @@ class Worker:
         session.confirm = self._confirm
         session.show_stop = lambda record: None
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
-        screen.dispatch(SessionOpened(debugger.target, debugger.backend, len(debugger.capabilities.cpus)))
+        cpus = len(debugger.capabilities.cpus)
+        screen.dispatch(SessionOpened(debugger.target, debugger.backend, cpus, session.symbols))
+        screen.dispatch(Keep(debugger.stops_kept))
         for record in debugger.records:
             self._notice(record)
         debugger.listen(self._notice)
@@ -198,6 +201,7 @@ class Worker:
     async def _refresh(self) -> None:
         """Gather what panes show of the newest stop, and what a command may have changed in it."""
         session, debugger = self._session, self._session.debugger
+        self._screen.dispatch(Keep(debugger.stops_kept))
         if not debugger.running and debugger.records:
             record = debugger.records[-1]
             shown = self._screen.view.stops

@@ -19,10 +19,11 @@ from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.capabilities import BackendInfo, Capabilities, Dialect
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.registers import cpl_by_registers, mode_by_registers
 
 if TYPE_CHECKING:
     from gdbstub.backends.xen.helpers import Helpers
-    from gdbstub.remote.connection import Token
+    from gdbstub.remote.link_stream import Token
     from gdbstub.remote.target import RemoteTarget
 
 NO_DEBUG_REGISTERS = DebugState()
@@ -168,10 +169,10 @@ class StateSource:
 
 
 def state_of_g(cpu: int, registers: dict[str, int], debug: DebugState = NO_DEBUG_REGISTERS) -> CpuState:
-    """A state of nothing but the answer to ``g``, by our names, and perhaps debug registers. The mode is that of the
-    layout; a segment's D and L bits are not in ``g``."""
-    cs = registers.get("cs")
-    return CpuState(cpu, registers, debug, 64 if "r8" in registers else 32, None if cs is None else cs & 3)
+    """A state of nothing but the answer to ``g``, by our names, and perhaps debug registers. A segment's
+    D and L bits are not in ``g``, so the mode is what the other registers tell of it."""
+    mode = mode_by_registers(registers)
+    return CpuState(cpu, registers, debug, mode, cpl_by_registers(registers, mode))
 
 
 class Cleanup:

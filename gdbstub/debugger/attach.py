@@ -5,71 +5,41 @@ What is done with the guest in between is in `gdbstub.debugger.running` and `gdb
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 import trio
 from trio.abc import Stream
 
-from gdbstub.backends import OpenOptions, Parts, Stub, backend_named, identify
+from gdbstub.backends import Parts, Stub, backend_named, identify
 from gdbstub.backends.generic import GENERIC
 from gdbstub.debugger.boot_walk import BootWalk
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.cpu_reader import CpuReader
 from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
-from gdbstub.debugger.kernel_code import KernelCode, no_code
 from gdbstub.debugger.light_steps import LightSteps
+from gdbstub.debugger.options import DEFAULTS, DebuggerOptions
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopRecord
-from gdbstub.debugger.run_control import Pace, RunControl
+from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
-from gdbstub.debugger.witness import LogPipe, Witness
+from gdbstub.debugger.witness import Witness
 from gdbstub.errors import CannotBreakIn, GdbError, Refused, Unsupported
-from gdbstub.explain.evidence import Action, CodeBytes, Platform
+from gdbstub.explain.evidence import Action, Platform
 from gdbstub.protocol.fields import ThreadId
 from gdbstub.protocol.layout import RegisterLayout
 from gdbstub.protocol.stops import Stopped
 from gdbstub.remote.capabilities import BackendInfo, Capabilities
-from gdbstub.remote.connection import NonblockingIO
 from gdbstub.remote.handshake import greet
 from gdbstub.remote.target import RemoteTarget
-
-
-def no_image(address: int) -> CodeBytes | None:
-    """There is none."""
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class DebuggerOptions(OpenOptions):
-    """What a debugger is given beside its stream. ``history``: how many stops are kept. ``lidt_hints``: linear
-    addresses of LIDT instructions in the guest's image, ``lidt_sure`` those of them that are proven to be some; without
-    any, ``kernel_code`` is asked what the file says that the stub names as the guest's kernel. ``log_pipe`` makes
-    what a QEMU of this machine can write its log to (None: it is not wanted); ``image_code`` knows the bytes around a
-    linear address from the guest's image.
-    ``pace`` waits until a running guest's IDT is to be looked at again, given how long that should be (a replay knows
-    better). ``exit_reason`` and ``shortcut`` are for the `Connection`."""
-
-    history: int = 10_000
-    lidt_hints: tuple[int, ...] = ()
-    lidt_sure: frozenset[int] = frozenset()
-    kernel_code: Callable[[str], KernelCode] = no_code
-    log_pipe: Callable[[], LogPipe] | None = None
-    image_code: Callable[[int], CodeBytes | None] = no_image
-    pace: Pace = trio.sleep
-    exit_reason: Callable[[], Awaitable[str]] | None = None
-    shortcut: NonblockingIO | None = None
-
 
 NOT_LET_GO = (
     "The stub was left within the handshake, and did not say that the guest runs on: QEMU stops it when somebody "
     "connects ('cont' in its monitor lets it go)."
 )
-DEFAULTS = DebuggerOptions()
 
 
 class Attachment:
@@ -79,7 +49,9 @@ class Attachment:
         """``target`` is the name for people."""
         self.stream = stream
         self.target = target
+        """The name for people."""
         self.ended = False
+        """Is the guest gone, or left?"""
         self.deferred = DeferredRequests()
         self._options = options
         self.witness: Witness | None = None
@@ -109,18 +81,15 @@ class Attachment:
         self._table = table = BreakpointTable(points)
         self._catcher = catcher = VectorCatch(table, watch_gates=not parts.capabilities.hardware_hides_guest)
         reader = CpuReader(remote, parts.source)
-        self._observer = StopReader(
+        self._reader = StopReader(
             *(remote, reader, points, catcher, hooks),
             stray_watches=backend.stray_watches,
-            idle_steps=backend.idle_steps,
         )
-        self._walk = walk = BootWalk(self._observer, table, catcher)
+        self._walk = walk = BootWalk(self._reader, table, catcher)
         self._runner = RunControl(
-            remote, backend, self._observer, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
+            remote, backend, self._reader, table, catcher, hooks, self._options.pace, self.say, self.deferred, walk
         )
-        self._light = LightSteps(
-            remote, self._observer, self._runner, points, catcher, self.deferred, self._log, backend
-        )
+        self._light = LightSteps(remote, self._reader, self._runner, points, catcher, self.deferred, self._log, backend)
 
     # -- what it is -----------------------------------------------------------------------------------------
 
@@ -131,10 +100,12 @@ class Attachment:
 
     @property
     def capabilities(self) -> Capabilities:
+        """What may be asked of this target."""
         return self._parts.capabilities
 
     @property
     def running(self) -> bool:
+        """Does the guest run, as far as can be known?"""
         return self._remote.running
 
     @property
@@ -144,7 +115,7 @@ class Attachment:
 
     @property
     def layout(self) -> RegisterLayout:
-        """The stub's own registers."""
+        """The stub's own registers, and their places in `Debugger.raw_registers`."""
         return self._remote.layout
 
     @property
@@ -158,7 +129,8 @@ class Attachment:
         return self._remote.thread(cpu)
 
     async def ask_stub(self, payload: bytes) -> bytes:
-        """A packet that dr6 has no word for, as it is, and its answer as it is: errors and the empty packet too."""
+        """A packet that dr6 has no word for, as it is (no ``$``, not escaped), and its answer as it is: errors and the
+        empty packet too. What it changes in the guest is not noticed."""
         try:
             return await self._remote.request(payload)
         except Unsupported:
@@ -209,7 +181,8 @@ class Attachment:
     # -- attach and leave -----------------------------------------------------------------------------------
 
     async def attach(self) -> StopRecord:
-        """Shake hands, find out who the stub is, and publish where the guest stands."""
+        """Shake hands, find out who the stub is, and publish where the guest stands. Raises `TransportError` where no
+        stub answers as one, within 20 seconds in all, and `GdbError` where its guest is gone."""
         name = self._options.backend
         forced = None if name is None else backend_named(name)
         if forced is not None:
@@ -222,7 +195,7 @@ class Attachment:
         await self._parts.cleanup.recover()
         self._log.platform = backend.platform(self.backend)
         self._log.begin()
-        return self._keep(await self._observer.see(stop), Action.ATTACH)
+        return self._keep(await self._reader.read(stop), Action.ATTACH)
 
     async def call_witness(self, vectors: Iterable[int]) -> str:
         """Have exceptions of these vectors seen by the hypervisor's log as well; why not, in a sentence, where that

@@ -80,7 +80,7 @@ class BootWalk:
             visits[seen.state.pc] += 1
             behind = _behind_what_takes_long(seen, visits[seen.state.pc])
             stop = await (control.step() if behind is None else control.run_to(behind))
-            seen = await self._reader.see(stop)
+            seen = await self._reader.read(stop)
             if not isinstance(seen.stop, Stopped) or seen.event is not None or hits(self._table, seen):
                 return seen
             if seen.state.halted:

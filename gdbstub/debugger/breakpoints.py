@@ -13,6 +13,7 @@ from gdbstub.remote.capabilities import Capabilities
 from gdbstub.x86.breakpoints import BreakpointKind
 
 Means = Literal["hw", "sw", "auto"]
+"""A debug register, an int3, or what is best there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class HitContext:
 
 
 Condition = Callable[[HitContext], Awaitable[bool]]
+"""Asked at a hit before the stop is read; False lets the guest go on."""
 
 
 @dataclass(slots=True)
@@ -33,24 +35,33 @@ class Breakpoint:
     it is not in the target)."""
 
     number: int
+    """From 1; hidden ones are below 0."""
     kind: BreakpointKind
     address: int | None
     length: int = 1
+    """Bytes that are watched."""
     means: Means = "auto"
     temporary: bool = False
+    """It goes with its first hit."""
     enabled: bool = True
     hits: int = 0
+    """How often it was hit, those that were ignored too."""
     ignore: int = 0
+    """How many of the next hits go on silently."""
     vector: int | None = None
+    """What is caught, from 0 to 255."""
     text: str = ""
     """The location as the user typed it."""
     condition: str | None = None
+    """What stands in the list for ``predicate``."""
     predicate: Callable[[], Awaitable[bool]] | None = None
-    """Asked at each hit while the guest is stopped; False resumes silently."""
+    """Asked at each hit while the guest is stopped; False resumes silently, and counts no hit."""
     commands: tuple[str, ...] = ()
+    """Kept for who shows stops; the debugger does not run them."""
     hidden: bool = False
     """Ours, never listed: a step-over's or an IDT watch's."""
     silent: bool = False
+    """Kept for who shows stops."""
     placed: PhysicalBreakpoint | None = None
     owner: int | None = None
     """The participant that it belongs to, where the guest is shared (`gdbstub.sessions`); None for dr6's own user."""

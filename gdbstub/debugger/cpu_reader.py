@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from gdbstub.backends.interface import StateSource, Stepped
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import ABSENT, CpuFacts, Fact, Known, Unknown
-from gdbstub.remote.connection import Token
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.cpu_state import CpuState, Registers
+from gdbstub.x86.registers import Mode, cpl_by_registers
 
 NAMES = (
     *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
@@ -42,6 +44,8 @@ class CpuReader:
         """``source`` is where the state comes from that ``g`` does not show."""
         self._target = target
         self._source = source
+        self.architecture: Mode | None = None
+        """What the user says that code is."""
         self._wanted = self._columns()
 
     @property
@@ -67,6 +71,8 @@ class CpuReader:
     def decode(self, payload: bytes) -> dict[str, int]:
         """The registers of an answer to ``g``, hex digits, by our names. Raises `GdbError` where RIP is none of
         them: then nobody knows where the guest is."""
+        if not self._target.layout.registers:
+            raise GdbError("The stub was not attached to yet; nothing is known of its registers before that.")
         values = self._target.layout.decode_g(payload)
         registers = Registers({ours: values[theirs] for ours, theirs in self._wanted if theirs in values})
         if "rip" not in registers:
@@ -82,7 +88,13 @@ class CpuReader:
         """All of it. ``before`` is where the last step began; without it, or with ``fresh``, nothing that is read
         beside ``g`` is taken as unchanged."""
         step = before if self._target.stepped and not fresh else None
-        return await self._source.state(asked.cpu, asked.beside, registers, step)
+        state = await self._source.state(asked.cpu, asked.beside, registers, step)
+        said = self.architecture
+        if said is None:
+            return state
+        if state.shows_mode:
+            return replace(state, architecture=said)
+        return replace(state, architecture=said, mode=said, cpl=cpl_by_registers(registers, said))
 
 
 def moment(state: CpuState, code: bytes) -> CpuFacts:

@@ -6,38 +6,70 @@ What a stop means is left to `gdbstub.explain`; what is read at it, and how the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Self
 
+import trio
 from trio.abc import Stream
 
-from gdbstub.debugger.attach import DEFAULTS, DebuggerOptions
+from gdbstub.debugger.arguments import check_range, check_value, checked_kind
 from gdbstub.debugger.boot_walk import first_places
 from gdbstub.debugger.breakpoints import Breakpoint, Condition, Means
 from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.kernel_code import NO_CODE
+from gdbstub.debugger.options import DEFAULTS, DebuggerOptions
 from gdbstub.debugger.running import Running, lines_of
+from gdbstub.errors import GdbError
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.registers import Mode
 
 __all__ = ["Debugger", "DebuggerOptions"]
+
+LEAVE_SECONDS = 5.0
+"""How long leaving may take at the end of ``async with``, whoever cancels."""
 
 
 class Debugger(Running):
     """One stopped-or-running guest. All methods are for one trio task at a time, except `interrupt`.
 
-    Raises `GdbError` branches only. Build, then `attach`; at the end `detach` or `kill`.
+    Raises `GdbError` branches only, each one sentence. Build, then `attach`; at the end `detach` or `kill`. ``async
+    with`` attaches, and at the end of the block detaches: breakpoints are out, and the guest runs on, unless the block
+    has left or killed it. Whoever gave the stream opened it; leaving closes it.
     """
 
     def __init__(self, stream: Stream, target: str, options: DebuggerOptions = DEFAULTS) -> None:
-        """``target`` is the name for people."""
+        """``stream`` is connected to the stub, with nothing sent or read yet; ``target`` is its name in messages."""
         super().__init__(stream, target, options)
         self._hints: tuple[int, ...] | None = options.lidt_hints
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.attach()
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        await self._leave(error)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """`detach`, whatever happened. What goes wrong is a note where something else went wrong before."""
+        try:
+            with trio.move_on_after(LEAVE_SECONDS, shield=True):
+                await self.detach()
+        except GdbError as another:
+            if error is None:
+                raise
+            error.add_note(str(another))
 
     # -- state, memory ----------------------------------------------------------------------------------------
 
     async def state(self, cpu: int | None = None, *, complete: bool = False) -> CpuState:
-        """The state of a vCPU (the selected one) now; a ``complete`` one has the debug registers that were passed over
-        at a step, too."""
-        return await self._observer.state(self.cpu if cpu is None else cpu, complete=complete)
+        """The state of a vCPU (the selected one) now, numbered from 0: registers, segments, debug registers. A
+        ``complete`` one has the debug registers that were passed over at a step, too. Raises `GdbError` for a vCPU that
+        does not exist."""
+        return await self._reader.state(self.cpu if cpu is None else cpu, complete=complete)
 
     async def raw_registers(self, cpu: int | None = None) -> bytes:
         """The stub's own answer to ``g`` for a vCPU (the selected one), hex digits as `layout` orders them."""
@@ -58,47 +90,60 @@ class Debugger(Running):
 
     async def read_ahead(self) -> None:
         """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
-        seen = self._observer.seen
+        seen = self._reader.seen
         if seen is not None and not self.ended and self._remote.pipelined:
             await self._remote.read_lines(lines_of(seen.state.registers | {"rip": seen.state.pc}))
 
     async def read_memory(self, address: int, length: int) -> bytes:
-        """Linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the first bad page."""
+        """``length`` bytes of linear memory as the guest sees it, our own int3s taken out. Raises `Refused` naming the
+        first bad page."""
+        check_range(address, length)
         return await self._table.points.read_memory(address, length)
 
     async def write_memory(self, address: int, data: bytes) -> None:
+        """Write linear memory; int3s of ours stay over it. Raises `Refused` where the stub does not."""
+        check_range(address, len(data))
         await self._table.points.write_memory(address, data)
-        self._observer.stale = True
+        self._reader.stale = True
 
     async def set_register(self, name: str, value: int, cpu: int | None = None) -> None:
-        """Write one register of a vCPU (the selected one) by our name (``rflags``). Debug registers can't be written
-        here."""
+        """Write one register of a vCPU (the selected one) by our name (``rflags``); ``value`` is unsigned. Debug
+        registers can't be written here. Raises `GdbError` for a register that the stub does not have, and for a value
+        that does not fit into it."""
         cpu = self.cpu if cpu is None else cpu
-        await self._remote.select(cpu)
         known = self._remote.layout.by_name
-        await self._remote.write_register("eflags" if name == "rflags" and name not in known else name, value)
+        theirs = "eflags" if name == "rflags" and name not in known else name
+        if theirs in known:
+            check_value(name, value, known[theirs].bits)
+        await self._remote.select(cpu)
+        await self._remote.write_register(theirs, value)
         if cpu != self.cpu:
             await self._remote.select(self.cpu)
-        self._observer.stale = True
+        self._reader.stale = True
+
+    def set_architecture(self, mode: Mode | None) -> None:
+        """How code is to be read from now on, as the user says; None: as the CPU does, which not every stub shows."""
+        self._reader.set_architecture(mode)
 
     async def monitor(self, command: str) -> str:
-        """The stub's own monitor. What it changes is read again."""
+        """A command of the stub's own monitor, and its output. What it changes is read again. Raises `Unsupported`
+        where the stub has none, `Refused` where it does not like the command."""
         text = await self._remote.monitor(command)
-        self._observer.stale = True
+        self._reader.stale = True
         return text
 
     async def select_cpu(self, cpu: int) -> None:
-        """Make ``cpu`` the one that is stepped and shown."""
+        """Make ``cpu``, counted from 0, the one that is stepped and shown. Raises `GdbError` where there is none."""
         self._remote.thread(cpu)
-        self._observer.cpu = cpu
+        self._reader.cpu = cpu
         await self._remote.select(cpu)
-        await self._observer.read_again(cpu)
+        await self._reader.read_again(cpu)
 
     # -- breakpoints ------------------------------------------------------------------------------------------
 
     @property
     def breakpoints(self) -> dict[int, Breakpoint]:
-        """The user's, by number."""
+        """Those that `add_breakpoint` made and are neither hidden nor another's, by number."""
         return self._table.listed
 
     def owned_by(self, participant: int) -> tuple[Breakpoint, ...]:
@@ -112,7 +157,7 @@ class Debugger(Running):
     async def add_breakpoint(
         self,
         kind: BreakpointKind,
-        address: int | None,
+        address: int | None = None,
         length: int = 1,
         *,
         means: Means = "auto",
@@ -123,8 +168,16 @@ class Debugger(Running):
         owner: int | None = None,
         test: Condition | None = None,
     ) -> Breakpoint:
-        """Arm a breakpoint at a linear address; ``catch`` finds its address in the guest's IDT, now and later."""
-        if kind == "catch":
+        """Arm a breakpoint: ``EXECUTE`` at a linear address, ``WRITE``, ``READ`` or ``ACCESS`` of ``length`` bytes
+        there, ``CATCH`` at the handler of ``vector``, whose address is found in the guest's IDT, now and later.
+
+        ``means``: "sw" is an int3 in the guest's memory, "hw" a debug register; "auto" leaves that to dr6. ``text`` is
+        how it is listed. A ``temporary`` one goes with its first hit. `Breakpoint.ignore` and `Breakpoint.predicate`
+        may be set afterwards. ``hidden``, ``owner`` and ``test`` are for those who share a guest. Raises `Refused`
+        where the target has no such breakpoint, or none free, and for arguments that do not go together.
+        """
+        kind = checked_kind(kind, address, length, vector)
+        if kind is BreakpointKind.CATCH:
             means = self._parts.backend.catch_by if means == "auto" else means
             await self._mark_lidt()
         row = await self._table.add(
@@ -153,10 +206,12 @@ class Debugger(Running):
         return self._catcher.why_none(vector)
 
     async def delete_breakpoint(self, number: int) -> None:
+        """Take it out. Raises `GdbError` where there is none of that number."""
         await self._table.remove(number)
         await self._catcher.refresh(await self.state())
 
     async def enable_breakpoint(self, number: int, enabled: bool) -> None:
+        """Arm or disarm it; it stays in the list. Raises `GdbError` where there is none of that number."""
         await self._table.enable(number, enabled)
         await self._catcher.refresh(await self.state())
 

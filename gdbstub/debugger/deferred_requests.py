@@ -44,37 +44,37 @@ class DeferredRequests:
     async def ask(self, job: Callable[[], Awaitable[T]]) -> T:
         """Have ``job`` done by whoever drives; its result, or what it raised. One whose asker is cancelled is not begun
         any more."""
-        errand = _Request(job)
-        self._queue.append(errand)
+        request = _Request(job)
+        self._queue.append(request)
         try:
             if self.pause is not None:
                 await self.pause()
-            await errand.done.wait()
+            await request.done.wait()
         except trio.Cancelled:
-            if errand in self._queue:
-                self._queue.remove(errand)
+            if request in self._queue:
+                self._queue.remove(request)
             raise
-        if errand.failure is not None:
-            raise errand.failure
-        return errand.result  # type: ignore[return-value]  # the result of this very job
+        if request.failure is not None:
+            raise request.failure
+        return request.result  # type: ignore[return-value]  # the result of this very job
 
     def refuse(self) -> None:
         """Nobody will do them any more."""
         while self._queue:
-            errand = self._queue.popleft()
-            errand.failure = GdbError(LEAVING)
-            errand.done.set()
+            request = self._queue.popleft()
+            request.failure = GdbError(LEAVING)
+            request.done.set()
 
     async def serve(self) -> None:
         """Do all of them now. The guest has to be stopped; what a job raises is its asker's."""
         while self._queue:
-            errand = self._queue.popleft()
+            request = self._queue.popleft()
             try:
-                errand.result = await errand.job()
+                request.result = await request.job()
             except Exception as error:
-                errand.failure = error
+                request.failure = error
             except BaseException:  # whoever drives is cancelled: no result must not pass for one
-                errand.failure = GdbError(LEAVING)
+                request.failure = GdbError(LEAVING)
                 raise
             finally:
-                errand.done.set()
+                request.done.set()

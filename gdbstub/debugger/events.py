@@ -29,3 +29,4 @@ class Disconnected:
 
 
 DebuggerEvent = StopRecord | Resumed | Output | Disconnected
+"""What listeners of `Debugger.listen` get."""

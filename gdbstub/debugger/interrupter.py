@@ -9,7 +9,7 @@ import trio
 from gdbstub.backends.interface import StopHooks
 from gdbstub.errors import NoReply
 from gdbstub.protocol.stops import Stop
-from gdbstub.remote.connection import Token
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
 
 ANSWER_SECONDS = 5.0

@@ -13,12 +13,14 @@ from typing import NamedTuple, TypeGuard
 
 from gdbstub.backends import Backend
 from gdbstub.debugger.deferred_requests import DeferredRequests
+from gdbstub.debugger.light_stop import CpuAsSent, LightStop
+from gdbstub.debugger.linear_pc import linear_rip
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.record import StopSummary
 from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
-from gdbstub.debugger.stop_reader import MODE_REGISTERS, SIGTRAP, CpuAsSent, LightStop, StopReader, linear_rip
+from gdbstub.debugger.stop_reader import SIGTRAP, StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import Refused
 from gdbstub.explain.evidence import Action
@@ -32,6 +34,8 @@ from gdbstub.x86.instructions import Trait
 
 MILLISECONDS = 20.0
 """What takes longer is waited for with everything else going on."""
+MODE_REGISTERS = ("cs", "cr0", "cr4", "efer")
+"""Where these are as before, so is the mode of the CPU."""
 SELECTORS = ("ss", "ds", "es", "fs", "gs")
 """Outside of 64-bit code these have bases, which change where they do."""
 LOADS_SEGMENTS: frozenset[Trait] = frozenset(("descriptor", "gate", "iret", "sysret"))

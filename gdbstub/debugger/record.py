@@ -49,14 +49,19 @@ class StopRecord:
     """
 
     number: int
+    """Counted from 0, where dr6 attached."""
     cpu: int
+    """The vCPU that stopped, from 0."""
     action: Action
+    """What was asked of the guest before."""
     stop: Stop
     state: CpuState
     evidence: Evidence
+    """All that the explanation was made from."""
     explanation: Explanation
     code: bytes = b""
     event: CaughtEvent | None = None
+    """The caught vector at whose handler the guest stands, None elsewhere."""
     seconds: float = 0.0
     """Since the session began, by a monotonic clock."""
     retried: int = 0
@@ -70,6 +75,15 @@ class StopRecord:
         return not isinstance(self.stop, Stopped)
 
     @property
+    def is_plain_step(self) -> bool:
+        """Is this a step of the debugger's, and nothing else?"""
+        found = self.explanation
+        alone = all((cause.cause, cause.owner) == ("single-step", "debugger") for cause in found.causes)
+        plain = self.action is Action.STEP and self.event is None and not self.ended
+        return plain and alone and not found.contradictions and not self.notes
+
+    @property
     def brief(self) -> StopSummary:
+        """The same, in brief."""
         vector = None if self.event is None else self.event.vector
         return StopSummary(self.number, self.cpu, self.action, self.stop, self.state.rip, vector)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.debugger.arguments import check_count
 from gdbstub.debugger.attach import Attachment
 from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.events import Resumed
@@ -14,7 +15,7 @@ from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.step_loop import StepLoop
-from gdbstub.errors import CannotBreakIn
+from gdbstub.errors import CannotBreakIn, GdbError
 from gdbstub.explain.evidence import Action, CodeBytes
 from gdbstub.protocol.stops import Stopped
 from gdbstub.x86.decode import LONGEST
@@ -46,12 +47,22 @@ class Running(Attachment):
     @property
     def cpu(self) -> int:
         """The vCPU that is stepped and shown: the one that stopped last, or that the user chose."""
-        return self._observer.cpu
+        return self._reader.cpu
 
     @property
     def records(self) -> Sequence[StopRecord]:
-        """The stops so far, oldest first."""
+        """The stops so far, oldest first, the last `DebuggerOptions.history` of them."""
         return self._log
+
+    @property
+    def stops_kept(self) -> int:
+        """How many stops are kept at most."""
+        return self._log.kept.most
+
+    def keep_stops(self, most: int) -> None:
+        """Keep so many from now on; what is too much goes, plain steps first."""
+        self._log.kept.most = most
+        self._log.kept.shrink()
 
     @property
     def newest(self) -> StopSummary | None:
@@ -78,7 +89,7 @@ class Running(Attachment):
         self._log.number = number
 
     async def step(self) -> StopRecord:
-        """One instruction of the selected vCPU, the others held."""
+        """One instruction of the selected vCPU, the others held. As `run_steps`."""
         return await self.run_steps(1)
 
     async def run_steps(
@@ -96,18 +107,24 @@ class Running(Attachment):
 
         Ends early when the guest ends, at `interrupt` (after one step where it is ``interrupted`` already), when a step
         hangs, where ``go_on`` says no to a linear RIP, and (with ``end_at_hits``) at the user's breakpoints and caught
-        vectors.
+        vectors. Raises `GdbError` for a ``count`` below 1, `TransportError` where the stub is gone.
         """
-        self._runner.begin(stepping=True, interrupted=interrupted)
-        self._publish(Resumed())
+        check_count(count)
+        self._begin(stepping=True, interrupted=interrupted)
 
         async def ends(snapshot: Snapshot) -> bool:
             return await self._ends(snapshot) and end_at_hits  # counts it in any case
 
         return await self._loop(sink).run(count, go_on, ends, others=others)
 
+    def _begin(self, *, stepping: bool, only: int | None = None, interrupted: bool = False) -> None:
+        if not self._remote.greeted:
+            raise GdbError("The stub was not attached to yet.")
+        self._runner.begin(stepping=stepping, only=only, interrupted=interrupted)
+        self._publish(Resumed())
+
     def _loop(self, sink: Callable[[StopRecord], None]) -> StepLoop:
-        return StepLoop(self._remote, self._observer, self._runner, self._catcher, self.deferred, self._keep, sink)
+        return StepLoop(self._remote, self._reader, self._runner, self._catcher, self.deferred, self._keep, sink)
 
     async def _ends(self, snapshot: Snapshot) -> bool:
         """Does a run of steps end here, at something of the user's?"""
@@ -115,10 +132,11 @@ class Running(Attachment):
 
     async def resume(self, *, only: int | None = None, interrupted: bool = False) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
-        the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes."""
+        the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes. There is no
+        deadline: `interrupt` ends it. A guest that ended is a record too (`StopRecord.ended`). Raises `TransportError`
+        where the stub is gone."""
         runner = self._runner
-        runner.begin(stepping=False, only=only, interrupted=interrupted)
-        self._publish(Resumed())
+        self._begin(stepping=False, only=only, interrupted=interrupted)
         while True:
             snapshot = await runner.run()
             await self._keep_witnessed(snapshot)
@@ -132,8 +150,7 @@ class Running(Attachment):
     async def run_back(self, *, step: bool, interrupted: bool = False) -> StopRecord:
         """Run backwards, on a stub that offers it: one instruction, or to the next stop that the user wants to see."""
         runner = self._runner
-        runner.begin(stepping=step, interrupted=interrupted)
-        self._publish(Resumed())
+        self._begin(stepping=step, interrupted=interrupted)
         while True:
             snapshot = await runner.back(step=step)
             wanted = await self._wanted(snapshot, self._log.number)
@@ -186,7 +203,7 @@ class Running(Attachment):
         stops the guest for it."""
         why = await self.call_witness(vectors)
         if not why and self.witness is not None:
-            state = await self._observer.state(self.cpu)
+            state = await self._reader.state(self.cpu)
             self._log_alone_from_real_mode = not state.registers.get("cr0", 1) & CR0_PE
             self.witness.on_exception = lambda logged: self.on_witnessed(
                 self._log.keep_logged(logged, self._only_cpu, self._options.image_code(logged.pc))
@@ -194,7 +211,8 @@ class Running(Attachment):
         return why
 
     async def interrupt(self) -> None:
-        """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped."""
+        """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped. Where
+        the guest can't be stopped, listeners are told."""
         try:
             await self._runner.interrupt()
         except CannotBreakIn as error:
@@ -251,7 +269,7 @@ class Running(Attachment):
         stop = rest.stop or await self._runner.end_step(())
         if rest.stop is None and await self._light.read(stop, told):
             return
-        snapshot = await self._runner.see_step(stop)
+        snapshot = await self._runner.read_step(stop)
         record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(snapshot.stop) else Action.STEP)
         await self._wanted(snapshot, record.number)
         told(record.brief)
@@ -268,4 +286,4 @@ class Running(Attachment):
         """Read what a step was content without, while the guest still stands there."""
         snapshot = self._log.take_unexplained()
         if snapshot is not None and not self.ended and not self._remote.running:
-            self._log.complete(await self._observer.complete(snapshot))
+            self._log.complete(await self._reader.complete(snapshot))

@@ -42,6 +42,7 @@ _NO_FRAME = Unknown("the handler's stack could not be read")
 _NO_LAST = Unknown("no event was caught before")
 _NO_EXIT = Unknown("no stub shows the DR6 of the exit")
 _NO_MODE = Unknown("this stub shows neither control registers nor the hidden part of CS")
+_SAID = "set architecture"
 _NO_CPL = Unknown("this stub does not show CS")
 STEPPED_AGAIN = "the stub first reported a step that ran nothing; dr6 stepped again"
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
@@ -76,19 +77,6 @@ class Snapshot(NamedTuple):
         return LastStop(self.stop, self.state, self.code, rip)
 
 
-LONG_ONLY = 1 << 32
-"""RIP from here on is that of 64-bit code."""
-LONG_SELECTORS = (0x33, 0x43)
-"""Of 64-bit user code under Linux and FreeBSD."""
-
-
-def shows_mode(state: CpuState) -> bool:
-    """Whether anything tells the mode: a stub that shows neither control registers nor the hidden parts of segments
-    has one layout of registers for real mode, too, in which x86 CPUs begin."""
-    told = state.segments is not None or "cr0" in state.registers or state.debug.source != "unknown"
-    return told or state.rip >= LONG_ONLY or state.registers.get("cs") in LONG_SELECTORS
-
-
 def evidence_of(
     snapshot: Snapshot,
     action: Action,
@@ -117,7 +105,7 @@ def evidence_of(
         platform=platform,
         reply=Known(snapshot.reply, "stop reply"),
         action=_ACTIONS[action],
-        mode=_MODES[state.mode] if shows_mode(state) else _NO_MODE,
+        mode=_mode_of(state),
         cpl=_NO_CPL if state.cpl is None else _CPLS[state.cpl],
         before=snapshot.before or NOTHING_KNOWN,
         after=after,
@@ -132,6 +120,12 @@ def evidence_of(
         exit_dr6=_NO_EXIT if state.debug.exit_dr6 is None else Known(state.debug.exit_dr6, state.debug.source),
         stepped=stepped,
     )
+
+
+def _mode_of(state: CpuState) -> Fact[Mode]:
+    if state.shows_mode:
+        return _MODES[state.mode]
+    return _NO_MODE if state.architecture is None else Known(state.architecture, _SAID)
 
 
 def _was_put_back(snapshot: Snapshot) -> bool:

@@ -22,7 +22,7 @@ from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.explain.evidence import Action
 from gdbstub.protocol.stops import Stop, Stopped
-from gdbstub.remote.connection import Token
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
 
 TURNS = 32
@@ -44,7 +44,7 @@ class StepLoop:
     def __init__(
         self,
         remote: RemoteTarget,
-        observer: StopReader,
+        reader: StopReader,
         runner: RunControl,
         catcher: VectorCatch,
         deferred: DeferredRequests,
@@ -53,7 +53,7 @@ class StepLoop:
     ) -> None:
         self._deferred = deferred
         self._remote = remote
-        self._observer = observer
+        self._reader = reader
         self._runner = runner
         self._catcher = catcher
         self._keep = keep
@@ -73,7 +73,7 @@ class StepLoop:
         stop = await self._runner.step(others=others)
         while True:
             count = None if count is None else count - 1
-            arrival = await self._observer.arrive(stop) if isinstance(stop, Stopped) else None
+            arrival = await self._reader.read_registers(stop) if isinstance(stop, Stopped) else None
             if isinstance(stop, Stopped) and arrival is not None and self._seems_idle(arrival, behind):
                 if behind is not None:
                     await self._catch_up(behind)
@@ -89,7 +89,7 @@ class StepLoop:
             if behind is not None:
                 stop, behind = await self._step_done(behind)
                 continue
-            snapshot = await (self._observer.see(stop) if arrival is None else self._observer.look(arrival))
+            snapshot = await (self._reader.read(stop) if arrival is None else self._reader.read_rest(arrival))
             if may and arrival is not None and self._may_leave(arrival) and go_on(snapshot.state.pc):
                 lifted = await self._runner.begin_step()
                 self._sink(self._keep(snapshot, Action.STEP))
@@ -107,7 +107,7 @@ class StepLoop:
             stop = await self._runner.step(others=others)
 
     def _seems_idle(self, arrival: StopAtArrival, behind: Behind | None) -> bool:
-        return self._observer.seems_idle(arrival, None if behind is None else behind.arrival)
+        return self._runner.idle.seems_idle(arrival, None if behind is None else behind.arrival)
 
     async def run_lightly(
         self,
@@ -130,7 +130,7 @@ class StepLoop:
                     return light.newest
                 continue
             stop = rest.stop or await self._runner.end_step(())
-            snapshot = await self._runner.see_step(stop)
+            snapshot = await self._runner.read_step(stop)
             record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
             met = await ends(snapshot)
             over = record.ended or self._runner.interrupted or self._runner.is_pause(stop)
@@ -150,23 +150,23 @@ class StepLoop:
         """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
         guest uses another IDT, which must be known at the next one."""
         busy = self._runner.interrupted or self._catcher.active or self._deferred.waiting
-        return not busy and self._observer.may_go_ahead(arrival)
+        return not busy and self._reader.may_go_ahead(arrival)
 
     def _may_leave(self, arrival: StopAtArrival) -> bool:
         """May the next step leave before this stop, which has been read, is explained? So a stub that takes one request
         at a time is not kept waiting for it."""
         busy = self._runner.interrupted or self._catcher.active or self._deferred.waiting
-        return not busy and self._observer.is_plain(arrival)
+        return not busy and self._reader.is_plain(arrival)
 
     async def _go_ahead(self, arrival: StopAtArrival) -> Behind:
-        code, token = self._observer.step_ahead(arrival)
+        code, token = self._reader.step_ahead(arrival)
         self._runner.went_ahead(token)
         await self._remote.flush()
         return Behind(arrival, code)
 
     async def _catch_up(self, behind: Behind) -> None:
         """Read a stop of which all answers are there, while the stub is busy with the next one."""
-        self._sink(self._keep(await self._observer.look(*behind), Action.STEP))
+        self._sink(self._keep(await self._reader.read_rest(*behind), Action.STEP))
 
     async def _step_done(self, behind: Behind) -> tuple[Stop, Behind | None]:
         """The stop of the step that went ahead, and ``behind`` if that is still to be read. Where the stub is lost

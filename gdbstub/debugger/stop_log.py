@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
 from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.debugger.kept_stops import KeptStops
 from gdbstub.debugger.logged_event import record_of_logged
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.snapshot import Leak, Snapshot, evidence_of, leaked_tf, may_leak, record_of
@@ -19,8 +20,8 @@ LEAKS_KEPT = 16
 
 
 class StopLog(Sequence[StopRecord]):
-    """The records, oldest first, at most ``most``. ``publish`` hears of each that is made at its stop; the others are
-    made when they are first looked at."""
+    """The records, oldest first, at most ``most`` (`KeptStops` says which). ``publish`` hears of each that is made at
+    its stop; the others are made when they are first looked at."""
 
     def __init__(self, most: int, publish: Callable[[StopRecord], None]) -> None:
         self.newest: StopSummary | None = None
@@ -32,7 +33,7 @@ class StopLog(Sequence[StopRecord]):
         """Does a step set TF in the guest, where an instruction may save it?"""
         self.rip_as_reported = True
         """Has evidence RIP as the stub had it (`evidence_of`)?"""
-        self._entries: deque[StopRecord | Callable[[], StopRecord]] = deque(maxlen=most)
+        self.kept = KeptStops(most)
         self._began = time.monotonic()
         self._publish = publish
         self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
@@ -46,7 +47,7 @@ class StopLog(Sequence[StopRecord]):
         """Explain, number, remember and publish."""
         record = self._record(snapshot, self.number, action, self._seconds, self._stepped)
         self.number += 1
-        self._entries.append(record)
+        self.kept.append(record)
         self.newest, self._unexplained = record.brief, None
         self._note_leaks(snapshot, action)
         self._publish(record)
@@ -56,7 +57,7 @@ class StopLog(Sequence[StopRecord]):
         """The same of an exception that was seen in the hypervisor's log alone."""
         record = record_of_logged(logged, self.number, cpu, self.platform, window, self._seconds)
         self.number += 1
-        self._entries.append(record)
+        self.kept.append(record)
         self._publish(record)
         return record
 
@@ -68,7 +69,7 @@ class StopLog(Sequence[StopRecord]):
     def keep_later(self, number: int, snapshot: Callable[[], Snapshot]) -> None:
         """Remember a plain step; what it came to is found out when somebody looks at it."""
         seconds, stepped = self._seconds, self._stepped
-        self._entries.append(lambda: self._record(snapshot(), number, Action.STEP, seconds, stepped))
+        self.kept.append(lambda: self._record(snapshot(), number, Action.STEP, seconds, stepped))
         self._unexplained = snapshot
         if self.leaks_tf:
             self._note_leaks(snapshot(), Action.STEP)
@@ -82,12 +83,12 @@ class StopLog(Sequence[StopRecord]):
         """The newest stop was a plain step, and all of it has been read now."""
         if self.newest is not None:
             number = self.newest.number
-            self._entries[-1] = self._record(snapshot, number, Action.STEP, self._seconds, self._stepped)
+            self.kept.entries[-1] = self._record(snapshot, number, Action.STEP, self._seconds, self._stepped)
 
     # -- the records ----------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.kept.entries)
 
     @overload
     def __getitem__(self, index: int) -> StopRecord: ...
@@ -95,14 +96,14 @@ class StopLog(Sequence[StopRecord]):
     def __getitem__(self, index: slice) -> list[StopRecord]: ...
     def __getitem__(self, index: int | slice) -> StopRecord | list[StopRecord]:
         if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self._entries)))]
-        entry = self._entries[index]
+            return [self[at] for at in range(*index.indices(len(self)))]
+        entry = self.kept.entries[index]
         if not isinstance(entry, StopRecord):
-            entry = self._entries[index] = entry()
+            entry = self.kept.entries[index] = entry()
         return entry
 
     def __iter__(self) -> Iterator[StopRecord]:
-        return (self[at] for at in range(len(self._entries)))
+        return (self[at] for at in range(len(self)))
 
     # -- how they are made ----------------------------------------------------------------------------------
 

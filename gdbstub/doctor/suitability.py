@@ -14,6 +14,8 @@ def unsuitable(state: CpuState) -> str | None:
     """Why nothing can be tested here; None where it can."""
     if state.mode == 16:
         return "the guest runs 16-bit code; stop it in 32-bit or 64-bit code"
+    if not state.shows_mode:
+        return "this stub shows neither control registers nor the hidden part of CS, so the CPU mode is not known"
     if state.segments is None and state.mode != 64:
         return "this stub does not show the bases of segments"
     if state.mode == 32 and state.segments is not None and any(state.segments[name].base for name in FLAT):

@@ -17,8 +17,8 @@ from gdbstub.protocol.link import Expect
 from gdbstub.protocol.messages import Action
 from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.remote.connection import Token
 from gdbstub.remote.handshake import greet
+from gdbstub.remote.link_stream import Token
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState

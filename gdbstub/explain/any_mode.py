@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gdbstub.explain.evidence import CodeBytes, CpuFacts, Evidence, Known, Unknown
-from gdbstub.x86.decode import shape
-from gdbstub.x86.instructions import Shape
-from gdbstub.x86.registers import Mode
+from gdbstub.x86.decode import shape_in_every_mode
 
-MODES: tuple[Mode, ...] = (16, 32, 64)
 UNREADABLE = Unknown("how they read depends on the CPU mode, which is not known")
 
 
@@ -37,9 +34,8 @@ def _alike(code: bytes) -> int:
     """How many bytes at the beginning of ``code`` are instructions that read alike in every mode."""
     at = 0
     while at < len(code):
-        readings: set[Shape | None] = {shape(code[at:], mode) for mode in MODES}
-        first = readings.pop()
-        if readings or first is None:
+        known = shape_in_every_mode(code[at:])
+        if known is None:
             break
-        at += len(first.bytes)
+        at += len(known.bytes)
     return at

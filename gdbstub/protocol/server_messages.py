@@ -13,14 +13,14 @@ from typing import Final, NamedTuple, TypeVar
 from gdbstub.errors import BadField, RemoteProtocolError
 from gdbstub.protocol.fields import ALL, ThreadId, decode_number, shown
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def _of_client(parse: Callable[[bytes], T]) -> Callable[[bytes], T]:
+def _of_client(parse: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
     """What it can't read is the client's."""
 
     @wraps(parse)
-    def parsed(payload: bytes) -> T:
+    def parsed(payload: bytes) -> _T:
         try:
             return parse(payload)
         except BadField as error:

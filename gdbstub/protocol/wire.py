@@ -65,8 +65,11 @@ class LinkEnd:
 
     def __init__(self, role: Role, *, pipelined: bool = False, max_size: int = MAX_FRAME) -> None:
         self.role = role
+        """Which end this is."""
         self.pipelined = pipelined
+        """May several requests be on their way? To be set when the stub is known."""
         self.packet_size: int | None = None
+        """Bytes of the longest request that the stub takes; None: not known, so nothing is refused here."""
         self._table = TRANSITIONS[role]
         self._state = INITIAL[role]
         self._reader = FrameReader(max_size, run_lengths=role is Role.CLIENT)

@@ -59,15 +59,21 @@ class Capabilities:
 
     software_breakpoints: bool = True
     hardware_breakpoints: bool = True
+    """Watchpoints, too."""
     read_watchpoints: bool = True
+    """Of reads alone (``Z3``)."""
     monitor: bool = False
+    """Does the stub have a monitor that dr6 reads?"""
     interrupt: bool = True
+    """Does 0x03 on the wire stop a running guest?"""
     hardware_slots: int | None = 4
     watch_lengths: tuple[int, ...] = (1, 2, 4, 8)
     debug_registers: bool = False
-    debug_aside: bool = False
+    """Are DR0-3, DR6 and DR7 of the guest's own vCPUs shown?"""
+    debug_outside_g: bool = False
     """A program of its own reads them, which takes longer than a step: only where somebody asks for them."""
     software_patches_memory: bool = True
+    """A software breakpoint is an int3 that the guest could read."""
     hardware_hides_guest: bool = True
     """Arming a hardware breakpoint switches the guest's own debug registers off (KVM)."""
     slots_in_order: bool = False
@@ -82,3 +88,4 @@ class Capabilities:
     takes_debug_events: bool = False
     """Every #DB and #BP of the guest's kernel stops it before its handler, so there is no vector to catch for them."""
     cpus: tuple[int, ...] = field(default=(0,))
+    """The vCPUs, from 0."""

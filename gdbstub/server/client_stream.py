@@ -7,7 +7,7 @@ from typing import Protocol
 import trio
 from trio.abc import Stream
 
-from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.nonblocking_io import NonblockingIO
 
 READ_SIZE = 65536
 THINKING_MILLISECONDS = 2.0

@@ -21,7 +21,7 @@ from gdbstub.protocol import (
     server_messages,
     whole_packets,
 )
-from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.server.access_policy import Policy
 from gdbstub.server.client_features import PACKET_SIZE
 from gdbstub.server.client_stream import TURNS, ClientStream

@@ -119,14 +119,14 @@ def _described(register: Register, feature: str) -> Register:
 class RegisterFile:
     """The description for one stub, and registers to and from packets. Values are little-endian hex digits."""
 
-    def __init__(self, stub: RegisterLayout, *, aside: bool = False) -> None:
-        """With ``aside`` the extras are not in ``g``, which a debugger asks for at every stop: it asks for one that it
-        wants by ``p`` (gdb's remote.c, `process_g_packet`: registers behind the end of ``g``)."""
+    def __init__(self, stub: RegisterLayout, *, outside_g: bool = False) -> None:
+        """With ``outside_g`` the extras are not in ``g``, which a debugger asks for at every stop: it asks for one
+        that it wants by ``p`` (gdb's remote.c, `process_g_packet`: registers behind the end of ``g``)."""
         self._stub = stub
         unknown = () if stub.features else X87
         extras = [extra for extra in (*unknown, *EXTRAS) if extra.name not in stub.by_name]
         self._extras = {extra.name: extra for extra in extras}
-        self._in_g = [extra for extra in extras if not aside or extra in unknown]
+        self._in_g = [extra for extra in extras if not outside_g or extra in unknown]
         first = max((register.number for register in stub.registers), default=-1) + 1
         features = stub.features or (Feature(CORE_FEATURE, (EFLAGS,)),)
         # of a stub without a description, registers belong to some feature all the same

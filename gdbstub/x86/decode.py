@@ -11,6 +11,7 @@ from gdbstub.x86.instructions import Instruction, Shape
 from gdbstub.x86.registers import Mode
 
 LONGEST = 15
+MODES: tuple[Mode, ...] = (16, 32, 64)
 
 LINEAR_MASKS = {16: 0xFFFF_FFFF, 32: 0xFFFF_FFFF, 64: 0xFFFF_FFFF_FFFF_FFFF}
 """How wide linear addresses are in each mode."""
@@ -25,6 +26,12 @@ def shape(code: bytes, mode: Mode) -> Shape | None:
     return read(code[:LONGEST], mode)
 
 
+def shape_in_every_mode(code: bytes) -> Shape | None:
+    """The first instruction of ``code``, if 16-bit, 32-bit and 64-bit code read it alike."""
+    first, *others = (shape(code, mode) for mode in MODES)
+    return first if all(other == first for other in others) else None
+
+
 def instruction(known: Shape, address: int, mode: Mode) -> Instruction:
     """``known`` at ``address``, its branch target written out."""
     text = known.text
@@ -33,10 +40,11 @@ def instruction(known: Shape, address: int, mode: Mode) -> Instruction:
     return Instruction(address, known.bytes, text, known.mnemonic)
 
 
-def decode(code: bytes, address: int, mode: Mode) -> Instruction | None:
-    """The first instruction of ``code``, or None where the bytes are no complete instruction."""
-    known = shape(code, mode)
-    return None if known is None else instruction(known, address, mode)
+def decode(code: bytes, address: int, mode: Mode | None) -> Instruction | None:
+    """The first instruction of ``code``, or None where the bytes are no complete instruction; in a mode that is not
+    known (None), or are none that every mode reads alike."""
+    known = shape_in_every_mode(code) if mode is None else shape(code, mode)
+    return None if known is None else instruction(known, address, mode or 64)
 
 
 def successors(known: Shape, rip: int, mode: Mode) -> tuple[int, ...]:

@@ -123,6 +123,8 @@ DEBUGCTL_BTF = 1 << 1
 DEBUGCTL_BLD = 1 << 2
 DEBUGCTL_RTM = 1 << 15
 EFER_LMA = 1 << 10
+CR0_PE = 1 << 0
+CR0_PG = 1 << 31
 ATTRIBUTE_L = 1 << 21
 """Of a segment's attributes, as its descriptor has them: SDM vol. 3A 3.4.5."""
 ATTRIBUTE_D = 1 << 22
@@ -133,6 +135,23 @@ def code_mode(cs_attributes: int, efer: int) -> Mode:
     if efer & EFER_LMA and cs_attributes & ATTRIBUTE_L:
         return 64
     return 32 if cs_attributes & ATTRIBUTE_D else 16
+
+
+def mode_by_registers(registers: Mapping[str, int]) -> Mode:
+    """`code_mode` where only the registers by our names are known, not CS.D and CS.L: code of protected mode is taken
+    to be 32-bit, that of long mode 64-bit. SDM vol. 3A 2.2 (long mode needs paging)."""
+    cr0 = registers.get("cr0", CR0_PE | CR0_PG)
+    if not cr0 & CR0_PE or registers.get("rflags", 0) & VM:
+        return 16
+    long = "r8" in registers and cr0 & CR0_PG and registers.get("efer", EFER_LMA) & EFER_LMA
+    return 64 if long else 32
+
+
+def cpl_by_registers(registers: Mapping[str, int], mode: Mode) -> int | None:
+    """CPL, as far as CS tells it: its lowest bits, but 0 in real mode and 3 in virtual-8086 mode. SDM vol. 3A 5.5."""
+    if registers.get("rflags", 0) & VM:
+        return 3
+    return 0 if mode == 16 else registers["cs"] & 3 if "cs" in registers else None
 
 
 def flag_names(rflags: int) -> tuple[str, ...]:

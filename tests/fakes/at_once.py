@@ -12,7 +12,7 @@ from trio.abc import Stream
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.protocol import Link, Role, frame
 from gdbstub.protocol.framing import FrameReader, Packet
-from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.server import ClientConnection, Policy, RegisterFile
 from gdbstub.sessions.shared_guest import SharedGuest
 from tests.fakes.served import BOUND, FakeWords, qemu

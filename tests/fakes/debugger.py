@@ -1,12 +1,13 @@
 """A debugger without a stub: a byte array, sixteen registers and a handful of real x86-64 instructions.
 
-It offers what `gdbstub.debugger.debugger.Debugger` offers and keeps its manners: hits are counted, conditions asked,
+It offers what `gdbstub.debugger.debugger.Debugger` offers and behaves as it does: hits are counted, conditions asked,
 temporary breakpoints deleted, vectors caught at their handlers. Where it and a real guest differ, it is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import trio
@@ -54,9 +55,11 @@ class FakeDebugger:
         self.registers = values | {"rip": BASE, "rsp": STACK, "rflags": 2, "cs": 8, "cr0": 0x80000011}
         self.debug: DebugState = RESET
         self.mode: Mode = 64
+        self.architecture: Mode | None = None
         self.monitor_answers: dict[str, str] = {}
         self.log: list[str] = []
         self.no_handler: dict[int, str] = {}
+        self.stops_kept = 10_000
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._interrupted = trio.Event()
         self._next = 1
@@ -76,7 +79,16 @@ class FakeDebugger:
         return self._publish(Action.ATTACH, "unknown", "attached")
 
     async def state(self, cpu: int | None = None, *, complete: bool = False) -> CpuState:
-        return CpuState(self.cpu if cpu is None else cpu, dict(self.registers), self.debug, self.mode, 0)
+        return self._state(self.cpu if cpu is None else cpu)
+
+    def _state(self, cpu: int) -> CpuState:
+        state = CpuState(cpu, dict(self.registers), self.debug, self.mode, 0)
+        if self.architecture is None:
+            return state
+        return replace(state, architecture=self.architecture, mode=self.mode if state.shows_mode else self.architecture)
+
+    def set_architecture(self, mode: Mode | None) -> None:
+        self.architecture = mode
 
     async def read_memory(self, address: int, length: int) -> bytes:
         start = address - BASE
@@ -131,6 +143,9 @@ class FakeDebugger:
         row.placed = _placed(row)
         self.rows[number] = row
         return row
+
+    def keep_stops(self, most: int) -> None:
+        self.stops_kept = most
 
     def why_no_handler(self, vector: int) -> str:
         return self.no_handler.get(vector, "")
@@ -221,7 +236,7 @@ class FakeDebugger:
 
     def _publish(self, action: Action, cause: CauseName, summary: str, event: CaughtEvent | None = None) -> StopRecord:
         rip = self.registers["rip"]
-        state = CpuState(self.cpu, dict(self.registers), self.debug, self.mode, 0)
+        state = self._state(self.cpu)
         owner: Owner = "guest" if event is not None else "debugger"
         causes = (Cause(cause, owner, "trap", "certain", ("the fake says so",), ("SDM 3B 18",)),)
         explanation = Explanation(summary, causes, None, ExitDr6(None, "unknown"), None)

@@ -1,4 +1,4 @@
-"""A gdbsx without Xen: a paused domain with a few pages, and a handful of instructions; manners byte for byte gdbsx's.
+"""A gdbsx without Xen: a paused domain with a few pages, and a handful of instructions; byte for byte as gdbsx speaks.
 
 Its answers are held against recordings of a real one in tests/gdbstub/backends/xen/test_gdbsx_fake.py: where the two
 differ, this one is wrong. `Domain` plays Xen and the helpers in dom0, `FakeGdbsx` the program between it and clients.

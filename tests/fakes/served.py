@@ -160,7 +160,7 @@ class Served:
         self.stub = stub
         self.debugger = debugger
         self.shared = shared
-        self.registers = RegisterFile(debugger.layout, aside=debugger.capabilities.debug_aside)
+        self.registers = RegisterFile(debugger.layout, outside_g=debugger.capabilities.debug_outside_g)
         self.words = FakeWords()
         self._nursery = nursery
 

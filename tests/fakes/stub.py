@@ -1,4 +1,4 @@
-"""A stub without a guest: sixteen registers, a few pages, breakpoints, and five instructions; manners as QEMU's.
+"""A stub without a guest: sixteen registers, a few pages, breakpoints, and five instructions; it speaks as QEMU does.
 
 It speaks through the server's side of `gdbstub.protocol.Link`. What it does is checked against a real QEMU in
 tests/gdbstub/debugger/test_stories.py: where the two differ, this one is wrong.

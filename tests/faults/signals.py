@@ -38,6 +38,13 @@ class Monitor:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def listens(self) -> bool:
+        """The socket is there before QEMU listens at it."""
+        with socket.socket(socket.AF_UNIX) as monitor, contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            monitor.connect(str(self._path))
+            return True
+        return False
+
     def ask(self, line: str) -> str:
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(SECONDS)
@@ -69,9 +76,10 @@ def running_guest(folder: Path) -> Iterator[Guest]:
     """The guest ``loop`` in its loop, and running."""
     path = folder / "monitor"
     with machine(folder, build("loop"), "-monitor", f"unix:{path},server=on,wait=off") as qemu:
-        while not path.exists():
-            assert qemu.process.poll() is None
         guest = Guest(qemu, Monitor(path))
+        while not guest.monitor.listens():
+            assert qemu.process.poll() is None
+            time.sleep(0.05)
         guest.let_run()
         yield guest
 

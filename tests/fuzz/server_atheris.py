@@ -92,9 +92,9 @@ def parsers(data: bytes) -> None:
         actions = server_messages.parse_thread_actions(b"vCont;" + data)
         resume_request_of(actions, {action: cpu_of(action.thread, 2) for action in actions})
     with suppress(RemoteProtocolError):
-        manners = ClientFeatures()
-        assert manners.take(b"qSupported:" + data, {})
-        format_stop(Stopped(5, manners.thread(0)))
+        client = ClientFeatures()
+        assert client.take(b"qSupported:" + data, {})
+        format_stop(Stopped(5, client.thread(0)))
     row = find_packet(data)
     assert row is None or data.startswith(row.prefix)
     assert frame(data)[:1] == b"$"
@@ -128,7 +128,7 @@ def _answered(asking: Any, data: bytes) -> None:
     raise AssertionError("a program asks for ever")
 
 
-def manners(data: bytes) -> None:
+def client_features(data: bytes) -> None:
     """A list of features is taken or refused; errors are one packet of ASCII in every form."""
     one = ClientFeatures()
     with suppress(RemoteProtocolError):
@@ -158,7 +158,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "link": link,
     "parsers": parsers,
     "agent": agent,
-    "manners": manners,
+    "client_features": client_features,
     "clients": clients,
 }
 

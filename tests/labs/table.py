@@ -9,6 +9,7 @@ from tests.labs.debian13 import debian13
 from tests.labs.gef import gef
 from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
+from tests.labs.linux_lab import linux
 from tests.labs.progress import Progress
 from tests.labs.xen.lab import xen
 
@@ -31,6 +32,7 @@ LABS: tuple[Lab, ...] = (
     Lab("kvm-amd", "kvm_amd of Linux 6.1 on an SVM that QEMU 10.0 emulates", kvm_amd),
     Lab("kvm-intel", "kvm_intel of Linux 6.1 on a VMX that Bochs 2.7 emulates", kvm_intel),
     Lab("xen", "gdbsx of Xen 4.17 on PV and PVH domains, on an SVM that QEMU 10.0 emulates", xen),
+    Lab("linux", "#DBs of Debian's Linux, watched and stepped by its own ptrace", linux),
     Lab("debian13", "make test of a clean clone on a fresh Debian 13", debian13),
     Lab("gef", "gef in this machine's gdb, on a guest behind dr6 serve", gef),
 )

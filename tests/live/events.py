@@ -1,9 +1,9 @@
 """What a guest does, as a list in text, and what dr6 said of it in the same form.
 
 A line is one stop: where the saved RIP stands (a label of the guest, or RIP at a stop that is no event), the vector,
-and the causes with the number of their debug register and their confidence. The owner is the guest, always. Behind a
-bar are the known departures of QEMU TCG at that stop; without them the line is what the architecture has. In front may
-be the release that alone does so: "@7.2".
+and the causes with the number of their debug register (``int`` for an INT n) and their confidence. The owner is the
+guest, always. Behind a bar are the known departures of QEMU TCG at that stop; without them the line is what the
+architecture has. In front may be the release that alone does so: "@7.2".
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def line_of(record: StopRecord, symbols: Symbols) -> str:
     sure = [cause for cause in found if cause.confidence != "possible"] or list(found[:1])
     words = []
     for cause in sure:
-        assert (cause.owner, cause.klass) == ("guest", CLASSES[cause.cause]), record.explanation.summary
-        slot = "" if cause.slot is None else f":{cause.slot}"
+        by_int_n = (cause.cause, cause.klass) == ("software-breakpoint", "none")
+        assert by_int_n or (cause.owner, cause.klass) == ("guest", CLASSES[cause.cause]), record.explanation.summary
+        slot = ":int" if by_int_n else "" if cause.slot is None else f":{cause.slot}"
         words.append(f"{cause.cause}{slot} {cause.confidence}")
     quirks = {name for text in record.explanation.contradictions for name in _QUIRK.findall(text)} - {RF_OF_A_FAULT}
     unexplained = [text for text in record.explanation.contradictions if not _QUIRK.search(text)]

@@ -53,7 +53,7 @@ DEBUG16 = """
     @7.2 icebp ud exception certain | tcg-icebp-ud
     @10.0 icebp_next db icebp certain
     int3_next bp software-breakpoint certain
-    int_3_next bp software-breakpoint certain
+    int_3_next bp software-breakpoint:int certain
     port_next db io-breakpoint:2 certain
     mov_ss_next db data-access:1 certain | tcg-mov-ss-data
     db_handler db single-step likely, data-write:0 likely | tcg-nested-step-data

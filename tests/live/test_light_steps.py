@@ -10,7 +10,7 @@ import trio
 
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.record import StopRecord
-from gdbstub.remote.connection import NonblockingIO
+from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.x86.breakpoints import BreakpointKind
 from tests.guests.build import build
 from tests.guests.image import read_image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 from pathlib import Path
@@ -144,9 +145,12 @@ async def test_a_recorded_screen_is_gone_through_whole_with_and_without_one(tmp_
         shell = in_shell(tmp_path, "attach", guest.target, "--record", str(file), "-ex", "nonsense", "-ex", "stepi")
         async with screen(tmp_path, shell, 120, 40) as shown:
             await shown.wait(r"^#1\b|#1 ")
-            for line in ("x/2i $pc", "break", "nonsense again", "stepi 2"):
+            for line, answer in (
+                *(("x/2i $pc", r"\(dr6\) x/2i \$pc.*\n.*0x"), ("break", "Breakpoint 1 at")),
+                *(("nonsense again", r"nonsense again.*\n\s*nonsense is no command"), ("stepi 2", r"#3 ")),
+            ):
                 shown.keys(line, "Enter")
-            await shown.wait(r"#3 ")
+                await shown.wait(answer)
             shown.keys("C-d")
             await shown.wait("running")
             shown.keys("r")
@@ -179,3 +183,31 @@ async def test_a_question_keeps_its_place_and_a_search_leaves_nothing_behind(tmp
             await shown.wait("Leave the guest")
             shown.keys("C-r", "s")
             await shown.wait("ended with 0")
+
+
+async def test_fast_breakpoint_keys_set_and_delete_and_the_current_row_is_of_one_colour(tmp_path: Path) -> None:
+    with machine(tmp_path, build("loop")) as qemu:
+        async with screen(tmp_path, in_shell(tmp_path, "attach", qemu.target), 120, 40) as shown:
+            await shown.wait(r"^ STOPPED")
+            shown.keys("M-1", "b", "b", "b", "Space")
+            text = await shown.wait("Deleted breakpoint 2")
+            assert "Breakpoint 2 at" in text
+            assert "●" not in text
+            shown.keys("b")
+            await shown.wait("●▶")
+            (row,) = [row for row in shown.run("capture-pane", "-e", "-p").splitlines() if "●▶" in row]
+            assert re.search(r"\x1b\[7m●▶[^\x1b]*ljmp[^\x1b]*\x1b\[0m", row), row
+
+
+async def test_events_stay_in_the_walk_when_many_steps_follow(tmp_path: Path) -> None:
+    async with screen(tmp_path, in_shell(tmp_path, "demo"), 120, 40) as shown:
+        await shown.wait(WHY)
+        shown.keys("set history size 12", "Enter")
+        await shown.wait("set history size 12")
+        shown.keys("si 40", "Enter")
+        await shown.wait(r"stop #41 \(12/12\)")
+        shown.keys("M-Home")
+        await shown.wait(r"back at #0 \(1/12\)")
+        shown.keys("M-Down")
+        await shown.wait(r"back at #1 \(2/12\)")
+        await shown.wait(WHY)

@@ -258,7 +258,10 @@ def test_a_stub_that_dies_ends_the_client_with_a_sentence(tmp_path: Path) -> Non
         guest.machine.process.kill()
         text = process.communicate(timeout=SECONDS)[0]
         wait_until(lambda: guest.server.poll() is not None, "the server ends")
+        assert guest.server.stderr is not None
+        said = guest.server.stderr.read().decode()
     assert "closed the connection" in text
+    assert said.endswith("dr6: The stub closed the connection.\n")
     assert guest.server.returncode == 3
 
 

@@ -137,7 +137,7 @@ async def test_an_endpoint_may_be_opened_under_a_deadline_that_ends_before_it_is
 async def test_gdbsx_is_not_sent_a_ctrl_c_that_it_would_misread() -> None:
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener, open_endpoint(Gdbsx("127.0.0.1", listener.socket.getsockname()[1])) as endpoint:
-        assert (endpoint.interrupt, endpoint.backend) == (None, "xen-gdbsx")  # whose manners have no 0x03
+        assert (endpoint.interrupt, endpoint.backend) == (None, "xen-gdbsx")  # whose dialect has no 0x03
 
 
 async def test_each_way_in_which_a_unix_socket_is_not_there_has_its_sentence(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frontend.tui.panes.text import Line, Page, line, page, span, wrap
-from frontend.tui.view import ViewState
+from frontend.tui.view import ViewState, is_beginning, ran_on
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.explanation import GuestDr6
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -193,7 +193,7 @@ def _lines(record: StopRecord, state: CpuState, width: int, tall: bool) -> list[
         *_shared(debug, width),
         *_dr6(debug.dr6, found, width, tall),
         *_dr7(debug.dr7, width),
-        *(_exit(record, width) if ours else ()),
+        *(_exit(record, width) if ours and not is_beginning(record) and not ran_on(record) else ()),
     ]
 
 

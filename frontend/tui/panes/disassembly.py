@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from frontend.tui.cursor import code_lines
 from frontend.tui.events import PutCursor
 from frontend.tui.highlight import highlight
-from frontend.tui.panes.text import Fragment, Line, Page, clickable, fit, line, page, span, uniform
+from frontend.tui.panes.text import Fragment, Line, Page, clickable, fit, line, page, span, uniform, wrap
 from frontend.tui.view import CODE, ViewState
 from frontend.tui.window import BreakpointRow, CodeLine
 
@@ -67,7 +67,9 @@ def render(view: ViewState, width: int, height: int) -> Page:
         return Page((line(span("the guest is gone" if view.stops else "no stop yet", "dim")),))
     if not codes:
         why = "cannot be read" if view.stood else "was not read: the guest ran on"
-        return Page((line(span(f"the code at {state.pc:#x} {why}", "dim")),))
+        if view.stood and state.code_mode is None:
+            why = "reads as the CPU mode has it, which is not known: set architecture i8086, i386 or i386:x86-64"
+        return Page(tuple(wrap(f"the code at {state.pc:#x} {why}", width, "dim")))
     pc = state.pc
     marks = _markers(view.shown_breakpoints)
     digits = address_digits(code.address for code in codes)

@@ -6,7 +6,7 @@ from frontend.tui.events import Stop
 from frontend.tui.highlight import highlight
 from frontend.tui.panes.debug_registers import exit_text
 from frontend.tui.panes.text import EMPTY, Fragment, Line, Page, flow, line, page, span, wrap
-from frontend.tui.view import ViewState
+from frontend.tui.view import ViewState, is_beginning, ran_on, summary
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.explanation import Cause
 from gdbstub.x86.debug_registers import decode_dr6
@@ -14,6 +14,14 @@ from gdbstub.x86.exceptions import Frame, vector
 
 NAME = "why"
 SOURCES_FROM = 10
+NOW = (
+    ("F9, continue", "let it run; Ctrl-C stops it"),
+    ("F7, stepi", "run one instruction"),
+    ("catch db", "stop at the guest's handler of #DB (bp, gp, pf, … too)"),
+    ("break PLACE", "stop there; watch PLACE where it is written"),
+    ("info target", "what this stub can do"),
+)
+"""At the beginning nothing has happened yet: what can be done, and what it does."""
 SEEN_BY = {
     "handler": ("at its handler", "its frame cannot be read"),
     "log": ("seen in QEMU's log, the guest ran on", "its frame is not known"),
@@ -60,7 +68,7 @@ def _guest_dr6(record: StopRecord) -> str:
 def _dr6(record: StopRecord, width: int) -> list[Line]:
     return [
         *_labelled("guest's DR6  ", _guest_dr6(record), width),
-        *_labelled("exit's DR6   ", exit_text(record), width),
+        *(_labelled("exit's DR6   ", exit_text(record), width) if not ran_on(record) else ()),
     ]
 
 
@@ -93,11 +101,19 @@ def _frame(frame: Frame) -> str:
     return f"frame: rip {frame.rip:#x} cs {frame.cs:#x} rflags {frame.rflags:#x}{error}"
 
 
+def _now(width: int) -> list[Line]:
+    """What can be done at the beginning."""
+    room = max(len(what) for what, _ in NOW) + 2
+    return [row for what, means in NOW for row in _labelled(f"{what:<{room}}", means, width)]
+
+
 def explain_lines(stop: Stop, width: int, *, sources: bool = True) -> list[Line]:
     """The whole explanation of one stop, wrapped to ``width``; on request without the sources of its rules."""
     record = stop.record
     found = record.explanation
-    lines = wrap(found.summary, width, "strong")
+    lines = wrap(summary(record), width, "strong")
+    if is_beginning(record):
+        return [*lines, *_now(width), *(row for text in record.notes for row in wrap(text, width, "dim", first="# "))]
     lines.extend(_origin(stop, width))
     for text in found.contradictions:
         lines.extend(wrap(text, width, "error", first="! "))

@@ -87,7 +87,8 @@ def status(view: ViewState, width: int) -> Line:
         cpl = "" if state.cpl is None else f" CPL {state.cpl}"
         halted = " halted" if state.halted else ""
         cpu = "?" if state.cpu == UNKNOWN_CPU else state.cpu
-        parts.extend((f"{state.mode}-bit{cpl}", f"vCPU {cpu}{halted} of {view.cpus}"))
+        mode = f"{state.mode}-bit" if state.shows_mode or state.architecture else "mode ?"
+        parts.extend((f"{mode}{cpl}", f"vCPU {cpu}{halted} of {view.cpus}"))
     left: Line = (_state(view), *(span(f"│ {part} ") for part in parts), *_position(view))
     target = span(f" {view.target} ")
     space = width - length(left) - length((target,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from frontend.tui.events import SelectStop, Stop
 from frontend.tui.panes.disassembly import address_digits
 from frontend.tui.panes.text import ELLIPSIS, Line, Page, clickable, fit, line, pad, span, uniform
-from frontend.tui.view import ViewState, number_of, stopped_rip
+from frontend.tui.view import ViewState, number_of, stopped_rip, summary
 
 NAME = "stops"
 HEAD = "RIP"
@@ -36,7 +36,7 @@ def _row(stop: Stop, newest: Stop, digits: int, width: int, wide: bool) -> Line:
         span("?" if stop.gap else " ", "warning"),
         span(f"{_at(stop, digits)} ", "code.address"),
         span(_where(stop) if wide else "", "code.symbol"),
-        span(found.summary, f"owner.{found.causes[0].owner}" if record.event is not None else ""),
+        span(summary(record), f"owner.{found.causes[0].owner}" if record.event is not None else ""),
     )
     return clickable(row, SelectStop(None if stop is newest else record.number))
 

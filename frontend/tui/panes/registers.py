@@ -13,6 +13,8 @@ NAME = "registers"
 COLUMN = 24
 CHANGED = "•"
 _POINTERS = {16: "ip", 32: "eip", 64: "rip"}
+_FLAGS = {16: "eflags", 32: "eflags", 64: "rflags"}
+"""Also in 16-bit code: VM and RF are in the upper half."""
 _DIGITS = {16: 4, 32: 8, 64: 16}
 _NARROW = {"cr0", "cr4", "cr8", "efer", "rflags", "mxcsr"}
 _DEBUG = frozenset({"dr0", "dr1", "dr2", "dr3", "dr4", "dr5", "dr6", "dr7"})
@@ -50,7 +52,7 @@ def _flags(state: CpuState, new: frozenset[str], width: int) -> list[Line]:
     if "rflags" not in state.registers:
         return []
     value = state.registers["rflags"]
-    lines = [_row("rflags", f"{value:08x}", "rflags" in new)]
+    lines = [_row(_FLAGS[state.mode], f"{value:08x}", "rflags" in new)]
     if names := flag_names(value):
         lines.extend(wrap(" ".join(names), width - 1, "changed" if "rflags" in new else "", first=" " * 3))
     return lines

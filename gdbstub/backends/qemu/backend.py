@@ -34,7 +34,7 @@ from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.lidt import find_lidt
 
 if TYPE_CHECKING:
-    from gdbstub.remote.connection import Token
+    from gdbstub.remote.link_stream import Token
     from gdbstub.remote.target import RemoteTarget
 
 QUESTIONS = DoctorQuestions(b"qqemu.sstepbits", b"qqemu.sstep", "info status", "help info")

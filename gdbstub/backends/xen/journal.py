@@ -1,7 +1,7 @@
 """What dr6 has written into a guest's memory, on disk before the first byte of it is written there.
 
 A guest whose int3s nobody takes out runs into them. So each is put down here first (``fsync``), and a dr6 that was
-killed, or whose stub was, leaves a file that the next one finds (`gdbstub.backends.xen.recovery`). While a dr6 lives
+killed, or whose stub was, leaves a file that the next one finds (`gdbstub.backends.xen.left_behind`). While a dr6 lives
 it holds a lock on its file, which the kernel takes away with it.
 
 The file: one JSON object a line. The first names the target; ``planted`` has an address, the byte that was there and
@@ -9,7 +9,7 @@ the bytes behind it; ``removed`` an address. ``kept`` has a vCPU, the guest's ow
 in which of them; ``released`` a vCPU. A last line that was cut off counts as not written: then nothing was written.
 
 What a journal says is written into guests, so only files and folders of our own that nobody else can write are used,
-by names that are no links; and what stands in one is read as far as it can be true.
+by names that are no links.
 """
 
 from __future__ import annotations
@@ -19,24 +19,18 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from gdbstub.backends.xen.slots import SlotSetting
-from gdbstub.backends.xen.vcpu_helper import Addresses, VcpuDebugRegisters
+from gdbstub.backends.xen.vcpu_helper import VcpuDebugRegisters
 from gdbstub.errors import Refused
-from gdbstub.x86.breakpoints import BY_RW
-from gdbstub.x86.decode import LONGEST
-from gdbstub.x86.registers import MASK_64
 
-MOST_BYTES, MOST_FILES = 1 << 22, 4096
-"""No session has tens of thousands of int3s, and no folder is left by thousands of dr6s that were killed."""
-MOST_PID, MOST_CPUS = 1 << 22, 4095
-"""proc(5), pid_max; the most vCPUs that dr6 attaches to."""
+MOST_FILES = 4096
+"""No folder is left by thousands of dr6s that were killed."""
 LONGEST_NAME = 128
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND | os.O_CLOEXEC
 
@@ -60,17 +54,6 @@ class Kept(NamedTuple):
     cpu: int
     own: VcpuDebugRegisters
     slots: tuple[tuple[int, SlotSetting], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a dr6 that is gone left in a guest: its journal, whose it was, the int3s that were still in, and in which
-    vCPUs' debug registers breakpoints of it were."""
-
-    path: Path
-    pid: int
-    int3s: tuple[Int3, ...]
-    kept: tuple[Kept, ...] = ()
 
 
 class Journal:
@@ -162,7 +145,7 @@ class Journal:
     def _open(self) -> int:
         """A new file, its name and its first row on the disk."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = _open_folder(self._folder)
+        folder = open_folder(self._folder)
         try:
             fd, name = _create(folder, self._name)
             try:
@@ -213,90 +196,19 @@ def _create(folder: int, name: str) -> tuple[int, str]:
     raise OSError(errno.EEXIST, f"there are {MOST_FILES} of that name")
 
 
-def _open_folder(path: Path) -> int:
+def open_folder(path: Path) -> int:
+    """Its descriptor. Raises `OSError` for what is no folder, or not ours alone to write to."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if not _is_ours(os.fstat(fd)):
+    if not is_ours(os.fstat(fd)):
         os.close(fd)
         raise OSError(errno.EPERM, "the folder is another user's, or others can write to it")
     return fd
 
 
-def _is_ours(found: os.stat_result) -> bool:
+def is_ours(found: os.stat_result) -> bool:
+    """Is it ours, and can nobody else write to it?"""
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _line(row: Mapping[str, object]) -> bytes:
     return json.dumps(row, separators=(",", ":")).encode() + b"\n"
-
-
-def left_behind(folder: Path, target: str, domain: str | None) -> Iterator[Left]:
-    """The journals of dr6s that are gone, on this target or domain. Those of living ones are passed over."""
-    try:
-        at = _open_folder(folder)
-    except OSError:  # there is none, or none of ours
-        return
-    try:
-        for name in sorted(name for name in os.listdir(at) if name.endswith(".jsonl"))[:MOST_FILES]:
-            with suppress(OSError):  # a living dr6's, or no file of ours
-                data = _data_of(at, name)
-                found = _read(folder / name, data, target, domain)
-                if found is not None:
-                    yield found
-    finally:
-        os.close(at)
-
-
-def _data_of(folder: int, name: str) -> bytes:
-    """All of a journal that nobody holds. Raises `OSError` for what is no such file."""
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or not _is_ours(found) or found.st_size > MOST_BYTES:
-            raise OSError(errno.EPERM, "no journal of ours")
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return os.read(fd, MOST_BYTES)
-    finally:
-        os.close(fd)
-
-
-def _number(text: object, most: int, base: int = 16) -> int:
-    """Raises `ValueError` for what is none, or none that can be."""
-    value = int(text, base) if isinstance(text, str) else text
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise ValueError("out of range")
-    return value
-
-
-def _read(path: Path, data: bytes, target: str, domain: str | None) -> Left | None:
-    int3s: dict[int, Int3] = {}
-    kept: dict[int, Kept] = {}
-    pid, ours = 0, False
-    for text in data.splitlines():
-        try:
-            row = json.loads(text)
-            if row["kind"] == "target":
-                same = row["domain"] == domain if domain and row["domain"] else row["target"] == target
-                pid, ours = _number(row["pid"], MOST_PID), same
-            elif row["kind"] == "planted":
-                at = _number(row["address"], MASK_64)
-                int3s[at] = Int3(at, _number(row["original"], 0xFF), bytes.fromhex(row["behind"])[:LONGEST])
-            elif row["kind"] == "removed":
-                int3s.pop(_number(row["address"], MASK_64), None)
-            elif row["kind"] == "kept":
-                kept[_number(row["cpu"], MOST_CPUS)] = _kept(row)
-            elif row["kind"] == "released":
-                kept.pop(_number(row["cpu"], MOST_CPUS), None)
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue  # the line that was being written when dr6 died
-    return Left(path, pid, tuple(int3s.values()), tuple(kept.values())) if ours else None
-
-
-def _kept(row: dict[str, Any]) -> Kept:
-    """Raises `ValueError` and the like where it is none."""
-    dr0, dr1, dr2, dr3, dr6, dr7 = (_number(value, MASK_64) for value in row["own"])
-    dr: Addresses = (dr0, dr1, dr2, dr3)
-    slots = tuple(
-        (_number(slot, 3), SlotSetting(BY_RW[BY_RW.index(kind)], _number(address, MASK_64), _number(length, 8)))
-        for slot, kind, address, length in row["slots"]
-    )
-    return Kept(_number(row["cpu"], MOST_CPUS), VcpuDebugRegisters(dr, dr6, dr7), slots)

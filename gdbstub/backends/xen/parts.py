@@ -11,7 +11,8 @@ from gdbstub.backends.interface import Backend, Cleanup, OpenOptions, Parts, Sta
 from gdbstub.backends.xen.dom0 import Dom0, may_have_changed
 from gdbstub.backends.xen.helpers import guest_of
 from gdbstub.backends.xen.int3 import Int3Breakpoints
-from gdbstub.backends.xen.journal import Journal, left_behind
+from gdbstub.backends.xen.journal import Journal
+from gdbstub.backends.xen.left_behind import left_behind
 from gdbstub.backends.xen.recovery import recover
 from gdbstub.backends.xen.shared_debug_registers import SharedDebugRegisters
 from gdbstub.backends.xen.stop_hooks import GdbsxStopHooks
@@ -19,7 +20,7 @@ from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
 if TYPE_CHECKING:
-    from gdbstub.remote.connection import Token
+    from gdbstub.remote.link_stream import Token
 
 
 async def open_domain(backend: Backend, stub: Stub, cs: int | None, found: BackendInfo, options: OpenOptions) -> Parts:
@@ -32,7 +33,7 @@ async def open_domain(backend: Backend, stub: Stub, cs: int | None, found: Backe
         cpus=stub.cpus,
         interrupt=options.break_in is not None,
         debug_registers=dom0.there,
-        debug_aside=dom0.there,
+        debug_outside_g=dom0.there,
         no_hardware=why,
         hardware_slots=0 if why else 4,
         hardware_breakpoints=not why,

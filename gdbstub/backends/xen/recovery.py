@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gdbstub.backends.xen.int3 import INT3
-from gdbstub.backends.xen.journal import Int3, Left
+from gdbstub.backends.xen.journal import Int3
+from gdbstub.backends.xen.left_behind import Left
 from gdbstub.backends.xen.shared_debug_registers import SharedDebugRegisters
 from gdbstub.errors import Refused
 from gdbstub.protocol import messages

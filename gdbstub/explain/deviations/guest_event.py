@@ -1,7 +1,7 @@
 """Guest events held against the architecture model: what differs from the #DB that was due, one sentence each.
 
 The instruction that is judged is one that is known to have run last, or one whose own cause is certain.
-`undelivered.py` does the same for stops of the debugger, where a #DB of the guest's was due and did not come.
+`missed_db.py` does the same for stops of the debugger, where a #DB of the guest's was due and did not come.
 """
 
 from __future__ import annotations

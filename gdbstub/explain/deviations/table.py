@@ -1,8 +1,8 @@
 """Where what was seen departs from the architecture, one sentence each, with the known quirk if it is one.
 
-Tables only: values that no CPU shows (`odd_registers.py`), guest events against the architecture model
-(`departures.py`), steps in which the guest missed a #DB (`undelivered.py`), stops that say something else than what
-happened (`misreported.py`), frames of other vectors (`contradictions_vectors.py`).
+Tables only: values that no CPU shows (`impossible_state.py`), guest events against the architecture model
+(`guest_event.py`), steps in which the guest missed a #DB (`missed_db.py`), stops that say something else than what
+happened (`stop_reply.py`), frames of other vectors (`vectors.py`).
 """
 
 from __future__ import annotations

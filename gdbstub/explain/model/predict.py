@@ -1,6 +1,6 @@
 """The architecture as a pure function: which #DB is due at one instruction, from the state in front of it.
 
-It knows no platform. What a platform does instead is found by holding its stops against this (`departures.py`).
+It knows no platform. What a platform does instead is found by holding its stops against this, in `deviations`.
 Sources: SDM vol. 3B 18.2-18.3, vol. 3A 6.8.3 and table 6-2; kvm-unit-tests x86/debug.c for what the SDM leaves open.
 
 The order at an instruction: an instruction breakpoint on it comes first (a fault), then general detect (a fault of

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from frontend.cli import parser
+from frontend.cli.exit_codes import INTERRUPTED
 from frontend.version import tool
 
 
@@ -110,4 +111,4 @@ def test_ctrl_c_before_there_is_a_guest_is_130(monkeypatch: pytest.MonkeyPatch) 
 
     rows = tuple((name, help_, add, interrupted) for name, help_, add, _ in parser.COMMANDS)
     monkeypatch.setattr(parser, "COMMANDS", rows)
-    assert parser.main(("attach", ":1")) == parser.INTERRUPTED == 130
+    assert parser.main(("attach", ":1")) == INTERRUPTED == 130

@@ -18,7 +18,7 @@ from gdbstub.doctor import PROBES, PVM, Identity
 from gdbstub.doctor.judges import HUNG
 from gdbstub.doctor.results import Result, untested
 from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.cpu_state import CpuState, DebugState
 from tests.gdbstub.backends.qemu.test_monitor import golden
 from tests.gdbstub.doctor.test_results import judged, kvm, tcg
 
@@ -200,3 +200,10 @@ def test_how_far_it_is_is_shown_on_a_terminal_only(
     report = doctor.Report(True, FOUND)
     report.progress(everything()[0])
     assert capsys.readouterr().err == (f"\r1/{len(PROBES)} step over NOP\x1b[K" if shown else "")
+
+
+def test_a_mode_that_the_stub_does_not_show_is_not_known() -> None:
+    found = identity(state=CpuState(0, {"rip": 0xFFF0, "cs": 0xF000, "r8": 0}, DebugState(), 64, 0))
+    assert "the CPU mode is not shown, CPL 0, RIP 0xfff0" in "\n".join(identity_text(found))
+    said = json.loads(json.dumps(as_json("dr6 0.1.0", FOUND, found, [], ["CR2 is 0x1."])))
+    assert said["target"]["mode"] is None

@@ -18,7 +18,7 @@ def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser(prog="dr6 explain")
     command.add_arguments(parser)
     try:
-        return command.run(parser.parse_args(arguments))
+        return command.run(parser.parse_args(arguments), arguments)
     except SystemExit as left:
         return int(left.code or 0)
 

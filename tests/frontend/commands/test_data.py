@@ -6,6 +6,7 @@ import pytest
 
 from frontend.commands.table import CommandError
 from gdbstub.errors import GdbError
+from gdbstub.x86.cpu_state import DebugState
 from tests.frontend.terminal import Terminal
 
 
@@ -101,12 +102,73 @@ async def test_settings_that_gdb_scripts_begin_with_do_no_harm(terminal: Termina
     assert await terminal.run("set width 0", "set disassembly-flavor intel", "set osabi none") == ""
 
 
+BIOS = bytes.fromhex("90 ea 5be0 00f0 e8 0000 0000")
+NO_MODE = "depends on the CPU mode, which this stub does not show; set architecture i8086, i386 or i386:x86-64 says it."
+
+
+def bare() -> Terminal:
+    """A stub that shows no control registers."""
+    terminal = Terminal(BIOS)
+    terminal.fake.registers = {k: v for k, v in terminal.fake.registers.items() if k[:2] != "cr" and k != "efer"}
+    terminal.fake.debug = DebugState()
+    return terminal
+
+
+async def test_code_is_shown_as_far_as_every_mode_reads_it_where_the_mode_is_not_known() -> None:
+    terminal = bare()
+    alike = f"=> 0x1000:\tnop\nHow the code at 0x1001 reads {NO_MODE}"
+    assert await terminal.run("x/3i $pc") == alike
+    assert await terminal.run("x/1i $pc") == "=> 0x1000:\tnop"
+    dump = f"Dump of assembler code from 0x1000 on:\n{alike}\nEnd of assembler dump."
+    assert await terminal.run("disassemble") == dump
+    assert await terminal.run("disassemble 0x1000,+1") == dump.replace(alike, "=> 0x1000:\tnop")
+    assert await terminal.run("x/i 0x1001") == f"How the code at 0x1001 reads {NO_MODE}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("i8086", "ljmp 0xf000:0xe05b"),
+        ("i386", "ljmp 0xe8:0xf000e05b"),
+        ("i386:x86-64", "(bad)"),
+        ("i386:x86-64:intel", "(bad)"),
+    ],
+)
+async def test_the_user_says_how_code_reads(name: str, text: str) -> None:
+    for terminal in (bare(), Terminal(BIOS)):
+        await terminal.run(f"set architecture {name}")
+        shown = (await terminal.run("x/2i 0x1000")).splitlines()[1].partition("\t")[2]
+        assert shown == text
+        await terminal.run("set architecture auto")
+    assert "(bad)" in await terminal.run("x/2i 0x1000"), "the CPU is in 64-bit mode"
+
+
+async def test_nexti_takes_nothing_for_a_call_while_the_mode_is_not_known() -> None:
+    terminal = bare()
+    await terminal.run("nexti")
+    assert terminal.fake.registers["rip"] == 0x1001
+    terminal.fake.registers["rip"] = 0x1006
+    with pytest.raises(CommandError, match="set architecture"):
+        await terminal.run("nexti")
+    terminal.fake.memory[6:9] = bytes.fromhex("48ffc0")
+    await terminal.run("nexti")
+    assert terminal.fake.registers["rip"] == 0x1009, "no mode reads it as a call"
+
+
 @pytest.mark.parametrize(
     "line", ["logging on", "logging file x", "disassembly-flavor att", "architecture arm", "width 80"]
 )
 async def test_a_setting_that_dr6_does_not_have_is_refused_in_a_sentence(terminal: Terminal, line: str) -> None:
     with pytest.raises(CommandError, match=r"^[A-Z].*\.$"):
         await terminal.run(f"set {line}")
+
+
+async def test_how_many_stops_are_kept_is_a_setting(terminal: Terminal) -> None:
+    await terminal.run("set history size 50")
+    assert terminal.fake.stops_kept == 50
+    for line in ("history size 0", "history size x", "history size", "history save on"):
+        with pytest.raises(CommandError, match=r"\.$"):
+            await terminal.run(f"set {line}")
 
 
 async def test_displays_are_shown_after_each_stop(terminal: Terminal) -> None:

@@ -292,6 +292,18 @@ def test_a_breakpoint_key_behind_a_step_means_where_the_step_went() -> None:
     assert play(story)[0] == 0
 
 
+def test_a_gap_that_the_debugger_speaks_of_is_marked_at_the_next_stop() -> None:
+    async def story(user: User) -> None:
+        await user.until(lambda view: bool(view.stops))
+        user.debugger.as_debugger().on_gap("Events before this may be missing.")
+        user.type(F7)
+        await user.until(stops(2))
+        assert [stop.gap for stop in user.screen.view.stops] == ["", "Events before this may be missing."]
+        await leave(user)
+
+    assert play(story)[0] == 0
+
+
 def prompt_row() -> tuple[str, set[str]]:
     """The drawn row of the prompt as text, and the styles in it."""
     drawn = get_app().renderer.last_rendered_screen

@@ -42,7 +42,7 @@ def test_a_click_on_a_title_shows_that_pane() -> None:
     table.click("5 stops")
 
     assert table.screen.view.focus == "stops"
-    assert any("stopped at attach" in row for row in table.rows)
+    assert any("attached; a stub" in row for row in table.rows)
 
 
 def test_a_click_on_a_stop_shows_everything_as_of_it() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,10 @@ from frontend.tui.panes import PANES, status, text_of
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
 from frontend.tui.worker import place
-from gdbstub.debugger.logged_event import UNKNOWN_CPU
+from gdbstub.backends.qemu.exception_log import ExceptionLog
+from gdbstub.debugger.logged_event import UNKNOWN_CPU, record_of_logged
 from gdbstub.debugger.record import CaughtEvent, StopRecord
+from gdbstub.explain.evidence import Platform
 from gdbstub.x86.exceptions import Frame
 from tests.frontend.drawing import text
 from tests.frontend.stories import EVENT, NAMES, START, instruction, state, view
@@ -75,3 +79,24 @@ def test_a_gap_is_marked_in_the_list_and_told_in_why() -> None:
 def test_the_address_of_real_mode_is_linear() -> None:
     frame = FRAME._replace(rip=0x10, cs_base=0x7C00)
     assert "00007c10" in text(PANES["stops"].render(shown(logged(frame)), 60, 10))
+
+
+LOG = Path(__file__).parents[2] / "gdbstub" / "backends" / "qemu" / "golden" / "log-int.txt"
+
+
+def test_a_real_log_is_drawn_in_every_pane() -> None:
+    """Of QEMU 7.2, of 32-bit and of 64-bit code. The code is known of none, the frame of all but the INT3."""
+    found = ViewState()
+    for number, one in enumerate(ExceptionLog().feed(LOG.read_bytes())):
+        record = record_of_logged(one, number, UNKNOWN_CPU, Platform(), None, 0.0)
+        found = update(found, StopShown(place(NAMES, record)))
+        for width, height in ((25, 21), (54, 7), (90, 30)):
+            shown = {name: text(PANES[name].render(found, width, height)) for name in PANES}
+            assert "exit" not in shown["why"] + shown["dr"], "there was none"
+            assert "cannot be read" not in " ".join(shown.values())
+            assert not re.search(r"\bNone\b|-1\b|Unknown\(", " ".join(shown.values()))
+        assert "from log" in PANES["dr"].note(found)
+
+    rows = pane("stops", found).splitlines()
+    assert [row.split()[2] for row in rows[1:]][3] == "????????"
+    assert rows[1].split()[2] == "001000b0"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from frontend.tui.cursor import code_lines
 from frontend.tui.events import (
     Ask,
     BreakpointsChanged,
@@ -13,6 +14,7 @@ from frontend.tui.events import (
     Focus,
     Gap,
     Gathered,
+    Keep,
     Looked,
     Message,
     Printed,
@@ -30,13 +32,26 @@ from frontend.tui.events import (
     Working,
 )
 from frontend.tui.update import update
-from frontend.tui.view import LINES_KEPT, STOPS_KEPT, WINDOWS_KEPT, ViewState
+from frontend.tui.view import LINES_KEPT, WINDOWS_KEPT, ViewState
 from frontend.tui.window import Window
+from frontend.tui.worker import place
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
 from gdbstub.protocol.stops import Exited
 from gdbstub.remote.capabilities import BackendInfo
-from tests.frontend.stories import ATTACHED, BREAKPOINTS, EVENT, HIT, RECORDS, START, STEPPED, state, view, window
+from tests.frontend.stories import (
+    ATTACHED,
+    BREAKPOINTS,
+    EVENT,
+    HIT,
+    NAMES,
+    RECORDS,
+    START,
+    STEPPED,
+    state,
+    view,
+    window,
+)
 
 
 def after(*events: Event, start: ViewState | None = None) -> ViewState:
@@ -135,16 +150,43 @@ def test_a_run_of_many_steps_is_one_run() -> None:
 
 
 def test_the_stores_are_bounded() -> None:
-    found = ViewState()
-    for number in range(STOPS_KEPT + 5):
+    found = ViewState(kept=300)
+    for number in range(305):
         found = after(StopShown(Stop(numbered(number))), Gathered(Window(number)), start=found)
     found = after(Printed("line\n" * (LINES_KEPT + 5)), Output("line\n" * (LINES_KEPT + 5), "guest"), start=found)
 
-    assert len(found.stops) == STOPS_KEPT
+    assert len(found.stops) == 300
     assert found.stops[0].record.number == 5
     assert len(found.windows) == WINDOWS_KEPT
-    assert max(found.windows) == STOPS_KEPT + 4
+    assert max(found.windows) == 304
     assert len(found.messages) == len(found.output) == LINES_KEPT
+
+
+def numbers(found: ViewState) -> list[int]:
+    return [stop.record.number for stop in found.stops]
+
+
+def test_plain_steps_go_before_what_happened_between_them() -> None:
+    """The story's stops are the attach, a step, a breakpoint and an event."""
+    steps = [StopShown(Stop(numbered(number))) for number in range(4, 20)]
+    found = after(*steps, start=after(Keep(6)))
+    assert numbers(found) == [0, 2, 3, 17, 18, 19]
+
+    found = after(SelectStop(18), Keep(3), start=found)
+    assert (numbers(found), found.selected) == ([2, 3, 19], None)
+    assert numbers(after(Keep(1), start=found)) == [19]
+
+
+def test_the_selected_stop_stays_selected_while_it_is_kept() -> None:
+    assert after(SelectStop(2), Keep(3)).selected == 2
+
+
+def test_a_stop_that_nothing_was_gathered_at_has_the_names_of_its_code() -> None:
+    opened = SessionOpened("", BackendInfo("qemu-tcg", None, None, "qemu-tcg"), 1, NAMES)
+    found = after(opened, StopShown(place(NAMES, ATTACHED)), start=ViewState())
+
+    (first, *_) = code_lines(found)
+    assert (first.address, first.label) == (START, "icebp_test")
 
 
 def test_another_vcpu_is_looked_at_until_the_next_stop() -> None:

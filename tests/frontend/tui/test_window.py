@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from frontend.tui.events import StopShown
+from frontend.tui.panes import PANES, status, text_of
+from frontend.tui.update import update
 from frontend.tui.window import (
     BreakpointRow,
     before,
@@ -17,12 +20,14 @@ from frontend.tui.window import (
     stack_address,
     where,
 )
+from frontend.tui.worker import place
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.errors import Refused, TransportError
 from gdbstub.protocol.stops import Exited
 from gdbstub.x86.breakpoints import BreakpointKind
-from gdbstub.x86.cpu_state import Segment
-from tests.frontend.stories import CODE, EVENT, NAMES, START, STEPPED, code_at, state
+from gdbstub.x86.cpu_state import DebugState, Segment
+from tests.frontend.drawing import text
+from tests.frontend.stories import CODE, EVENT, NAMES, START, STEPPED, code_at, state, view
 
 
 class Memory:
@@ -115,6 +120,26 @@ def test_bytes_that_are_no_instruction_stand_for_themselves() -> None:
 
     assert (lines[0].text, lines[0].bytes) == ("", b"\x06")
     assert lines[1].text == "push rbp"
+
+
+async def test_code_of_a_mode_that_is_not_known_is_shown_as_far_as_all_modes_read_it_alike() -> None:
+    told = state(START)
+    cpu = replace(
+        told,
+        registers={name: value for name, value in told.registers.items() if name[:2] != "cr" and name != "efer"},
+        debug=DebugState(),
+    )
+    memory = Memory(START, bytes.fromhex("90 4889c3") + bytes(0x400))
+    window = await gather_window(memory, NAMES, replace(EVENT, state=cpu))
+    assert [line.text for line in window.lines] == ["nop"]
+    window = await gather_window(memory, NAMES, replace(EVENT, state=replace(cpu, architecture=64)))
+    assert [line.text for line in window.lines][:2] == ["nop", "mov rbx, rax"]
+
+    unread = replace(EVENT, state=cpu, code=bytes.fromhex("4889c3"), number=9)
+    seen = update(view(), StopShown(place(NAMES, unread)))
+    assert "reads as the CPU mode has it" in text(PANES["code"].render(seen, 120, 10))
+    assert "i386:x86-64" in text(PANES["code"].render(seen, 40, 10)), "what to do is on a narrow screen, too"
+    assert "mode ? CPL 0" in text_of(status(seen, 100))
 
 
 @pytest.mark.parametrize(

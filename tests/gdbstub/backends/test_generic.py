@@ -8,10 +8,10 @@ from trio.testing import wait_all_tasks_blocked
 
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.snapshot import PUT_BACK
-from gdbstub.explain.evidence import Action, Known
-from gdbstub.protocol import Stopped
+from gdbstub.explain.evidence import Action, Known, Unknown
+from gdbstub.protocol import Stopped, format_description, make_layout
 from gdbstub.x86.breakpoints import BreakpointKind
-from tests.fakes.stub import CODE, FakeStub, connected
+from tests.fakes.stub import CODE, CONTROL, FakeStub, connected
 
 
 class LeavesRipBehind(FakeStub):
@@ -90,3 +90,50 @@ async def test_a_stop_that_ctrl_c_brings_is_an_interrupt_whatever_its_signal(sig
         record = await debugger.resume()
     assert record.stop == Stopped(signal)
     assert record.action is Action.INTERRUPT
+
+
+class AtReset(FakeStub):
+    """A stub that shows no control register, and a CPU as it is after reset, its code an image of the BIOS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shown = [register for register in self.layout.registers if register.name not in CONTROL]
+        self.layout = make_layout(shown, self.layout.features, "i386:x86-64")
+        self.description = format_description(self.layout)
+        self.registers |= {"rip": 0xFFF0, "cs": 0xF000}
+        self.place(0xFFFF0, bytes.fromhex("ea 5be0 00f0"))
+        self.place(0xFFF0, bytes(16))
+        self.place(0xE05B, bytes(16))
+        self.place(0xFE05B, bytes.fromhex("2e 833e"))
+
+    def _run(self, *, step: bool) -> bytes | None:
+        self.registers["rip"] = 0xE05B
+        return self._stop()
+
+
+async def test_code_is_read_in_no_mode_where_nothing_shows_it_until_the_user_says_it() -> None:
+    async with connected(AtReset()) as stream:
+        debugger = Debugger(stream, "fake")
+        record = await debugger.attach()
+        assert (record.state.code_mode, record.state.pc) == (None, 0xFFF0)
+        assert isinstance(record.evidence.mode, Unknown)
+        debugger.set_architecture(16)
+        record = await debugger.step()
+        ran = record.explanation.instruction
+        assert ran is not None
+        assert (ran.address, ran.text) == (0xFFFF0, "ljmp 0xf000:0xe05b")
+        assert (record.state.pc, record.state.cpl) == (0xFE05B, 0)
+        assert record.evidence.mode == Known(16, "set architecture")
+        debugger.set_architecture(None)
+        assert (await debugger.state()).code_mode is None
+
+
+async def test_what_the_user_says_of_code_does_not_change_the_mode_of_a_cpu_that_shows_it() -> None:
+    async with connected(FakeStub()) as stream:
+        debugger = Debugger(stream, "fake")
+        await debugger.attach()
+        debugger.set_architecture(16)
+        record = await debugger.step()
+        assert (record.state.mode, record.state.code_mode, record.state.pc) == (64, 16, CODE + 1)
+        assert isinstance(record.evidence.mode, Known)
+        assert record.evidence.mode.value == 64

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gdbstub.backends.qemu.monitor import parse_info_registers
@@ -39,8 +41,14 @@ def test_a_segment_that_does_not_begin_at_0_does_not_suit(name: str) -> None:
 
 def test_16_bit_code_does_not_suit_nor_32_bit_code_of_which_no_bases_are_known() -> None:
     assert "16-bit" in (unsuitable(state(16)) or "")
-    bare = CpuState(0, {"rip": 0}, DebugState(), 32, 0)
+    bare = CpuState(0, {"rip": 0, "cr0": 0x11}, DebugState(), 32, 0)
     assert "bases" in (unsuitable(bare) or "")
+
+
+def test_code_of_a_mode_that_is_not_known_does_not_suit() -> None:
+    reset = CpuState(0, {"rip": 0xFFF0, "cs": 0xF000, "r8": 0}, DebugState(), 64, 0)
+    assert "the CPU mode is not known" in (unsuitable(reset) or "")
+    assert unsuitable(replace(reset, registers=reset.registers | {"cs": 0x33})) is None
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from gdbstub.debugger.snapshot import shows_mode
 from gdbstub.explain.any_mode import UNREADABLE, readable
 from gdbstub.explain.evidence import CodeBytes, CpuFacts, Evidence, Known
 from gdbstub.explain.explain import explain
-from gdbstub.x86.cpu_state import CpuState, DebugState, Segment
 from tests.gdbstub.explain.build import CODE, event, know, stop
 
 
@@ -59,17 +57,3 @@ def test_an_event_of_unknown_mode_is_never_certain_of_an_instruction() -> None:
     assert explain(event(0xFFFF0FF0, code="0f21f1", mode=None)).instruction is None
     hit = event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, mode=None)
     assert explain(hit).causes[0].confidence == "likely"
-
-
-def state(rip: int = 0xFFF0, cs: int = 0xF000, **more: int) -> CpuState:
-    return CpuState(0, {"rip": rip, "cs": cs, "r8": 0, **more}, DebugState(), 64, cs & 3)
-
-
-def test_a_stub_without_control_registers_does_not_show_the_mode() -> None:
-    assert not shows_mode(state())
-    assert shows_mode(state(cr0=0x10))
-    assert shows_mode(state(rip=0xFFFF_FFFF_8100_0000, cs=0x10)), "only 64-bit code runs there"
-    assert shows_mode(state(rip=0x401000, cs=0x33)), "the 64-bit user code of Linux"
-    segments = {"cs": Segment(8, 0, 0xFFFF_FFFF, 0x20_9B00)}
-    assert shows_mode(replace(state(), segments=segments))
-    assert shows_mode(replace(state(), debug=DebugState(source="xenctx")))

@@ -13,8 +13,9 @@ from gdbstub.errors import GdbError, NoReply, Refused, RemoteProtocolError, Tran
 from gdbstub.protocol import frame
 from gdbstub.protocol.layout import fallback_layout
 from gdbstub.protocol.stops import Stopped
-from gdbstub.remote.connection import DEADLINE, GREETING_DEADLINE
+from gdbstub.remote.connection import GREETING_DEADLINE
 from gdbstub.remote.handshake import greet
+from gdbstub.remote.link_stream import DEADLINE
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.breakpoints import BreakpointKind
 from tests.fakes.stub import CODE, DATA, LOOP, PAGE, FakeStub, connected

@@ -26,7 +26,7 @@ async def gdb(domain: Domain, *, helpers: bool = True) -> AsyncIterator[tuple[Pe
         async with attached(FakeGdbsx(domain)) as stream, trio.open_nursery() as nursery:
             debugger = Debugger(stream, "fake", DebuggerOptions(helpers=domain if helpers else None))
             await debugger.attach()
-            registers = RegisterFile(debugger.layout, aside=debugger.capabilities.debug_aside)
+            registers = RegisterFile(debugger.layout, outside_g=debugger.capabilities.debug_outside_g)
             near, far = memory_stream_pair()
             client = ClientConnection(far, SharedGuest(debugger, nursery), registers, Policy(), FakeWords())
             nursery.start_soon(client.serve)

@@ -190,7 +190,7 @@ async def test_who_was_told_of_a_stop_while_it_waited_for_its_turn_lets_nothing_
         await wait_all_tasks_blocked()
         await served.pause()
         assert rip(await second.stop()) == CODE
-        await second.go(STEP)  # the earlier wish may not come true instead
+        await second.go(STEP)  # the earlier request may not come true instead
         assert rip(await second.stop()) == CODE + 1
         await first.stop()
         await trio.sleep(2 * PATIENCE)

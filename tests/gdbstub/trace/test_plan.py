@@ -13,7 +13,7 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.interrupter import ANSWER_SECONDS, HOW_TO_LEAVE
 from gdbstub.debugger.record import StopRecord
-from gdbstub.debugger.run_control import LONGEST_STEP
+from gdbstub.debugger.stepping import LONGEST_STEP
 from gdbstub.errors import GdbError, NoReply, TransportError
 from gdbstub.explain.evidence import Action
 from gdbstub.protocol import Break

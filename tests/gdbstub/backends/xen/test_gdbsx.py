@@ -15,7 +15,7 @@ from trio.testing import memory_stream_pair
 from gdbstub.backends import BACKENDS
 from gdbstub.backends.interface import yes
 from gdbstub.backends.xen.int3 import Int3Breakpoints
-from gdbstub.backends.xen.journal import left_behind
+from gdbstub.backends.xen.left_behind import left_behind
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord

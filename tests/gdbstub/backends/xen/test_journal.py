@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gdbstub.backends.xen.journal import MOST_BYTES, CannotKeep, Int3, Journal, left_behind
+from gdbstub.backends.xen.journal import CannotKeep, Int3, Journal
+from gdbstub.backends.xen.left_behind import MOST_BYTES, left_behind
 
 ONE, TWO, THREE = (Int3(at, 0x90, b"\x90" * 7) for at in (0x1000, 0x2000, 0x3000))
 HEAD = {"kind": "target", "target": "xen:guest", "domain": None, "pid": 7}

@@ -1,0 +1,40 @@
+"""``dr6 attach`` and ``dr6 launch``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from frontend.cli.arguments import groups
+from frontend.cli.arguments.options import serving_beside, target_options
+from frontend.cli.exit_codes import USAGE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    groups.target(parser)
+    groups.script(parser)
+    groups.beside(parser)
+    groups.session(parser)
+    groups.leave(parser)
+
+
+def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="kernel (ELF, multiboot, bzImage), boot disk or .iso")
+    groups.script(parser)
+    groups.beside(parser)
+    groups.session(parser)
+    groups.qemu(parser)
+
+
+def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    """``attach`` and ``launch``."""
+    from frontend.cli.attach import asking, batch, screen, script
+    from frontend.cli.guarded import run_headless
+
+    connection, lines = target_options(options, words), script(options)
+    if not options.batch:
+        return screen(asking(connection), lines, serving_beside(options))
+    if options.serve is not None:
+        print("dr6: --serve is for the screen; without one, use dr6 serve.", file=sys.stderr)
+        return USAGE
+    return run_headless(lambda interrupts: batch(connection, lines, options.strict, interrupts))

@@ -1,0 +1,21 @@
+"""``dr6 replay``."""
+
+from __future__ import annotations
+
+import argparse
+
+from frontend.cli.arguments import groups
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what --record wrote")
+    parser.add_argument(
+        "--allow-files",
+        action="store_true",
+        help="let commands and the recorded command line read and write files of this machine (symbols, record, trace, "
+        "source); without it nothing but FILE and your own --symbols is touched",
+    )
+    parser.add_argument(
+        "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
+    )
+    groups.script(parser)

@@ -1,0 +1,65 @@
+"""``dr6 trace``."""
+
+from __future__ import annotations
+
+import argparse
+
+from frontend.cli.arguments import groups
+from frontend.cli.arguments.options import target_options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    groups.target(parser)
+    parser.add_argument("--steps", type=groups.positive, metavar="N", help="end after N stops")
+    parser.add_argument("--from", dest="start", metavar="LOCATION", help="run to there first, unrecorded")
+    parser.add_argument("--until", action="append", default=[], metavar="ADDR|SYMBOL", help="end at this address")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds")
+    parser.add_argument(
+        "--break", dest="breaks", action="append", default=[], metavar="LOCATION", help="hw:/sw: prefix; repeatable"
+    )
+    parser.add_argument(
+        "--watch",
+        dest="watches",
+        action="append",
+        default=[],
+        metavar="[r|w|rw:]LOCATION[/LEN]",
+        help="a data breakpoint; repeatable",
+    )
+    parser.add_argument(
+        "--catch",
+        dest="catches",
+        action="append",
+        default=[],
+        metavar="VECTOR[,…]",
+        help="vectors to catch at the guest's handlers: db, bp, gp, pf, numbers",
+    )
+    parser.add_argument(
+        "--events", action="store_true", help="run freely, record only explained events (without --catch: #DB)"
+    )
+    parser.add_argument(
+        "--no-stop",
+        action="store_true",
+        help="with --events: the guest is never stopped; what it gets is read from QEMU's log (TCG of this machine)",
+    )
+    parser.add_argument(
+        "--witness",
+        choices=("auto", "off", "require"),
+        default="auto",
+        help="QEMU's log of exceptions beside the breakpoints at handlers: what those miss is a row (default: auto)",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+    parser.add_argument("--format", choices=("text", "jsonl"), help="default: by the file's suffix")
+    parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
+    groups.session(parser)
+    groups.leave(parser)
+
+
+def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
+    from dataclasses import replace
+
+    from frontend.cli import trace
+    from frontend.cli.guarded import run_headless
+
+    trace.check(options)
+    connection = replace(target_options(options, words), history=trace.KEPT)
+    return run_headless(lambda interrupts: trace.run(options, connection, interrupts))

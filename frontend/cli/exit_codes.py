@@ -1,0 +1,5 @@
+"""What a command ends with (docs/formats.md)."""
+
+from __future__ import annotations
+
+DONE, FAILED, USAGE, NO_CONNECTION, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
