@@ -9,9 +9,8 @@ from gdbstub.explain.quirks.lookup import known_quirk
 from gdbstub.explain.reconstruct import judged
 from gdbstub.explain.rules import no_dr6_bits
 from gdbstub.explain.rules.guest_rare_bits import no_transaction
-from gdbstub.explain.rules.unaligned_store import store_beside
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, RTM, cause_names, covered
+from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, RTM, cause_names
 from gdbstub.x86.exceptions import vector
 from gdbstub.x86.instructions import Shape
 from gdbstub.x86.registers import DEBUGCTL_BLD, RF, VM
@@ -126,21 +125,6 @@ def unaligned(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
                 f"DR{slot.number} is {row.place:#x}, which is no multiple of its length {slot.length}; hardware covers "
                 f"the bytes from {start:#x} on, which no access is seen to."
                 f"{known_quirk(event.scene, 'tcg-unaligned-data')}"
-            )
-
-
-def stray_hit(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    """A data breakpoint behind a store that misses it."""
-    for row in found:
-        slot = None if event.dr7 is None or row.cause.slot is None else event.dr7.slots[row.cause.slot]
-        if slot is None or row.place is None or event.at is None or not slot.type.is_watch:
-            continue
-        place = covered(row.place, slot.length)
-        store = store_beside(event.front, event.at, event.registers, event.mode, place)
-        if store is not None:
-            yield (
-                f"`{store.text}` stores to {store.address:#x}, and not to what DR{slot.number} covers; hardware raises "
-                f"no #DB for it.{known_quirk(event.scene, 'tcg-unaligned-store')}"
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.quirks.lookup import known_quirk
 from gdbstub.explain.rules import debugger_stops
-from gdbstub.explain.rules.watchpoints import stored_beside, watched_here
+from gdbstub.explain.rules.watchpoints import watched_here
 from gdbstub.explain.rules.xen import stopped
 from gdbstub.explain.stop_facts import Finding, StopFacts
 
@@ -20,17 +20,6 @@ def stray_address(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
         f"The stub reports a watchpoint at {scene.watch.address:#x}, where the debugger has none."
         f"{known_quirk(scene, 'kvm-watch-address')}"
     )
-
-
-def stray_hit(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
-    """A watch packet behind a store that misses the watch."""
-    for armed in watched_here(scene):
-        store = stored_beside(scene, armed)
-        if store is not None:
-            yield (
-                f"`{store.text}` stores to {store.address:#x}, and not to what the watch on {armed.address:#x} covers; "
-                f"hardware does not stop for it.{known_quirk(scene, 'tcg-unaligned-store')}"
-            )
 
 
 def hidden_hit(scene: StopFacts, found: list[Finding]) -> Iterator[str]:

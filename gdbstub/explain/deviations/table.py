@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gdbstub.explain.deviations import impossible_state, stop_reply, vectors
+from gdbstub.explain.deviations import impossible_state, stop_reply, stray_store, vectors
 from gdbstub.explain.deviations.guest_event import departures
 from gdbstub.explain.deviations.missed_db import beside_ours, undelivered
 from gdbstub.explain.exception_facts import ExceptionFacts
@@ -26,7 +26,7 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     impossible_state.nested,
     impossible_state.second_delivery,
     impossible_state.unaligned,
-    impossible_state.stray_hit,
+    stray_store.guests,
     departures,
     impossible_state.resume_flag,
     impossible_state.io_without_de,
@@ -49,7 +49,7 @@ STOP_RULES: tuple[StopCheck, ...] = (
     undelivered,
     beside_ours,
     stop_reply.stray_address,
-    stop_reply.stray_hit,
+    stray_store.ours,
     stop_reply.hidden_hit,
     stop_reply.past_the_gate,
     stop_reply.shadow_stepped,
