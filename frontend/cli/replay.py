@@ -23,7 +23,7 @@ from frontend.clean import clean
 from frontend.cli import trace
 from frontend.cli.attach import complain, run_script, script, show
 from frontend.cli.connect import TargetOptions, open_session
-from frontend.cli.failures import NO_CONNECTION
+from frontend.cli.exit_codes import NO_CONNECTION
 from frontend.cli.guarded import guarded, run_headless
 from frontend.cli.interrupts import Interrupts
 from frontend.commands.dispatch import parse_line
