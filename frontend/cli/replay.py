@@ -21,8 +21,9 @@ import trio
 
 from frontend.clean import clean
 from frontend.cli import trace
-from frontend.cli.attach import run_script, script, show
+from frontend.cli.attach import complain, run_script, script, show
 from frontend.cli.connect import TargetOptions, open_session
+from frontend.cli.exit_codes import NO_CONNECTION
 from frontend.cli.guarded import guarded, run_headless
 from frontend.cli.interrupts import Interrupts
 from frontend.commands.dispatch import parse_line
@@ -30,7 +31,7 @@ from frontend.commands.session import Session
 from frontend.commands.symbols import Symbol, is_elf
 from frontend.demo_guest import DEMO_IMAGE
 from gdbstub.debugger.kernel_code import KernelCode
-from gdbstub.errors import GdbError
+from gdbstub.errors import GdbError, TransportError
 from transports import ReplayStream, Transcript, read_transcript
 from transports.errors import CannotOpen
 from transports.transcript import BadTranscript
@@ -184,13 +185,24 @@ class Again:
 
                     await look(session.debugger, session.symbols)
 
+            waiting = list(more)
+
             def lines() -> Iterator[str]:
                 yield from self.commands
                 session.look_around = False
-                yield from more
+                while waiting:
+                    yield waiting.pop(0)
 
             await look_as_then()
-            return await run_script(session, lines(), strict, interrupts, look_as_then)
+            try:
+                return await run_script(session, lines(), strict, interrupts, look_as_then)
+            except TransportError as error:
+                if not waiting:
+                    raise
+                complain(str(error))  # the guest's end was recorded; what was seen of it can still be asked for
+            session.look_around = False
+            await run_script(session, waiting, strict, interrupts)
+            return NO_CONNECTION
 
     async def _wait_look(self, seconds: float) -> None:
         await self._look.receive()

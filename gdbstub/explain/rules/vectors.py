@@ -30,7 +30,7 @@ def breakpoint_instruction(event: ExceptionFacts) -> Iterator[Finding]:
         return
     klass: Class = "trap"
     level: Confidence = "likely"
-    because: tuple[str, ...] = ("the guest stands at its handler of vector 3",)
+    because: tuple[str, ...] = (f"{_told(event)} vector 3",)
     culprit = None
     if event.front[-1:] == b"\xcc":
         culprit = event.culprit(lambda candidate: "int3" in candidate.shape.traits)
@@ -55,7 +55,7 @@ def other_vector(event: ExceptionFacts) -> Iterator[Finding]:
     if event.vector is None or event.vector in (1, 3) or not 0 <= event.vector <= 255:
         return
     row = vector(event.vector)
-    because = [f"the guest stands at its handler of vector {row.number} ({row.title})"]
+    because = [f"{_told(event)} vector {row.number} ({row.title})"]
     if row.kind == "abort":
         because.append("an abort: the saved RIP need not be that of the instruction to blame")
     code = None if event.frame is None else event.frame.error_code
@@ -77,6 +77,11 @@ def other_vector(event: ExceptionFacts) -> Iterator[Finding]:
         found = event.next_instruction() if klass == "fault" else None
     cause = Cause("exception", "guest", klass, level, tuple(because), SOURCES.get(row.number, SOURCE))
     yield Finding(cause, found, known(event.scene.evidence.after.cr2) if row.number == PAGE_FAULT else None)
+
+
+def _told(event: ExceptionFacts) -> str:
+    """How the vector is known: by where the guest stands, or by somebody who saw the event and stopped nothing."""
+    return "the guest took" if event.scene.pc is None else "the guest stands at its handler of"
 
 
 def _called(event: ExceptionFacts, row: Vector) -> Executed | None:

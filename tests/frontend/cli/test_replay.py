@@ -64,6 +64,20 @@ def victim(tmp_path: Path) -> Path:
     return file
 
 
+def test_what_is_asked_behind_the_recorded_loss_of_the_guest_is_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = recording(tmp_path)
+    with file.open("a") as story:
+        story.write(json.dumps({"command": "stepi"}) + "\n")
+    assert main(["replay", str(file), "--batch"]) == 3
+    without = capsys.readouterr()
+    assert main(["replay", str(file), "--batch", "-ex", "why 1"]) == 3
+    asked = capsys.readouterr()
+    assert asked.err == without.err
+    assert asked.out.startswith(f"{without.out}#1 cpu0 continue at ")
+
+
 @pytest.mark.parametrize("words", ["{} 3", "{}"])
 async def test_no_command_opens_the_file_that_its_arguments_name_in_a_session_without_files(
     victim: Path, words: str

@@ -136,6 +136,12 @@ PAGE_FAULTS = {
 }
 
 
+def test_a_vector_that_was_seen_without_a_stop_is_not_said_to_be_at_its_handler() -> None:
+    seen = event(0xFFFF0FF0, vector=6, rest="0f0b", on=TCG)
+    seen = replace(seen, after=replace(seen.after, rip=Unknown("the guest was not stopped")))
+    assert explain(seen).causes[0].because[0] == "the guest took vector 6 (invalid opcode)"
+
+
 @pytest.mark.parametrize("name", PAGE_FAULTS)
 def test_a_page_fault_is_told_by_cr2_and_the_operands(name: str) -> None:
     row = PAGE_FAULTS[name]
