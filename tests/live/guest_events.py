@@ -36,7 +36,7 @@ DEBUG16 = """
     write_4_next db data-write:2 certain
     overlap_next db data-write:3 certain
     in_page_next db data-write:3 certain
-    @7.2 db_handler+2 db data-write:3 likely | tcg-stack-in-page
+    @7.2 db_handler+2 db data-write:3 likely | tcg-stack-in-page | tcg-unaligned-store
     by_index_next db data-write:0 certain
     by_code_segment_next db data-write:0 certain
     by_wrap_next db data-write:0 certain
