@@ -38,7 +38,9 @@ def test_why_did_it_stop_explains_the_guests_own_debug_exceptions(tmp_path: Path
         ("1", f"{handler:#x}"),
         ("2", f"{handler:#x}"),
     ]
-    assert ran.stdout.count("\nsingle-step, of the guest, trap, certain\n  because DR6.BS is set\n") == 2
+    # the second one's bytes end in F1, which from QEMU 9.1 on may have been INT1
+    steps = r"^single-step, of the guest, trap, (certain|likely)\n  because DR6\.BS is set$"
+    assert re.findall(steps, ran.stdout, flags=re.MULTILINE) in (["certain", "certain"], ["certain", "likely"])
 
 
 def test_step_trace_prints_as_many_steps_as_it_was_told_and_leaves_the_guest_stopped(tmp_path: Path) -> None:
