@@ -24,12 +24,14 @@ class LogPipe:
     def __init__(self) -> None:
         """Raises `CannotListen`."""
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        self._folder = self.path = ""
         try:
             self._folder = tempfile.mkdtemp(prefix="dr6-log-", dir=runtime if os.path.isdir(runtime) else None)
             self.path = os.path.join(self._folder, "log")
             os.mkfifo(self.path, 0o600)
             self._fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
+            self.unlink()
             raise CannotListen(f"A pipe for QEMU's log can't be made: {error.strerror}.") from error
         with suppress(OSError):  # more than the user may have: it works with less
             fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -50,6 +52,7 @@ class LogPipe:
         """Take the name away; who has the pipe open goes on writing to it."""
         with suppress(OSError):
             os.unlink(self.path)
+        with suppress(OSError):
             os.rmdir(self._folder)
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.remote.target import RemoteTarget
 from transports import (
     Accelerator,
+    CannotListen,
     Dom0Programs,
     Endpoint,
     Header,
@@ -118,7 +119,7 @@ async def open_session(
             lidt_hints=lidt,
             lidt_sure=frozenset(sure),
             kernel_code=_kernel_reader(connection, recorder),
-            log_pipe=None if recorder is not None or isinstance(endpoint.stream, ReplayStream) else LogPipe,
+            log_pipe=None if recorder is not None or isinstance(endpoint.stream, ReplayStream) else _log_pipe,
             image_code=symbols.code_around,
             break_in=breaking_in(endpoint.interrupt),
             pace=_noted(pace, recorder),
@@ -225,6 +226,14 @@ def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) 
         recorder.note("look", "")
 
     return noted
+
+
+def _log_pipe() -> LogPipe:
+    """`transports` and `gdbstub` are strangers: what one of them raises, the other does not know."""
+    try:
+        return LogPipe()
+    except CannotListen as error:
+        raise GdbError(str(error)) from error
 
 
 def _kernel_reader(connection: TargetOptions, recorder: Recorder | None) -> Callable[[str], KernelCode]:

@@ -205,7 +205,11 @@ class Attachment:
         if self.witness is None:
             if self._options.log_pipe is None:
                 return "The session is recorded, or a recording: QEMU's log is no part of it."
-            self.witness = Witness(self._remote, self._options.log_pipe())
+            try:
+                pipe = self._options.log_pipe()
+            except GdbError as error:
+                return str(error)
+            self.witness = Witness(self._remote, pipe)
         if why := await self.witness.begin(vectors):
             self.witness = None
             return why

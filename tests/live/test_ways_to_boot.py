@@ -87,6 +87,17 @@ def test_a_users_own_log_is_left_alone_and_required_is_a_refusal(tmp_path: Path)
     assert own.read_bytes().count(b": v=01") == 40
 
 
+def test_without_room_for_a_pipe_the_breakpoints_go_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    hostile = "import os; os.mkfifo = lambda *words: (_ for _ in ()).throw(OSError(28, 'No space left on device'))\n"
+    (tmp_path / "sitecustomize.py").write_text(hostile)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    rows, count = traced(tmp_path, Way("multiboot"))
+    assert (sum(row["kind"] == "event" for row in rows), count, rows[-1]["taken"]) == (40, 40, None)
+    assert not list(tmp_path.glob("dr6-log-*"))
+
+
 def test_catch_in_gdbs_manner_stops_at_each_of_them(tmp_path: Path) -> None:
     way, console = Way("disk"), tmp_path / "console"
     lines = [word for line in ("catch db", *["continue"] * 41) for word in ("-ex", line)]
