@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-faults lab-linux lab-debian13 docs docs-site format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-faults lab-linux lab-debian13 lab-tcg82 docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
@@ -11,7 +11,8 @@ help:
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
 	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve;'
 	@echo '             lab-faults: sick stubs, clients, files and signals; lab-linux: every #DB of a Linux guest;'
-	@echo '             lab-debian13: make test of a clean clone on a fresh Debian 13, as root)'
+	@echo '             lab-debian13, lab-tcg82: make test of a clean clone on a fresh Debian 13, as root;'
+	@echo '             the second with QEMU 8.2)'
 	@echo 'make docs    write the pages that are made from tables, the manual page and the completions'
 	@echo 'make docs-site  the documentation as a site, with its links checked, in build/docs-site'
 	@echo 'make format  let ruff format the code and mend what it can'
@@ -44,9 +45,9 @@ lab-xen:
 	@scripts/setup as ld gcc make
 	@$(BIN)/python -m tests.labs xen $(LABS)
 
-lab-debian13:
+lab-debian13 lab-tcg82:
 	@scripts/setup as ld debootstrap git
-	@$(BIN)/python -m tests.labs debian13 $(LABS)
+	@$(BIN)/python -m tests.labs $(@:lab-%=%) $(LABS)
 
 lab-linux:
 	@scripts/setup gcc

