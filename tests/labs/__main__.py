@@ -6,6 +6,7 @@ Exit code 0 where each lab showed what it has to show or was skipped, 1 where on
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -57,6 +58,7 @@ def _run(lab: Lab, record: bool) -> bool:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what a lab made is taken away
     try:
         sys.exit(main())
     except KeyboardInterrupt:

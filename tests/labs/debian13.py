@@ -24,7 +24,7 @@ from tests.labs.qemu import ubuntu_qemu
 CODENAME = "trixie"
 PACKAGES = "ca-certificates,git,make"
 """What a clone and `make` need; the rest is `scripts/setup`'s to install."""
-TOOLS = ("debootstrap", "unshare", "git")
+TOOLS = ("debootstrap", "setpriv", "unshare", "git")
 CHECKOUT = Path(__file__).parents[2]
 SECONDS = 3600
 CERTIFICATES = "usr/local/share/certificates-of-the-machine.crt"
@@ -116,7 +116,19 @@ def _environment() -> list[str]:
 
 def _make_test(root: Path, archives: Path) -> list[str]:
     """What it prints. Raises `LabError` with its end where it fails."""
-    own = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
+    # It ends with us, however we end.
+    own = (
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "--pid",
+        "--fork",
+        "--kill-child",
+    )
     log = cache_root() / "debian13.log"
     with log.open("wb") as file:
         command = [*own, "sh", "-c", RUN, "sh", str(root), str(archives), *_environment()]
