@@ -61,6 +61,15 @@ async def _dump(session: Session, start: int, end: int | None, title: str, raw: 
     session.out("End of assembler dump.")
 
 
+async def code(session: Session, arguments: Arguments) -> None:
+    """``code PLACE``: to the code pane; without a screen as ``x/16i``."""
+    address = (await session.location(arguments.text)) if arguments.text else None
+    if session.show_code is not None:
+        await session.show_code(address)
+    else:
+        await _dump(session, (await session.state()).pc if address is None else address, None, "", raw=False)
+
+
 async def backtrace_(session: Session, arguments: Arguments) -> None:
     most = number(arguments.text, "number of frames") if arguments.text else DEEPEST
     frames = await backtrace(session, max(1, most))
@@ -85,6 +94,17 @@ COMMANDS = (
         "/r shows the bytes. Our own breakpoints are not in what is shown.",
         completes="location",
         slash=True,
+    ),
+    Command(
+        "code",
+        (),
+        "[PLACE]",
+        "Show the code at a place in the code pane; without one, that of the stop again.",
+        code,
+        "data",
+        "At an event the pane shows where it came from, with the handler folded to a line; F6 opens that and comes "
+        "back. Without a screen it prints the instructions.",
+        completes="location",
     ),
     Command(
         "backtrace",

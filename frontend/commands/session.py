@@ -89,6 +89,8 @@ class Session:
     say: Callable[[str], None] | None = None
     confirm: Callable[[str], Awaitable[bool]] = _yes
     show_stop: Callable[[StopRecord], None] | None = None
+    show_code: Callable[[int | None], Awaitable[None]] | None = None
+    """Brings the code at an address to a pane, or (None) that of the stop back; where there is a screen."""
     tool: str = "dr6"
     """Program and version, as a trace's header names them."""
     ask: bool = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from frontend.tui.window import BreakpointRow, NameLookup, Window
+from frontend.tui.listing import CodeArea, NameLookup
+from frontend.tui.window import BreakpointRow, Window
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
 from gdbstub.remote.capabilities import BackendInfo
@@ -15,7 +16,7 @@ Kind = Literal["command", "text", "note", "error"]
 
 class Stop(NamedTuple):
     """A record, and as ``symbol+4`` (empty: no symbol) its place, that of the instruction that caused it, and that of
-    the RIP that was stopped (`view.stopped_rip`). ``gap`` says why events before it may be missing, if so."""
+    the RIP that was stopped (`event_code.stopped_rip`). ``gap`` says why events before it may be missing, if so."""
 
     record: StopRecord
     where: str = ""
@@ -145,8 +146,14 @@ class PutCursor(NamedTuple):
     address: int | None
 
 
+class ShowCode(NamedTuple):
+    """Show the code around an address that the user named; None shows the stop's again."""
+
+    area: CodeArea | None
+
+
 class Toggle(NamedTuple):
-    what: Literal["help", "zoom"]
+    what: Literal["help", "zoom", "handler"]
 
 
 class Ask(NamedTuple):
@@ -175,6 +182,7 @@ Event = (
     | Show
     | Scroll
     | PutCursor
+    | ShowCode
     | Toggle
     | Ask
 )

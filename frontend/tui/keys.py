@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
-from frontend.tui.cursor import neighbour, place, run_here, toggle_breakpoint
+from frontend.tui.cursor import go_to_operand, neighbour, place, run_here, toggle_breakpoint
 from frontend.tui.events import Event, Focus, PutCursor, SelectStop, Toggle, Walk
 from frontend.tui.view import CODE, PROMPT, ViewState
 
@@ -163,6 +163,20 @@ def down(controls: Controls) -> None:
     _move(controls, 1)
 
 
+def follow(controls: Controls) -> None:
+    """in the code: go to what the instruction names (a jump's target, an operand); elsewhere back to the prompt"""
+    command = go_to_operand(controls.view) if controls.view.focus == CODE else None
+    if command is not None:
+        controls.submit(command)
+    elif controls.view.focus != CODE:
+        controls.dispatch(Focus(PROMPT))
+
+
+def handler(controls: Controls) -> None:
+    """at an event: its handler's code, and back; behind `code` or Enter: back to the stop's code"""
+    controls.dispatch(Toggle("handler"))
+
+
 def zoom(controls: Controls) -> None:
     """the pane that has the keys on the whole screen, and back"""
     controls.dispatch(Toggle("zoom"))
@@ -209,6 +223,7 @@ KEYS: tuple[Key, ...] = (
     Key(("escape end",), "Alt-End", "everywhere", newest),
     Key(("escape right", "c-x o"), "Alt-Right", "everywhere", next_pane, "panes"),
     Key(("escape left",), "Alt-Left", "everywhere", previous_pane),
+    Key(("f6",), "F6", "everywhere", handler),
     Key(("pageup",), "PgUp", "everywhere", page_up),
     Key(("pagedown",), "PgDn", "everywhere", page_down),
     Key(("escape z",), "Alt-Z", "everywhere", zoom),
@@ -229,7 +244,9 @@ KEYS: tuple[Key, ...] = (
     Key(("s-tab",), "Shift-Tab", "pane", previous_pane),
     Key(("z",), "z", "pane", zoom),
     Key(("?",), "?", "pane", show_help),
-    Key(("escape", "i", ":", "enter"), "Esc, :", "pane", prompt),
+    Key(("enter",), "Enter", "pane", follow),
+    Key(("h", "backspace"), "h", "pane", handler),
+    Key(("escape", "i", ":"), "Esc, :", "pane", prompt),
     Key(("q", "c-d"), "q", "pane", leave),
     Key(("c-d",), "Ctrl-D", "prompt", leave, "quit"),
 )

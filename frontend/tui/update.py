@@ -26,6 +26,7 @@ from frontend.tui.events import (
     SelectStop,
     SessionOpened,
     Show,
+    ShowCode,
     Stop,
     StopShown,
     Submitted,
@@ -34,6 +35,7 @@ from frontend.tui.events import (
     Working,
 )
 from frontend.tui.view import (
+    CODE,
     LINES_KEPT,
     LONGEST_LINE,
     MESSAGES,
@@ -54,6 +56,11 @@ def _scrolled(view: ViewState, name: str, by: int) -> Mapping[str, int]:
 def _elsewhere(view: ViewState) -> dict[str, int]:
     """Scroll positions for another stop: only those of texts that do not depend on it are kept."""
     return {name: lines for name, lines in view.scroll.items() if name in (MESSAGES, OUTPUT)}
+
+
+def _scroll_code(view: ViewState) -> dict[str, int]:
+    """Other code begins where it is about."""
+    return {name: lines for name, lines in view.scroll.items() if name != CODE}
 
 
 def _kept(stops: tuple[Stop, ...], most: int) -> tuple[Stop, ...]:
@@ -87,6 +94,8 @@ def _stopped(view: ViewState, stop: Stop) -> ViewState:
         gap="",
         selected=None,
         cursor=None,
+        area=None,
+        at_handler=False,
         spoken=0,
         scroll=_elsewhere(view),
     )
@@ -99,7 +108,7 @@ def _select(view: ViewState, number: int | None) -> ViewState:
             number = None
     if not view.stops or number == view.selected:
         return view
-    return replace(view, selected=number, cursor=None, scroll=_elsewhere(view))
+    return replace(view, selected=number, cursor=None, area=None, at_handler=False, scroll=_elsewhere(view))
 
 
 def _walk(view: ViewState, by: int) -> ViewState:
@@ -181,7 +190,10 @@ def _lost(view: ViewState, why: str) -> ViewState:
     return replace(_print(view, why, "error"), lost=why, running=False, ran=False)
 
 
-def _toggle(view: ViewState, what: Literal["help", "zoom"]) -> ViewState:
+def _toggle(view: ViewState, what: Literal["help", "zoom", "handler"]) -> ViewState:
+    if what == "handler":
+        back = view.area is not None
+        return replace(view, area=None, at_handler=view.at_handler ^ (not back), cursor=None, scroll=_scroll_code(view))
     if what == "help":
         return replace(view, help=not view.help, scroll={**view.scroll, "help": 0})
     return replace(view, zoom=not view.zoom)
@@ -228,6 +240,8 @@ def update(view: ViewState, event: Event) -> ViewState:
             return replace(view, scroll=_scrolled(view, name, by)) if by else view
         case PutCursor(address):
             return view if address == view.cursor else replace(view, cursor=address)
+        case ShowCode(area):
+            return replace(view, area=area, cursor=None, scroll=_scroll_code(view))
         case Toggle(what):
             return _toggle(view, what)
         case Ask(question):

@@ -6,8 +6,10 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from frontend.tui.event_code import origin
 from frontend.tui.events import Looked, Message, Question, Stop
-from frontend.tui.window import BreakpointRow, NameLookup, Window
+from frontend.tui.listing import CodeArea, NameLookup
+from frontend.tui.window import BreakpointRow, Window
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.evidence import Action
@@ -64,6 +66,10 @@ class ViewState:
     unread: frozenset[str] = frozenset()
     focus: str = PROMPT
     cursor: int | None = None
+    area: CodeArea | None = None
+    """The code that the user went to, instead of that of the stop."""
+    at_handler: bool = False
+    """Of an event, show the code where the guest stands instead of where the event came from."""
     help: bool = False
     zoom: bool = False
     question: Question | None = None
@@ -124,6 +130,15 @@ class ViewState:
         return None if record is None else self.windows.get(record.number)
 
     @property
+    def shows_event(self) -> bool:
+        """Does the code pane show where an event came from?"""
+        record, window = self.record, self.window
+        if self.area is not None or self.at_handler or record is None or origin(record) is None:
+            return False
+        changed = self.selected is None and self.live is not None and self.live.state.cpu != record.cpu
+        return not changed and (window is None or bool(window.event) or not window.lines)
+
+    @property
     def shown_breakpoints(self) -> tuple[BreakpointRow, ...]:
         """The breakpoints as of the stop that is looked at, as far as they were gathered."""
         if self.selected is None or self.window is None:
@@ -134,15 +149,6 @@ class ViewState:
     def ended(self) -> bool:
         """The guest, or the way to it, is gone."""
         return bool(self.lost) or bool(self.stops and self.stops[-1].record.ended)
-
-
-def stopped_rip(record: StopRecord) -> int | None:
-    """The linear address at which what was stopped goes on: RIP, or for an event the RIP that it saved. None where that
-    is not known."""
-    if record.event is None:
-        return record.state.pc
-    frame = record.event.frame
-    return None if frame is None else (frame.cs_base or 0) + frame.rip
 
 
 def ran_on(record: StopRecord) -> bool:

@@ -8,6 +8,7 @@ import trio
 from frontend.commands import Quit, execute
 from frontend.commands.session import Session
 from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
+from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import (
     Answer,
     BreakpointsChanged,
@@ -18,13 +19,16 @@ from frontend.tui.events import (
     Printed,
     Question,
     SessionOpened,
+    Show,
+    ShowCode,
     Stop,
     StopShown,
     Submitted,
     Working,
 )
-from frontend.tui.view import stopped_rip
-from frontend.tui.window import NameLookup, look, snapshot, where
+from frontend.tui.listing import CodeArea, NameLookup, read_code, where
+from frontend.tui.view import CODE
+from frontend.tui.window import look, snapshot
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
@@ -79,6 +83,7 @@ class Worker:
         session.say = lambda text: screen.dispatch(Printed(text, "note"))
         session.confirm = self._confirm
         session.show_stop = lambda record: None
+        session.show_code = self._show_code
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
         cpus = len(debugger.capabilities.cpus)
         screen.dispatch(SessionOpened(debugger.target, debugger.backend, cpus, session.symbols))
@@ -216,6 +221,19 @@ class Worker:
             self._screen.dispatch(Gathered(window))
         else:
             self._screen.dispatch(Looked(state, where(session.symbols, state.pc), window))
+
+    async def _show_code(self, address: int | None) -> None:
+        """`code`: bring code to the pane; None brings back that of the stop."""
+        if address is None:
+            self._screen.dispatch(ShowCode(None))
+        else:
+            session = self._session
+            state = await session.state()
+            lines = await read_code(session, session.symbols, address, state.code_mode)
+            if not any(line.address == address for line in lines):
+                raise GdbError(f"The code at {address:#x} cannot be read.")
+            self._screen.dispatch(ShowCode(CodeArea(address, where(session.symbols, address), lines)))
+        self._screen.dispatch(Show(CODE))
 
     async def _confirm(self, text: str) -> bool:
         """Ask a command's question on the screen."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import Event, Gathered, Printed, SessionOpened, StopShown, Submitted
+from frontend.tui.listing import CodeLine, disassemble, where
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
-from frontend.tui.window import BreakpointRow, CodeLine, StackWord, Window, disassemble, where
+from frontend.tui.window import BreakpointRow, StackWord, Window
 from frontend.tui.worker import place
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import CaughtEvent, StopRecord
@@ -193,11 +195,16 @@ def code_window(address: int) -> tuple[CodeLine, ...]:
     )
 
 
+def _event_window(record: StopRecord) -> tuple[CodeLine, ...]:
+    saved = None if record.event is None else stopped_rip(record)
+    return () if saved is None else code_window(saved)
+
+
 def window(record: StopRecord) -> Window:
     top = record.state.registers["rsp"]
     values = [0x10_041F, 8, 0x246, 0x10_7FC8, 0x10, 0, 0x1002F8, 0xFFFF_FFFF_8100_0000, *range(8)]
     stack = tuple(StackWord(top + 8 * n, 8 * n, v, where(NAMES, v)) for n, v in enumerate(values))
-    return Window(record.number, code_window(record.state.pc), stack, 8, BREAKPOINTS)
+    return Window(record.number, code_window(record.state.pc), stack, 8, BREAKPOINTS, _event_window(record))
 
 
 def events() -> list[Event]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import SelectStop, Stop
 from frontend.tui.panes.disassembly import address_digits
 from frontend.tui.panes.text import ELLIPSIS, Line, Page, clickable, fit, line, pad, span, uniform
-from frontend.tui.view import ViewState, number_of, stopped_rip, summary
+from frontend.tui.view import ViewState, number_of, summary
 
 NAME = "stops"
 HEAD = "RIP"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from frontend.tui.controls import KILL, LEAVE_RUNNING, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
-from frontend.tui.events import Answer, BreakpointsChanged, Gathered, Question, Stop, StopShown, Working
+from frontend.tui.events import Answer, BreakpointsChanged, Gathered, Question, Stop, StopShown, Toggle, Working
 from frontend.tui.keys import KEYS, step
 from frontend.tui.view import ViewState
 from frontend.tui.window import BreakpointRow
@@ -100,6 +100,7 @@ def test_a_step_is_drawn_once_when_it_is_through(desk: Desk) -> None:
 )
 def test_a_function_key_is_a_command_line(desk: Desk, label: str, line: str | None) -> None:
     """F2 sets one where a vector is caught: what is there is no breakpoint. F4 needs a cursor."""
+    desk.screen.dispatch(Toggle("handler"))
     desk.press(label)
 
     assert desk.lines == ([] if line is None else [line])
@@ -107,6 +108,7 @@ def test_a_function_key_is_a_command_line(desk: Desk, label: str, line: str | No
 
 def test_the_cursor_moves_through_the_code_and_commands_mean_it(desk: Desk) -> None:
     desk.screen.show_pane("1")
+    desk.press("F6")
     desk.press("Down, j", "pane")
     desk.press("Down, j", "pane")
     desk.press("Up, k", "pane")
@@ -120,6 +122,7 @@ def test_the_cursor_moves_through_the_code_and_commands_mean_it(desk: Desk) -> N
 
 def test_a_breakpoint_key_means_the_cursor_that_was_seen_and_the_breakpoints_that_there_are(desk: Desk) -> None:
     desk.screen.show_pane("1")
+    desk.press("F6")
     desk.press("Down, j", "pane")
     desk.press("b, Space", "pane")
     desk.press("Down, j", "pane")

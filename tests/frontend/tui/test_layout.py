@@ -58,6 +58,7 @@ def test_a_click_on_a_stop_shows_everything_as_of_it() -> None:
 
 def test_a_click_on_code_puts_the_cursor_there() -> None:
     table = Table()
+    table.click("handler ▶")
     table.click("push rbx")
 
     assert (table.screen.view.focus, table.screen.view.cursor) == ("code", HANDLER + 1)

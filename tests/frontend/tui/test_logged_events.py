@@ -43,14 +43,14 @@ def pane(name: str, found: ViewState) -> str:
 def test_the_panes_say_what_was_not_read_and_why() -> None:
     found = shown(logged(known=False))
 
-    assert pane("code", found) == f"the code at {START + 0x1E:#x} was not read: the guest ran on"
+    assert pane("code", found) == f"the code at {START + 0x1F:#x} was not read: the guest ran on"
     assert pane("stack", found) == "the stack was not read: the guest ran on"
     assert "#DB seen in QEMU's log, the guest ran on; frame: rip 0x10041f" in pane("why", found)
     assert "vCPU ? of 2" in text_of(status(found, 80))
 
 
 def test_the_instruction_is_shown_where_it_is_known() -> None:
-    assert pane("code", shown(logged())).split() == ["▶", "0010041e", "f1", "int1"]
+    assert pane("code", shown(logged())).split() == ["0010041e", "f1", "int1", "◀", "the", "event"]
 
 
 def test_what_changed_is_not_told_of_a_vcpu_that_is_not_known() -> None:

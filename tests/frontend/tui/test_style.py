@@ -57,7 +57,7 @@ def test_no_color_leaves_attributes_only(monkeypatch: pytest.MonkeyPatch, value:
 @pytest.mark.parametrize("looked_at", [None, 2], ids=["newest", "looking back"])
 def test_a_row_that_stands_out_has_one_style_from_end_to_end(looked_at: int | None) -> None:
     """A colour within a reversed row would be a block, and a block in front of the code a breakpoint."""
-    state = update(view(), SelectStop(looked_at))
+    state = update(update(view(), SelectStop(looked_at)), Toggle("handler"))
     (stop,) = [row for row in PANES["stops"].render(state, 80, 20).lines if row[0].style == "class:selected"]
     assert {part.style for part in stop} == {"class:selected"}
     assert state.state is not None

@@ -6,20 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from frontend.tui.events import StopShown
+from frontend.tui.events import StopShown, Toggle
+from frontend.tui.listing import before, disassemble, named, operand, read_before, read_some, where
 from frontend.tui.panes import PANES, status, text_of
 from frontend.tui.update import update
-from frontend.tui.window import (
-    BreakpointRow,
-    before,
-    disassemble,
-    gather_window,
-    read_before,
-    read_some,
-    snapshot,
-    stack_address,
-    where,
-)
+from frontend.tui.window import BreakpointRow, gather_window, snapshot, stack_address
 from frontend.tui.worker import place
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.errors import Refused, TransportError
@@ -27,7 +18,7 @@ from gdbstub.protocol.stops import Exited
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import DebugState, Segment
 from tests.frontend.drawing import text
-from tests.frontend.stories import CODE, EVENT, NAMES, START, STEPPED, code_at, state, view
+from tests.frontend.stories import CODE, EVENT, HANDLER, NAMES, START, STEPPED, code_at, state, view
 
 
 class Memory:
@@ -60,6 +51,25 @@ async def test_a_window_holds_the_code_before_and_after_the_stop() -> None:
     assert texts[START + 12].text == "mov dr0, rax"
     assert texts[START + 0x19].target == "memory_test"
     assert window.stack == (), "the stack cannot be read"
+
+
+async def test_a_window_holds_the_code_that_an_event_came_from() -> None:
+    memory = Memory(HANDLER - 0x149, bytes(0x400) + CODE, START + 0x1000)
+    window = await gather_window(memory, NAMES, EVENT)
+
+    assert {line.address for line in window.event} >= {START + 0x1E, START + 0x1F}
+    assert not {line.address for line in window.event} & {line.address for line in window.lines}
+    assert (await gather_window(memory, NAMES, STEPPED)).event == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "address"),
+    [("e8d6feffff", START - 0x125), ("8e1527170000", START + 0x172D), ("8e142508221000", 0x102208), ("c3", None)],
+    ids=["jump", "beside rip", "absolute", "none"],
+)
+def test_an_instruction_names_an_address_or_none(code: str, address: int | None) -> None:
+    (found,) = disassemble(bytes.fromhex(code), START, 64)
+    assert operand(named(found, None)) == address
 
 
 async def test_the_stack_is_read_in_words_with_the_names_of_what_they_point_at() -> None:
@@ -137,6 +147,7 @@ async def test_code_of_a_mode_that_is_not_known_is_shown_as_far_as_all_modes_rea
 
     unread = replace(EVENT, state=cpu, code=bytes.fromhex("4889c3"), number=9)
     seen = update(view(), StopShown(place(NAMES, unread)))
+    seen = update(seen, Toggle("handler"))
     assert "reads as the CPU mode has it" in text(PANES["code"].render(seen, 120, 10))
     assert "i386:x86-64" in text(PANES["code"].render(seen, 40, 10)), "what to do is on a narrow screen, too"
     assert "mode ? CPL 0" in text_of(status(seen, 100))
