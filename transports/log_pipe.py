@@ -36,13 +36,17 @@ class LogPipe:
         with suppress(OSError):  # more than the user may have: it works with less
             fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._closed = False
+        self.ended = False
+        """Has the last writer closed it? Nobody is awaited as the first."""
 
     def read_ready(self) -> bytes:
         """What is in the pipe now; nothing where that is nothing, or nobody writes."""
         try:
-            return b"" if self._closed else os.read(self._fd, READ_BYTES)
+            data = b"" if self._closed else os.read(self._fd, READ_BYTES)
         except BlockingIOError:
             return b""
+        self.ended = not data
+        return data
 
     async def wait_readable(self) -> None:
         """Until there is something to read, or the last writer has gone. Raises `trio.ClosedResourceError`."""

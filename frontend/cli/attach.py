@@ -17,10 +17,11 @@ from frontend.cli.exit_codes import INTERRUPTED, USAGE
 from frontend.cli.guarded import guarded
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.restore import always, at_terminal
+from frontend.cli.spoken_events import SpokenEvents
 from frontend.commands import Quit, run_lines
 from frontend.commands.script import nothing
 from frontend.commands.session import Session
-from frontend.commands.stop_text import describe
+from frontend.commands.stop_text import describe, one_line
 from gdbstub.debugger.record import StopRecord
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def speak(session: Session, interrupts: Interrupts) -> None:
     session.out = lambda text: print(text, flush=True)
     session.say = lambda text: print(text, file=sys.stderr)
     Console(session.debugger)
+    session.debugger.listen(SpokenEvents(lambda record: one_line(record, session.symbols), session.say, "events"))
 
 
 def complain(text: str) -> None:

@@ -16,6 +16,7 @@ import trio
 from trio.abc import ReceiveStream, Stream
 
 from frontend.cli.interrupts import HURRY
+from frontend.cli.log_pipes import make_log_pipe
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
 from frontend.commands.kernel_image import read_kernel
@@ -25,17 +26,16 @@ from frontend.version import tool
 from gdbstub.backends.xen.helpers import Helpers
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.kernel_code import NO_CODE, KernelCode
+from gdbstub.debugger.witness import WitnessWanted
 from gdbstub.errors import GdbError
 from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.remote.target import RemoteTarget
 from transports import (
     Accelerator,
-    CannotListen,
     Dom0Programs,
     Endpoint,
     Header,
     LaunchedQemu,
-    LogPipe,
     Recorder,
     RecordingStream,
     ReplayStream,
@@ -93,6 +93,7 @@ class TargetOptions:
     """The words in front of every helper of a Xen domain (``--dom0``)."""
     domain: str | None = None
     """The domain behind a gdbsx that listens already (``--domain``)."""
+    witness: WitnessWanted = "off"
     may_restore: Ask = always
     """Asked before the int3s that an earlier dr6 left in a guest are taken out."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
@@ -119,7 +120,8 @@ async def open_session(
             lidt_hints=lidt,
             lidt_sure=frozenset(sure),
             kernel_code=_kernel_reader(connection, recorder),
-            log_pipe=None if recorder is not None or isinstance(endpoint.stream, ReplayStream) else _log_pipe,
+            log_pipe=None if recorder is not None or isinstance(endpoint.stream, ReplayStream) else make_log_pipe,
+            witness=connection.witness,
             image_code=symbols.code_around,
             break_in=breaking_in(endpoint.interrupt),
             pace=_noted(pace, recorder),
@@ -226,14 +228,6 @@ def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) 
         recorder.note("look", "")
 
     return noted
-
-
-def _log_pipe() -> LogPipe:
-    """`transports` and `gdbstub` are strangers: what one of them raises, the other does not know."""
-    try:
-        return LogPipe()
-    except CannotListen as error:
-        raise GdbError(str(error)) from error
 
 
 def _kernel_reader(connection: TargetOptions, recorder: Recorder | None) -> Callable[[str], KernelCode]:

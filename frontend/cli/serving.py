@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 import trio
 
 from frontend.clean import clean
+from frontend.cli.spoken_events import SpokenEvents
 from frontend.commands import parse_vectors
 from frontend.commands.dispatch import parse_line
 from frontend.commands.session import PIECEWISE, Session
 from frontend.commands.stop_text import one_line
 from frontend.commands.table import Quit
 from frontend.version import tool
+from gdbstub.debugger.events import DebuggerEvent, Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.remote.nonblocking_io import NonblockingIO
@@ -85,8 +87,20 @@ class Door:
         self._registers = RegisterFile(session.debugger.layout, outside_g=session.debugger.capabilities.debug_outside_g)
         self._words = SessionWords(session)
         self._clients: set[ClientConnection] = set()
+        session.debugger.listen(SpokenEvents(self._words.summary, self._tell, "monitor events"))
+        session.debugger.listen(self._hear)
         self._turned_away = 0
         """How many are being told so."""
+
+    def _hear(self, notice: DebuggerEvent) -> None:
+        """What dr6 itself has to say: where events may be missing, say."""
+        if isinstance(notice, Output) and notice.origin == "dr6":
+            self._tell(notice.text)
+
+    def _tell(self, text: str) -> None:
+        """A line for all clients."""
+        for client in self._clients:
+            client.session.said(text)
 
     async def take(self, stream: trio.SocketStream) -> None:
         """One client, from its connection to its end."""

@@ -140,7 +140,6 @@ async def _plan(options: argparse.Namespace, session: Session) -> Plan:
     else:
         for number in dict.fromkeys(vectors):
             await debugger.add_breakpoint(BreakpointKind.CATCH, None, vector=number, text=str(number))
-        await _witness(options, debugger, vectors)
     until = frozenset([(await parse_break(session, text)).address for text in options.until])
     armed = bool(options.breaks or options.watches or vectors)
     stepping = not options.events and (options.steps is not None or bool(until) or not armed)
@@ -151,16 +150,6 @@ async def _log_alone(debugger: Debugger, vectors: list[int]) -> None:
     """The guest is not stopped for what QEMU's log tells of. Raises `GdbError` where there is none to be had."""
     if why := await debugger.watch_log(vectors):
         raise GdbError(f"Without a stop, events are seen in QEMU's log alone. {why}")
-
-
-async def _witness(options: argparse.Namespace, debugger: Debugger, vectors: list[int]) -> None:
-    """A second witness beside the breakpoints at handlers, where there can be one. Raises `GdbError` where there must
-    be one, and can't."""
-    if options.witness == "off" or not vectors:
-        return
-    why = await debugger.call_witness(vectors)
-    if why and options.witness == "require":
-        raise GdbError(f"There is no second witness. {why}")
 
 
 def _without_taken(vectors: list[int]) -> list[int]:

@@ -5,9 +5,8 @@ What is done with the guest in between is in `gdbstub.debugger.running` and `gdb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-import trio
 from trio.abc import Stream
 
 from gdbstub.backends import Parts, Stub, backend_named, identify
@@ -26,7 +25,6 @@ from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_log import StopLog
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
-from gdbstub.debugger.witness import Witness
 from gdbstub.errors import CannotBreakIn, GdbError, Refused, Unsupported
 from gdbstub.explain.evidence import Action, Platform
 from gdbstub.protocol.fields import ThreadId
@@ -54,7 +52,6 @@ class Attachment:
         """Is the guest gone, or left?"""
         self.deferred = DeferredRequests()
         self._options = options
-        self.witness: Witness | None = None
         self._unheard: list[DebuggerEvent] = []
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._log = StopLog(options.history, self._publish)
@@ -197,25 +194,6 @@ class Attachment:
         self._log.begin()
         return self._keep(await self._reader.read(stop), Action.ATTACH)
 
-    async def call_witness(self, vectors: Iterable[int]) -> str:
-        """Have exceptions of these vectors seen by the hypervisor's log as well; why not, in a sentence, where that
-        can't be. The guest has to be stopped."""
-        if not self._parts.backend.logs_exceptions:
-            return f"{self._parts.backend.title} has no log of the exceptions that it delivers."
-        if self.witness is None:
-            if self._options.log_pipe is None:
-                return "The session is recorded, or a recording: QEMU's log is no part of it."
-            try:
-                pipe = self._options.log_pipe()
-            except GdbError as error:
-                return str(error)
-            self.witness = Witness(self._remote, pipe)
-        if why := await self.witness.begin(vectors):
-            self.witness = None
-            return why
-        trio.lowlevel.spawn_system_task(self.witness.pump)
-        return ""
-
     def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
         self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
         return self._log.keep(snapshot, action)
@@ -232,7 +210,7 @@ class Attachment:
                 left = await self._table.clear()
                 if resume:
                     await self._runner.take_echo()
-                await self._dismiss_witness()
+                await self._before_leaving()
                 await self._parts.hooks.leave(resume=resume)
         except CannotBreakIn as error:
             left = (str(error), *self._parts.cleanup.remains())
@@ -249,12 +227,11 @@ class Attachment:
         finally:
             await self._close()
 
-    async def _dismiss_witness(self) -> None:
-        if self.witness is not None:
-            await self.witness.end()
+    async def _before_leaving(self) -> None:
+        """What a layer above has to put back: the guest is stopped, or gone."""
 
     async def _close(self) -> None:
-        await self._dismiss_witness()
+        await self._before_leaving()
         self.ended = True
         self._parts.cleanup.close()
         await self._remote.aclose()

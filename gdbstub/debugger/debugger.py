@@ -130,6 +130,7 @@ class Debugger(Running):
         where the stub has none, `Refused` where it does not like the command."""
         text = await self._remote.monitor(command)
         self._reader.stale = True
+        self._note_log_command(command)
         return text
 
     async def select_cpu(self, cpu: int) -> None:
@@ -195,6 +196,11 @@ class Debugger(Running):
         if kind is BreakpointKind.CATCH:
             self._runner.look_soon()
             await self._catcher.refresh(await self.state())
+            try:
+                await self._witness_what_is_caught()
+            except GdbError:
+                await self._table.remove(row.number)
+                raise
         return row
 
     def on_handler(self, told: Callable[[Breakpoint], None]) -> None:
@@ -209,11 +215,13 @@ class Debugger(Running):
         """Take it out. Raises `GdbError` where there is none of that number."""
         await self._table.remove(number)
         await self._catcher.refresh(await self.state())
+        await self._witness_what_is_caught()
 
     async def enable_breakpoint(self, number: int, enabled: bool) -> None:
         """Arm or disarm it; it stays in the list. Raises `GdbError` where there is none of that number."""
         await self._table.enable(number, enabled)
         await self._catcher.refresh(await self.state())
+        await self._witness_what_is_caught()
 
     async def _mark_lidt(self) -> None:
         """Once, before the guest has booted: mark the LIDT instructions of its image, given or found in its memory."""

@@ -10,7 +10,7 @@ import trio
 from gdbstub.backends import OpenOptions
 from gdbstub.debugger.idt_looks import Pace
 from gdbstub.debugger.kernel_code import KernelCode, no_code
-from gdbstub.debugger.witness import LogPipe
+from gdbstub.debugger.witness import LogPipe, WitnessWanted
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.remote.nonblocking_io import NonblockingIO
 
@@ -33,7 +33,9 @@ class DebuggerOptions(OpenOptions):
     kernel_code: Callable[[str], KernelCode] = no_code
     """Without hints: what the file says that the stub names as the guest's kernel."""
     log_pipe: Callable[[], LogPipe] | None = None
-    """Makes what a QEMU of this machine can write its log to; None: it is not wanted."""
+    """Makes what a QEMU of this machine can write its log to; None: there can be none."""
+    witness: WitnessWanted = "auto"
+    """Are caught vectors to be seen in QEMU's log, too, where that can be? ``require``: they must be."""
     image_code: Callable[[int], CodeBytes | None] = no_image
     """The bytes around a linear address, from the guest's image."""
     pace: Pace = trio.sleep

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from gdbstub.backends.qemu.exception_log import LoggedException
 from gdbstub.debugger.arguments import check_count
-from gdbstub.debugger.attach import Attachment
 from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.events import Resumed
-from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.light_steps import Rest, Told
-from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.step_loop import StepLoop
+from gdbstub.debugger.witnessed_guest import WitnessedGuest
 from gdbstub.errors import CannotBreakIn, GdbError
-from gdbstub.explain.evidence import Action, CodeBytes
-from gdbstub.protocol.stops import Stopped
+from gdbstub.explain.evidence import Action
 from gdbstub.x86.decode import LONGEST
-from gdbstub.x86.exceptions import vector
 
 
 def always(pc: int) -> bool:
     return True
-
-
-def ignore(news: object) -> None:
-    """Who wants it hears of it as a listener."""
 
 
 def lines_of(registers: dict[str, int]) -> tuple[int, ...]:
@@ -35,14 +26,8 @@ def lines_of(registers: dict[str, int]) -> tuple[int, ...]:
     return registers["rip"], registers["rip"] + LONGEST - 1, registers.get("rsp", 0)
 
 
-class Running(Attachment):
+class Running(WitnessedGuest):
     """A guest that is stepped and continued, and the stops that came of it."""
-
-    _log_alone_from_real_mode = False
-    on_gap: Callable[[str], None] = staticmethod(ignore)
-    """Hears where events may have been missed, in a sentence; it is said to listeners, too."""
-    on_witnessed: Callable[[StopRecord], None] = staticmethod(ignore)
-    """Hears of the records of exceptions that only a log showed; listeners do, too."""
 
     @property
     def cpu(self) -> int:
@@ -120,11 +105,13 @@ class Running(Attachment):
     def _begin(self, *, stepping: bool, only: int | None = None, interrupted: bool = False) -> None:
         if not self._remote.greeted:
             raise GdbError("The stub was not attached to yet.")
+        self._went_with_catches = self._went_with_catches or self.witness is not None or self._catcher.active
         self._runner.begin(stepping=stepping, only=only, interrupted=interrupted)
         self._publish(Resumed())
 
     def _loop(self, sink: Callable[[StopRecord], None]) -> StepLoop:
-        return StepLoop(self._remote, self._reader, self._runner, self._catcher, self.deferred, self._keep, sink)
+        reader, runner, catcher = self._reader, self._runner, self._catcher
+        return StepLoop(self._remote, reader, runner, catcher, self.deferred, self._keep_witnessed, self._keep, sink)
 
     async def _ends(self, snapshot: Snapshot) -> bool:
         """Does a run of steps end here, at something of the user's?"""
@@ -140,7 +127,6 @@ class Running(Attachment):
         while True:
             snapshot = await runner.run()
             await self._keep_witnessed(snapshot)
-            self._say_gaps(self._catcher.take_gaps())
             wanted = await self._wanted(snapshot, self._log.number)
             if wanted or runner.interrupted:  # who asked for a stop takes any: a busy breakpoint comes before 0x03
                 asked = runner.interrupted and (runner.is_pause(snapshot.stop) or not wanted)
@@ -157,58 +143,6 @@ class Running(Attachment):
             if step or wanted or runner.interrupted:
                 asked = runner.interrupted and runner.is_pause(snapshot.stop)
                 return self._keep(snapshot, Action.INTERRUPT if asked else Action.STEP if step else Action.CONTINUE)
-
-    def _say_gaps(self, gaps: Iterable[str]) -> None:
-        """Not where a witness has seen what the breakpoints missed."""
-        for why in gaps:
-            if self.witness is None:
-                self.say(why)
-                self.on_gap(why)
-
-    def say_unseen(self) -> None:
-        """At the end: what was to be caught, and can't have been."""
-        for number in self._catcher.never_found:
-            name = vector(number).name
-            self._say_gaps([f"{name} never had a handler that dr6 found; if the guest took one, it is missing."])
-        if self._log_alone_from_real_mode:
-            why = "QEMU's log has no line for exceptions of real mode, through which this guest went."
-            self.say(why)
-            self.on_gap(why)
-
-    async def _keep_witnessed(self, snapshot: Snapshot) -> None:
-        """What the guest got since the last stop that no breakpoint at a handler saw, in front of this stop."""
-        if self.witness is None:
-            return
-        passed = self.witness.passed_by(snapshot.event, {number: at for at, number in self._catcher.handlers.items()})
-        if not isinstance(snapshot.stop, Stopped):
-            passed += self.witness.never_begun()
-        for logged in passed:
-            window = await self._code_of(logged, snapshot)
-            self.on_witnessed(self._log.keep_logged(logged, self._only_cpu, window))
-
-    async def _code_of(self, logged: LoggedException, snapshot: Snapshot) -> CodeBytes | None:
-        """The code around a logged RIP: the guest's, if it stands still in the same address space; else its image's."""
-        same = snapshot.state.registers.get("cr3") == logged.shown.cr3
-        if same and isinstance(snapshot.stop, Stopped):
-            return next(iter(await self._catcher.code_around(logged.pc)), None)
-        return self._options.image_code(logged.pc)
-
-    @property
-    def _only_cpu(self) -> int:
-        """The vCPU of a log that names none."""
-        return 0 if len(self.capabilities.cpus) == 1 else UNKNOWN_CPU
-
-    async def watch_log(self, vectors: Iterable[int]) -> str:
-        """As `call_witness`, with each exception kept, explained and given to ``on_witnessed`` as it comes: nobody
-        stops the guest for it."""
-        why = await self.call_witness(vectors)
-        if not why and self.witness is not None:
-            state = await self._reader.state(self.cpu)
-            self._log_alone_from_real_mode = not state.registers.get("cr0", 1) & CR0_PE
-            self.witness.on_exception = lambda logged: self.on_witnessed(
-                self._log.keep_logged(logged, self._only_cpu, self._options.image_code(logged.pc))
-            )
-        return why
 
     async def interrupt(self) -> None:
         """Make a running `resume` or `run_steps` return; may be called from another task. No-op when stopped. Where
@@ -270,6 +204,7 @@ class Running(Attachment):
         if rest.stop is None and await self._light.read(stop, told):
             return
         snapshot = await self._runner.read_step(stop)
+        await self._keep_witnessed(snapshot)
         record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(snapshot.stop) else Action.STEP)
         await self._wanted(snapshot, record.number)
         told(record.brief)

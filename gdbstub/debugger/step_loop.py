@@ -39,7 +39,8 @@ class Behind(NamedTuple):
 
 
 class StepLoop:
-    """One run. ``keep`` makes the record of a stop, ``sink`` gets every record in order."""
+    """One run. ``before`` is done at each stop where vectors are caught, ``keep`` makes the record of a stop, ``sink``
+    gets every record in order."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class StepLoop:
         runner: RunControl,
         catcher: VectorCatch,
         deferred: DeferredRequests,
+        before: Callable[[Snapshot], Awaitable[None]],
         keep: Keep,
         sink: Sink,
     ) -> None:
@@ -56,6 +58,7 @@ class StepLoop:
         self._reader = reader
         self._runner = runner
         self._catcher = catcher
+        self._before = before
         self._keep = keep
         self._sink = sink
 
@@ -95,6 +98,8 @@ class StepLoop:
                 self._sink(self._keep(snapshot, Action.STEP))
                 stop = await self._runner.end_step(lifted)
                 continue
+            if self._catcher.active:
+                await self._before(snapshot)
             record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
             self._sink(record)
             met = await ends(snapshot)
@@ -131,6 +136,8 @@ class StepLoop:
                 continue
             stop = rest.stop or await self._runner.end_step(())
             snapshot = await self._runner.read_step(stop)
+            if self._catcher.active:
+                await self._before(snapshot)
             record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
             met = await ends(snapshot)
             over = record.ended or self._runner.interrupted or self._runner.is_pause(stop)

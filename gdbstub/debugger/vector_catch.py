@@ -11,6 +11,7 @@ Elsewhere a running guest's IDT is only seen at the stops that there are.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from gdbstub.debugger.breakpoints import Breakpoint, BreakpointTable, Means
 from gdbstub.debugger.exception_frame import DEBUG, ExceptionFrames
@@ -26,6 +27,13 @@ from gdbstub.x86.registers import Mode
 
 PAGE_FAULT = 14
 LIDT_BYTES = 15
+
+
+class BlindSpot(NamedTuple):
+    """Where events may have been missed: why, in a sentence, and whether the guest's handlers were real mode's then."""
+
+    why: str
+    in_real_mode: bool
 
 
 class VectorCatch:
@@ -48,7 +56,7 @@ class VectorCatch:
         self._handlers: dict[int, int] | None = {}
         self._lidt: list[Breakpoint] = []
         self._found: set[int] = set()
-        self._gaps: list[str] = []
+        self._gaps: list[BlindSpot] = []
 
     @property
     def _caught(self) -> list[Breakpoint]:
@@ -58,6 +66,11 @@ class VectorCatch:
     def active(self) -> bool:
         """Is any vector caught?"""
         return bool(self._caught)
+
+    @property
+    def vectors(self) -> frozenset[int]:
+        """Those that are caught now."""
+        return frozenset(row.vector for row in self._caught if row.enabled and row.vector is not None)
 
     @property
     def settled(self) -> bool:
@@ -137,8 +150,8 @@ class VectorCatch:
         """Why this vector has no handler although the guest's table has an entry, in a clause; else empty."""
         return self._ways.get(number, NO_WAY).why_none
 
-    def take_gaps(self) -> tuple[str, ...]:
-        """Where events may have been missed, and why, one sentence each; once."""
+    def take_gaps(self) -> tuple[BlindSpot, ...]:
+        """Where events may have been missed; once."""
         gaps, self._gaps = tuple(self._gaps), []
         return gaps
 
@@ -166,7 +179,7 @@ class VectorCatch:
             if row.address is not None:
                 self._found.add(number)
                 if by_chance and before != row.address:
-                    self._gaps.append(_late(number, before, row.address))
+                    self._gaps.append(BlindSpot(_late(number, before, row.address), table.kind == 16))
         await self._stand_by(table, state)
 
     async def _stand_by(self, table: InterruptTable, state: CpuState) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import trio
 
@@ -17,6 +17,7 @@ from gdbstub.debugger.record import CaughtEvent
 from gdbstub.errors import GdbError
 from gdbstub.remote.target import RemoteTarget
 
+WitnessWanted = Literal["auto", "off", "require"]
 MOST_KEPT = 100_000
 """Exceptions that wait for whoever asks for them."""
 READS_AT_ONCE = 64
@@ -30,6 +31,8 @@ class LogPipe(Protocol):
     """What QEMU writes its log to, and we read."""
 
     path: str
+    ended: bool
+    """Has the last writer closed it?"""
 
     def read_ready(self) -> bytes: ...
 
@@ -74,6 +77,8 @@ class Witness:
         said = (await self._command(f"logfile {self._pipe.path}")).strip()
         before = None if said else self._pipe.logged_before()
         if said or before is None:
+            if not said:
+                await self._command("logfile /dev/stderr")
             self._pipe.close()
             return f"QEMU does not open a log of dr6's on this machine ({said or 'it is not seen to have it open'})."
         items, file = before
@@ -99,7 +104,7 @@ class Witness:
     async def pump(self) -> None:
         """Read for as long as the log goes on, so that a guest that takes many exceptions is not held up."""
         try:
-            while self._began:
+            while self._began and not self._pipe.ended:
                 await self._pipe.wait_readable()
                 if not self.drain() and self._began:
                     await trio.lowlevel.checkpoint()
@@ -177,6 +182,11 @@ class Witness:
         """At the end: what was delivered, and its handler was never seen to begin."""
         held, self._held = tuple(self._held), []
         return held
+
+    def abandon(self) -> None:
+        """QEMU's log is another's now."""
+        self._began = False
+        self._pipe.close()
 
     async def end(self) -> None:
         """Have QEMU log as before: nothing. The guest has to be stopped, or gone."""

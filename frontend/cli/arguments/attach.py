@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     groups.target(parser)
     groups.script(parser)
     groups.beside(parser)
+    groups.witness(parser)
     groups.session(parser)
     groups.leave(parser)
 
@@ -22,6 +23,7 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="kernel (ELF, multiboot, bzImage), boot disk or .iso")
     groups.script(parser)
     groups.beside(parser)
+    groups.witness(parser)
     groups.session(parser)
     groups.qemu(parser)
 

@@ -81,6 +81,17 @@ def session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", metavar="FILE", help="write the whole session down, for dr6 replay")
 
 
+def witness(parser: argparse.ArgumentParser) -> None:
+    """Who else looks at caught vectors."""
+    parser.add_argument(
+        "--witness",
+        choices=("auto", "off", "require"),
+        default="auto",
+        help="QEMU's log of exceptions beside the breakpoints at handlers: what those miss is an event, too "
+        "(default: auto)",
+    )
+
+
 def leave(parser: argparse.ArgumentParser) -> None:
     """How the guest is left."""
     parser.add_argument(

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where clients connect: :PORT or HOST:PORT (0: any free port), unix:PATH",
     )
     groups.clients(parser)
+    groups.witness(parser)
     groups.session(parser)
     groups.leave(parser)
 

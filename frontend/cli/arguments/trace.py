@@ -41,12 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --events: the guest is never stopped; what it gets is read from QEMU's log (TCG of this machine)",
     )
-    parser.add_argument(
-        "--witness",
-        choices=("auto", "off", "require"),
-        default="auto",
-        help="QEMU's log of exceptions beside the breakpoints at handlers: what those miss is a row (default: auto)",
-    )
+    groups.witness(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
     parser.add_argument("--format", choices=("text", "jsonl"), help="default: by the file's suffix")
     parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")

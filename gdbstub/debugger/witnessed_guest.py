@@ -1,0 +1,163 @@
+"""A guest whose exceptions a second witness sees beside the breakpoints at handlers, and what is said where nobody did.
+
+The witness is there for as long as a vector is caught, where it is wanted and can be had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import trio
+
+from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.debugger.attach import Attachment
+from gdbstub.debugger.interrupt_table import CR0_PE
+from gdbstub.debugger.logged_event import UNKNOWN_CPU
+from gdbstub.debugger.record import StopRecord
+from gdbstub.debugger.snapshot import Snapshot
+from gdbstub.debugger.vector_catch import BlindSpot
+from gdbstub.debugger.witness import Witness
+from gdbstub.errors import GdbError
+from gdbstub.explain.evidence import CodeBytes
+from gdbstub.protocol.stops import Stopped
+from gdbstub.x86.exceptions import vector
+
+LOG_COMMANDS = frozenset(("log", "logfile"))
+"""With these a user takes QEMU's log away from the witness."""
+
+
+def ignore(news: object) -> None:
+    """Who wants it hears of it as a listener."""
+
+
+class WitnessedGuest(Attachment):
+    """The second witness of one guest."""
+
+    witness: Witness | None = None
+    _real_mode_is_unseen = False
+    _said_unseen = False
+    _went_with_catches = False
+    on_gap: Callable[[str], None] = staticmethod(ignore)
+    """Hears where events may have been missed, in a sentence; it is said to listeners, too."""
+    on_witnessed: Callable[[StopRecord], None] = staticmethod(ignore)
+    """Hears of the records of exceptions that only a log showed; listeners do, too."""
+
+    # -- its coming and going ---------------------------------------------------------------------------------
+
+    async def call_witness(self, vectors: Iterable[int]) -> str:
+        """Have exceptions of these vectors seen by the hypervisor's log as well; why not, in a sentence, where that
+        can't be. The guest has to be stopped."""
+        if not self._parts.backend.logs_exceptions:
+            return f"{self._parts.backend.title} has no log of the exceptions that it delivers."
+        if self.witness is None:
+            if self._options.log_pipe is None:
+                return "The session is recorded, or a recording: QEMU's log is no part of it."
+            try:
+                pipe = self._options.log_pipe()
+            except GdbError as error:
+                return str(error)
+            self.witness = Witness(self._remote, pipe)
+            self._real_mode_is_unseen = False
+        began = self.witness.active
+        if why := await self.witness.begin(vectors):
+            self.witness = None
+            return why
+        if not began:
+            trio.lowlevel.spawn_system_task(self.witness.pump)
+        return ""
+
+    async def watch_log(self, vectors: Iterable[int]) -> str:
+        """As `call_witness`, with each exception kept, explained and given to ``on_witnessed`` as it comes: nobody
+        stops the guest for it."""
+        why = await self.call_witness(vectors)
+        if not why and self.witness is not None:
+            state = await self._reader.state(self._reader.cpu)
+            self._real_mode_is_unseen = not state.registers.get("cr0", 1) & CR0_PE
+            self.witness.on_exception = lambda logged: self.on_witnessed(
+                self._log.keep_logged(logged, self._only_cpu, self._options.image_code(logged.pc))
+            )
+        return why
+
+    async def _witness_what_is_caught(self) -> None:
+        """What is caught has changed: so has what the witness is to look for. Raises `GdbError` where there has to be
+        one, and can't."""
+        caught, wanted = self._catcher.vectors, self._options.witness
+        if not caught:
+            await self._dismiss_witness()
+        elif self.witness is not None or wanted != "off":
+            why = await self.call_witness(caught)
+            if why and wanted == "require":
+                raise GdbError(f"There is no second witness. {why}")
+
+    async def _dismiss_witness(self) -> None:
+        witness, self.witness = self.witness, None
+        if witness is not None:
+            await witness.end()
+
+    async def _before_leaving(self) -> None:
+        if not self.ended:
+            self.say_unseen()
+        await self._dismiss_witness()
+
+    def _note_log_command(self, command: str) -> None:
+        """A user gave QEMU's monitor this command, and it was done."""
+        if self.witness is not None and not LOG_COMMANDS.isdisjoint(command.split()[:1]):
+            witness, self.witness = self.witness, None
+            witness.abandon()
+            self._say_gap("QEMU's log was given to somebody else, so there is no second witness from here on.")
+
+    # -- what it saw --------------------------------------------------------------------------------------------
+
+    async def _keep_witnessed(self, snapshot: Snapshot) -> None:
+        """What the guest got since the last stop that no breakpoint at a handler saw, in front of this stop; then where
+        nobody can have seen anything."""
+        gone = not isinstance(snapshot.stop, Stopped)
+        if self.witness is not None:
+            lost = self.witness.lost
+            handlers = {number: at for at, number in self._catcher.handlers.items()}
+            passed = self.witness.passed_by(snapshot.event, handlers)
+            if gone:
+                passed += self.witness.never_begun()
+            for logged in passed:
+                window = await self._code_of(logged, snapshot)
+                self.on_witnessed(self._log.keep_logged(logged, self._only_cpu, window))
+            if self.witness.lost > lost:
+                self._say_gap(f"{self.witness.lost - lost} exceptions were delivered that could not be kept.")
+        self._say_gaps(self._catcher.take_gaps())
+        if gone:
+            self.say_unseen()
+
+    async def _code_of(self, logged: LoggedException, snapshot: Snapshot) -> CodeBytes | None:
+        """The code around a logged RIP: the guest's, if it stands still in the same address space; else its image's."""
+        same = snapshot.state.registers.get("cr3") == logged.shown.cr3
+        if same and isinstance(snapshot.stop, Stopped):
+            return next(iter(await self._catcher.code_around(logged.pc)), None)
+        return self._options.image_code(logged.pc)
+
+    @property
+    def _only_cpu(self) -> int:
+        """The vCPU of a log that names none."""
+        return 0 if len(self.capabilities.cpus) == 1 else UNKNOWN_CPU
+
+    # -- where nobody saw anything ------------------------------------------------------------------------------
+
+    def _say_gap(self, why: str) -> None:
+        self.say(why)
+        self.on_gap(why)
+
+    def _say_gaps(self, gaps: Iterable[BlindSpot]) -> None:
+        """Not where a witness has seen what the breakpoints missed: all but real mode."""
+        for gap in gaps:
+            if self.witness is None or gap.in_real_mode:
+                self._say_gap(gap.why)
+
+    def say_unseen(self) -> None:
+        """At the end, once: what was to be caught, and can't have been."""
+        if self._said_unseen or not self._went_with_catches:
+            return
+        self._said_unseen = True
+        for number in self._catcher.never_found if self.witness is None else ():
+            name = vector(number).name
+            self._say_gap(f"{name} never had a handler that dr6 found; if the guest took one, it is missing.")
+        if self._real_mode_is_unseen:
+            self._say_gap("QEMU's log has no line for exceptions of real mode, through which this guest went.")

@@ -1,0 +1,92 @@
+"""The second witness beside commands, clients and steps: QEMU's log, which is as before once dr6 has left."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.guests.ways import Way, arguments, build_way, taken
+from tests.live.machine import Machine, dr6, machine
+from tests.live.served import gdb, serving
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+FAR = Way("disk", ("FAR",))
+"""Its LIDT is so far behind its entry that no breakpoint is at its handler in time."""
+
+
+def commands(*lines: str) -> list[str]:
+    return [word for line in lines for word in ("-ex", line)]
+
+
+def pipes(guest: Machine) -> list[str]:
+    folder = Path(f"/proc/{guest.process.pid}/fd")
+    return [where for link in folder.iterdir() if "dr6-log" in (where := os.readlink(link))]
+
+
+def test_in_a_script_what_the_breakpoints_miss_is_said_and_listed(tmp_path: Path) -> None:
+    console = tmp_path / "console"
+    with machine(tmp_path, None, *arguments(FAR, console)) as guest:
+        ran = dr6("attach", guest.target, "--batch", *commands("catch db", "continue", "events"))
+        guest.process.wait(30)
+    assert ran.out.count("event #DB, seen in QEMU's log") == taken(console) == 40
+    assert ran.err.count("event #DB, seen in QEMU's log") == 20
+    assert "20 more events were seen in QEMU's log alone; events lists them." in ran.err
+    assert "missing" not in ran.err
+
+
+def end_of(way: Way) -> int:
+    """Where the guest has taken all of its #DBs: LIDT, and the INT3 that ends it."""
+    kernel = build_way(way).read_bytes()[512:]
+    return next(
+        at for at in range(len(kernel)) if kernel[at : at + 3] == b"\x0f\x01\x1d" and kernel[at + 7] == 0xCC
+    ) + (0x100000)
+
+
+def test_a_client_reads_in_its_console_what_nobody_stopped_for(tmp_path: Path) -> None:
+    end = f"hbreak *{end_of(FAR):#x}"
+    with machine(tmp_path, None, *arguments(FAR, tmp_path / "console")) as guest, serving(guest, tmp_path) as server:
+        lines = ("monitor catch db", end, "continue", "echo behind\\n", "monitor events", "monitor catch off")
+        text = gdb(server.path, Path("/dev/null"), *lines)
+    console, _, listed = text.partition("behind")
+    assert "no handler yet" in console
+    assert console.count("event #DB, seen in QEMU's log") == 20
+    assert "20 more events were seen in QEMU's log alone; monitor events lists them." in console
+    assert listed.count("event #DB, seen in QEMU's log") == 40
+
+
+def test_steps_into_a_handler_are_one_event_each(tmp_path: Path) -> None:
+    way, rows = Way("rom"), tmp_path / "rows.jsonl"
+    with machine(tmp_path, None, *arguments(way, tmp_path / "console")) as guest:
+        ran = dr6(
+            "trace", guest.target, "--from", "hw:0x100000", "--steps", "300", "--catch", "db", "--output", str(rows)
+        )
+    assert ran.code == 0, ran.err
+    found = [json.loads(line) for line in rows.read_text().splitlines()]
+    seen = [(row["n"], row["frame"]["rip"], row["seen_by"]) for row in found if row["kind"] == "event"]
+    assert seen
+    assert len({number for number, _, _ in seen}) == len(seen)
+    assert found[-1]["missed"] == 0
+    assert found[-1]["taken"] == found[-1]["seen"] == len(seen)
+
+
+def test_what_can_not_be_had_is_refused_only_where_it_is_required(tmp_path: Path) -> None:
+    own = ("-d", "int", "-D", str(tmp_path / "own.log"))
+    with machine(tmp_path, None, *arguments(FAR, tmp_path / "console"), *own) as guest:
+        ran = dr6("attach", guest.target, "--batch", "--strict", "--witness", "require", *commands("catch db"))
+        assert (ran.code, "leaves alone" in ran.err) == (1, True)
+    with machine(tmp_path, None, *arguments(FAR, tmp_path / "console"), *own) as guest:
+        ran = dr6("attach", guest.target, "--batch", *commands("catch db", "continue"))
+    assert (ran.code, "never had a handler" in ran.err) == (0, True)
+
+
+def test_the_log_goes_with_the_last_catch_and_where_the_user_takes_it(tmp_path: Path) -> None:
+    lines = ("catch db", "monitor logfile /dev/null", "delete 1", "catch db", "delete 2", "monitor info status")
+    with machine(tmp_path, None, *arguments(FAR, tmp_path / "console")) as guest:
+        ran = dr6("attach", guest.target, "--batch", "--leave", "stopped", *commands(*lines))
+        assert ran.code == 0, ran.err
+        assert pipes(guest) == []
+    assert ran.err.count("there is no second witness from here on") == 1
