@@ -38,6 +38,7 @@ ROOMS = (  # nothing looks down this list
     "gdbstub",
     "frontend.version",
     "frontend.clean",
+    "frontend.symbols",
     "frontend.commands",
     "frontend.demo_guest",
     "frontend.tui",

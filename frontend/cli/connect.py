@@ -15,17 +15,17 @@ from typing import Literal
 import trio
 from trio.abc import ReceiveStream, Stream
 
+from frontend.cli.image_code import kernel_reader, lidt_finder
 from frontend.cli.interrupts import HURRY
 from frontend.cli.log_pipes import make_log_pipe
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
-from frontend.commands.kernel_image import read_kernel
 from frontend.commands.session import Session
-from frontend.commands.symbols import Symbol, SymbolError, Symbols
+from frontend.symbols import Loading, Symbol, SymbolError, Symbols
 from frontend.version import tool
 from gdbstub.backends.xen.helpers import Helpers
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
-from gdbstub.debugger.kernel_code import NO_CODE, KernelCode
+from gdbstub.debugger.kernel_code import KernelCode
 from gdbstub.debugger.witness import WitnessWanted
 from gdbstub.errors import GdbError
 from gdbstub.remote.nonblocking_io import NonblockingIO
@@ -108,18 +108,14 @@ async def open_session(
     async with AsyncExitStack() as stack:
         endpoint, console = await _endpoint(stack, connection)
         stream, recorder = _recorded(stack, connection, endpoint)
-        symbols = _symbols(connection)
-        lidt = symbols.lidt_candidates() if connection.lidt is None else connection.lidt
-        sure = symbols.lidt_instructions() if connection.lidt_sure is None else connection.lidt_sure
-        if recorder is not None:
-            recorder.note("lidt", " ".join(map(hex, lidt)))
-            recorder.note("lidt-sure", " ".join(map(hex, sure)))
+        symbols, loading = _symbols(connection)
         options = DebuggerOptions(
             backend=connection.backend or endpoint.backend,
             history=connection.history,
-            lidt_hints=lidt,
-            lidt_sure=frozenset(sure),
-            kernel_code=_kernel_reader(connection, recorder),
+            lidt_hints=connection.lidt or (),
+            lidt_sure=frozenset(connection.lidt_sure or ()),
+            lidt_places=None if connection.lidt is not None else lidt_finder(symbols, loading, recorder),
+            kernel_code=kernel_reader(connection.kernel, recorder),
             log_pipe=None if recorder is not None or isinstance(endpoint.stream, ReplayStream) else make_log_pipe,
             witness=connection.witness,
             image_code=symbols.code_around,
@@ -135,8 +131,12 @@ async def open_session(
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)
         stack.push_async_callback(_tidy, debugger, connection)
+        loading.start()
         await debugger.attach()
         session = Session(debugger, symbols, print, tool=tool(), recording=connection.record)
+        session.names_ready = loading.wait
+        loading.say = debugger.say
+        loading.on_loaded = lambda path: session.on_names()
         stack.callback(session.close)
         if recorder is not None:
             session.note = recorder.note
@@ -230,33 +230,14 @@ def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) 
     return noted
 
 
-def _kernel_reader(connection: TargetOptions, recorder: Recorder | None) -> Callable[[str], KernelCode]:
-    """What the file of QEMU's -kernel tells, if it is on this machine; in a replay, what it told."""
-
-    def read(path: str) -> KernelCode:
-        if connection.kernel is not None:
-            return connection.kernel
-        try:
-            found = read_kernel(path)
-        except (OSError, SymbolError):  # another machine's path, or none of ours to read
-            found = NO_CODE
-        if recorder is not None:
-            recorder.note("kernel-entry", "" if found.entry is None else hex(found.entry))
-            recorder.note("kernel-lidt", " ".join(map(hex, found.lidt)))
-        return found
-
-    return read
-
-
-def _symbols(connection: TargetOptions) -> Symbols:
+def _symbols(connection: TargetOptions) -> tuple[Symbols, Loading]:
     symbols = Symbols()
     symbols.learn(connection.names)
-    for path in connection.symbols:
-        symbols.add(path)
+    loading = Loading(symbols, connection.symbols)
     if isinstance(connection.target, Launch) and connection.target.image not in connection.symbols:
         with suppress(SymbolError):  # a disk, a bzImage: no names, and none were asked for
             symbols.add(connection.target.image)
-    return symbols
+    return symbols, loading
 
 
 async def _pump(console: ReceiveStream, debugger: Debugger) -> None:

@@ -21,7 +21,7 @@ from frontend.cli.interrupts import Interrupts
 from frontend.cli.streams import write_control
 from frontend.commands.page_walk import may_write, walk
 from frontend.commands.physical import read_word
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from frontend.version import tool
 from gdbstub.doctor import (
     PROBES,

@@ -28,8 +28,8 @@ from frontend.cli.guarded import guarded, run_headless
 from frontend.cli.interrupts import Interrupts
 from frontend.commands.dispatch import parse_line
 from frontend.commands.session import Session
-from frontend.commands.symbols import Symbol, is_elf
 from frontend.demo_guest import DEMO_IMAGE
+from frontend.symbols.names import Symbol, file_and_offset, is_elf
 from gdbstub.debugger.kernel_code import KernelCode
 from gdbstub.errors import GdbError, TransportError
 from transports import ReplayStream, Transcript, read_transcript
@@ -64,7 +64,11 @@ def _replay(options: argparse.Namespace, parse: Parse) -> int:
             file=sys.stderr,
         )
     own = (str(DEMO_IMAGE),) if recorded is not None and recorded.command == "demo" else ()
-    files = (*own, *(path for path in named if options.allow_files and is_elf(path)), *options.symbols)
+    files = (
+        *own,
+        *(path for path in named if options.allow_files and is_elf(file_and_offset(path)[0])),
+        *options.symbols,
+    )
     again = Again(options.file, transcript, recorded, files=files, may_use_files=options.allow_files)
     if options.batch:
         return run_headless(lambda interrupts: again.batch(script(options), options.strict, interrupts))

@@ -20,6 +20,7 @@ from frontend.commands import (
     running,
     setting,
     sharing,
+    symbol_files,
     translate,
 )
 from frontend.commands.hitting import keep_commands
@@ -31,6 +32,8 @@ from gdbstub.errors import GdbError, ProtocolError, TransportError
 
 LONGEST_LINE = 4096
 MOST_COMMANDS = 1000
+NAMELESS = frozenset(("quit", "help", "detach", "kill"))
+"""Commands that do not wait for the files with symbols."""
 _LINE = re.compile(r"(?P<name>!|[A-Za-z][\w-]*)(?:/(?P<format>\S*))?\s*(?P<rest>.*)", re.DOTALL)
 
 
@@ -68,6 +71,8 @@ async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
     if repeat:
         session.last_line = {"same": line, "bare": command.name, "": ""}[command.repeat]
     _check_needs(session, command)
+    if command.name not in NAMELESS:
+        await session.names_ready()
     withheld = None if session.may_use_files or not arguments.text else command.without_files
     await (withheld or command.handler)(session, arguments)
 
@@ -220,6 +225,7 @@ COMMANDS: tuple[Command, ...] = (
     *info.COMMANDS,
     *explaining.COMMANDS,
     *sharing.COMMANDS,
+    *symbol_files.COMMANDS,
     *general.COMMANDS,
     Command(
         "source",

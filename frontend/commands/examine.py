@@ -95,8 +95,7 @@ async def x(session: Session, arguments: Arguments) -> None:
     given = parse_format(arguments.format)
     layout = session.layout.take(given)
     if arguments.text:
-        value = await session.evaluate(arguments.text.removeprefix("*") if given.letter == "i" else arguments.text)
-        address = value.address
+        address = (await session.evaluate(arguments.text)).address
     elif session.next_address is not None:
         address = session.next_address
     else:

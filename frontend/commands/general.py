@@ -1,4 +1,4 @@
-"""``monitor``, ``detach``, ``kill``, ``quit``, ``symbol-file``, ``record``, ``trace``: the session itself."""
+"""``monitor``, ``detach``, ``kill``, ``quit``, ``record``, ``trace``: the session itself."""
 
 from __future__ import annotations
 
@@ -43,17 +43,6 @@ async def kill(session: Session, arguments: Arguments) -> None:
 async def quit_(session: Session, arguments: Arguments) -> None:
     code = (await session.evaluate(arguments.text)).number if arguments.text else 0
     raise Quit(code & 0xFF)
-
-
-async def symbol_file(session: Session, arguments: Arguments) -> None:
-    """``symbol-file FILE [OFFSET]``: the offset is a slide that is added to each address."""
-    path, _, offset = arguments.text.partition(" ")
-    if not path:
-        raise CommandError("symbol-file needs an ELF file.")
-    slide = (await session.evaluate(offset)).address if offset.strip() else 0
-    count = session.symbols.add(path, slide)
-    slid = f", {slide:#x} higher" if slide else ""
-    session.out(f"{count} symbols from {clean(path)}{slid}.")
 
 
 def _trace_arguments(arguments: Arguments) -> tuple[str, int]:
@@ -170,16 +159,6 @@ COMMANDS = (
         needs="guest",
     ),
     Command("kill", ("k",), "", "End the guest's hypervisor process.", kill, "session", needs="guest"),
-    Command(
-        "symbol-file",
-        ("file", "add-symbol-file"),
-        "FILE [OFFSET]",
-        "Read names from an ELF file; OFFSET is added to its addresses.",
-        symbol_file,
-        "session",
-        needs="",
-        without_files=refuse_files,
-    ),
     Command(
         "record",
         ("rec",),

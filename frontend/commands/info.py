@@ -159,7 +159,7 @@ async def target(session: Session, text: str) -> None:
 async def symbol(session: Session, text: str) -> None:
     if not text:
         raise CommandError("info symbol needs an address.")
-    address = await session.location(text)
+    address = await session.location(text) if ":" in text else (await session.evaluate(text)).address
     found = session.symbols.nearest(address)
     if found is None:
         session.out(f"No symbol matches {clean(text)}.")
@@ -186,7 +186,7 @@ async def files(session: Session, text: str) -> None:
     for path in session.symbols.files:
         session.out(f"Symbols from {clean(path)}.")
     for segment in session.symbols.code:
-        session.out(f"\t{segment.address:#018x} - {segment.address + len(segment.data):#018x} code")
+        session.out(f"\t{segment.address:#018x} - {segment.address + segment.size:#018x} code")
 
 
 SUBJECTS = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from frontend.clean import visible
 from frontend.commands.stop_text import one_line
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord

@@ -17,8 +17,8 @@ from frontend.commands.memory_format import Layout
 from frontend.commands.recording import Recording
 from frontend.commands.registers import is_real_mode, register_value
 from frontend.commands.stop_text import describe
-from frontend.commands.symbols import Symbols
 from frontend.commands.values import Value, pointer
+from frontend.symbols.names import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import BadExpression, GdbError
@@ -56,6 +56,10 @@ async def _yes(_: str) -> bool:
 
 
 Work = Callable[[], Awaitable[T]]
+
+
+async def no_wait() -> None:
+    """For who has all names already."""
 
 
 async def at_once(job: Work[T]) -> T:
@@ -121,6 +125,10 @@ class Session:
     shared: Shared | None = None
     reach: Reach = at_once
     """Around each part of a command that takes long (`PIECEWISE`), where the guest is shared."""
+    names_ready: Work[None] = no_wait
+    """Waits for the files with symbols that are still being read."""
+    on_names: Callable[[], None] = lambda: None
+    """Called when names are there that were not: what is shown may have one now."""
     recorder: Recording | None = None
     """Where ``record FILE`` puts the stops."""
     nesting: int = 0

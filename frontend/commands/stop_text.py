@@ -14,7 +14,7 @@ from gdbstub.x86.instructions import Instruction
 
 
 class Names(Protocol):
-    """What this module needs of `frontend.commands.symbols.Symbols`."""
+    """What this module needs of `frontend.symbols.names.Symbols`."""
 
     def text(self, address: int) -> str: ...
 

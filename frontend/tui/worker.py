@@ -62,7 +62,7 @@ class Worker:
         self._jobs, self._todo = trio.open_memory_channel[Job](AHEAD)
         self._stop, self._stops = trio.open_memory_channel[None](1)
         self._scope = trio.CancelScope()
-        self._waiting = self._foreign = False
+        self._waiting = self._foreign = self._renamed = False
 
     async def serve(self, startup: tuple[str, ...] = ()) -> int:
         """Serve the screen; the exit code when the user has left (3 when the connection was lost)."""
@@ -87,6 +87,7 @@ class Worker:
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
         cpus = len(debugger.capabilities.cpus)
         screen.dispatch(SessionOpened(debugger.target, debugger.backend, cpus, session.symbols))
+        session.on_names = self._name_again
         screen.dispatch(Keep(debugger.stops_kept))
         for record in debugger.records:
             self._notice(record)
@@ -117,6 +118,11 @@ class Worker:
                 self._foreign = self._queue(LOOK)
         else:
             self._screen.dispatch(notice)
+
+    def _name_again(self) -> None:
+        """Names are there that were not when the panes were filled."""
+        self._renamed = True
+        self._queue(LOOK)
 
     # The tasks
 
@@ -217,9 +223,10 @@ class Worker:
             self._screen.dispatch(BreakpointsChanged(snapshot(debugger.breakpoints)))
             return
         record, state, window = looked
-        if state == record.state:
+        if state == record.state and not self._renamed:
             self._screen.dispatch(Gathered(window))
         else:
+            self._renamed = False
             self._screen.dispatch(Looked(state, where(session.symbols, state.pc), window))
 
     async def _show_code(self, address: int | None) -> None:

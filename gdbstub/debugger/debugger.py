@@ -229,8 +229,12 @@ class Debugger(Running):
         state = await self.state()
         if hints is None or state.tables is None or state.registers.get("cr0", 0) & CR0_PE:
             return
+        sure = self._options.lidt_sure
+        if not hints and self._options.lidt_places is not None:
+            hints, found = await self._options.lidt_places()
+            sure = frozenset(found)
         hints = hints or await self._parts.find_lidt(self.read_memory) or await self._look_at_kernel(state)
-        await self._catcher.watch_lidt(hints, self._options.lidt_sure)
+        await self._catcher.watch_lidt(hints, sure)
 
     async def _look_at_kernel(self, state: CpuState) -> tuple[int, ...]:
         """The LIDT instructions of the kernel's file, and where a walk to those is to begin that no file shows."""

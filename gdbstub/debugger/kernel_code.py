@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class LidtPlaces(NamedTuple):
+    """``candidates``: linear addresses at which an LIDT may stand; ``sure``: those of them that are proven to be
+    one."""
+
+    candidates: tuple[int, ...]
+    sure: tuple[int, ...]
+
+
 class KernelCode(NamedTuple):
     """``lidt``: linear addresses at which an LIDT may stand once it is loaded; ``entry``: where it is entered."""
 

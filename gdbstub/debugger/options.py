@@ -9,7 +9,7 @@ import trio
 
 from gdbstub.backends import OpenOptions
 from gdbstub.debugger.idt_looks import Pace
-from gdbstub.debugger.kernel_code import KernelCode, no_code
+from gdbstub.debugger.kernel_code import KernelCode, LidtPlaces, no_code
 from gdbstub.debugger.witness import LogPipe, WitnessWanted
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.remote.nonblocking_io import NonblockingIO
@@ -30,6 +30,8 @@ class DebuggerOptions(OpenOptions):
     """Linear addresses of LIDT instructions in the guest's image, watched until the guest has its table of handlers."""
     lidt_sure: frozenset[int] = frozenset()
     """Those of them that are proven to be some."""
+    lidt_places: Callable[[], Awaitable[LidtPlaces]] | None = None
+    """Without hints: finds them, once a vector is caught before the guest has booted."""
     kernel_code: Callable[[str], KernelCode] = no_code
     """Without hints: what the file says that the stub names as the guest's kernel."""
     log_pipe: Callable[[], LogPipe] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from tests.fakes.elf import Entry, write_elf
 
 CALLER = bytes.fromhex(
@@ -35,5 +35,6 @@ ENTRIES = [Entry(b"start", 0x1000, 16, 2), Entry(b"function", 0x1014, 9, 2), Ent
 
 def caller_symbols(directory: Path) -> Symbols:
     symbols = Symbols()
-    symbols.add(write_elf(directory / "caller.elf", ENTRIES, CALLER, 0x1000))
+    whole = CALLER.ljust(0x3010, b"\x90")  # a symbol names nothing outside of its section, and the counter is one
+    symbols.add(write_elf(directory / "caller.elf", ENTRIES, whole, 0x1000))
     return symbols

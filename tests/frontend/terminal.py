@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from frontend.commands import execute
 from frontend.commands.session import Session
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from tests.fakes.debugger import FakeDebugger
 
 

@@ -22,6 +22,8 @@ from tests.labs.errors import LabError
 
 KERNEL = "linux-image-cloud-amd64"
 LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
+DEBUG_MODULES = ("crc32c_generic", "dummy", "loop")
+"""Modules whose debug information is kept: small ones that a guest without devices can load."""
 UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/i18n")
 LOADER = "lib64/ld-linux-x86-64.so.2"
 
@@ -96,6 +98,19 @@ def kernel(package: str = KERNEL) -> Kernel:
     return Kernel(release, image, root / "lib" / "modules" / release)
 
 
+def vmlinux(kernel: Kernel) -> Path:
+    """The unstripped ELF file of ``kernel``, with DWARF; the modules' debug information lies beside it, see
+    `debug_module`. Some 6 GB of download and disk are cut down to what is read: vmlinux and a few modules."""
+    package = f"linux-image-{kernel.release}-dbg"
+    root = cached(f"packages/bookworm/{package}", lambda folder: _fetch_debug(folder, package))
+    return root / "vmlinux"
+
+
+def debug_module(kernel: Kernel, name: str) -> Path:
+    """The file with the debug information of a module of `DEBUG_MODULES`."""
+    return vmlinux(kernel).with_name(f"{name}.ko")
+
+
 def _folder(names: tuple[str, ...]) -> str:
     name = "+".join(names)
     return name if len(name) < 60 else f"{names[0]}+{hashlib.sha256(name.encode()).hexdigest()[:12]}"
@@ -112,6 +127,18 @@ def _fetch_kernel(root: Path, package: str) -> None:
         pinned = [name for name in apt.dependencies(package) if name.startswith("linux-image-")]
         apt.download(folder, pinned)
         _unpack(root, folder.glob("*.deb"))
+
+
+def _fetch_debug(root: Path, package: str) -> None:
+    with _archives() as (apt, folder):
+        apt.download(folder, [package])
+        with tempfile.TemporaryDirectory(prefix=".debug-", dir=cache_root()) as whole:
+            archive = next(folder.glob("*.deb"))
+            subprocess.run(["dpkg", "-x", str(archive), whole], check=True)
+            for name in ("vmlinux-*", *(f"{name}.ko" for name in DEBUG_MODULES)):
+                for found in Path(whole).rglob(name):
+                    if found.is_file() and not found.is_symlink():
+                        shutil.move(found, root / ("vmlinux" if name.startswith("vmlinux") else name))
 
 
 def _fetch_source(root: Path, name: str) -> None:

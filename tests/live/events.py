@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from gdbstub.debugger.record import StopRecord
 from gdbstub.x86.exceptions import vector
 

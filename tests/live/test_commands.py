@@ -13,7 +13,7 @@ import trio.testing
 
 from frontend.commands import execute
 from frontend.commands.session import Session
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.trace import TraceReader
 from tests.guests.build import GuestName, build
@@ -49,7 +49,7 @@ async def on_guest(name: GuestName, *, smp: int = 1) -> AsyncIterator[Live]:
     symbols.add(image)
     lines: list[str] = []
     async with launch_qemu(image, smp=smp) as qemu:
-        debugger = Debugger(qemu.endpoint.stream, "qemu", DebuggerOptions(lidt_hints=symbols.lidt_candidates()))
+        debugger = Debugger(qemu.endpoint.stream, "qemu", DebuggerOptions(lidt_hints=symbols.lidt_places().candidates))
         await debugger.attach()
         session = Session(debugger, symbols, lines.append)
         yield Live(session, lines)

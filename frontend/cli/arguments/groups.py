@@ -76,7 +76,11 @@ def session(parser: argparse.ArgumentParser) -> None:
     """Who the stub is, symbols, and a recording."""
     parser.add_argument("--backend", metavar="NAME", action=TakesBackend)
     parser.add_argument(
-        "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
+        "--symbols",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="ELF file, System.map or copy of kallsyms with the guest's symbols; FILE@OFFSET moves them; repeatable",
     )
     parser.add_argument("--record", metavar="FILE", help="write the whole session down, for dr6 replay")
 

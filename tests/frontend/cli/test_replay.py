@@ -13,8 +13,8 @@ import pytest
 
 from frontend.cli.parser import main
 from frontend.commands import COMMANDS, Quit
-from frontend.commands.symbols import Symbol, Symbols
 from frontend.demo_guest import DEMO_IMAGE
+from frontend.symbols.names import Symbol, Symbols
 from gdbstub.errors import GdbError
 from tests.frontend.programs import CALLER, caller_symbols
 from tests.frontend.terminal import Terminal

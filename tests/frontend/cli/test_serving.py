@@ -12,7 +12,7 @@ import trio.lowlevel
 
 from frontend.cli.serving import LOOKING, Serving, SessionWords, gdb_command, serve_session
 from frontend.commands.session import Session, at_once
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError
 from gdbstub.protocol import frame

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from frontend.cli.shared_screen import SharedScreen
 from frontend.commands.session import Session
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from frontend.tui.controls import KILL, LEAVE_RUNNING, Leave, Run, Screen
 from frontend.tui.worker import Worker
 from gdbstub.protocol import encode_hex

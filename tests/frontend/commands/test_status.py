@@ -99,7 +99,7 @@ async def test_info_symbol_names_an_address(terminal: Terminal) -> None:
 async def test_info_files_lists_where_names_come_from(terminal: Terminal) -> None:
     first, second = (await terminal.run("info files")).splitlines()
     assert first.endswith("caller.elf.")
-    assert second == "\t0x0000000000001000 - 0x000000000000101d code"
+    assert second == "\t0x0000000000001000 - 0x0000000000004010 code"
     assert await Terminal().run("info files") == "No symbols are loaded."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from frontend.commands.stop_text import describe, one_line
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from gdbstub.debugger.record import CaughtEvent
 from gdbstub.protocol.stops import Exited
 from gdbstub.x86.exceptions import Frame

@@ -14,7 +14,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from frontend.commands.session import Session
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from frontend.tui.app import KeptHistory, history_path, open_history, run_screen
 from frontend.tui.controls import Screen
 from frontend.tui.events import Event

@@ -15,7 +15,12 @@ MOST_HEADERS = 1 << 16
 """Of either kind. A kernel has some fifty, an object file of one section a function some thousands."""
 MOST_SYMBOLS = 1 << 22
 LONGEST_NAME = 4096
-_SYMBOL_TABLE, _LOADED, _EXECUTABLE, _COMPRESSED, _MANY = 2, 1, 1, 0x800, 0xFFFF
+RELOCATABLE = 1
+"""e_type of an object file: its sections have no addresses yet."""
+_SYMBOL_TABLE, _LOADED, _NOTE, _EXECUTABLE, _COMPRESSED, _MANY = 2, 1, 4, 1, 0x800, 0xFFFF
+_ALLOCATED, _INSTRUCTIONS = 2, 4
+LONGEST_NOTES = 1 << 16
+_BUILD_ID, _SECTION_OF_NOTES = 3, 7
 _ORDERS = {1: "<", 2: ">"}
 
 
@@ -24,12 +29,23 @@ class BadElf(ValueError):
 
 
 class Segment(NamedTuple):
-    """A loaded segment; ``code`` are its bytes in the file where they can be executed, else nothing."""
+    """A loaded segment; ``stored`` bytes of it are in the file, at ``offset``."""
 
     address: int
     physical: int
     size: int
-    code: bytes
+    offset: int
+    stored: int
+    executable: bool
+
+
+class Section(NamedTuple):
+    """A section that takes memory (SHF_ALLOC); ``number`` is what st_shndx of its symbols says."""
+
+    number: int
+    name: str
+    address: int
+    size: int
     executable: bool
 
 
@@ -43,19 +59,34 @@ class RawSymbol(NamedTuple):
     size: int
 
 
-class _Section(NamedTuple):
+class Elf(NamedTuple):
+    """``kind`` is e_type; ``build_id`` that of the GNU note, b"" without one. Going through ``symbols``, the entries of
+    all symbol tables, may raise `BadElf`."""
+
+    kind: int
+    segments: list[Segment]
+    sections: list[Section]
+    build_id: bytes
+    symbols: Iterator[RawSymbol]
+
+
+class _Header(NamedTuple):
+    """Of a section."""
+
+    name: int
     type: int
     flags: int
+    address: int
     offset: int
     size: int
     link: int
     info: int
 
 
-def read_elf(file: BinaryIO) -> tuple[list[Segment], Iterator[RawSymbol]]:
-    """The loaded segments, and the entries of all symbol tables. Raises `BadElf`, now or while the symbols come."""
+def read_elf(file: BinaryIO) -> Elf:
+    """What the headers of a file say. Raises `BadElf`, now or while the symbols come."""
     elf = _Reader(file)
-    return elf.segments(), elf.symbols()
+    return Elf(elf.kind, elf.segments(), elf.sections(), elf.build_id(), elf.symbols())
 
 
 class _Reader:
@@ -70,8 +101,8 @@ class _Reader:
             raise BadElf("its class or its byte order is none")
         self._wide, self._order = ident[4] == 2, _ORDERS[ident[5]]
         fields = self._unpack("HHIQQQIHHHHHH" if self._wide else "HHIIIIIHHHHHH", 16)
-        self._programs, self._sections = fields[4], fields[5]
-        self._program_size, programs, self._section_size, sections = fields[8:12]
+        self.kind, self._programs, self._sections = fields[0], fields[4], fields[5]
+        self._program_size, programs, self._section_size, sections, self._titles = fields[8:13]
         self._program_count, self._section_count = programs, sections
         if self._sections and (not sections or programs == _MANY):  # the numbers are in section 0, then
             first = self._section(0)
@@ -81,17 +112,24 @@ class _Reader:
             raise BadElf(f"it has more than {MOST_HEADERS} headers")
 
     def _read(self, offset: int, size: int, *, counted: bool = True) -> bytes:
-        """What the file has of these bytes. Parts of an honest file do not overlap, so all that is read of it
-        (``counted``) is no more than it is."""
-        if offset >= self._length:
+        """What the file has of these bytes."""
+        size = self._count(offset, size) if counted else self._within(offset, size)
+        if not size:
             return b""
-        size = min(size, self._length - offset)
-        if counted:
-            self._left -= size
-            if self._left < 0:
-                raise BadElf("its parts overlap")
         self._file.seek(offset)
         return self._file.read(size)
+
+    def _within(self, offset: int, size: int) -> int:
+        return min(size, self._length - offset) if offset < self._length else 0
+
+    def _count(self, offset: int, size: int) -> int:
+        """How many of these bytes the file has. Parts of an honest file do not overlap, so all that is read of it is no
+        more than it is."""
+        size = self._within(offset, size)
+        self._left -= size
+        if self._left < 0:
+            raise BadElf("its parts overlap")
+        return size
 
     def _unpack(self, form: str, offset: int) -> tuple[int, ...]:
         layout = struct.Struct(self._order + form)
@@ -100,10 +138,9 @@ class _Reader:
             raise BadElf("it ends within its headers")
         return layout.unpack(data)
 
-    def _section(self, number: int) -> _Section:
+    def _section(self, number: int) -> _Header:
         at = self._sections + number * self._section_size
-        fields = self._unpack("IIQQQQIIQQ" if self._wide else "IIIIIIIIII", at)
-        return _Section(fields[1], fields[2], *fields[4:8])
+        return _Header(*self._unpack("IIQQQQIIQQ" if self._wide else "IIIIIIIIII", at)[:8])
 
     def segments(self) -> list[Segment]:
         found = []
@@ -115,9 +152,49 @@ class _Reader:
                 kind, offset, address, physical, stored, size, flags, _ = self._unpack("IIIIIIII", at)
             if kind == _LOADED:
                 executable = bool(flags & _EXECUTABLE)
-                code = self._read(offset, stored) if executable else b""
-                found.append(Segment(address, physical, size, code, executable))
+                stored = self._count(offset, stored) if executable else 0
+                found.append(Segment(address, physical, size, offset, stored, executable))
         return found
+
+    def sections(self) -> list[Section]:
+        """Those that take memory, in their order."""
+        headers = [self._section(number) for number in range(self._section_count if self._sections else 0)]
+        titles = b""
+        if self._titles < len(headers):
+            at = headers[self._titles]
+            titles = self._read(at.offset, min(at.size, LONGEST_NOTES), counted=False)
+        return [
+            Section(number, _title(titles, one.name), one.address, one.size, bool(one.flags & _INSTRUCTIONS))
+            for number, one in enumerate(headers)
+            if one.flags & _ALLOCATED
+        ]
+
+    def build_id(self) -> bytes:
+        """Of the first note that is one: a name of 4 bytes, "GNU", and the number as its description."""
+        for number in range(self._program_count if self._programs else 0):
+            at = self._programs + number * self._program_size
+            kind, *rest = self._unpack("IIQQQQQQ" if self._wide else "IIIIIIII", at)
+            offset, stored = (rest[1], rest[4]) if self._wide else (rest[0], rest[3])
+            if kind == _NOTE and (found := self._gnu_note(offset, stored)):
+                return found
+        for number in range(self._section_count if self._sections and self.kind == RELOCATABLE else 0):
+            section = self._section(number)
+            if section.type == _SECTION_OF_NOTES and (found := self._gnu_note(section.offset, section.size)):
+                return found
+        return b""
+
+    def _gnu_note(self, offset: int, size: int) -> bytes:
+        data = self._read(offset, min(size, LONGEST_NOTES), counted=False)
+        head = struct.Struct(self._order + "III")
+        at = 0
+        while at + head.size <= len(data):
+            name_size, size, kind = head.unpack_from(data, at)
+            name = at + head.size
+            described = name + (name_size + 3 & ~3)
+            if kind == _BUILD_ID and data[name : name + name_size] == b"GNU\0":
+                return data[described : described + min(size, 64)]
+            at = described + (size + 3 & ~3)
+        return b""
 
     def symbols(self) -> Iterator[RawSymbol]:
         count = 0
@@ -147,3 +224,8 @@ class _Reader:
             if left < 0:
                 raise BadElf("its names overlap")
             yield RawSymbol(text, info, section, value, size)
+
+
+def _title(titles: bytes, at: int) -> str:
+    end = titles.find(b"\0", at, at + LONGEST_NAME)
+    return titles[at : max(end, at)].decode("latin-1")

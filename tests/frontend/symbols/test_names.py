@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend.commands.symbols import SymbolError, Symbols
+from frontend.symbols.names import SymbolError, Symbols
 from tests.fakes.elf import Entry, write_elf
 
 ENTRIES = [
@@ -117,7 +117,7 @@ def test_lidt_is_found_at_its_linear_and_its_physical_address(tmp_path: Path) ->
     symbols = Symbols()
     symbols.add(write_elf(tmp_path / "guest", [], code, base=0xFFFF_8000_0000_0000, physical=0x100000))
     offsets = (1, 10, 14)
-    assert symbols.lidt_candidates() == tuple(
+    assert symbols.lidt_places().candidates == tuple(
         sorted(base + at for base in (0x100000, 0xFFFF_8000_0000_0000) for at in offsets)
     )
 
@@ -136,11 +136,11 @@ def test_an_lidt_is_sure_where_the_code_from_its_symbol_on_comes_by_in_both_mode
 ) -> None:
     symbols, base, physical = Symbols(), 0xFFFF_8000_0000_0000, 0x100000
     symbols.add(write_elf(tmp_path / "guest", [Entry(b"f", base, 0, 2)], bytes.fromhex(code), base, physical))
-    assert symbols.lidt_instructions() == tuple(start + at for start in (physical, base) for at in offsets), why
+    assert symbols.lidt_places().sure == tuple(start + at for start in (physical, base) for at in offsets), why
 
 
 def test_without_a_symbol_no_lidt_is_sure(tmp_path: Path) -> None:
     symbols = Symbols()
     symbols.add(write_elf(tmp_path / "guest", [], bytes.fromhex("0f0118")))
-    assert symbols.lidt_candidates() == (0x100000,)
-    assert symbols.lidt_instructions() == ()
+    assert symbols.lidt_places().candidates == (0x100000,)
+    assert symbols.lidt_places().sure == ()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frontend.commands.symbols import SymbolError, Symbols
+from frontend.symbols.names import SymbolError, Symbols
 from tests.fakes.elf import Entry, write_elf
 
 ENTRIES = [Entry(b"start", 0x100000, 4, 2), Entry(b"data", 0x100010, 0, 1)]
@@ -83,7 +83,7 @@ def test_code_that_is_nothing_but_candidates_takes_no_time_to_speak_of(tmp_path:
     symbols = Symbols()
     symbols.add(path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    assert len(symbols.lidt_instructions()) > 100
+    assert len(symbols.lidt_places().sure) > 100
     assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 10
 
 

@@ -7,7 +7,7 @@ import os
 import struct
 from stat import S_ISREG
 
-from frontend.commands.symbols import Symbols
+from frontend.symbols.names import Symbols
 from gdbstub.debugger.kernel_code import NO_CODE, KernelCode
 from gdbstub.x86.lidt import find_lidt
 
@@ -34,7 +34,7 @@ def read_kernel(path: str) -> KernelCode:
     symbols = Symbols()
     symbols.add(path)
     entry = int.from_bytes(data[0x18 : 0x18 + (8 if data[4] == 2 else 4)], "little")
-    return KernelCode(symbols.lidt_candidates(), entry if 0 < entry < 1 << 32 else None)
+    return KernelCode(symbols.lidt_places().candidates, entry if 0 < entry < 1 << 32 else None)
 
 
 def _multiboot(data: bytes) -> tuple[bytes, int, int] | None:
