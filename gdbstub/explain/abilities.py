@@ -103,6 +103,10 @@ class Abilities:
     forced_intercepts: Mapping[int, str] = field(default_factory=dict, hash=False)
     """Vectors, and what a patched version would do to them; for `vendors` AMD."""
 
+    # Exits to the hypervisor.
+    shows_exit: Ability | None = None
+    """Where DR6 of a #DB exit is shown it is whole: what it names stopped the guest, and nothing else did."""
+
     # Stop replies and breakpoints of the debugger.
     debug_stop_sources: tuple[str, ...] = GDB_MANUAL
     """Where it is written how it stops for the debugger."""

@@ -150,4 +150,6 @@ class Evidence:
     exit_dr6: Fact[int] = ABSENT
     """DR6 as the vCPU left the guest with it, where somebody shows it: with the bits of the debugger's own breakpoints,
     whose ``slot`` in ``breakpoints`` is then known. ``after.dr6`` is the guest's own, without them."""
+    exit_dr7: Fact[int] = ABSENT
+    """DR7 as the vCPU ran with it until that exit: whose breakpoints the bits of ``exit_dr6`` are."""
     stepped: tuple[SteppedOver, ...] = ()

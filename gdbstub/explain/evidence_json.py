@@ -157,8 +157,8 @@ def _action(value: object, where: str) -> Action:
 TOP_KEYS = dict.fromkeys(
     (
         *("backend", "version", "vendor", "guest", "reply", "action", "mode", "cpl", "vector", "at_handler", "handler"),
-        *("before", "after", "frame", "frame_mode", "last_frame", "saved_rip", "code", "breakpoints", "exit_dr6"),
-        "stepped",
+        *("before", "after", "frame", "frame_mode", "last_frame", "saved_rip", "code", "breakpoints"),
+        *("exit_dr6", "exit_dr7", "stepped"),
     )
 )
 
@@ -193,6 +193,7 @@ def evidence_from_json(data: object, abilities: Mapping[str, Abilities] = NONE_K
         code=_codes(top),
         breakpoints=read.fact(top, "breakpoints", _breakpoints),
         exit_dr6=read.fact(top, "exit_dr6", read.number),
+        exit_dr7=read.fact(top, "exit_dr7", read.number),
         stepped=_stepped(top),
     )
 
@@ -240,15 +241,13 @@ def evidence_to_json(evidence: Evidence) -> Json:
     """The format; sources and the reasons of unknowns are not in it."""
     row: Json = {}
     platform = evidence.platform
-    _put(row, "backend", platform.backend, _same)
-    _put(row, "version", platform.version, _same)
-    _put(row, "vendor", platform.vendor, _same)
-    _put(row, "guest", platform.guest, _same)
+    for name in ("backend", "version", "vendor", "guest"):
+        _put(row, name, getattr(platform, name), _same)
     _put(row, "reply", evidence.reply, lambda reply: reply.raw)
     _put(row, "action", evidence.action, lambda action: action.value)
     for name in ("mode", "cpl", "vector", "at_handler", "frame_mode"):
         _put(row, name, getattr(evidence, name), _same)
-    for name in ("handler", "saved_rip", "exit_dr6"):
+    for name in ("handler", "saved_rip", "exit_dr6", "exit_dr7"):
         _put(row, name, getattr(evidence, name), hex)
     for name in ("before", "after"):
         moment = _moment_json(getattr(evidence, name))

@@ -20,6 +20,7 @@ from gdbstub.explain.rules import (
     intercepted,
     stop_reply,
     taken_in_step,
+    told_by_exit,
     vectors,
     watchpoints,
     xen,
@@ -30,6 +31,7 @@ from gdbstub.explain.stop_facts import Finding, StopFacts
 from gdbstub.explain.text.advice import advise
 from gdbstub.explain.text.missing_facts import missing
 from gdbstub.explain.text.summary import summarize
+from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import BS, DR6_INIT, Dr6, cause_names, decode_dr6
 
 SceneRule = Callable[[StopFacts], Iterator[Finding]]
@@ -89,7 +91,7 @@ def _merged(found: list[Finding]) -> list[Finding]:
 
 
 def _stop(scene: StopFacts) -> Explanation:
-    found = [row for rule in STOP_RULES for row in rule(scene)]
+    found = told_by_exit.settled(scene, [row for rule in STOP_RULES for row in rule(scene)])
     if not found:
         found = [row for rule in LAST_PHASE for row in rule(scene)] or [NOTHING]
     if len(found) > 1:
@@ -172,7 +174,18 @@ def _exit_dr6(scene: StopFacts, found: list[Finding]) -> ExitDr6:
             if cause.slot is None or not 0 <= cause.slot <= 3:
                 return NO_EXIT
             value |= 1 << cause.slot
+    met = _met_behind(scene) if value & BS else set()
+    value |= sum(1 << slot for slot in met if slot is not None)
+    if None in met:
+        return NO_EXIT
     return ExitDr6(DR6_INIT | value, "reconstructed") if value else NO_EXIT
+
+
+def _met_behind(scene: StopFacts) -> set[int | None]:
+    """The debug registers of the debugger's instruction breakpoints where a step has ended, where they are the CPU's
+    own: the trap behind one instruction sets the bits of the next one as well (SDM 3B 18.2.3)."""
+    rows = (scene.breakpoints or ()) if scene.abilities.takes_db_while_stepping else ()
+    return {row.slot for row in rows if row.kind is BreakpointKind.EXECUTE and row.address == scene.pc}
 
 
 def _event(scene: StopFacts) -> Explanation:

@@ -120,6 +120,11 @@ def completed(scene: StopFacts) -> bool:
     return scene.action is Action.STEP and _step_cause(scene) in (STEPPED, ITERATED, JUMPED, SHADOWED)
 
 
+def may_have_run(scene: StopFacts) -> bool:
+    """Whether a step can have run its instruction: RIP has moved, or it may end where it began."""
+    return scene.action is Action.STEP and _step_cause(scene) not in (None, ASKED_ONLY)
+
+
 def stayed(scene: StopFacts) -> bool:
     """Whether a step ended where it began, and no iteration of a REP was done."""
     if scene.action is not Action.STEP or scene.came_from is None or scene.rip != scene.came_from:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.explanation import Cause, CauseName, Confidence
+from gdbstub.explain.rules.debugger_stops import may_have_run
 from gdbstub.explain.rules.unaligned_store import Beside, store_beside
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
@@ -146,7 +147,7 @@ def _shadows(scene: StopFacts, last: list[tuple[Shape, int]]) -> list[tuple[Shap
 def hidden_by_step(scene: StopFacts) -> Iterator[Finding]:
     """A step over an access that one of the debugger's watchpoints covers, where the stub reports only the step."""
     hides = scene.abilities.step_hides_watch
-    if scene.action is not Action.STEP or scene.watch is not None or hides is None:
+    if scene.action is not Action.STEP or scene.watch is not None or hides is None or not may_have_run(scene):
         return
     for armed in own_watches(scene):
         culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
