@@ -25,6 +25,7 @@ from transports.errors import (
     TransportFailure,
 )
 from transports.files import open_regular
+from transports.kvm_run import LocalKvmRun, RemoteKvmRun, stub_socket
 from transports.listener import open_listener, parse_listen
 from transports.log_pipe import LogPipe
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
@@ -50,6 +51,7 @@ __all__ = [
     "Header",
     "HelperFailed",
     "LaunchedQemu",
+    "LocalKvmRun",
     "LogPipe",
     "Note",
     "PeerDied",
@@ -57,6 +59,7 @@ __all__ = [
     "Recorder",
     "RecordingEnded",
     "RecordingStream",
+    "RemoteKvmRun",
     "Replay",
     "ReplayDiverged",
     "ReplayStream",
@@ -76,4 +79,5 @@ __all__ = [
     "parse_target",
     "read_transcript",
     "shortcut",
+    "stub_socket",
 ]

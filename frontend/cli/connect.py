@@ -17,13 +17,13 @@ from trio.abc import ReceiveStream, Stream
 
 from frontend.cli.image_code import kernel_reader, lidt_finder
 from frontend.cli.interrupts import HURRY
+from frontend.cli.kvm_exits import exits_of
 from frontend.cli.log_pipes import make_log_pipe
 from frontend.cli.restore import Ask, always
-from frontend.cli.xen_helpers import KIND, LiveHelpers, breaking_in, recorded
+from frontend.cli.xen_helpers import breaking_in, helpers_of
 from frontend.commands.session import Session
 from frontend.symbols import Loading, Symbol, SymbolError, Symbols
 from frontend.version import tool
-from gdbstub.backends.xen.helpers import Helpers
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.kernel_code import KernelCode
 from gdbstub.debugger.witness import WitnessWanted
@@ -94,6 +94,8 @@ class TargetOptions:
     domain: str | None = None
     """The domain behind a gdbsx that listens already (``--domain``)."""
     witness: WitnessWanted = "off"
+    host: str | None = None
+    """The words that lead to QEMU's host, for what KVM keeps there (``--host``)."""
     may_restore: Ask = always
     """Asked before the int3s that an earlier dr6 left in a guest are taken out."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
@@ -123,7 +125,8 @@ async def open_session(
             pace=_noted(pace, recorder),
             exit_reason=endpoint.exit_reason,
             shortcut=_shortcut(endpoint) if recorder is None else None,
-            helpers=_helpers(endpoint, recorder),
+            helpers=helpers_of(endpoint, recorder),
+            exits=exits_of(stack, endpoint, connection.host, recorder),
             journals=None if isinstance(endpoint.stream, ReplayStream) else journal_folder(),
             may_restore=connection.may_restore,
         )
@@ -180,15 +183,6 @@ async def _endpoint(stack: AsyncExitStack, connection: TargetOptions) -> tuple[E
     dom0 = None if connection.dom0 is None else Dom0Programs.parse(connection.dom0)
     endpoint = open_endpoint(parse_target(target), dom0=dom0, domain=connection.domain)
     return await stack.enter_async_context(endpoint), None
-
-
-def _helpers(endpoint: Endpoint, recorder: Recorder | None) -> Helpers | None:
-    """Those of a Xen domain, live or from a recording."""
-    if isinstance(endpoint.stream, ReplayStream):
-        return recorded(tuple(endpoint.stream.transcript.notes(KIND)))
-    if endpoint.domain is None:
-        return None
-    return LiveHelpers(endpoint.domain) if recorder is None else LiveHelpers(endpoint.domain, recorder.note)
 
 
 def journal_folder() -> Path:

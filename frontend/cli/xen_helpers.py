@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gdbstub.backends.xen.helpers import Helpers
 from gdbstub.errors import CannotBreakIn, Refused
-from transports import CannotInterrupt, CannotOpen, Domain, HelperFailed
+from transports import CannotInterrupt, CannotOpen, Domain, Endpoint, HelperFailed, Recorder, ReplayStream
 
 KIND = "dom0"
 Note = Callable[[str, str], None]
@@ -131,6 +132,15 @@ def _answer(row: dict[str, object]) -> _Answer:
     if not isinstance(asked, str) or not isinstance(printed, str | None) or not isinstance(failed, str):
         raise ValueError("not an answer")
     return _Answer(asked, printed, failed)
+
+
+def helpers_of(endpoint: Endpoint, recorder: Recorder | None) -> Helpers | None:
+    """Those of a Xen domain, live or from a recording."""
+    if isinstance(endpoint.stream, ReplayStream):
+        return recorded(tuple(endpoint.stream.transcript.notes(KIND)))
+    if endpoint.domain is None:
+        return None
+    return LiveHelpers(endpoint.domain) if recorder is None else LiveHelpers(endpoint.domain, recorder.note)
 
 
 def breaking_in(interrupt: Callable[[], Awaitable[None]] | None) -> Callable[[], Awaitable[None]] | None:

@@ -22,6 +22,7 @@ from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.registers import cpl_by_registers, mode_by_registers
 
 if TYPE_CHECKING:
+    from gdbstub.backends.qemu.kvm_run import ExitReader
     from gdbstub.backends.xen.helpers import Helpers
     from gdbstub.remote.link_stream import Token
     from gdbstub.remote.target import RemoteTarget
@@ -40,11 +41,13 @@ class OpenOptions:
     """What a session is given from outside. ``backend`` names a row, for a stub that is not to be asked. ``break_in``
     stops a running guest where 0x03 does not. ``helpers`` are those of the domain in Xen's dom0; ``journals`` is the
     folder where it is kept what is written into guests (None: nothing is kept); ``may_restore`` is asked, with a
-    question for the user, before what a dr6 that died left there is taken out."""
+    question for the user, before what a dr6 that died left there is taken out. ``exits`` reads KVM's side of a stop on
+    QEMU's host."""
 
     backend: str | None = None
     break_in: Callable[[], Awaitable[None]] | None = None
     helpers: Helpers | None = None
+    exits: ExitReader | None = None
     journals: Path | None = None
     may_restore: Callable[[str], Awaitable[bool]] = yes
 
@@ -159,8 +162,9 @@ class StateSource:
     shows_tables = False
     """Does it show descriptor tables and hidden parts?"""
 
-    def ask(self, cpu: int) -> Token | None:
-        """Queue a request that leaves together with ``g``, for a selected vCPU; None where none is wanted."""
+    async def ask(self, cpu: int) -> Token | None:
+        """Queue a request that leaves together with ``g``, for a selected vCPU; None where none is wanted. The vCPU
+        stands still as long as this takes, and perhaps no longer."""
         return None
 
     async def state(self, cpu: int, asked: Token | None, registers: dict[str, int], step: Stepped | None) -> CpuState:

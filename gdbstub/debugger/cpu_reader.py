@@ -62,7 +62,7 @@ class CpuReader:
         """Queue the requests; they go out with the next thing that is awaited. Without ``source``, ``g`` only."""
         await self._target.select(cpu)
         registers = self._target.ask_registers()
-        return Asked(cpu, registers, self._source.ask(cpu) if source else None)
+        return Asked(cpu, registers, await self._source.ask(cpu) if source else None)
 
     async def registers(self, asked: Asked) -> dict[str, int]:
         """The ``g`` answer by our names. Raises `Refused` where the stub has none."""

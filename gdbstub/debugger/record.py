@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from gdbstub.explain.evidence import Action, Evidence
+from gdbstub.explain.evidence import Action, Evidence, Known
 from gdbstub.explain.explanation import Explanation
 from gdbstub.protocol.stops import Stop, Stopped
 from gdbstub.x86.cpu_state import CpuState
@@ -73,6 +73,12 @@ class StopRecord:
     def ended(self) -> bool:
         """Is the guest gone (shut down, or killed)? Then there is nothing behind it to read."""
         return not isinstance(self.stop, Stopped)
+
+    @property
+    def exit_source(self) -> str | None:
+        """Who reported the DR6 of the exit; None where nobody did."""
+        fact = self.evidence.exit_dr6
+        return fact.source if isinstance(fact, Known) else None
 
     @property
     def is_plain_step(self) -> bool:

@@ -40,10 +40,12 @@ _CPLS = tuple(Known(cpl, "CS") for cpl in range(4))
 _NO_VECTOR = Unknown("the stop is not at a caught handler")
 _NO_FRAME = Unknown("the handler's stack could not be read")
 _NO_LAST = Unknown("no event was caught before")
-_NO_EXIT = Unknown("no stub shows the DR6 of the exit")
+_NO_EXIT = Unknown("no stub shows the DR6 and DR7 of the exit")
+_OLD_EXIT = Unknown("the guest was paused, and the last exit of the vCPU is an older one")
 _NO_MODE = Unknown("this stub shows neither control registers nor the hidden part of CS")
 _SAID = "set architecture"
 _NO_CPL = Unknown("this stub does not show CS")
+SIGTRAP = 5
 STEPPED_AGAIN = "the stub first reported a step that ran nothing; dr6 stepped again"
 GONE = CpuState(0, {"rip": 0}, DebugState(), 64, None)
 """Stands where there is no vCPU left to read."""
@@ -117,9 +119,19 @@ def evidence_of(
         last_frame=_NO_LAST if snapshot.last_frame is None else Known(snapshot.last_frame, "guest stack"),
         code=windows,
         breakpoints=Known(snapshot.armed, "our table"),
-        exit_dr6=_NO_EXIT if state.debug.exit_dr6 is None else Known(state.debug.exit_dr6, state.debug.source),
+        exit_dr6=_of_exit(snapshot, state.debug.exit_dr6),
+        exit_dr7=_of_exit(snapshot, state.debug.exit_dr7),
         stepped=stepped,
     )
+
+
+def _of_exit(snapshot: Snapshot, value: int | None) -> Fact[int]:
+    """What the hypervisor keeps of a vCPU's last exit is of this stop only where that exit stopped the guest."""
+    debug = snapshot.state.debug
+    if value is None:
+        return _NO_EXIT
+    trapped = isinstance(snapshot.reply, Stopped) and snapshot.reply.signal == SIGTRAP
+    return Known(value, debug.exit_source or debug.source) if trapped or debug.exit_source is None else _OLD_EXIT
 
 
 def _mode_of(state: CpuState) -> Fact[Mode]:

@@ -51,19 +51,22 @@ def header_line(target: str, backend: BackendInfo, started: datetime.datetime, t
     return json.dumps(row, separators=(",", ":"))
 
 
-def end_line(reason: str, stops: int, events: int, seconds: float, taken: int | None = None, insns: int = 0) -> str:
-    """The last line of a trace; a file without it was cut off. ``stops``, ``events`` and ``insns`` count the rows;
-    ``taken`` is how many exceptions of the caught vectors the guest got, where a witness counted them."""
+def end_line(reason: str, stops: int, events: int, seconds: float, taken: int | None = None) -> str:
+    """The last line of a trace; a file without it was cut off. ``stops`` and ``events`` count the rows; ``taken`` is
+    how many exceptions of the caught vectors the guest got, where a witness counted them."""
     missed = None if taken is None else taken - events
-    row: Row = {"kind": "end", "reason": reason, "stops": stops, "events": events, "seconds": round(seconds, 6)}
-    if insns:
-        row["insns"] = insns
+    row = {"kind": "end", "reason": reason, "stops": stops, "events": events, "seconds": round(seconds, 6)}
     return json.dumps(row | {"taken": taken, "seen": events, "missed": missed}, separators=(",", ":"))
 
 
 def gap_line(number: int, why: str) -> str:
     """From row ``number`` on events may be missing, and why."""
     return json.dumps({"kind": "gap", "from": number, "why": why}, separators=(",", ":"))
+
+
+def _exit_source(record: StopRecord) -> str:
+    source = record.exit_source
+    return "" if source is None else f',"source":{quote(source)}'
 
 
 def line(record: StopRecord) -> str:
@@ -89,7 +92,8 @@ def line(record: StopRecord) -> str:
         f'{start}"action":"{record.action.value}","reply":{quote(record.stop.raw)},{retried}"pc":{pc},'
         f'"mode":{state.mode},"insn":{_instruction(explanation.instruction)},'
         f'"regs":{_registers(registers)},"dr":{_debug(state.debug)},'
-        f'"exit_dr6":{{"value":{hexadecimal(exit_dr6.value)},"provenance":"{exit_dr6.provenance}"}},'
+        f'"exit_dr6":{{"value":{hexadecimal(exit_dr6.value)},"provenance":"{exit_dr6.provenance}"'
+        f"{_exit_source(record)}}},"
         f'"causes":{_causes(explanation.causes)},"contradictions":{_texts(explanation.contradictions)},'
         f'"unknowns":{_texts(explanation.unknowns)},"summary":{quote(explanation.summary)}}}'
     )

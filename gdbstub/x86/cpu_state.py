@@ -29,9 +29,13 @@ class DebugState(NamedTuple):
     derived_dr6: int | None = None
     """What DR6 has to be where it was not read."""
     exit_dr6: int | None = None
-    """DR6 as the vCPU stopped with it, where breakpoints of dr6's own are in the registers and it has a new bit."""
+    """DR6 as the vCPU left the guest with it, where somebody shows it: with the bits of dr6's own breakpoints."""
     shared: tuple[ArmedBreakpoint, ...] = ()
     """Those breakpoints of dr6's own, in the registers of their ``slot`` instead of the guest's values."""
+    exit_dr7: int | None = None
+    """DR7 as the vCPU ran with it until then."""
+    exit_source: str | None = None
+    """Who shows those two, where it is not ``source``."""
 
     @property
     def is_partly_read(self) -> bool:

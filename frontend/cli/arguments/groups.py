@@ -49,9 +49,20 @@ def positive(text: str) -> int:
 def target(parser: argparse.ArgumentParser) -> None:
     """The stub, and what Xen needs beside it."""
     parser.add_argument("target", metavar="TARGET", help="where the stub is")
+    host(parser)
     dom0(parser)
     int3s(parser)
     parser.epilog = TARGETS
+
+
+def host(parser: argparse.ArgumentParser) -> None:
+    """How QEMU's host is reached, where it is not this machine."""
+    parser.add_argument(
+        "--host",
+        metavar="PREFIX",
+        help="QEMU with KVM on another machine: put this in front of the command that reads there what KVM keeps of "
+        "each exit, as in 'ssh root@host'",
+    )
 
 
 def dom0(parser: argparse.ArgumentParser) -> None:
@@ -116,11 +127,6 @@ def script(parser: argparse.ArgumentParser) -> None:
         "-batch", "--batch", action="store_true", help="no screen: run the commands in order, then leave"
     )
     parser.add_argument("--strict", action="store_true", help="with --batch: end at the first command that fails")
-
-
-def init(parser: argparse.ArgumentParser) -> None:
-    """The user's own commands at each start."""
-    parser.add_argument("-nx", "--nx", action="store_true", help="do not run the init file, ~/.config/dr6/init")
 
 
 def qemu(parser: argparse.ArgumentParser) -> None:

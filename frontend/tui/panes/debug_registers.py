@@ -168,7 +168,11 @@ def exit_text(record: StopRecord) -> str:
     if value is None:
         return "unknown"
     names = " ".join(decode_dr6(value).names) or "no cause"
-    return f"{value:08x}  {names} ({provenance})"
+    return f"{value:08x}  {names} ({provenance}{_by(record)})"
+
+
+def _by(record: StopRecord) -> str:
+    return "" if record.exit_source is None else f" by {record.exit_source}"
 
 
 def _exit(record: StopRecord, width: int) -> list[Line]:
@@ -181,7 +185,7 @@ def _exit(record: StopRecord, width: int) -> list[Line]:
     return [
         line(span("exit DR6 ", "name"), f"{value:08x}"),
         line(f"    {names}"),
-        line(span(f"    {provenance}", "dim")),
+        line(span(f"    {provenance}{_by(record)}", "dim")),
     ]
 
 

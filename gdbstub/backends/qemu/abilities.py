@@ -76,6 +76,10 @@ KVM = Abilities(
         "The guest was stepping itself; a step of the debugger makes KVM clear its TF. Set it again to go on.",
     ),
     hides_guest_breakpoints=True,
+    shows_exit=Ability(
+        "KVM keeps it in struct kvm_run",
+        ("KVM handle_exception_nmi", "KVM db_interception", "KVM kvm_vcpu_do_singlestep"),
+    ),
     drops_btf=INTEL,
     reinjects_db=Ability(
         sources=("KVM handle_exception_nmi", *_HANDLE_DEBUG, "KVM kvm_deliver_exception_payload"),

@@ -13,28 +13,23 @@ from gdbstub.backends.interface import (
     Parts,
     ReadMemory,
     StateSource,
-    Stepped,
     Stub,
-    state_of_g,
 )
 from gdbstub.backends.qemu.monitor import (
-    MonitorRegisters,
     parse_cpu_path,
-    parse_info_registers,
     parse_kvm,
     parse_path,
     parse_roms,
     parse_vendor,
     parse_version,
 )
-from gdbstub.errors import Refused, RemoteProtocolError
+from gdbstub.backends.qemu.monitor_state import MonitorState
+from gdbstub.errors import Refused
 from gdbstub.explain.evidence import ABSENT, Known, Platform
 from gdbstub.remote.capabilities import BackendInfo, Vendor
-from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.lidt import find_lidt
 
 if TYPE_CHECKING:
-    from gdbstub.remote.link_stream import Token
     from gdbstub.remote.target import RemoteTarget
 
 QUESTIONS = DoctorQuestions(b"qqemu.sstepbits", b"qqemu.sstep", "info status", "help info")
@@ -74,41 +69,6 @@ class QemuBackend(Backend):
             return await find_kernel(stub.remote)
 
         return replace(self.plain_parts(stub, found), find_lidt=find, find_kernel=kernel)
-
-
-class MonitorState(StateSource):
-    """``info registers`` of the vCPU, asked for in one write with ``g``. Where its text is not understood the debug
-    registers are unknown."""
-
-    shows_tables = True
-
-    def __init__(self, remote: RemoteTarget) -> None:
-        self._remote = remote
-
-    def ask(self, cpu: int) -> Token:
-        return self._remote.ask_monitor("info registers" + (f" {cpu}" if cpu else ""))
-
-    async def state(self, cpu: int, asked: Token | None, registers: dict[str, int], step: Stepped | None) -> CpuState:
-        shown = None if asked is None else await self._shown(cpu, asked)
-        if shown is None:
-            return state_of_g(cpu, registers)
-        return CpuState(
-            cpu,
-            registers,
-            shown.debug,
-            shown.mode,
-            shown.cpl,
-            shown.segments,
-            shown.tables,
-            shown.halted,
-        )
-
-    async def _shown(self, cpu: int, asked: Token) -> MonitorRegisters | None:
-        try:
-            shown = parse_info_registers(await self._remote.text(asked, "info registers"))
-        except (RemoteProtocolError, Refused):
-            return None
-        return shown if shown.cpu in (None, cpu) else None
 
 
 async def find_loaded_lidt(remote: RemoteTarget, read_memory: ReadMemory) -> tuple[int, ...]:
