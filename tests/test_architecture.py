@@ -89,6 +89,7 @@ HOMES = {  # a library that only these modules import
     "capstone": {"gdbstub.x86.disassembler"},
     "defusedxml": {"gdbstub.protocol.target_xml"},
     "pygments": {"frontend.tui.highlight"},
+    "pyarrow": {"gdbstub.trace.columns.arrow"},
     "asyncio": {"frontend.tui.host"},
     "prompt_toolkit": {
         "frontend.tui.app",

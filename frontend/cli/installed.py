@@ -15,7 +15,7 @@ import trio
 from frontend.version import version
 from transports.qemu import KVM, QEMU
 
-PACKAGES = ("trio", "capstone", "prompt_toolkit", "pygments", "defusedxml")
+PACKAGES = ("trio", "capstone", "prompt_toolkit", "pygments", "defusedxml", "pyarrow", "duckdb")
 PROGRAMS = ("gdb", "tmux")
 SECONDS = 10.0
 MODULES = ("kvm_intel", "kvm_amd", "kvm_pvm")

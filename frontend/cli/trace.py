@@ -7,7 +7,6 @@ import datetime
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import trio
 
@@ -25,12 +24,11 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
-from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
+from gdbstub.trace import TraceError, TraceWriter, format_of, open_writer
 from gdbstub.trace.plan import Plan, Reason, Tracer
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.exceptions import vector
 
-FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".txt": "text", ".log": "text"}
 KEPT = 64
 """Records that stay in memory: a trace goes to its file."""
 
@@ -59,9 +57,7 @@ def _say_armed(session: Session, row: Breakpoint) -> None:
     _message(known or f"no handler yet: {name} is caught once the guest has one")
 
 
-async def _trace(
-    options: argparse.Namespace, session: Session, writer: JsonlWriter | TextWriter, interrupts: Interrupts
-) -> int:
+async def _trace(options: argparse.Namespace, session: Session, writer: TraceWriter, interrupts: Interrupts) -> int:
     debugger = session.debugger
     debugger.listen(
         lambda notice: _message(notice.text) if isinstance(notice, Output) and notice.origin == "dr6" else None
@@ -172,13 +168,12 @@ async def _run_to(session: Session, text: str) -> None:
         await session.debugger.delete_breakpoint(row.number)
 
 
-def _writer(options: argparse.Namespace, session: Session) -> JsonlWriter | TextWriter:
-    file = LineFile(options.output)
-    if trace_format(options.format, options.output, sys.stdout.isatty()) == "jsonl":
-        return JsonlWriter(file)
-    if options.events:
-        return TextWriter(file, lambda record: visible("\n".join(describe(record, session.symbols))))
-    return TextWriter(file, lambda record: visible(one_line(record, session.symbols)))
+def _writer(options: argparse.Namespace, session: Session) -> TraceWriter:
+    def text(record: StopRecord) -> str:
+        lines = describe(record, session.symbols) if options.events else [one_line(record, session.symbols)]
+        return visible("\n".join(lines))
+
+    return open_writer(trace_format(options.format, options.output, sys.stdout.isatty()), options.output, text)
 
 
 def trace_format(asked: str | None, output: str | None, tty: bool) -> str:
@@ -188,7 +183,7 @@ def trace_format(asked: str | None, output: str | None, tty: bool) -> str:
         return asked
     if output is None or output == "-":
         return "text" if tty else "jsonl"
-    return FORMATS.get(Path(output).suffix, "jsonl")
+    return format_of(output)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -196,11 +191,6 @@ def check(options: argparse.Namespace) -> None:
     if options.no_stop and not options.events:
         print("dr6: --no-stop needs --events: a step and a breakpoint are stops.", file=sys.stderr)
         raise SystemExit(USAGE)
-    if (
-        options.output
-        and options.output != "-"
-        and Path(options.output).suffix == ".parquet"
-        and options.format is None
-    ):
-        print("dr6: This version writes text and JSON lines; name the file .jsonl, or give --format.", file=sys.stderr)
+    if options.format == "parquet" and options.output in (None, "-"):
+        print("dr6: A trace in columns is a folder; name it with --output.", file=sys.stderr)
         raise SystemExit(USAGE)

@@ -36,15 +36,21 @@ def _split_condition(text: str) -> tuple[str, str | None]:
 
 def _break(means: Means, temporary: bool) -> Callable[[Session, Arguments], Awaitable[None]]:
     async def handler(session: Session, arguments: Arguments) -> None:
-        location, condition = _split_condition(arguments.text)
-        node = parse(condition) if condition is not None else None
-        place = await parse_break(session, location or "$pc", means)
-        row = await session.debugger.add_breakpoint(
-            BreakpointKind.EXECUTE, place.address, means=place.means, temporary=temporary, text=place.text
-        )
-        _added(session, row, node, condition)
+        await add_break(session, arguments.text, means, temporary)
 
     return handler
+
+
+async def add_break(session: Session, text: str, means: Means, temporary: bool) -> Breakpoint:
+    """``LOCATION [if CONDITION]``; it is said."""
+    location, condition = _split_condition(text)
+    node = parse(condition) if condition is not None else None
+    place = await parse_break(session, location or "$pc", means)
+    row = await session.debugger.add_breakpoint(
+        BreakpointKind.EXECUTE, place.address, means=place.means, temporary=temporary, text=place.text
+    )
+    _added(session, row, node, condition)
+    return row
 
 
 def _watch(kind: BreakpointKind) -> Callable[[Session, Arguments], Awaitable[None]]:
@@ -122,8 +128,9 @@ def set_condition(session: Session, row: Breakpoint, node: Node, text: str | Non
 
 
 def breakpoint_row(session: Session, text: str) -> Breakpoint:
-    """The user's breakpoint of that number. CommandError where there is none."""
-    which = number(text, "breakpoint number")
+    """The user's breakpoint of that number, or ``$bpnum``, the last one. CommandError where there is none."""
+    last = session.variables.get("bpnum") if text == "$bpnum" else None
+    which = number(text, "breakpoint number") if last is None else last.number
     row = session.debugger.breakpoints.get(which)
     if row is None or row.hidden:
         raise CommandError(f"There is no breakpoint {which}.")

@@ -28,7 +28,7 @@ def complete(session: Session, text: str) -> list[Candidate]:
     text = text.lstrip()
     word = word_at_end(text)
     if re.fullmatch(r"[\w-]*", text):
-        return [(row.name, row.help) for row in _commands() if row.name.startswith(text)]
+        return _words(session, text)
     head = text[: len(text) - len(word)]
     try:
         command = find_command(re.split(r"[\s/]", head.strip(), maxsplit=1)[0])
@@ -37,14 +37,17 @@ def complete(session: Session, text: str) -> list[Candidate]:
     return _arguments(session, command, head, word)[:MOST]
 
 
-def _commands() -> list[Command]:
-    return sorted(COMMANDS, key=lambda row: row.name)
+def _words(session: Session, begun: str) -> list[Candidate]:
+    """Commands, the user's own too."""
+    names = {row.name: row.help for row in COMMANDS}
+    names |= {name: row.help.splitlines()[0] if row.help else "" for name, row in session.definitions.items()}
+    return [(name, names[name]) for name in sorted(names) if name.startswith(begun)]
 
 
 def _arguments(session: Session, command: Command, head: str, word: str) -> list[Candidate]:
     match command.completes:
         case "command":
-            return [(row.name, row.help) for row in _commands() if row.name.startswith(word)]
+            return _words(session, word)
         case "info":
             parts = head.split()
             if len(parts) < 2:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os.path
 import re
+from collections import deque
+from pathlib import Path
+
+import trio
 
 from frontend.clean import clean
 from frontend.commands import (
+    blocks,
     breaking,
     code,
+    defining,
     displaying,
     examine,
     explaining,
@@ -18,14 +24,16 @@ from frontend.commands import (
     info,
     printing,
     running,
+    saving,
     setting,
     sharing,
+    shell,
     symbol_files,
     translate,
 )
-from frontend.commands.hitting import keep_commands
+from frontend.commands.defining import expand
 from frontend.commands.info import SUBJECTS, find_subject
-from frontend.commands.session import Session
+from frontend.commands.session import BlockLine, Collecting, Session
 from frontend.commands.table import GROUPS, Arguments, Command, CommandError
 from frontend.commands.words import elsewhere, near
 from gdbstub.errors import GdbError, ProtocolError, TransportError
@@ -43,15 +51,23 @@ async def execute(session: Session, line: str) -> None:
     An empty line repeats the last one that may be repeated. Raises a `GdbError` with one sentence, or `Quit`.
     """
     session.note("command", line)
-    await _one(session, line)
-    while session.pending:
-        following = session.pending.popleft()
-        if following.strip():
-            try:
+    block: deque[str] = deque()
+    session.blocks.append(block)
+    try:
+        await _one(session, line)
+        while queue := block or (session.pending if len(session.blocks) == 1 else None):
+            following = queue.popleft()
+            await trio.lowlevel.checkpoint()  # a loop of commands can be interrupted
+            if following.strip():
                 await _one(session, following, repeat=False)
-            except BaseException:
-                session.pending.clear()
-                raise
+            if not queue:
+                session.collecting = None  # where an interrupt took the rest of a block
+    except BaseException:
+        session.pending.clear()
+        session.collecting = None
+        raise
+    finally:
+        session.blocks.pop()
 
 
 async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
@@ -59,7 +75,7 @@ async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
         raise CommandError(f"The line is longer than {LONGEST_LINE} characters.")
     line = line.strip()
     if session.collecting is not None:
-        _collect(session, line)
+        await _collect(session, session.collecting, line)
         return
     if line.startswith("#"):
         return
@@ -67,6 +83,10 @@ async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
         line = session.last_line
         if not line:
             return
+    name, _, rest = line.partition(" ")
+    if (defined := session.definitions.get(name)) is not None:
+        expand(session, name, defined, rest)
+        return
     command, arguments = parse_line(line)
     if repeat:
         session.last_line = {"same": line, "bare": command.name, "": ""}[command.repeat]
@@ -119,19 +139,28 @@ def _check_needs(session: Session, command: Command) -> None:
         raise CommandError(f"{command.name} needs a stopped guest, and the guest is running; interrupt it first.")
 
 
-def _collect(session: Session, line: str) -> None:
-    collected = session.collecting
-    if collected is None:
-        return
-    if line == "end":
+async def _collect(session: Session, collected: Collecting, line: str) -> None:
+    if line == "end" and collected.depth == 0:
         session.collecting = None
-        keep_commands(session, collected)
+        await collected.keep(collected.lines)
         return
-    if line and not line.startswith("#"):
-        if len(collected.lines) >= MOST_COMMANDS:
-            session.collecting = None
-            raise CommandError(f"A breakpoint may have at most {MOST_COMMANDS} commands.")
-        collected.lines.append(line)
+    if len(collected.lines) >= MOST_COMMANDS:
+        session.collecting = None
+        raise CommandError(f"A block may have at most {MOST_COMMANDS} lines.")
+    if collected.nests and line == "end":
+        collected.depth -= 1
+    if (line and not line.startswith("#")) or not collected.nests:
+        collected.lines.append(BlockLine(line, collected.depth))
+    if collected.nests and _opens(line):
+        collected.depth += 1
+
+
+def _opens(line: str) -> bool:
+    """Does a block begin that has an ``end`` of its own? A line that is no command says so when it is run."""
+    try:
+        return bool(line) and parse_line(line)[0].opens
+    except CommandError:
+        return False
 
 
 async def help_(session: Session, arguments: Arguments) -> None:
@@ -148,6 +177,9 @@ async def help_(session: Session, arguments: Arguments) -> None:
 
 def _help_one(session: Session, text: str) -> None:
     name, _, rest = text.partition(" ")
+    if (defined := session.definitions.get(name)) is not None:
+        session.out(defined.help)
+        return
     row = find_command(name)
     if row.name == "info" and rest.strip():
         subject = find_subject(rest.strip())
@@ -164,6 +196,8 @@ def _help_one(session: Session, text: str) -> None:
             session.out(f"  {subject.name:<12} {subject.help}")
 
 
+OWN_SCRIPTS = "dr6:"
+"""In front of the name of a script that comes with dr6: dr6:windbg."""
 MOST_NESTED = 10
 LONGEST_SCRIPT = 1 << 20
 
@@ -181,6 +215,8 @@ async def _lines_follow(session: Session, arguments: Arguments) -> None:
 
 
 def _read_script(path: str) -> str:
+    if path.startswith(OWN_SCRIPTS):
+        path = str(Path(__file__).parents[1] / "data" / f"{os.path.basename(path.removeprefix(OWN_SCRIPTS))}.dr6")
     try:
         with open(os.path.expanduser(path), encoding="utf-8", errors="backslashreplace") as file:
             return file.read(LONGEST_SCRIPT)
@@ -206,7 +242,7 @@ async def run_script(session: Session, path: str) -> None:
                 raise CommandError(f"{clean(path)}:{index}: {error}") from error
         if session.collecting is not None:
             session.collecting = None
-            raise CommandError(f"{clean(path)} ends inside commands; an end is missing.")
+            raise CommandError(f"{clean(path)} ends inside a block; an end is missing.")
     finally:
         session.nesting -= 1
 
@@ -215,6 +251,9 @@ COMMANDS: tuple[Command, ...] = (
     *running.COMMANDS,
     *breaking.COMMANDS,
     *hitting.COMMANDS,
+    *blocks.COMMANDS,
+    *defining.COMMANDS,
+    *saving.COMMANDS,
     *examine.COMMANDS,
     *finding.COMMANDS,
     *printing.COMMANDS,
@@ -226,6 +265,7 @@ COMMANDS: tuple[Command, ...] = (
     *explaining.COMMANDS,
     *sharing.COMMANDS,
     *symbol_files.COMMANDS,
+    *shell.COMMANDS,
     *general.COMMANDS,
     Command(
         "source",
@@ -234,6 +274,7 @@ COMMANDS: tuple[Command, ...] = (
         "Run the commands of a file; the first that fails ends it.",
         source,
         "session",
+        "dr6:windbg names a file of dr6's own: words of WinDbg.",
         needs="",
         without_files=_lines_follow,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from frontend.clean import clean, clean_text
-from frontend.commands.recording import Recording, open_writer
+from frontend.commands.recording import Recording, start_writer
 from frontend.commands.session import Session
 from frontend.commands.stopping import resume_and_report
 from frontend.commands.table import Arguments, Command, CommandError, Quit, no_arguments, number, refuse_files
@@ -65,7 +65,7 @@ async def _trace_unwritten(session: Session, arguments: Arguments) -> None:
 async def trace(session: Session, arguments: Arguments) -> None:
     """``trace FILE N``: step N instructions and write each stop."""
     path, count = _trace_arguments(arguments)
-    writer = open_writer(path, session.debugger, session.symbols, session.tool)
+    writer = start_writer(path, session.debugger, session.symbols, session.tool)
     started = time.monotonic()
     failures: list[TraceError] = []
 

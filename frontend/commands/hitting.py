@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from frontend.commands.breaking import breakpoint_row, set_condition, user_rows
+from frontend.commands.breaking import add_break, breakpoint_row, set_condition, user_rows
 from frontend.commands.expressions import parse
-from frontend.commands.session import Collecting, Session
+from frontend.commands.session import BlockLine, Collecting, Session
 from frontend.commands.table import Arguments, Command, CommandError
+from gdbstub.debugger.breakpoints import Breakpoint
 
 
 async def condition(session: Session, arguments: Arguments) -> None:
@@ -35,14 +36,26 @@ async def commands(session: Session, arguments: Arguments) -> None:
         if not rows:
             raise CommandError("There is no breakpoint to give commands to.")
         row = rows[-1]
-    session.collecting = Collecting(row.number)
+
+    async def keep(lines: list[BlockLine]) -> None:
+        give_commands(breakpoint_row(session, str(row.number)), [line.text for line in lines])
+
+    session.collecting = Collecting(keep)
 
 
-def keep_commands(session: Session, collected: Collecting) -> None:
-    """The ``end`` of ``commands N``: they belong to the breakpoint from now on."""
-    row = breakpoint_row(session, str(collected.number))
-    row.commands = tuple(collected.lines)
-    row.silent = bool(collected.lines) and collected.lines[0] == "silent"
+def give_commands(row: Breakpoint, lines: list[str]) -> None:
+    """They are run when it is hit."""
+    row.commands = tuple(lines)
+    row.silent = lines[:1] == ["silent"]
+
+
+async def dprintf(session: Session, arguments: Arguments) -> None:
+    """A breakpoint that prints and goes on, as gdb's with ``dprintf-style gdb``."""
+    location, comma, text = arguments.text.partition(",")
+    if not location.strip() or not comma:
+        raise CommandError('dprintf needs a place and what printf takes: dprintf PLACE,"rax %lx\\n",$rax.')
+    row = await add_break(session, location, "auto", temporary=False)
+    give_commands(row, ["silent", f"printf {text.strip()}", "continue"])
 
 
 COMMANDS = (
@@ -75,5 +88,15 @@ COMMANDS = (
         "A first line silent suppresses the report of the stop.",
         needs="",
         completes="breakpoint",
+        opens=True,
+    ),
+    Command(
+        "dprintf",
+        (),
+        'LOCATION,"FORMAT",VALUE…',
+        "Set a breakpoint that prints as printf does, and goes on.",
+        dprintf,
+        "breakpoints",
+        completes="location",
     ),
 )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from frontend.clean import clean
+from frontend.commands import cpu_tables
 from frontend.commands.breaking import KIND_NAMES, where
 from frontend.commands.memory_format import format_value
 from frontend.commands.registers import register_value
@@ -194,6 +195,10 @@ SUBJECTS = (
     Subject("breakpoints", ("b", "watchpoints"), "Breakpoints, watchpoints and caught vectors.", breakpoints, False),
     Subject("threads", ("th", "cpus"), "The CPUs.", threads),
     Subject("dr", ("debug-registers",), "The debug registers, bit by bit.", debug_registers),
+    Subject("idt", (), "The gates of the CPU's interrupt table, or that of one vector.", cpu_tables.idt),
+    Subject("gdt", (), "The descriptors of the GDT.", cpu_tables.gdt),
+    Subject("tss", (), "The stacks that the CPU takes from its TSS.", cpu_tables.tss),
+    Subject("cr", ("control-registers",), "CR0 to CR8 and EFER, with their bits.", cpu_tables.control_registers),
     Subject("target", ("t",), "What the stub is and what it can do.", target, False),
     Subject("symbol", ("s",), "Which symbol covers an address.", symbol),
     Subject("display", ("d",), "What is displayed after each stop.", displays, False),
@@ -261,7 +266,7 @@ COMMANDS = (
         "info",
         ("i", "inf"),
         "SUBJECT",
-        "Show registers, breakpoints, threads, dr, target, symbol, display, files.",
+        "Show registers, breakpoints, CPUs, tables of the CPU, the target, symbols, files.",
         info,
         "status",
         needs="",

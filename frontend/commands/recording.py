@@ -6,7 +6,6 @@ import datetime
 import os.path
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from frontend.clean import visible
 from frontend.commands.stop_text import one_line
@@ -14,17 +13,13 @@ from frontend.symbols.names import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
-from gdbstub.trace import JsonlWriter, LineFile, TextWriter, TraceError
-
-TEXT_SUFFIXES = (".txt", ".log")
+from gdbstub.trace import TraceError, TraceWriter, format_of, open_writer
 
 
-def open_writer(path: str, debugger: Debugger, symbols: Symbols, tool: str) -> JsonlWriter | TextWriter:
-    """A trace file by its suffix: text for .txt and .log, else JSON lines. The header is written."""
-    file = LineFile(os.path.expanduser(path))
-    writer: JsonlWriter | TextWriter = JsonlWriter(file)
-    if Path(path).suffix in TEXT_SUFFIXES:
-        writer = TextWriter(file, lambda record: visible(one_line(record, symbols)))
+def start_writer(path: str, debugger: Debugger, symbols: Symbols, tool: str) -> TraceWriter:
+    """A trace file by its suffix. The header is written."""
+    name = os.path.expanduser(path)
+    writer = open_writer(format_of(name), name, lambda record: visible(one_line(record, symbols)))
     writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), tool)
     return writer
 
@@ -37,7 +32,7 @@ class Recording:
     ) -> None:
         self.path = path
         self._complain = complain
-        self._writer: JsonlWriter | TextWriter | None = open_writer(path, debugger, symbols, tool)
+        self._writer: TraceWriter | None = start_writer(path, debugger, symbols, tool)
         self._started = time.monotonic()
         debugger.listen(self._notice)
 

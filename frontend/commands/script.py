@@ -43,7 +43,7 @@ async def run_lines(
                 return status
     if session.collecting is not None:
         session.collecting = None
-        complain("The commands of a breakpoint have no end.")
+        complain("The last block has no end.")
         status = 1
     return status
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from frontend.commands.expressions import Node, evaluate, parse
 from frontend.commands.memory_format import Layout
@@ -39,12 +39,30 @@ class Display:
     enabled: bool = True
 
 
+class BlockLine(NamedTuple):
+    """``depth`` is how many blocks of the block it lies in: ``else`` and ``end`` of the block itself are at 0."""
+
+    text: str
+    depth: int
+
+
 @dataclass(slots=True)
 class Collecting:
-    """A ``commands N`` … ``end`` that is being typed."""
+    """A block that is being typed, up to its ``end``; ``keep`` takes its lines then. ``nests`` where blocks inside it
+    have an ``end`` of their own."""
 
-    number: int
-    lines: list[str] = field(default_factory=list)
+    keep: Callable[[list[BlockLine]], Awaitable[None]]
+    nests: bool = True
+    depth: int = 0
+    lines: list[BlockLine] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCommand:
+    """A command of the user's own (``define``); ``help`` is what ``document`` says of it."""
+
+    lines: tuple[str, ...] = ()
+    help: str = "A command of yours."
 
 
 PIECEWISE = frozenset(("find",))
@@ -119,8 +137,11 @@ class Session:
     last_line: str = ""
     """What an empty line repeats."""
     collecting: Collecting | None = None
+    definitions: dict[str, OwnCommand] = field(default_factory=dict)
+    blocks: list[deque[str]] = field(default_factory=list)
+    """Lines that a typed line expanded to, still to be run: those of the innermost script last."""
     pending: deque[str] = field(default_factory=deque)
-    """Lines of ``commands`` of the breakpoint that was hit, still to be run."""
+    """Lines of ``commands`` of the breakpoint that was hit, to be run after those."""
     interrupted: bool = False
     shared: Shared | None = None
     reach: Reach = at_once
@@ -145,7 +166,8 @@ class Session:
     async def interrupt(self) -> None:
         """Stop what runs: a resume in the guest, and any command that steps or resumes again and again."""
         self.interrupted = True
-        self.pending.clear()
+        for lines in (*self.blocks, self.pending):
+            lines.clear()
         self.note("interrupt", "")
         await self.debugger.interrupt()
 

@@ -54,6 +54,8 @@ class Command(NamedTuple):
     completes: Completes = ""
     slash: bool = False
     """Whether ``/FORMAT`` may follow the name."""
+    opens: bool = False
+    """Whether the lines up to an ``end`` belong to it."""
     without_files: Handler | None = None
     """Its arguments name a file of this machine: what it does instead in a session that may not touch any
     (`Session.may_use_files`)."""

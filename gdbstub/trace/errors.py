@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from gdbstub.errors import GdbError
 
 
 class TraceError(GdbError):
     """A trace could not be written or read; the sentence names the file and what to do."""
+
+
+def reason(error: OSError) -> str:
+    """What the operating system says."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def cannot_open(name: str, error: OSError) -> TraceError:
+    return TraceError(f"Cannot open {name} for writing: {reason(error)}.")
+
+
+def cannot_write(name: str, error: OSError) -> TraceError:
+    """A trace that ends in the middle."""
+    if error.errno == errno.EPIPE:
+        return TraceError(f"Nobody reads {name} any more (broken pipe); the trace ends here.")
+    return TraceError(
+        f"Cannot write to {name}: {reason(error)}; the rows before this are kept, but the trace has no end row."
+    )

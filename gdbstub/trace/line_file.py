@@ -7,23 +7,27 @@ in batches for regular files; a terminal or a pipe gets each line at once.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import trio
 
-from gdbstub.trace.errors import TraceError
+from gdbstub.trace.errors import cannot_open, cannot_write
+from gdbstub.trace.extra import columns_extra
 
 BATCH_BYTES = 128 * 1024
 STANDARD_OUTPUT = 1
+PACKED = ".zst"
+"""The suffix of files that are compressed: whole frames of zstd, one for each batch of lines."""
 
 
 class LineFile:
-    """Lines to ``path``, or to standard output for None and ``-``. Every failure is a `TraceError`."""
+    """Lines to ``path``, or to standard output for None and ``-``; compressed where it ends in ``.zst``. Every failure
+    is a `TraceError`."""
 
     def __init__(self, path: str | Path | None) -> None:
         self._owned = path is not None and str(path) != "-"
@@ -34,8 +38,13 @@ class LineFile:
             self._fd = os.open(self.name, _CREATE, 0o666) if self._owned else STANDARD_OUTPUT
             self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
         except OSError as error:
-            raise TraceError(f"Cannot open {self.name} for writing: {_why(error)}.") from error
+            raise cannot_open(self.name, error) from error
         self._limit = BATCH_BYTES if self._regular else 0
+        self._pack: Callable[[bytes], bytes] | None = None
+        if self.name.endswith(PACKED):
+            with columns_extra("A compressed trace"):
+                from gdbstub.trace.columns.arrow import compress
+            self._pack, self._limit = compress, BATCH_BYTES
 
     def write_line(self, text: str) -> None:
         """Queue one line; the newline is added here."""
@@ -49,6 +58,8 @@ class LineFile:
     def flush(self) -> None:
         """Write what waits. After a `TraceError` those lines are gone and the file ends with a whole one."""
         data = b"".join(self._waiting)
+        if self._pack is not None and data:
+            data = self._pack(data)
         self._waiting.clear()
         self._size = 0
         written = 0
@@ -60,8 +71,9 @@ class LineFile:
                     select.select([], [self._fd], [])
         except OSError as error:
             if self._regular:
-                self._cut_back(written - (data.rfind(b"\n", 0, written) + 1))
-            raise TraceError(_broken(self.name, error)) from error
+                whole = 0 if self._pack is not None else data.rfind(b"\n", 0, written) + 1
+                self._cut_back(written - whole)
+            raise cannot_write(self.name, error) from error
 
     def close(self) -> None:
         """Flush and close; again is harmless. The descriptor is closed even where the flush fails."""
@@ -75,7 +87,7 @@ class LineFile:
                 try:
                     os.close(fd)
                 except OSError as error:  # a network file system may say only now that it is full
-                    raise TraceError(_broken(self.name, error)) from error
+                    raise cannot_write(self.name, error) from error
 
     def _cut_back(self, length: int) -> None:
         with suppress(OSError):  # the first error is the one to report
@@ -85,13 +97,3 @@ class LineFile:
 
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-
-
-def _why(error: OSError) -> str:
-    return error.strerror or str(error)
-
-
-def _broken(name: str, error: OSError) -> str:
-    if error.errno == errno.EPIPE:
-        return f"Nobody reads {name} any more (broken pipe); the trace ends here."
-    return f"Cannot write to {name}: {_why(error)}; the rows before this are kept, but the trace has no end row."

@@ -1,42 +1,51 @@
-"""A JSON-lines trace, read back row by row; a file that was cut off is read as far as it goes."""
+"""A trace read back row by row, whatever its format; what was cut off is read as far as it goes."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Protocol
 
 from gdbstub.trace.errors import TraceError
+from gdbstub.trace.extra import columns_extra
+from gdbstub.trace.line_source import LineSource
 from gdbstub.trace.rows import SCHEMA, Row
 
-LONGEST_LINE = 4 * 1024 * 1024
-KINDS = frozenset({"header", "stop", "event", "gap", "end"})
+
+class Source(Protocol):
+    """Rows from somewhere, header first. ``number`` is the line that was read last, ``damaged`` are sentences about
+    what could not be."""
+
+    path: str
+    number: int
+    damaged: list[str]
+
+    def __iter__(self) -> Iterator[Row]: ...
+    def goes_on(self) -> bool: ...
+    def close(self) -> None: ...
 
 
 class TraceReader:
-    """``with TraceReader(path) as trace: for row in trace: …`` yields ``stop`` and ``event`` rows.
+    """``with TraceReader(path) as trace: for row in trace: …`` yields ``stop``, ``event``, ``insn`` and ``gap`` rows
+    of JSON lines, plain or compressed, or of a Parquet dataset (``run`` names one of several).
 
     ``header`` is there from the start; ``end`` is None until the end row was read, and stays None for a
-    file that was cut off: then ``cut_off`` is one sentence to show. A broken line that is not the last, or
-    a file that is no trace, raises `TraceError`.
+    trace that was cut off: then ``cut_off`` is one sentence to show, as it is where a part of a dataset can't be
+    read. A broken line that is not the last, or what is no trace, raises `TraceError`.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, run: str | None = None) -> None:
         self.path = str(path)
         self.end: Row | None = None
         self.cut_off: str | None = None
         self.rows = 0
-        try:
-            self._file: BinaryIO = open(self.path, "rb")  # noqa: SIM115 - closed by __exit__
-        except OSError as error:
-            raise TraceError(f"Cannot read {self.path}: {error.strerror}.") from error
-        self._number = 0
+        self._source = _open(Path(path), run)
+        self._iterator = iter(self._source)
         try:
             self.header = self._header()
         except BaseException:
-            self._file.close()
+            self._source.close()
             raise
 
     def __enter__(self) -> TraceReader:
@@ -45,24 +54,31 @@ class TraceReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._source.close()
 
     def __iter__(self) -> Iterator[Row]:
-        while (row := self._next()) is not None:
+        for row in self._iterator:
             if row["kind"] == "end":
                 self.end = row
-                if self._file.readline(1):
+                if self._source.goes_on():
                     raise TraceError(f"{self.path} goes on after its end row; are these two traces in one file?")
-                return
+                break
             if row["kind"] == "header":
-                raise TraceError(f"{self.path}, line {self._number}: a second header; are these two traces?")
+                raise TraceError(f"{self.path}, line {self._source.number}: a second header; are these two traces?")
             self.rows += 1
             yield row
-        rows = "row" if self.rows == 1 else "rows"
-        self.cut_off = f"{self.path} was cut off: it has no end row; its {self.rows} whole {rows} were read."
+        self.cut_off = self._missing()
+
+    def _missing(self) -> str | None:
+        if self._source.damaged:
+            return " ".join(self._source.damaged)
+        if self.end is not None:
+            return None
+        rows = "row was" if self.rows == 1 else "rows were"
+        return f"{self.path} was cut off: it has no end row; its {self.rows} whole {rows} read."
 
     def _header(self) -> Row:
-        row = self._next()
+        row = next(self._iterator, None)
         if row is None:
             raise TraceError(f"{self.path} has no header; it is empty or was cut off before its first row.")
         if row["kind"] != "header":
@@ -74,28 +90,10 @@ class TraceReader:
             )
         return row
 
-    def _next(self) -> Row | None:
-        """The next row; None at the end of the file, and for a last line that was cut in the middle."""
-        try:
-            line = self._file.readline(LONGEST_LINE)
-        except OSError as error:
-            raise TraceError(f"Cannot read {self.path}: {error.strerror}.") from error
-        self._number += 1
-        if not line.endswith(b"\n") and len(line) < LONGEST_LINE:
-            # the last line: complete only if it is an object by itself (an editor may have taken the newline)
-            return self._parse(line, missing=None) if line else None
-        return self._parse(line, missing=self._broken())
 
-    def _parse(self, line: bytes, missing: TraceError | None) -> Row | None:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            if missing is None:
-                return None
-            raise missing from error
-        if not isinstance(row, dict) or row.get("kind") not in KINDS:
-            raise self._broken()
-        return row
-
-    def _broken(self) -> TraceError:
-        return TraceError(f"{self.path}, line {self._number}, is not a row of a trace.")
+def _open(path: Path, run: str | None) -> Source:
+    if not path.is_dir():
+        return LineSource(str(path))
+    with columns_extra("A trace in columns"):
+        from gdbstub.trace.columns.reader import ParquetRun
+    return ParquetRun(path, run)

@@ -51,11 +51,13 @@ def header_line(target: str, backend: BackendInfo, started: datetime.datetime, t
     return json.dumps(row, separators=(",", ":"))
 
 
-def end_line(reason: str, stops: int, events: int, seconds: float, taken: int | None = None) -> str:
-    """The last line of a trace; a file without it was cut off. ``stops`` and ``events`` count the rows; ``taken`` is
-    how many exceptions of the caught vectors the guest got, where a witness counted them."""
+def end_line(reason: str, stops: int, events: int, seconds: float, taken: int | None = None, insns: int = 0) -> str:
+    """The last line of a trace; a file without it was cut off. ``stops``, ``events`` and ``insns`` count the rows;
+    ``taken`` is how many exceptions of the caught vectors the guest got, where a witness counted them."""
     missed = None if taken is None else taken - events
-    row = {"kind": "end", "reason": reason, "stops": stops, "events": events, "seconds": round(seconds, 6)}
+    row: Row = {"kind": "end", "reason": reason, "stops": stops, "events": events, "seconds": round(seconds, 6)}
+    if insns:
+        row["insns"] = insns
     return json.dumps(row | {"taken": taken, "seen": events, "missed": missed}, separators=(",", ":"))
 
 

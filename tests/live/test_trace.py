@@ -272,7 +272,7 @@ def test_text_has_a_line_for_each_step_and_symbols(loop: Machine, tmp_path: Path
         (("--from", "no_such_place"), 1, "no_such_place"),
         (("--symbols", "/no/such/file"), 1, "/no/such/file"),
         (("--steps", "0"), 2, "--steps"),
-        (("--output", "t.parquet"), 2, "jsonl"),
+        (("--format", "parquet"), 2, "--output"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(
@@ -305,3 +305,15 @@ def test_a_trace_that_cannot_be_set_up_has_its_header_and_says_so_at_its_end(loo
     assert dr6("trace", loop.target, "--break", "nowhere", "--output", str(output)).code == 1
     header, end = rows(output.read_text())
     assert (header["kind"], end["kind"], end["reason"]) == ("header", "end", "error")
+
+
+def test_a_trace_in_columns_is_the_trace_in_lines(loop: Machine, tmp_path: Path) -> None:
+    """What QEMU showed is written by both writers of one session: the prompt records while it steps."""
+    lines, columns = tmp_path / "t.jsonl", tmp_path / "t.parquet"
+    script = [word for text in (f"record {lines}", "stepi 40", "record stop") for word in ("-ex", text)]
+    assert dr6("attach", loop.target, "--batch", "--symbols", str(LOOP), "--leave", "stopped", *script).code == 0
+    assert dr6("trace", loop.target, "--steps", "40", "--output", str(columns), "--symbols", str(LOOP)).code == 0
+    with TraceReader(lines) as first, TraceReader(columns) as second:
+        assert second.header["backend"] == first.header["backend"]
+        assert len(list(first)) == len(list(second)) == 40
+        assert (second.end or {})["reason"] == "steps"

@@ -13,6 +13,7 @@ from frontend.cli.exit_codes import USAGE
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     groups.target(parser)
     groups.script(parser)
+    groups.init(parser)
     groups.beside(parser)
     groups.witness(parser)
     groups.session(parser)
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="kernel (ELF, multiboot, bzImage), boot disk or .iso")
     groups.script(parser)
+    groups.init(parser)
     groups.beside(parser)
     groups.witness(parser)
     groups.session(parser)
@@ -32,8 +34,10 @@ def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     """``attach`` and ``launch``."""
     from frontend.cli.attach import asking, batch, screen, script
     from frontend.cli.guarded import run_headless
+    from frontend.cli.init_file import startup
 
-    connection, lines = target_options(options, words), script(options)
+    lines = (*(() if options.nx else startup()), *script(options))
+    connection = target_options(options, words)
     if not options.batch:
         return screen(asking(connection), lines, serving_beside(options))
     if options.serve is not None:

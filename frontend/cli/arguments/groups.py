@@ -129,6 +129,11 @@ def script(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="with --batch: end at the first command that fails")
 
 
+def init(parser: argparse.ArgumentParser) -> None:
+    """The user's own commands at each start."""
+    parser.add_argument("-nx", "--nx", action="store_true", help="do not run the init file, ~/.config/dr6/init")
+
+
 def qemu(parser: argparse.ArgumentParser) -> None:
     """A QEMU of our own."""
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")

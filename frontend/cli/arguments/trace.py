@@ -42,8 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --events: the guest is never stopped; what it gets is read from QEMU's log (TCG of this machine)",
     )
     groups.witness(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
-    parser.add_argument("--format", choices=("text", "jsonl"), help="default: by the file's suffix")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=".jsonl, .jsonl.zst, .txt, or a folder .parquet (default: standard output)",
+    )
+    parser.add_argument("--format", choices=("text", "jsonl", "parquet"), help="default: by the file's suffix")
     parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
     groups.session(parser)
     groups.leave(parser)

@@ -241,9 +241,10 @@ def test_a_trace_that_never_stops_the_guest_is_one_of_events(capsys: pytest.Capt
     trace.check(options("trace", ":1", "--no-stop", "--events"))
 
 
-def test_a_format_that_is_not_there_yet_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        trace.check(options("trace", ":1", "--output", "t.parquet"))
-    assert end.value.code == 2
-    assert capsys.readouterr().err.startswith("dr6: ")
-    trace.check(options("trace", ":1", "--output", "t.parquet", "--format", "jsonl"))
+def test_columns_to_standard_output_are_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ((), ("--output", "-")):
+        with pytest.raises(SystemExit) as end:
+            trace.check(options("trace", ":1", "--format", "parquet", *words))
+        assert end.value.code == 2
+        assert capsys.readouterr().err == "dr6: A trace in columns is a folder; name it with --output.\n"
+    trace.check(options("trace", ":1", "--output", "t.parquet"))

@@ -192,8 +192,8 @@ async def test_translate_without_physical_memory_is_one_sentence(terminal: Termi
         ("info registers nope", "This target shows no register nope."),
         (
             "info nope",
-            "info nope is unknown; there are: registers, breakpoints, threads, dr, target, symbol, display, "
-            "files, line.",
+            "info nope is unknown; there are: registers, breakpoints, threads, dr, idt, gdt, tss, cr, target, "
+            "symbol, display, files, line.",
         ),
         ("info symbol", "info symbol needs an address."),
         ("info line 5", "There is no line information here; use info symbol and disassemble."),

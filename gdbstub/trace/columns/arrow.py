@@ -1,0 +1,174 @@
+"""Tables to Parquet files and back; the only import of pyarrow, which is loaded when a trace has columns."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gdbstub.trace.columns.schema import FRAME_FIELDS, TABLES, ColumnType, Table
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+ArrowTable: TypeAlias = "pa.Table"
+LEVEL = 3  # zstd's own default; more takes longer than it saves
+_CAUSE = pa.struct(
+    [
+        *((name, pa.string()) for name in ("cause", "owner", "class", "confidence")),
+        ("because", pa.list_(pa.string())),
+    ]
+)
+_TYPES: dict[ColumnType, pa.DataType] = {
+    "uint8": pa.uint8(),
+    "uint32": pa.uint32(),
+    "uint64": pa.uint64(),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+    "texts": pa.list_(pa.string()),
+    "causes": pa.list_(_CAUSE),
+    "frame": pa.struct([(name, pa.uint64()) for name in FRAME_FIELDS]),
+}
+Broken = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError)
+"""What reading a damaged or foreign file raises."""
+
+
+def table(of: Table, columns: Mapping[str, object], count: int) -> ArrowTable:
+    """A table of ``count`` rows with all columns of its schema, and further ones of type uint64. A column is a list,
+    an array of numpy's or one of Arrow's; one that is not given is null. Raises ValueError for one of another length
+    or type."""
+    schema = TABLES[of]
+    names = (*schema, *(name for name in columns if name not in schema))
+    arrays = [_array(name, columns.get(name), _TYPES[schema.get(name, "uint64")], count) for name in names]
+    return pa.Table.from_arrays(arrays, names=list(names))
+
+
+def _array(name: str, values: object, wanted: pa.DataType, count: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(count, wanted)
+    if isinstance(values, str | int):  # the same in every row
+        return pa.repeat(pa.scalar(values, wanted), count)
+    try:
+        array = pa.array(values) if hasattr(values, "__arrow_c_array__") else pa.array(values, wanted)
+        array = array if array.type == wanted else array.cast(wanted)
+    except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 holds
+        array = pa.array([None if text is None else _utf8(text) for text in _texts(values)], wanted)
+    except pa.ArrowException as error:
+        raise ValueError(f"column {name}: {error}") from error
+    if len(array) != count:
+        raise ValueError(f"column {name} has {len(array)} values for {count} rows")
+    return array
+
+
+def _texts(values: object) -> Sequence[object]:
+    assert isinstance(values, list)
+    return values
+
+
+def _utf8(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list):
+        return [_utf8(element) for element in value]
+    if isinstance(value, dict):
+        return {name: _utf8(element) for name, element in value.items()}
+    return value
+
+
+def join(tables: Sequence[ArrowTable], by: str | None = None) -> ArrowTable:
+    """One table with the columns of all; what one lacks is null. ``by`` puts the rows in order."""
+    joined = pa.concat_tables(tables, promote_options="default") if len(tables) > 1 else tables[0]
+    return joined.take(pc.sort_indices(joined, [(by, "ascending")])) if by is not None else joined
+
+
+def write(data: ArrowTable, path: Path, temporary: Path) -> None:
+    """A file that is there as a whole, or as it was. Raises OSError."""
+    leaves = [leaf for field in data.schema for leaf in _leaves(field) if leaf != "n"]
+    deltas = {name: "DELTA_BINARY_PACKED" for name in data.column_names if name == "n"}
+    try:
+        pq.write_table(
+            data,
+            temporary,
+            compression="zstd",
+            compression_level=LEVEL,
+            use_dictionary=leaves,
+            column_encoding=deltas,
+        )
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    os.replace(temporary, path)
+
+
+def _leaves(field: pa.Field) -> Iterator[str]:
+    """The names by which Parquet knows a column that may be nested."""
+    kind = field.type
+    if pa.types.is_list(kind):
+        yield from (f"{field.name}.list.element{rest}" for rest in _below(kind.value_type))
+    elif pa.types.is_struct(kind):
+        yield from (f"{field.name}{rest}" for rest in _below(kind))
+    elif not pa.types.is_boolean(kind):
+        yield field.name
+
+
+def _below(kind: pa.DataType) -> Iterator[str]:
+    if pa.types.is_struct(kind):
+        yield from (f".{leaf}" for field in kind for leaf in _leaves(field))
+    else:
+        yield ""
+
+
+def read(path: Path, batch: int, columns: Sequence[str] | None = None) -> Iterator[dict[str, list[object]]]:
+    """The rows of a file, ``batch`` at a time, as one list a column. Raises one of `Broken`."""
+    with pq.ParquetFile(path) as file:
+        wanted = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
+        for rows in file.iter_batches(batch_size=batch, columns=wanted):
+            yield {name: array.to_pylist() for name, array in zip(rows.schema.names, rows.columns, strict=True)}
+
+
+def compress(data: bytes) -> bytes:
+    """One whole frame of zstd."""
+    return bytes(pa.compress(data, codec="zstd", asbytes=True))
+
+
+class Unpacked(io.RawIOBase):
+    """A file of such frames, unpacked while it is read; where it was cut off, it ends with its last byte."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._stream = self._open()
+        self._position = 0
+        self._cut = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        data = self._read(len(view))
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def _open(self) -> pa.NativeFile:
+        return pa.CompressedInputStream(pa.OSFile(self._path), "zstd")
+
+    def _read(self, most: int) -> bytes:
+        if not self._cut:
+            try:
+                return bytes(self._stream.read(most))
+            except OSError:  # this takes what is there along: byte by byte, then, from where we are
+                self._cut = True
+                self._stream = self._open()
+                for start in range(0, self._position, most):
+                    self._stream.read(min(most, self._position - start))
+        try:
+            return bytes(self._stream.read(1))
+        except OSError:
+            return b""

@@ -1,0 +1,116 @@
+"""A run of a dataset, row by row, in the order in which it was traced; memory is bounded by a batch for each vCPU."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gdbstub.trace.columns import folder
+from gdbstub.trace.columns.arrow import Broken, read
+from gdbstub.trace.columns.definitions import Definition
+from gdbstub.trace.columns.row import row_of
+from gdbstub.trace.errors import TraceError, reason
+from gdbstub.trace.rows import Row
+
+BATCH = 1024
+
+
+class ParquetRun:
+    """``lines`` are header, gaps and end, as far as they are there. ``damaged`` are sentences about parts that can't
+    be read: their rows are missing. Raises `TraceError` where there is no run to read."""
+
+    number = 1
+    """Of the line of the header; no other line counts here."""
+
+    def __init__(self, root: Path, run: str | None = None) -> None:
+        self.root = root
+        self.path = str(root)
+        self.run = run or _only_run(root)
+        self.damaged: list[str] = []
+        self.lines = self._read_lines()
+        self._definitions: dict[int, Definition] | None = None
+
+    def close(self) -> None:
+        """Nothing is open between two batches."""
+
+    def goes_on(self) -> bool:
+        """The end is the last row, whatever order its files were written in."""
+        return False
+
+    def __iter__(self) -> Iterator[Row]:
+        yield from (row for row in self.lines if row.get("kind") == "header")
+        yield from self.rows()
+        yield from (row for row in self.lines if row.get("kind") == "end")
+
+    def rows(self) -> Iterator[Row]:
+        """``stop``, ``event``, ``insn`` and ``gap`` rows."""
+        gaps = [(_key(row), row) for row in self.lines if row.get("kind") == "gap"]
+        streams = [self._rows(cpu, parts) for cpu, parts in folder.cpus_of(self.root, "rows", self.run).items()]
+        for _, row in heapq.merge(gaps, *streams, key=lambda item: item[0]):
+            yield row
+
+    @property
+    def definitions(self) -> dict[int, Definition]:
+        """What the numbers of instructions mean."""
+        if self._definitions is None:
+            self._definitions = {}
+            for path in sorted(folder.part_folder(self.root, "instructions", self.run, by_cpu=False).glob("*.parquet")):
+                for columns in self._batches(path):
+                    found = zip(*(columns[name] for name in ("insn", "address", "bytes", "text")), strict=True)
+                    for number, address, code, text in found:
+                        if isinstance(number, int) and isinstance(address, int):
+                            self._definitions[number] = Definition(
+                                address, bytes.fromhex(str(code or "")), str(text or "")
+                            )
+        return self._definitions
+
+    def _rows(self, cpu: int | None, parts: Sequence[Path]) -> Iterator[tuple[int, Row]]:
+        definitions = self.definitions
+        for path in parts:
+            for columns in self._batches(path):
+                names = list(columns)
+                for values in zip(*columns.values(), strict=True):
+                    one = dict(zip(names, values, strict=True))
+                    number = one.get("insn")
+                    row = row_of(cpu, one, definitions.get(number) if isinstance(number, int) else None)
+                    yield _key(row), row
+
+    def _batches(self, path: Path) -> Iterator[dict[str, list[object]]]:
+        try:
+            yield from read(path, BATCH)
+        except Broken as error:
+            why = reason(error) if isinstance(error, OSError) and error.errno else "it is damaged"
+            self.damaged.append(f"{path} can't be read ({why}), so its rows are missing.")
+
+    def _read_lines(self) -> list[Row]:
+        path = folder.lines_path(self.root, self.run)
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise TraceError(f"Cannot read {path}: {reason(error)}.") from error
+        rows: list[Row] = []
+        for line in text.splitlines(keepends=True):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                break  # cut off in the middle
+            if not isinstance(row, dict):
+                break
+            rows.append(row)
+        return rows
+
+
+def _only_run(root: Path) -> str:
+    runs = folder.runs_of(root)
+    if not runs:
+        raise TraceError(f"{root} is not a trace of dr6: it is a folder without runs/run=…/{folder.LINES}.")
+    if len(runs) > 1:
+        raise TraceError(f"{root} has {len(runs)} runs; name one of them with --run: {', '.join(runs[:8])}.")
+    return runs[0]
+
+
+def _key(row: Row) -> int:
+    number = row.get("from") if row.get("kind") == "gap" else row.get("n")
+    return number if isinstance(number, int) else 0
