@@ -84,7 +84,10 @@ class Door:
         self._shared = shared
         self._serving = serving
         self._say = say
-        self._registers = RegisterFile(session.debugger.layout, outside_g=session.debugger.capabilities.debug_outside_g)
+        debugger = session.debugger
+        self._registers = RegisterFile(
+            debugger.layout, outside_g=debugger.capabilities.debug_outside_g, alone=bool(debugger.process)
+        )
         self._words = SessionWords(session)
         self._clients: set[ClientConnection] = set()
         session.debugger.listen(SpokenEvents(self._words.summary, self._tell, "monitor events"))
@@ -155,6 +158,7 @@ async def serve_session(
         trio.open_nursery() as nursery,
     ):
         shared = SharedGuest(session.debugger, nursery)
+        session.debugger.listen(shared.hear)
         nursery.start_soon(_accept, listener, Door(session, shared, serving, say), nursery)
         nursery.start_soon(shared.watch)
         try:

@@ -116,6 +116,9 @@ class SharedScreen:
     def said(self, text: str) -> None:
         self._session.message(text)
 
+    def wrote(self, text: str) -> None:
+        """As `stopped`."""
+
     def lost(self, why: str) -> None:
         """The debugger says so, too."""
 

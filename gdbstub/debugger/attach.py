@@ -6,6 +6,7 @@ What is done with the guest in between is in `gdbstub.debugger.running` and `gdb
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from trio.abc import Stream
 
@@ -19,6 +20,7 @@ from gdbstub.debugger.events import DebuggerEvent, Disconnected, Output
 from gdbstub.debugger.light_steps import LightSteps
 from gdbstub.debugger.options import DEFAULTS, DebuggerOptions
 from gdbstub.debugger.physical_points import PhysicalPoints
+from gdbstub.debugger.process_target import ProcessTarget
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.run_control import RunControl
 from gdbstub.debugger.snapshot import Snapshot
@@ -63,6 +65,8 @@ class Attachment:
             break_in=options.break_in,
             exit_reason=self._exit_reason,
         )
+        self.process = ProcessTarget(self._remote)
+        """What is behind the stub, where that is no machine."""
         self._stub = Stub(self._remote, target, self.say)
         self._assemble(GENERIC.plain_parts(self._stub, GENERIC.unknown))
 
@@ -127,7 +131,10 @@ class Attachment:
 
     async def ask_stub(self, payload: bytes) -> bytes:
         """A packet that dr6 has no word for, as it is (no ``$``, not escaped), and its answer as it is: errors and the
-        empty packet too. What it changes in the guest is not noticed."""
+        empty packet too. One that sets something (``Q``) may change the guest: all is read again behind it."""
+        if payload[:1] == b"Q":
+            self._remote.forget()
+            self._reader.stale = True
         try:
             return await self._remote.request(payload)
         except Unsupported:
@@ -196,6 +203,10 @@ class Attachment:
 
     def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
         self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
+        self.process.note(snapshot.stop)
+        able, threads = self.capabilities, self._remote.threads
+        if len(threads) > len(able.cpus):  # a process has made some
+            self._parts = replace(self._parts, capabilities=replace(able, cpus=tuple(range(len(threads)))))
         return self._log.keep(snapshot, action)
 
     async def detach(self, *, resume: bool = True) -> None:

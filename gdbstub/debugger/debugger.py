@@ -133,6 +133,15 @@ class Debugger(Running):
         self._note_log_command(command)
         return text
 
+    async def ask_about(self, cpu: int, payload: bytes) -> bytes:
+        """As `ask_stub`, where the answer is about the vCPU that the stub has selected."""
+        await self._remote.select(cpu)
+        try:
+            return await self.ask_stub(payload)
+        finally:
+            if cpu != self.cpu:
+                await self._remote.select(self.cpu)
+
     async def select_cpu(self, cpu: int) -> None:
         """Make ``cpu``, counted from 0, the one that is stepped and shown. Raises `GdbError` where there is none."""
         self._remote.thread(cpu)

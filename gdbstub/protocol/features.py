@@ -22,6 +22,18 @@ CLIENT_FEATURES: Final[Mapping[str, FeatureValue]] = MappingProxyType(
 )
 """What our client says of itself."""
 
+FOLLOWED: Final = ("fork-events", "vfork-events")
+"""Told of where both sides say so: a process makes another one."""
+
+OF_PROCESSES: Final = frozenset(
+    (
+        *("qXfer:auxv:read", "qXfer:exec-file:read", "qXfer:libraries-svr4:read", "augmented-libraries-svr4-read"),
+        *("qXfer:siginfo:read", "qXfer:siginfo:write", "qXfer:osdata:read"),
+        *("qXfer:threads:read", "QPassSignals", "QProgramSignals", "QCatchSyscalls", *FOLLOWED),
+    )
+)
+"""What only a stub of processes offers: gdbserver, lldb-server, valgrind, QEMU's user mode."""
+
 DEFAULT_PACKET_SIZE: Final = 400
 """Payload bytes that any stub takes: gdb's own guess for one that names no size."""
 
@@ -51,6 +63,12 @@ class Features:
     binary_upload: bool = False
     error_message: bool = False
     raw: Mapping[str, FeatureValue] = field(default_factory=dict)
+
+    @property
+    def of_process(self) -> dict[str, FeatureValue]:
+        """Those of `OF_PROCESSES` that the stub offers; empty for one of a machine."""
+        found = {name: True for name, value in self.raw.items() if value is True and name in OF_PROCESSES}
+        return {} if found.keys() <= {"qXfer:threads:read"} else dict(found)
 
 
 def parse_supported(payload: bytes) -> dict[str, FeatureValue]:

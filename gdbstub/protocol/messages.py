@@ -97,16 +97,18 @@ def remove_breakpoint(kind: int, address: int, length: int) -> bytes:
     return b"z%x,%x,%x" % (kind, address, length)
 
 
-def resume(action: Action) -> bytes:
-    """``s`` or ``c``: for a stub without ``vCont``; the thread is the one that ``Hc`` chose."""
-    return action.encode()
+def resume(action: Action, signal: int = 0) -> bytes:
+    """``s`` or ``c``: for a stub without ``vCont``; the thread is the one that ``Hc`` chose. With ``signal`` it is
+    delivered (``S``, ``C``)."""
+    return b"%b%02x" % (action.upper().encode(), signal) if signal else action.encode()
 
 
-def resume_threads(actions: Sequence[tuple[Action, ThreadId | None]]) -> bytes:
-    """``vCont``: the first action that names a thread is the one it gets; None stands for all the others."""
-    return b"vCont" + b"".join(
-        b";" + action.encode() + (b":" + thread.format() if thread is not None else b"") for action, thread in actions
-    )
+def resume_threads(actions: Sequence[tuple[Action, ThreadId | None]], signal: int = 0) -> bytes:
+    """``vCont``: the first action that names a thread is the one it gets; None stands for all the others. ``signal``
+    is delivered to the thread of the first."""
+    words = [resume(action, 0 if place else signal) for place, (action, _) in enumerate(actions)]
+    threads = [b"" if thread is None else b":" + thread.format() for _, thread in actions]
+    return b"vCont" + b"".join(b";" + word + thread for word, thread in zip(words, threads, strict=True))
 
 
 def choose_thread(operation: Literal["c", "g"], thread: ThreadId) -> bytes:

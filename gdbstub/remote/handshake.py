@@ -61,7 +61,7 @@ async def _greet(target: RemoteTarget) -> Stop:
     await _features(target)
     target.layout = await _layout(target)
     await _actions(target)
-    target.threads = await _threads(target)
+    target.threads = await list_threads(target)
     stop = parse_stop(await target.request(messages.WHY_STOPPED, "?"))
     target.greeted = True
     return stop
@@ -142,7 +142,8 @@ async def _object(target: RemoteTarget, annex: str) -> bytes:
     raise RemoteProtocolError("The stub's target description does not end.")
 
 
-async def _threads(target: RemoteTarget) -> tuple[ThreadId, ...]:
+async def list_threads(target: RemoteTarget) -> tuple[ThreadId, ...]:
+    """Those that there are now, as the stub names them."""
     threads: list[ThreadId] = []
     request = messages.FIRST_THREADS
     while len(threads) < MAX_CPUS:

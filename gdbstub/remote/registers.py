@@ -36,10 +36,14 @@ class RemoteRegisters(Connection):
         return named(self.threads, cpu)
 
     def cpu_of(self, thread: ThreadId | None) -> int | None:
-        """The vCPU that a stop reply's thread names."""
+        """The vCPU that a stop reply's thread names; one that a process has made meanwhile gets the next number."""
         if thread is None:
             return None
-        return next((i for i, t in enumerate(self.threads) if t.thread == thread.thread), None)
+        number = next((i for i, t in enumerate(self.threads) if t.thread == thread.thread), None)
+        if number is None and self.features.of_process and thread.thread > 0:
+            self.threads += (thread,)
+            return len(self.threads) - 1
+        return number
 
     async def select(self, cpu: int) -> None:
         """Make ``g`` and ``m`` mean vCPU ``cpu`` (``Hg``). On a pipelined stub it costs no round trip: the answer is

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from gdbstub.errors import GdbError
 from gdbstub.protocol import messages
 from gdbstub.protocol.fields import ThreadId
+
+
+class Signal(NamedTuple):
+    """One that a process is to get when it goes on; ``cpu`` is the number of its thread (None: whichever goes)."""
+
+    number: int
+    cpu: int | None = None
 
 
 def named(threads: tuple[ThreadId, ...], cpu: int) -> ThreadId:
@@ -18,14 +26,22 @@ def named(threads: tuple[ThreadId, ...], cpu: int) -> ThreadId:
 
 @lru_cache(maxsize=64)
 def resume_packet(
-    offered: frozenset[str], threads: tuple[ThreadId, ...], step: int | None, only: int | None, others: bool
+    offered: frozenset[str],
+    threads: tuple[ThreadId, ...],
+    step: int | None,
+    only: int | None,
+    others: bool,
+    signal: Signal | None = None,
 ) -> bytes:
-    """A resume, as ``vCont`` where the stub ``offered`` it."""
+    """A resume, as ``vCont`` where the stub ``offered`` it; ``signal`` is delivered with it."""
+    number = 0 if signal is None else signal.number
     action: messages.Action = "c" if step is None else "s"
     if action not in offered:
-        return messages.resume(action)
+        return messages.resume(action, number)
     one = only if step is None else step
     actions: list[tuple[messages.Action, ThreadId | None]] = [(action, None if one is None else named(threads, one))]
     if others and step is not None and len(threads) > 1:
         actions.append(("c", None))
-    return messages.resume_threads(actions)
+    if signal is not None and signal.cpu not in (None, one):
+        actions.insert(0, ("c", named(threads, signal.cpu)))
+    return messages.resume_threads(actions, number)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from gdbstub.errors import GdbError, RemoteProtocolError
-from gdbstub.protocol import ALL, FeatureValue, ThreadId, encode_hex, format_supported, parse_supported, server_messages
+from gdbstub.protocol import (
+    ALL,
+    Exited,
+    FeatureValue,
+    Terminated,
+    ThreadId,
+    encode_hex,
+    format_supported,
+    parse_supported,
+    server_messages,
+)
 
 PACKET_SIZE: Final = 0x20000
 """Bytes of the longest packet, either way: a ``m`` of 64 KiB. lldb itself announces as much."""
@@ -30,6 +41,10 @@ OFFER: Final[dict[str, FeatureValue]] = {
 }
 """gdb manual, "General Query Packets", qSupported. Without qXfer:threads:read, for which gdb would ask at every stop:
 so it asks what the stub says of a thread (``CPU#1 [halted ]``) when its user wants to know."""
+
+
+MACHINE: Final[Mapping[str, FeatureValue]] = MappingProxyType({})
+"""What more a machine behind dr6 makes it offer."""
 
 
 def cpu_of(thread: ThreadId, cpus: int) -> int | None:
@@ -55,15 +70,19 @@ class ClientFeatures:
     text_errors: bool = False
     hex_errors: bool = False
     suffixes: bool = False
+    stubs_name: Callable[[int], ThreadId] | None = None
+    """The stub's name of a thread, where a process is behind it: those names are the client's, too."""
 
-    def take(self, request: bytes, goes_back: Mapping[str, bool]) -> bytes:
-        """``qSupported``: note what the client can; the answer. ``goes_back`` as `Debugger.goes_back`."""
+    def take(self, request: bytes, goes_back: Mapping[str, bool], more: Mapping[str, FeatureValue] = MACHINE) -> bytes:
+        """``qSupported``: note what the client can; the answer. ``goes_back`` as `Debugger.goes_back`, ``more`` is
+        offered as well."""
         theirs = parse_supported(request)
-        self.multiprocess = theirs.get("multiprocess") is True
+        offer = OFFER | {name: True for name, offered in goes_back.items() if offered} | dict(more)
+        self.multiprocess = theirs.get("multiprocess") is True and offer["multiprocess"] is True
         self.swbreak = theirs.get("swbreak") is True
         self.hwbreak = theirs.get("hwbreak") is True
         self.text_errors = theirs.get("error-message") is True
-        return format_supported(OFFER | {name: True for name, offered in goes_back.items() if offered})
+        return format_supported(offer)
 
     # -- threads --------------------------------------------------------------------------------------------
 
@@ -73,8 +92,16 @@ class ClientFeatures:
         return PROCESS if self.multiprocess else None
 
     def thread(self, cpu: int) -> ThreadId:
-        """The client's name for vCPU ``cpu``: one more than its number, since 0 stands for any."""
-        return ThreadId(self.process, cpu + 1)
+        """The client's name for vCPU ``cpu``: one more than its number, since 0 stands for any; or a process's own."""
+        if self.stubs_name is None:
+            return ThreadId(self.process, cpu + 1)
+        named = self.stubs_name(cpu)
+        return named if self.multiprocess else ThreadId(None, named.thread)
+
+    def ended(self, stop: Exited | Terminated) -> Exited | Terminated:
+        """The end of the guest, by the client's name for it."""
+        named = self.process if self.stubs_name is None else stop.process if self.multiprocess else None
+        return replace(stop, process=named)
 
     # -- errors ---------------------------------------------------------------------------------------------
 

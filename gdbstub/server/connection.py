@@ -25,7 +25,7 @@ from gdbstub.remote.nonblocking_io import NonblockingIO
 from gdbstub.server.access_policy import Policy
 from gdbstub.server.client_features import PACKET_SIZE
 from gdbstub.server.client_stream import TURNS, ClientStream
-from gdbstub.server.handlers.table import ANSWERED_WITH_BYTES, HANDLERS, RESUMERS
+from gdbstub.server.handlers.table import ANSWERED_WITH_BYTES, HANDLERS, OF_PROCESSES, RESUMERS
 from gdbstub.server.register_file import RegisterFile
 from gdbstub.server.repeated_steps import RepeatedStep
 from gdbstub.server.session import ClientSession, Words
@@ -33,6 +33,10 @@ from gdbstub.sessions.shared_guest import SharedGuest
 
 LONGEST_READ = 32
 """Bytes of a framed ``m``."""
+ASKED_OF_ANY = (b"q", b"Q")
+"""With what begins a request that is the stub's where dr6 does not know it."""
+ASKED_OF_PROCESSES = (*ASKED_OF_ANY, b"j", b"_")
+"""The same of a process: lldb's queries in JSON, and its memory (``_M``)."""
 COMPRESSED_FROM = 1024
 """Hex digits in an answer, from which on its runs are looked for."""
 
@@ -195,10 +199,11 @@ class ClientConnection:
 
     async def _reply(self, prefix: bytes, payload: bytes) -> bytes:
         session = self.session
-        handler = HANDLERS.get(prefix)
+        handler = OF_PROCESSES.get(prefix) if session.debugger.process else None
+        handler = handler or HANDLERS.get(prefix)
         if handler is not None:
             return await handler(session, payload)
-        if payload[:1] in (b"q", b"Q"):
+        if payload[:1] in (ASKED_OF_PROCESSES if session.debugger.process else ASKED_OF_ANY):
             return await session.reach(lambda: session.debugger.ask_stub(payload))
         return b""
 

@@ -119,12 +119,13 @@ def _described(register: Register, feature: str) -> Register:
 class RegisterFile:
     """The description for one stub, and registers to and from packets. Values are little-endian hex digits."""
 
-    def __init__(self, stub: RegisterLayout, *, outside_g: bool = False) -> None:
+    def __init__(self, stub: RegisterLayout, *, outside_g: bool = False, alone: bool = False) -> None:
         """With ``outside_g`` the extras are not in ``g``, which a debugger asks for at every stop: it asks for one
-        that it wants by ``p`` (gdb's remote.c, `process_g_packet`: registers behind the end of ``g``)."""
+        that it wants by ``p`` (gdb's remote.c, `process_g_packet`: registers behind the end of ``g``). ``alone``: there
+        are none, and the stub's registers are as it describes them."""
         self._stub = stub
         unknown = () if stub.features else X87
-        extras = [extra for extra in (*unknown, *EXTRAS) if extra.name not in stub.by_name]
+        extras = [] if alone else [extra for extra in (*unknown, *EXTRAS) if extra.name not in stub.by_name]
         self._extras = {extra.name: extra for extra in extras}
         self._in_g = [extra for extra in extras if not outside_g or extra in unknown]
         first = max((register.number for register in stub.registers), default=-1) + 1
@@ -146,7 +147,12 @@ class RegisterFile:
         ]
         names = dict.fromkeys(extra.feature for extra in extras)
         used = tuple(Feature(name) for name in names if name not in {feature.name for feature in features})
-        self.layout = make_layout([*own, *more], (*features, *used), stub.architecture or DEFAULT_ARCHITECTURE)
+        whole = make_layout([*own, *more], (*features, *used), stub.architecture or DEFAULT_ARCHITECTURE)
+        self.layout = stub if alone else whole
+        self._spans = {r.name: slice(2 * r.offset, 2 * (r.offset + r.size)) for r in stub.registers}
+        packed = all(self.layout.by_name[r.name].offset == r.offset for r in stub.registers)
+        self._order = [] if packed else [self._spans[r.name] for r in self.layout.registers if r.name in self._spans]
+        """Where in the stub's ``g`` each register is, if that is otherwise than gdb reads it (``offset=``)."""
         self.description = format_description(self.layout)
         self._by_number = {register.number: register for register in self.layout.registers}
 
@@ -163,6 +169,8 @@ class RegisterFile:
     def read_all(self, raw: bytes, state: CpuState) -> bytes:
         """The answer to ``g``: what the stub answered, ``raw``, and the others from ``state``."""
         whole = raw[: 2 * self._stub.size].ljust(2 * self._stub.size, b"x")
+        if self._order:
+            whole = b"".join([whole[span] for span in self._order])
         return whole + b"".join(self._read_extra(extra, state) for extra in self._in_g)
 
     def read(self, register: Register, raw: bytes, state: CpuState) -> bytes:
@@ -170,7 +178,7 @@ class RegisterFile:
         extra = self._extras.get(register.name)
         if extra is not None:
             return self._read_extra(extra, state)
-        part = raw[2 * register.offset : 2 * (register.offset + register.size)]
+        part = raw[self._spans[register.name]]
         return part.ljust(2 * register.size, b"x")
 
     @staticmethod

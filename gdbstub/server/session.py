@@ -16,7 +16,7 @@ from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.errors import BadField, GdbError, RemoteProtocolError
-from gdbstub.protocol import Link, Role, Stop, Stopped, ThreadId, format_stop
+from gdbstub.protocol import ALL, Link, Role, Stop, Stopped, ThreadId, format_stop
 from gdbstub.server.access_policy import Policy
 from gdbstub.server.client_breakpoints import ClientBreakpoints
 from gdbstub.server.client_features import PACKET_SIZE, ClientFeatures, cpu_of
@@ -69,7 +69,7 @@ class ClientSession:
         self.registers = registers
         self.policy = policy
         self.words = words
-        self.features = ClientFeatures()
+        self.features = ClientFeatures(stubs_name=shared.debugger.thread if shared.debugger.process else None)
         self.participant = shared.join(name, self)
         self.breakpoints = ClientBreakpoints(self.debugger, self.participant.number)
         self.cpu: int | None = None
@@ -84,7 +84,7 @@ class ClientSession:
         self.detached = False
         self.lines: deque[str] = deque(maxlen=MOST_LINES)
         """What it is to be told as soon as it can be."""
-        self._expedited = Expedited(registers.layout)
+        self._expedited = Expedited(self.debugger.layout)
 
     @property
     def here(self) -> bool:
@@ -133,7 +133,15 @@ class ClientSession:
         return self.debugger.cpu if self.cpu is None else self.cpu
 
     def cpu_of(self, thread: ThreadId) -> int | None:
-        return cpu_of(thread, len(self.debugger.capabilities.cpus))
+        """The vCPU that the client means; None for any. Raises `RemoteProtocolError` for one that does not exist."""
+        if not self.debugger.process:
+            return cpu_of(thread, len(self.debugger.capabilities.cpus))
+        if thread.thread in (ALL, 0):
+            return None
+        found = self.debugger.process.number_of(thread)
+        if found is None:
+            raise RemoteProtocolError(f"There is no thread {thread.format().decode()} in what the stub has named.")
+        return found
 
     def detach(self) -> None:
         """The client goes in peace."""
@@ -225,6 +233,9 @@ class ClientSession:
 
     def said(self, text: str) -> None:
         self.print_soon(f"dr6: {text}\n")
+
+    def wrote(self, text: str) -> None:
+        self.print_soon(text)
 
     def lost(self, why: str) -> None:
         if self.link.running:

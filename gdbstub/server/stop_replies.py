@@ -4,7 +4,6 @@ registers that gdb asks for at every stop."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -41,6 +40,7 @@ class Expedited:
     """The registers that go with every stop reply, as they stand in it."""
 
     def __init__(self, layout: RegisterLayout) -> None:
+        """``layout`` is the stub's: its numbers are the client's, too."""
         self._spans = [
             (register.number, slice(2 * register.offset, 2 * (register.offset + register.size)))
             for register in layout.registers
@@ -69,12 +69,12 @@ def stop_reply(
     which may have come before the guest went."""
     stop = record.stop
     if isinstance(stop, Exited | Terminated):
-        return replace(stop, process=features.process)
+        return features.ended(stop)
     if not isinstance(stop, Stopped):
         return stop
     thread = features.thread(record.cpu)
     hit = tuple(hit)
-    reasons = tuple(_reasons(record, features, hit)) if hit else ()
+    reasons = tuple(_reasons(record, features, hit))
     signal = stop.signal
     if signal == SIGINT and hit and record.action is not Action.INTERRUPT:
         signal = SIGTRAP  # gdbsx says signal 2 of hardware breakpoints too
@@ -82,21 +82,24 @@ def stop_reply(
         signal = SIGNAL_0
     if (interrupted or record.action is Action.INTERRUPT) and not reasons:
         signal = SIGINT
-    return _stopped(signal, thread, reasons)
+    return _stopped(signal, thread, reasons, stop.others if features.stubs_name is not None else ())
 
 
 @lru_cache(maxsize=256)
-def _stopped(signal: int, thread: ThreadId, reasons: tuple[StopReason, ...]) -> Stopped:
+def _stopped(
+    signal: int, thread: ThreadId, reasons: tuple[StopReason, ...], others: tuple[tuple[str, str], ...]
+) -> Stopped:
     """The same few come again at each step."""
-    return Stopped(signal, thread, reasons)
+    return Stopped(signal, thread, reasons, others=others)
 
 
 def _reasons(record: StopSummary, features: ClientFeatures, hit: Iterable[Breakpoint]) -> Iterable[StopReason]:
-    """At most one: gdb takes the last. A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
+    """At most one: gdb takes the last. Of the stub's own the end of a replay (``replaylog``), and what a process does
+    (``library``, ``fork``). A breakpoint at a linear address that is not RIP (real mode) has none: gdb would
     take it for one that was removed meanwhile, and go on."""
     if isinstance(record.stop, Stopped):
         for reason in record.stop.reasons:
-            if isinstance(reason, NamedReason) and reason.name == "replaylog":  # the end of what was recorded
+            if isinstance(reason, NamedReason) and (reason.name == "replaylog" or features.stubs_name is not None):
                 yield reason
                 return
     for row in hit:

@@ -29,6 +29,9 @@ class Callbacks(Protocol):
     def said(self, text: str) -> None:
         """A line about the others."""
 
+    def wrote(self, text: str) -> None:
+        """What the guest wrote to its debugger's console."""
+
     def lost(self, why: str) -> None:
         """There is no stub any more."""
 

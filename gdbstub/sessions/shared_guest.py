@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.events import DebuggerEvent, Output
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.sessions.guest_lock import GuestLock
@@ -44,6 +45,12 @@ class SharedGuest:
     def lost(self) -> str | None:
         """Why there is no stub any more."""
         return self.guest.lost
+
+    def hear(self, notice: DebuggerEvent) -> None:
+        """A listener of the debugger's: what the guest writes to its debugger's console is everybody's."""
+        if isinstance(notice, Output) and notice.origin == "guest":
+            for one in self.participants:
+                one.callbacks.wrote(notice.text)
 
     async def watch(self) -> None:
         """As `GuestLock.watch`."""

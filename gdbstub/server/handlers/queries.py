@@ -5,15 +5,19 @@ from __future__ import annotations
 from xml.sax.saxutils import quoteattr
 
 from gdbstub.errors import BadField, GdbError, RemoteProtocolError
-from gdbstub.protocol import decode_hex, encode_hex, server_messages, shown
-from gdbstub.server.client_features import PROCESS
+from gdbstub.protocol import decode_hex, encode_hex, parse_supported, server_messages, shown
+from gdbstub.server.client_features import MACHINE, PROCESS
 from gdbstub.server.handlers.resume import ACTIONS, thread_of
 from gdbstub.server.monitor_commands import answer
 from gdbstub.server.session import ClientSession
 
 
 async def supported(session: ClientSession, payload: bytes) -> bytes:
-    return session.features.take(payload, session.debugger.goes_back)
+    process = session.debugger.process
+    more = process.offers | {"multiprocess": process.numbered} if process else MACHINE
+    if process:
+        await session.reach(lambda: process.follow(parse_supported(payload)))
+    return session.features.take(payload, session.debugger.goes_back, more)
 
 
 async def why_stopped(session: ClientSession, _: bytes) -> bytes:
@@ -148,19 +152,20 @@ async def pass_on(session: ClientSession, payload: bytes) -> bytes:
 
 async def detach(session: ClientSession, payload: bytes) -> bytes:
     """``D``; a process that does not exist is refused here, since QEMU dies of one."""
-    _check_process(payload)
+    _check_process(session, payload)
     session.detach()
     return b"OK"
 
 
-def _check_process(payload: bytes) -> None:
+def _check_process(session: ClientSession, payload: bytes) -> None:
     _, named, process = payload.partition(b";")
-    if named and process.lstrip(b"0") != b"%x" % PROCESS:  # lldb writes sixteen digits
-        raise RemoteProtocolError(f"There is no process {shown(process)}; the guest is process {PROCESS}.")
+    ours = session.debugger.thread(session.debugger.cpu).process if session.debugger.process else PROCESS
+    if named and process.lstrip(b"0") != b"%x" % (PROCESS if ours is None else ours):  # lldb writes sixteen digits
+        raise RemoteProtocolError(f"There is no process {shown(process)}; the guest is process {ours}.")
 
 
 async def kill_process(session: ClientSession, payload: bytes) -> bytes:
-    _check_process(payload)
+    _check_process(session, payload)
     session.policy.check_kill()
     await session.reach(session.debugger.kill)
     session.detach()

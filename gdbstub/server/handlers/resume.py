@@ -9,6 +9,7 @@ from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import ALL, ThreadId, decode_number, server_messages
 from gdbstub.protocol.server_messages import ThreadAction
+from gdbstub.remote.threads import Signal
 from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.registers import set_pc
 from gdbstub.server.session import ClientSession
@@ -19,13 +20,15 @@ ACTIONS = b"vCont;c;C;s;S;t;r"
 
 class ResumeRequest(NamedTuple):
     """What one resume packet asks for. ``steps``: one instruction of vCPU ``cpu``, or as long as RIP is in ``range``;
-    otherwise everything runs, or ``cpu`` alone if ``only``. ``others``: the other vCPUs run meanwhile."""
+    otherwise everything runs, or ``cpu`` alone if ``only``. ``others``: the other vCPUs run meanwhile. ``signal``: what
+    a process gets with it."""
 
     steps: bool
     cpu: int | None = None
     range: tuple[int, int] | None = None
     others: bool = False
     only: bool = False
+    signal: Signal | None = None
 
 
 def resume_request_of(
@@ -35,16 +38,22 @@ def resume_request_of(
     None for all. The first action that steps counts; several vCPUs can't step at once, since a stub reports only the
     first (docs/backends.md)."""
     others = any(action.kind in "cC" for action in actions)
+    signal = next((_signal(one, cpu_of[one]) for one in actions if one.kind in "SC"), None)
     for action in actions:
         if action.kind in "sSr":
-            return ResumeRequest(True, cpu_of[action], _range(action), others)
+            return ResumeRequest(True, cpu_of[action], _range(action), others, signal=signal)
     for action in actions:
         if action.kind in "cC":
             alone = cpu_of[action]
-            return ResumeRequest(False, alone, only=alone is not None and len(actions) == 1)
+            return ResumeRequest(False, alone, only=alone is not None and len(actions) == 1, signal=signal)
     if all(action.kind == "t" for action in actions):
         return None
     raise RemoteProtocolError(f"There is no vCont action {actions[0].kind!r}.")
+
+
+def _signal(action: ThreadAction, cpu: int | None) -> Signal | None:
+    number = decode_number(action.argument.encode("latin-1"))
+    return Signal(number, cpu) if number else None
 
 
 def _range(action: ThreadAction) -> tuple[int, int] | None:
@@ -55,28 +64,37 @@ def _range(action: ThreadAction) -> tuple[int, int] | None:
 
 
 async def resume_threads(session: ClientSession, payload: bytes) -> None:
-    request = _request(payload, len(session.debugger.capabilities.cpus))
+    request = _request_of(session, payload)
     if request is None:
         session.repeat_stop()
     else:
         _go(session, request)
 
 
+def _request_of(session: ClientSession, payload: bytes) -> ResumeRequest | None:
+    if session.debugger.process:
+        actions = server_messages.parse_thread_actions(payload)
+        return resume_request_of(actions, {action: session.cpu_of(action.thread) for action in actions})
+    return _request(payload, len(session.debugger.capabilities.cpus))
+
+
 @lru_cache(maxsize=64)
 def _request(payload: bytes, cpus: int) -> ResumeRequest | None:
-    """The same few come again at each step."""
+    """The same few come again at each step. Signals mean nothing to a machine."""
     actions = server_messages.parse_thread_actions(payload)
-    return resume_request_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
+    request = resume_request_of(actions, {action: cpu_of(action.thread, cpus) for action in actions})
+    return None if request is None else request._replace(signal=None)
 
 
 async def resume(session: ClientSession, payload: bytes) -> None:
-    """``c``, ``C``, ``s``, ``S``, with an address to go on at if there is one. Signals mean nothing to a guest."""
+    """``c``, ``C``, ``s``, ``S``, with an address to go on at if there is one. Signals mean nothing to a machine."""
     kind, rest = payload[:1], payload[1:]
-    address = rest.partition(b";")[2] if kind in b"CS" else rest
+    number, _, address = rest.partition(b";") if kind in b"CS" else (b"0", b"", rest)
     if address:
         await set_pc(session, decode_number(address))
     stepping = kind in b"sS"
-    _go(session, ResumeRequest(stepping, session.run_cpu if stepping else None))
+    signal = Signal(decode_number(number), session.run_cpu) if session.debugger.process and int(number, 16) else None
+    _go(session, ResumeRequest(stepping, session.run_cpu if stepping else None, signal=signal))
 
 
 async def backwards(session: ClientSession, payload: bytes) -> None:
@@ -112,14 +130,15 @@ def _go(session: ClientSession, request: ResumeRequest) -> None:
 
 
 def _is_one_step(session: ClientSession, request: ResumeRequest) -> bool:
-    return request.steps and request.range is None and request.cpu in (None, session.debugger.cpu)
+    plain = request.steps and request.range is None and request.signal is None
+    return plain and request.cpu in (None, session.debugger.cpu)
 
 
 def repeatable(session: ClientSession, payload: bytes) -> ResumeRequest | None:
     """What ``payload`` asks for, where that is one step of the vCPU that stopped last."""
     if not payload.startswith(b"vCont;"):
         return None
-    request = _request(payload, len(session.debugger.capabilities.cpus))
+    request = _request_of(session, payload)
     return request if request is not None and _is_one_step(session, request) else None
 
 
@@ -129,6 +148,8 @@ async def run(session: ClientSession, request: ResumeRequest, tell: Tell) -> Non
     await session.breakpoints.sweep(every=not request.steps or request.range is not None)
     if request.cpu is not None and request.cpu != debugger.cpu and (request.steps or request.only):
         await debugger.select_cpu(request.cpu)
+    if request.signal is not None:
+        debugger.process.deliver(*request.signal)
     me = session.participant  # an interrupt that came before the guest goes is for the run that was asked for
     if not request.steps:
         tell((await debugger.resume(only=request.cpu if request.only else None, interrupted=me.interrupted)).brief)

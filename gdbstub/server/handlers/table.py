@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from gdbstub.server.handlers import lldb, memory, queries, registers, resume
+from gdbstub.server.handlers import lldb, memory, processes, queries, registers, resume
 from gdbstub.server.handlers.breakpoints import answer_breakpoint
 from gdbstub.server.session import ClientSession
 
@@ -69,6 +69,21 @@ HANDLERS: Final[dict[bytes, Handler]] = {
     b"jThreadExtendedInfo:": queries.nothing,
     b"jThreadsInfo": lldb.threads,
 }
+
+OF_PROCESSES: Final[dict[bytes, Handler]] = {
+    **dict.fromkeys((b"qXfer:", b"qXfer:features:read:", b"vFile:", b"qOffsets", b"T"), processes.pass_on),
+    **dict.fromkeys((b"qThreadExtraInfo,", b"qGetTLSAddr:"), processes.pass_on),
+    **dict.fromkeys((b"qHostInfo", b"qProcessInfo", b"qGDBServerVersion", b"qMemoryRegionInfo:"), processes.pass_on),
+    **dict.fromkeys((b"jThreadsInfo", b"jThreadExtendedInfo:"), processes.pass_on),
+    b"qXfer:threads:read:": processes.threads_object,
+    b"qSymbol:": processes.pass_on_at_once,
+    b"D;": processes.detach,
+    b"qAttached": processes.attached,
+    b"qAttached:": processes.attached,
+    b"qfThreadInfo": processes.first_threads,
+}
+"""What is answered otherwise where a process is behind the stub: names are the stub's own, and what dr6 has no opinion
+on is the stub's."""
 
 RESUMERS: Final[dict[bytes, Resumer]] = {
     b"vCont;": resume.resume_threads,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
+from gdbstub.backends.interface import state_of_g
 from gdbstub.protocol import encode_register
+from gdbstub.protocol.layout import Feature, Register, make_layout
 from gdbstub.server import Policy, RegisterFile
+from gdbstub.server.stop_replies import Expedited
 from tests.fakes.served import serving, two_cpus
 from tests.fakes.stub import CODE, FakeStub, layout
 
@@ -156,3 +159,23 @@ async def test_the_value_that_is_there_already_may_be_written(autojump_clock: Mo
 def test_gdb_is_told_not_to_save_what_nobody_can_write() -> None:
     rows = RegisterFile(layout()).layout.by_name
     assert (rows["dr6"].saved, rows["idtr_base"].saved, rows["rax"].saved) == (False, False, True)
+
+
+def test_registers_that_the_stub_places_itself_are_where_gdb_reads_them() -> None:
+    """gdb knows no ``offset=``: ``g`` has the registers one behind the other, by number."""
+    rip = Register("rip", 64, 1, 0, "code_ptr", None, "org.gnu.gdb.i386.core")
+    rax = Register("rax", 64, 0, 16, "int64", None, "org.gnu.gdb.i386.core")
+    stub = make_layout([rip, rax], (Feature("org.gnu.gdb.i386.core"),), "i386:x86-64", placed=True)
+    file, state = RegisterFile(stub), state_of_g(0, {"rip": 0x1000, "rax": 7, "eflags": 2})
+    raw = encode_register(0x1000, 8) + b"xx" * 8 + encode_register(7, 8)
+    assert file.read_all(raw, state).startswith(encode_register(7, 8) + encode_register(0x1000, 8))
+    assert file.read(file.register(0), raw, state) == encode_register(7, 8)
+    assert Expedited(stub).values(raw) == [(1, encode_register(0x1000, 8))]
+
+
+def test_a_processs_registers_stay_as_its_stub_describes_them() -> None:
+    rip = Register("rip", 64, 0, 8, "code_ptr", None, "org.gnu.gdb.i386.core")
+    file = RegisterFile(make_layout([rip], placed=True), alone=True)
+    raw = b"00" * 8 + encode_register(0x1000, 8)
+    assert file.read_all(raw, state_of_g(0, {"rip": 0x1000, "eflags": 2})) == raw
+    assert not any(file.is_extra(register) for register in file.layout.registers)

@@ -8,6 +8,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gdbstub.errors import RemoteProtocolError
 from gdbstub.protocol import Expect, parse_stop, parse_supported, server_messages
+from gdbstub.remote.threads import Signal
 from gdbstub.server import Policy
 from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.resume import ResumeRequest, resume_request_of
@@ -27,10 +28,10 @@ def request_of(payload: bytes, cpus: int = 2) -> ResumeRequest | None:
         (b"vCont;c", ResumeRequest(False)),
         (b"vCont;c:p1.-1", ResumeRequest(False)),
         (b"vCont;c:-1", ResumeRequest(False)),
-        (b"vCont;C05:p1.1;c", ResumeRequest(False, 0)),
+        (b"vCont;C05:p1.1;c", ResumeRequest(False, 0, signal=Signal(5, 0))),
         (b"vCont;c:p1.2", ResumeRequest(False, 1, only=True)),
         (b"vCont;s:p1.2", ResumeRequest(True, 1)),
-        (b"vCont;S05:2", ResumeRequest(True, 1)),
+        (b"vCont;S05:2", ResumeRequest(True, 1, signal=Signal(5, 1))),
         (b"vCont;s", ResumeRequest(True)),
         (b"vCont;s:p1.1;c:p1.-1", ResumeRequest(True, 0, others=True)),
         (b"vCont;r1000,1010:p1.1;c", ResumeRequest(True, 0, (0x1000, 0x1010), others=True)),
