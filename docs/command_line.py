@@ -22,7 +22,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("FILE", "PATH", "IMAGE", "QEMU ARGS"), "files"),
     "TARGET": "target",
     "ADDR": "listen",
-    **dict.fromkeys(("PREFIX", "DOMAIN", "N", "S", "SIZE", "MODEL"), "any"),
+    **dict.fromkeys(("PREFIX", "DOMAIN", "N", "S", "SIZE", "MODEL", "SLIDE"), "any"),
     **dict.fromkeys(("LOCATION", "ADDR|SYMBOL", "[r|w|rw:]LOCATION[/LEN]"), "any"),
     **dict.fromkeys(("VALUE", "ADDRESS", "SELECTOR", "ADDRESS:HEX"), "any"),
 }
@@ -31,6 +31,7 @@ KINDS: dict[str, Kind] = {
 WORDS: dict[str, tuple[str, ...]] = {
     "--backend": tuple(BACKENDS),
     "--cause": NAMES,
+    "--kaslr": ("auto", "off"),
     "--catch": tuple(row.mnemonic for row in VECTORS if row.mnemonic),
     "--ex": tuple(sorted(row.name for row in COMMANDS)),
 }

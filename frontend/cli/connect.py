@@ -21,6 +21,7 @@ from frontend.cli.kvm_exits import exits_of
 from frontend.cli.log_pipes import make_log_pipe
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import breaking_in, helpers_of
+from frontend.commands.kernel_slide import Kaslr
 from frontend.commands.session import Session
 from frontend.symbols import Loading, Symbol, SymbolError, Symbols
 from frontend.version import tool
@@ -96,6 +97,8 @@ class TargetOptions:
     witness: WitnessWanted = "off"
     host: str | None = None
     """The words that lead to QEMU's host, for what KVM keeps there (``--host``)."""
+    kaslr: Kaslr = "auto"
+    """How much higher than linked a Linux kernel runs, or whether to find that out."""
     may_restore: Ask = always
     """Asked before the int3s that an earlier dr6 left in a guest are taken out."""
     command: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv[1:]))
@@ -138,6 +141,7 @@ async def open_session(
         await debugger.attach()
         session = Session(debugger, symbols, print, tool=tool(), recording=connection.record)
         session.names_ready = loading.wait
+        session.slide.how = connection.kaslr
         loading.say = debugger.say
         loading.on_loaded = lambda path: session.on_names()
         stack.callback(session.close)

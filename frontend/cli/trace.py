@@ -37,6 +37,8 @@ async def run(options: argparse.Namespace, connection: TargetOptions, interrupts
     """Trace as the options say; the exit code. Raises what `open_session` raises."""
     async with open_session(connection) as session:
         session.out = _message
+        await session.names_ready()
+        await session.look_for_slide()
         writer = _writer(options, session)
         try:
             return await _trace(options, session, writer, interrupts)

@@ -50,6 +50,7 @@ async def add_break(session: Session, text: str, means: Means, temporary: bool) 
         BreakpointKind.EXECUTE, place.address, means=place.means, temporary=temporary, text=place.text
     )
     _added(session, row, node, condition)
+    await session.expect_slide(row)
     return row
 
 
@@ -60,6 +61,7 @@ def _watch(kind: BreakpointKind) -> Callable[[Session, Arguments], Awaitable[Non
         place = await parse_watch(session, text, kind)
         row = await session.debugger.add_breakpoint(place.kind, place.address, place.length, text=place.text)
         _added(session, row, node, condition)
+        await session.expect_slide(row)
 
     return handler
 

@@ -93,6 +93,7 @@ async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
     _check_needs(session, command)
     if command.name not in NAMELESS:
         await session.names_ready()
+        await session.look_for_slide()
     withheld = None if session.may_use_files or not arguments.text else command.without_files
     await (withheld or command.handler)(session, arguments)
 

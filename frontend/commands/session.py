@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 from frontend.commands.expressions import Node, evaluate, parse
+from frontend.commands.kernel_slide import KernelSlide
 from frontend.commands.memory_format import Layout
 from frontend.commands.recording import Recording
 from frontend.commands.registers import is_real_mode, register_value
 from frontend.commands.stop_text import describe
 from frontend.commands.values import Value, pointer
 from frontend.symbols.names import Symbols
+from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import BadExpression, GdbError
@@ -154,6 +156,22 @@ class Session:
     """Where ``record FILE`` puts the stops."""
     nesting: int = 0
     """How many scripts are being run inside each other."""
+
+    slide: KernelSlide = field(init=False)
+    """How much higher than linked a Linux kernel runs."""
+
+    def __post_init__(self) -> None:
+        self.slide = KernelSlide(self.debugger, self.symbols)
+
+    async def look_for_slide(self) -> None:
+        """Where the guest's table of handlers is a new one, and the kernel may run elsewhere than it was linked to."""
+        if self.live and (said := await self.slide.look()) is not None:
+            self.message(said)
+
+    async def expect_slide(self, row: Breakpoint) -> None:
+        """A breakpoint was set: where the kernel is not up yet, it has to move with it."""
+        if self.live and (said := await self.slide.expect(row)) is not None:
+            self.message(said)
 
     def message(self, text: str) -> None:
         """A message beside the results: to ``say``, or among the results where there is none."""

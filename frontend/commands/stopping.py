@@ -39,6 +39,8 @@ async def resume_and_report(session: Session, action: Callable[[], Awaitable[Sto
     watched = watch_hits(session)
     session.interrupted = False
     record = await action()
+    if not record.ended:
+        await session.look_for_slide()
     hit = watched.hit()
     if not any(row.silent for row in hit):
         session.report(record)

@@ -43,7 +43,7 @@ class Table:
 
     def __init__(self, file: SymbolFile, offset: int) -> None:
         self.file, self.offset = file, offset
-        self.by_name = {symbol.name: symbol for symbol in file.symbols}
+        self.by_name = file.by_name
         self.ordered = sorted(
             (one for one in file.symbols if one.kind not in NAMELESS and one.limit > one.address), key=rank
         )

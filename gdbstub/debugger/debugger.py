@@ -100,6 +100,11 @@ class Debugger(Running):
         check_range(address, length)
         return await self._table.points.read_memory(address, length)
 
+    async def read_aside(self, address: int, length: int, *, physical: bool = False) -> bytes:
+        """Memory as the stub has it, our own int3s too, with nothing kept for `read_memory`: for who reads a lot and
+        has a cache. Raises `Refused`; `Unsupported` where the stub can't read at ``physical`` addresses."""
+        return await self._remote.read_uncached(address, length, physical=physical)
+
     async def write_memory(self, address: int, data: bytes) -> None:
         """Write linear memory; int3s of ours stay over it. Raises `Refused` where the stub does not."""
         check_range(address, len(data))
@@ -225,6 +230,14 @@ class Debugger(Running):
         await self._table.remove(number)
         await self._catcher.refresh(await self.state())
         await self._witness_what_is_caught()
+
+    async def move_breakpoint(self, number: int, address: int) -> None:
+        """Give it another linear address. Raises `GdbError` where there is none of that number, or none can be
+        there."""
+        row = self._table.get(number)
+        if row is None:
+            raise GdbError(f"There is no breakpoint number {number}.")
+        await self._table.move(row, address)
 
     async def enable_breakpoint(self, number: int, enabled: bool) -> None:
         """Arm or disarm it; it stays in the list. Raises `GdbError` where there is none of that number."""

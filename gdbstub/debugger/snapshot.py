@@ -182,14 +182,14 @@ def _doubtful(explanation: Explanation, doubts: tuple[str, ...]) -> Explanation:
 
 
 def hits(table: BreakpointTable, snapshot: Snapshot) -> list[int]:
-    """Numbers of the user's breakpoints that this stop satisfies."""
+    """Numbers of the user's breakpoints that this stop satisfies, and of hidden ones that have a condition."""
     if not isinstance(snapshot.stop, Stopped):
         return []
     watched = [reason.address for reason in snapshot.stop.reasons if isinstance(reason, Watch)]
     pc, event = snapshot.state.pc, snapshot.event
     found = []
     for row in table:
-        if row.hidden or not row.enabled or row.removal_pending or row.address is None:
+        if (row.hidden and row.predicate is None) or not row.enabled or row.removal_pending or row.address is None:
             continue
         if row.kind is BreakpointKind.CATCH:
             met = event is not None and row.vector == event.vector

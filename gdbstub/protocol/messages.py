@@ -77,6 +77,12 @@ def read_memory(address: int, length: int) -> bytes:
     return b"m%x,%x" % (address, length)
 
 
+def physical_memory(on: bool) -> bytes:
+    """From now on addresses of memory are physical ones, or linear ones again (QEMU: gdbstub.c,
+    handle_set_qemu_phy_mem_mode)."""
+    return b"Qqemu.PhyMemMode:%d" % on
+
+
 def write_memory(address: int, data: bytes) -> bytes:
     """``M``: bytes in hex, which every stub knows."""
     return b"M%x,%x:%b" % (address, len(data), encode_hex(data))

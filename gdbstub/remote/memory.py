@@ -58,6 +58,28 @@ class RemoteMemory(RemoteRegisters):
         data = b"".join(self._cache.pages[page] for page in pages)
         return data[address - first : address - first + length]
 
+    async def read_uncached(self, address: int, length: int, *, physical: bool = False) -> bytes:
+        """As `read_memory`, with nothing kept. ``physical``: by a switch of QEMU's stub, which is put back in the same
+        write, whoever is cancelled meanwhile; raises `Unsupported` where the stub has none."""
+        step = min(MEMORY_CHUNK, self._chunk)
+        asked = [
+            messages.read_memory(at, min(step, address + length - at)) for at in range(address, address + length, step)
+        ]
+        if physical:
+            asked = [messages.physical_memory(True), *asked, messages.physical_memory(False)]
+        if self.pipelined:
+            tokens = [self.ask(payload) for payload in asked]
+            replies = [await self._reply(token, "memory") for token in tokens]
+        else:
+            replies = [await self._reply(self.ask(payload), "memory") for payload in asked]
+        if physical:
+            accepted(replies[0], "Qqemu.PhyMemMode")
+            replies = replies[1:-1]
+        try:
+            return b"".join(decode_hex(accepted(reply, "memory").payload) for reply in replies)
+        except Refused as refusal:
+            raise _unreadable(address, length, refusal) from None
+
     def kept_memory(self, address: int, length: int) -> bytes | None:
         """Memory that was read since the guest ran last."""
         return self._cache.memory(address, length)

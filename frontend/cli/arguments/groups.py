@@ -46,6 +46,11 @@ def positive(text: str) -> int:
     return value
 
 
+def kaslr(text: str) -> int | str:
+    """``auto``, ``off`` or an offset; argparse turns the ValueError into usage."""
+    return text if text in ("auto", "off") else int(text, 0)
+
+
 def target(parser: argparse.ArgumentParser) -> None:
     """The stub, and what Xen needs beside it."""
     parser.add_argument("target", metavar="TARGET", help="where the stub is")
@@ -92,6 +97,13 @@ def session(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="ELF file, System.map or copy of kallsyms with the guest's symbols; FILE@OFFSET moves them; repeatable",
+    )
+    parser.add_argument(
+        "--kaslr",
+        metavar="SLIDE",
+        type=kaslr,
+        default="auto",
+        help="how much higher than linked a Linux kernel runs: auto (its IDT says it; the default), off, or an offset",
     )
     parser.add_argument("--record", metavar="FILE", help="write the whole session down, for dr6 replay")
 

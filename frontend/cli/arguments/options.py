@@ -57,6 +57,7 @@ def target_options(options: argparse.Namespace, words: tuple[str, ...]) -> Targe
         dom0=getattr(options, "dom0", None),
         domain=getattr(options, "domain", None),
         host=getattr(options, "host", None),
+        kaslr=getattr(options, "kaslr", "auto"),
         may_restore=never if getattr(options, "keep_int3s", False) else always,
         witness=getattr(options, "witness", "off"),
         command=words,
