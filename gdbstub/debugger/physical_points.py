@@ -47,6 +47,7 @@ class PhysicalPoints:
         self._shadow: dict[int, int] = {}
         self._slots: list[PhysicalBreakpoint] = []
         self._out: tuple[PhysicalBreakpoint, ...] = ()
+        self._aside: set[PhysicalBreakpoint] = set()
         self._sure: set[PhysicalBreakpoint] = set()
         self._armed: tuple[ArmedBreakpoint, ...] | None = ()
         self._marks: frozenset[int] | None = frozenset()
@@ -60,7 +61,7 @@ class PhysicalPoints:
             self._armed = tuple(
                 ArmedBreakpoint("debugger", point.kind.in_register, point.address, point.length, self._slot(point))
                 for point in self._uses
-                if point not in self._out
+                if point not in self._out and point not in self._aside
             )
         return self._armed
 
@@ -68,7 +69,8 @@ class PhysicalPoints:
     def marks(self) -> frozenset[int]:
         """Linear addresses at which an execution breakpoint of ours stands."""
         if self._marks is None:
-            self._marks = frozenset(point.address for point in self._uses if point.kind.is_execution)
+            here = (point for point in self._uses if point.kind.is_execution and point not in self._aside)
+            self._marks = frozenset(point.address for point in here)
         return self._marks
 
     def watches(self, address: int) -> bool:
@@ -137,14 +139,17 @@ class PhysicalPoints:
         back."""
         self._uses[point] -= 1
         if not self._uses[point]:
+            aside = point in self._aside
             self._forget(point)
             self._free_slot(point)
-            await self._target.remove(*point)
+            if not aside:
+                await self._target.remove(*point)
         self._armed = self._marks = None
 
     def _forget(self, point: PhysicalBreakpoint) -> None:
         del self._uses[point]
         self._sure.discard(point)
+        self._aside.discard(point)
         self._shadow.pop(point.address, None)
         self._armed = self._marks = None
 
@@ -152,7 +157,8 @@ class PhysicalPoints:
 
     async def lift(self, address: int) -> tuple[PhysicalBreakpoint, ...]:
         """Take the execution breakpoints at ``address`` out for a step; `put_back` returns them."""
-        here = tuple(point for point in self._uses if point.kind.is_execution and point.address == address)
+        at_address = (point for point in self._uses if point.kind.is_execution and point.address == address)
+        here = tuple(point for point in at_address if point not in self._aside)
         lifted = tuple(p for p in here if not self.can.passes_by_rf or p.kind is BreakpointKind.SOFTWARE)
         self._out, self._armed = lifted, None
         for point in lifted:
@@ -176,6 +182,20 @@ class PhysicalPoints:
             await self._target.insert(*point)
             self._sure.add(point)
             self._take_slot(point)
+
+    async def set_aside(self, addresses: frozenset[int]) -> tuple[int, ...]:
+        """Have no execution breakpoint in the target at ``addresses``, and all of those at others; where one went out
+        now."""
+        wanted = {point for point in self._uses if point.kind.is_execution and point.address in addresses}
+        out, back = wanted - self._aside, self._aside - wanted
+        for point in out:
+            await self._target.remove(*point)
+        for point in back:
+            await self._target.insert(*point)
+        if out or back:
+            self._aside = wanted
+            self._armed = self._marks = None
+        return tuple(sorted({point.address for point in out}))
 
     # -- memory, without int3s of ours ------------------------------------------------------------------------
 

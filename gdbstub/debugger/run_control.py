@@ -53,6 +53,7 @@ class RunControl(Stepping):
         super().__init__(remote, backend, reader, table.points, hooks, say)
         self._table = table
         self._catch = catch
+        self.on_aside = catch.lost_handler
         self._deferred = deferred
         self._walk = walk
         self._looks = IdtLooks(remote, self._interrupter, pace)
@@ -78,6 +79,8 @@ class RunControl(Stepping):
             if self._deferred.waiting and isinstance(snapshot.stop, Stopped):
                 await self._deferred.serve()
             stand = ours and self.is_pause(snapshot.stop) and not self.interrupted and bool(hits(self._table, snapshot))
+            if stand:
+                self._reader.forget_event()
             if stand or (ours and not self.interrupted and not hits(self._table, snapshot)):
                 continue
             if not stepped and self._own.is_echo(snapshot):

@@ -9,6 +9,7 @@ import trio
 from gdbstub.backends import Backend
 from gdbstub.backends.interface import StopHooks
 from gdbstub.debugger.idle_steps import IdleSteps
+from gdbstub.debugger.meeting_breakpoints import MeetingBreakpoints
 from gdbstub.debugger.physical_points import PhysicalBreakpoint, PhysicalPoints
 from gdbstub.debugger.resuming import STEP_GRACE, Resuming
 from gdbstub.debugger.snapshot import Snapshot
@@ -42,10 +43,28 @@ class Stepping(Resuming):
     ) -> None:
         super().__init__(remote, backend, reader, hooks, say)
         self._points = points
+        self.meeting = MeetingBreakpoints(
+            points, self._tell_of_meeting, enabled=backend.explains.breakpoints_meet is not None
+        )
+        self.on_aside: Callable[[int], bool] = lambda address: False
+        """Hears where a breakpoint went out since one of the guest's lies there; has it said so?"""
         self.idle = IdleSteps(reader, enabled=backend.idle_steps)
         self._stepped = 0
         self._others = False
         self._patience = 0.0
+
+    async def _resume(self, step: int | None, *, others: bool = False) -> None:
+        await self._look_again()
+        if (seen := self._reader.seen) is not None:
+            await self.meeting.part(seen.state)
+        await super()._resume(step, others=others)
+
+    def _tell_of_meeting(self, address: int) -> None:
+        if not self.on_aside(address):
+            self._say(
+                f"A breakpoint of the guest's own lies at {address:#x}, where one of dr6's does. This emulator can't "
+                "have both, so dr6's is out of the guest for as long as the guest's is there."
+            )
 
     async def take_echo(self) -> None:
         """After a step that hit a watchpoint TCG stops once more, without progress, and would do so behind our back

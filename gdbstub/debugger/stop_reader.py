@@ -107,6 +107,13 @@ class StopReader:
         self._last_frames.clear()
         self.stale = False
 
+    def forget_event(self) -> None:
+        """The stop that was read last is nobody's: an event there counts at the next one, in the same place."""
+        seen = self.seen
+        if seen is not None and seen.event is not None:
+            self._seen[self.cpu] = seen._replace(event=None)
+            self._last_frames[self.cpu] = seen.last_frame
+
     def _gone(self, stop: Stop) -> Snapshot:
         seen = self.seen
         return Snapshot(stop, stop, GONE, b"", NOTHING_KNOWN, seen.moment if seen else None, armed=self._points.armed)

@@ -150,6 +150,19 @@ class VectorCatch:
         """Why this vector has no handler although the guest's table has an entry, in a clause; else empty."""
         return self._ways.get(number, NO_WAY).why_none
 
+    def lost_handler(self, address: int) -> bool:
+        """The breakpoint there is out of the target: a blind spot, if it is a handler's."""
+        if (number := self.handlers.get(address)) is None:
+            return False
+        real = self._table is not None and self._table.kind == 16
+        why = (
+            f"An instruction breakpoint of the guest's own lies on its handler of {vector(number).name} at "
+            f"{address:#x}, where dr6 can't have one beside it; events of that vector may be missing for as long as it "
+            "is there."
+        )
+        self._gaps.append(BlindSpot(why, real))
+        return True
+
     def take_gaps(self) -> tuple[BlindSpot, ...]:
         """Where events may have been missed; once."""
         gaps, self._gaps = tuple(self._gaps), []

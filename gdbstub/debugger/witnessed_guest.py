@@ -6,6 +6,7 @@ The witness is there for as long as a vector is caught, where it is wanted and c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import trio
 
@@ -16,7 +17,7 @@ from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.vector_catch import BlindSpot
-from gdbstub.debugger.witness import Witness
+from gdbstub.debugger.witness import DEBUG, Witness
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.protocol.stops import Stopped
@@ -36,6 +37,7 @@ class WitnessedGuest(Attachment):
     witness: Witness | None = None
     _real_mode_is_unseen = False
     _said_unseen = False
+    _parting = False
     _went_with_catches = False
     on_gap: Callable[[str], None] = staticmethod(ignore)
     """Hears where events may have been missed, in a sentence; it is said to listeners, too."""
@@ -57,6 +59,7 @@ class WitnessedGuest(Attachment):
             except GdbError as error:
                 return str(error)
             self.witness = Witness(self._remote, pipe)
+            self.witness.on_debug_exception = self._look_where_it_was
             self._real_mode_is_unseen = False
         began = self.witness.active
         if why := await self.witness.begin(vectors):
@@ -99,6 +102,22 @@ class WitnessedGuest(Attachment):
             self.say_unseen()
         await self._dismiss_witness()
 
+    def _look_where_it_was(self, pc: int) -> None:
+        """A #DB was delivered at ``pc`` while the guest ran. Where a breakpoint of ours lies there, they may meet: the
+        guest is stopped for a moment, and goes on without ours. It stops by itself where #DB is caught."""
+        if DEBUG in self._catcher.handlers.values():
+            return
+        if pc in self._table.points.marks and self._remote.running and not self._parting:
+            self._parting = True
+            trio.lowlevel.spawn_system_task(self._pause)
+
+    async def _pause(self) -> None:
+        async def nothing() -> None:
+            self._parting = False
+
+        with suppress(GdbError):
+            await self.deferred.ask(nothing)
+
     def _note_log_command(self, command: str) -> None:
         """A user gave QEMU's monitor this command, and it was done."""
         if self.witness is not None and not LOG_COMMANDS.isdisjoint(command.split()[:1]):
@@ -114,7 +133,8 @@ class WitnessedGuest(Attachment):
         gone = not isinstance(snapshot.stop, Stopped)
         if self.witness is not None:
             lost = self.witness.lost
-            handlers = {number: at for at, number in self._catcher.handlers.items()}
+            met = self._runner.meeting.places(snapshot.state.debug)
+            handlers = {number: at for at, number in self._catcher.handlers.items() if at not in met}
             passed = self.witness.passed_by(snapshot.event, handlers)
             if gone:
                 passed += self.witness.never_begun()

@@ -97,6 +97,8 @@ class Abilities:
     """The DR6 that can be read may be from before."""
     overwrites_dr6: Ability | None = None
     """A #DB leaves only its own bits in DR6."""
+    keeps_old_hits: Ability | None = None
+    """B bits of an earlier hit can be there again beside BS, where no debugger stopped the guest in between."""
     loses_hits: Ability | None = None
     """Versions that the quirks name lose the B bits of DR6."""
     loses_bus_lock: Ability | None = None

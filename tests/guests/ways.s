@@ -3,7 +3,9 @@
 # nothing of what is in front of it but that code and data are flat.
 #
 # --defsym: TASK_GATE=1 (#DB through a task gate), COPIED=1 (LIDT runs in a copy elsewhere), ALIAS=1 (the gate is
-# filled in through another linear address), LATE=1 (the gate is filled in after LIDT), FAR=1 (it is a long way to LIDT).
+# filled in through another linear address), LATE=1 (the gate is filled in after LIDT), FAR=1 (it is a long way to LIDT),
+# ON_HANDLER=1 (an instruction breakpoint of the guest's own lies on its handler of #BP), STALE=1 (it steps once more while
+# the data breakpoint that it has hit is armed).
 #
 # At the end it writes the count to port E9h, a byte for each two digits of hex, and shuts down by a triple fault.
 .ifndef TASK_GATE
@@ -21,6 +23,13 @@
 
 .ifndef FAR
 .set FAR, 0
+.endif
+
+.ifndef STALE
+.set STALE, 0
+.endif
+.ifndef ON_HANDLER
+.set ON_HANDLER, 0
 .endif
 
 .set ORIGIN, 0x100000
@@ -88,6 +97,9 @@ start:
 round:
     call steps
     call writes
+.if ON_HANDLER
+    call breaks
+.endif
     decl %ebx
     jnz round
     movl taken, %eax
@@ -125,11 +137,40 @@ writes:                                 # five #DBs
 1:  movl %ecx, spot
     decl %ecx
     jnz 1b
+.if STALE
+    call steps
+.endif
     movl $0x400, %eax
     movl %eax, %dr7
     ret
 
+.if ON_HANDLER
+breaks:                                 # one #DB, at the handler of its #BP
+    movl $bp_handler, %eax
+    movl %eax, %dr1
+    movl $0x408, %eax                   # G1, execute
+    movl %eax, %dr7
+    int3
+    movl $0x400, %eax
+    movl %eax, %dr7
+    ret
+
+.globl bp_handler
+bp_handler:
+    incl traps
+    iret
+.endif
+
 fill_gate:
+.if ON_HANDLER
+    movl $bp_handler, %eax
+    movl $idt + 24, %edi
+    movw $CS_FLAT, 2(%edi)
+    movw $0x8e00, 4(%edi)
+    movw %ax, (%edi)
+    shrl $16, %eax
+    movw %ax, 6(%edi)
+.endif
 .if TASK_GATE
     movl $TSS_MAIN, %eax
     ltr %ax
@@ -166,6 +207,9 @@ paging_on:
 
 .globl db_handler
 db_handler:
+.if ON_HANDLER
+    orl $0x10000, 8(%esp)               # RF: the instruction that a breakpoint lies on runs
+.endif
     incl taken
     pushl %eax
     movl $0xffff0ff0, %eax
@@ -209,7 +253,15 @@ tss_debug:
     .long DS_FLAT, CS_FLAT, DS_FLAT, DS_FLAT, DS_FLAT, DS_FLAT
     .long 0
     .long 0x680000
+.if STALE
+    .balign 4096                        # nothing else is touched in its page
 spot:
+    .skip 4096
+.else
+spot:
+    .long 0
+.endif
+traps:
     .long 0
 .globl taken
 taken:

@@ -90,3 +90,52 @@ def test_the_log_goes_with_the_last_catch_and_where_the_user_takes_it(tmp_path: 
         assert ran.code == 0, ran.err
         assert pipes(guest) == []
     assert ran.err.count("there is no second witness from here on") == 1
+
+
+STALE = Way("multiboot", ("STALE",))
+"""It steps while the data breakpoint that it has hit is armed, alone in its page."""
+MEETING = Way("multiboot", ("ON_HANDLER",))
+"""An instruction breakpoint of its own lies on its handler of #BP: a #DB more in each of four rounds."""
+
+
+@pytest.mark.parametrize("options", [(), ("--witness", "off")], ids=str)
+def test_a_handler_with_a_breakpoint_of_the_guests_costs_it_no_exception(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows, console = tmp_path / "rows.jsonl", tmp_path / "console"
+    with machine(tmp_path, None, *arguments(MEETING, console)) as guest:
+        ran = dr6("trace", guest.target, "--events", "--catch", "db,bp", "--output", str(rows), *options)
+        guest.process.wait(30)
+    found = [json.loads(line) for line in rows.read_text().splitlines()]
+    seen = [(row["vector"], row["seen_by"]) for row in found if row["kind"] == "event"]
+    assert taken(console) == seen.count((1, "handler")) == 44
+    assert seen.count((3, "log")) == (0 if options else 4)
+    assert any("its handler of #BP" in row["why"] for row in found if row["kind"] == "gap") == bool(options)
+    assert ("its handler of #BP" in ran.err) == bool(options)
+
+
+def test_a_guest_that_is_made_to_take_the_same_for_ever_gets_away(tmp_path: Path) -> None:
+    with machine(tmp_path, None, *arguments(MEETING, tmp_path / "console")) as guest:
+        ran = dr6("trace", guest.target, "--events", "--catch", "bp", "--seconds", "40", "--format", "jsonl")
+        guest.process.wait(30)
+    *rows, end = [json.loads(line) for line in ran.out.splitlines()]
+    assert [row["vector"] for row in rows if row["kind"] == "event"] == [3, 3, 3, 3]
+    assert (end["reason"], end["missed"]) == ("shutdown", 0)
+
+
+def test_who_stops_the_guest_takes_old_hits_out_of_its_dr6_and_who_reads_the_log_does_not(tmp_path: Path) -> None:
+    """QEMU keeps the hit of a data breakpoint, shows it again in the DR6 of a step, and clears it for a debugger."""
+    shown = {}
+    for options in (("--no-stop",), ("--catch", "db")):
+        with machine(tmp_path, None, *arguments(STALE, tmp_path / "console")) as guest:
+            ran = dr6("trace", guest.target, "--events", "--format", "jsonl", *options)
+        rows = [row for row in map(json.loads, ran.out.splitlines()) if row["kind"] == "event"]
+        assert len(rows) == 60
+        shown[options] = rows[10:15]
+    alone, stopped = shown.values()
+    assert [row["dr"]["dr6"] for row in alone] == ["0xffff4ff1"] * 5
+    assert {cause["confidence"] for row in alone for cause in row["causes"] if cause["cause"] == "data-write"} == {
+        "possible"
+    }
+    assert [row["dr"]["dr6"] for row in stopped] == ["0xffff4ff0"] * 5
+    assert [cause["cause"] for row in stopped for cause in row["causes"]] == ["single-step"] * 5

@@ -32,6 +32,10 @@ TCG = Abilities(
     drops_btf=ANY_VENDOR,
     repeats_db_in_delivery=True,
     injects_no_db=Ability("TCG injects no #DB, so software has gone to the handler, by a jump, a call or a return"),
+    keeps_old_hits=Ability(
+        "TCG shows an earlier hit's bit again beside BS, where no debugger stopped the guest since",
+        ("QEMU check_hw_breakpoints", "QEMU cpu_handle_debug_exception"),
+    ),
     may_lack_icebp=Ability("QEMU's version is not known: before 9.1 its TCG has no INT1"),
     debug_stop_sources=("QEMU check_for_breakpoints_slow",),
     signal_sources=_SIGNALS,

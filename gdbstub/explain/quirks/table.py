@@ -147,8 +147,9 @@ TCG = (
     ),
     _tcg(
         "tcg-stale-hits",
-        "QEMU TCG can leave old B bits in DR6",
-        "measured on QEMU 10.0.2; QEMU check_hw_breakpoints",
+        "QEMU TCG can leave old B bits in DR6: a step shows the hit of a data breakpoint again for as long as that is "
+        "armed and nothing else in its page is touched, unless a debugger has stopped the guest since",
+        "QEMU check_hw_breakpoints, cpu_handle_debug_exception; measured on QEMU 7.2.22 and 10.0.2",
     ),
     _tcg(
         "tcg-io-without-de",
@@ -185,8 +186,9 @@ TCG = (
     _tcg(
         "tcg-breakpoints-meet",
         "where a breakpoint of the debugger and an instruction breakpoint of the guest meet, QEMU TCG raises the "
-        "guest's #DB again after each return, RF or not, and never stops for the debugger",
-        "measured on QEMU 7.2.22 and 10.0.2",
+        "guest's #DB again after each return, RF or not, and never stops for the debugger; dr6 takes its own out "
+        "meanwhile",
+        "QEMU check_for_breakpoints, breakpoint_handler; measured on QEMU 7.2.22 and 10.0.2",
     ),
     _tcg(
         "tcg-idle-step",

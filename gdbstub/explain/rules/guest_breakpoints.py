@@ -9,7 +9,7 @@ from gdbstub.explain.explanation import Cause, CauseName, Class, Confidence
 from gdbstub.explain.rules.no_dr6_bits import owner
 from gdbstub.explain.stop_facts import Finding
 from gdbstub.x86.breakpoints import BreakpointKind
-from gdbstub.x86.debug_registers import B_MASK, Slot
+from gdbstub.x86.debug_registers import B_MASK, BS, Slot
 
 INSTRUCTION = ("SDM 3B 18.3.1.1",)
 DATA = ("SDM 3B 18.3.1.2",)
@@ -81,11 +81,16 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
     if slot.type is BreakpointKind.IO and not event.de:
         because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")
         level = "likely" if culprit is not None else "possible"
+    sources: tuple[str, ...] = DATA
+    old = event.scene.abilities.keeps_old_hits
+    if old is not None and culprit is None and event.causes and event.causes & BS and event.scene.reply is None:
+        level, sources = "possible", (*DATA, *old.sources)
+        because.append(old.clause)
     shown = culprit
     if shown is None and event.came_straight():
         shown = event.likeliest_that(lambda candidate: _could(event, candidate, slot, address))
     guess = shown is not None and shown is not culprit and not shown.exact
-    cause = Cause(name, owner(event), klass, level, tuple(because), DATA, n)
+    cause = Cause(name, owner(event), klass, level, tuple(because), sources, n)
     yield Finding(cause, event.instruction(shown), address, guess)
 
 

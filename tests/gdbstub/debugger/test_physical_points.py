@@ -113,3 +113,21 @@ async def test_a_watchpoint_covers_its_bytes_and_nothing_else() -> None:
         assert [points.watches(DATA + at) for at in (-1, 0, 3, 4)] == [False, True, True, False]
         await points.remove(WATCH)
         assert not points.watches(DATA)
+
+
+async def test_what_is_aside_is_neither_in_the_target_nor_a_mark_and_comes_back() -> None:
+    stub = FakeStub()
+    async with target(stub, TCG, HARDWARE, BESIDE) as points:
+        assert await points.set_aside(frozenset((CODE,))) == (CODE,)
+        assert await points.set_aside(frozenset((CODE,))) == ()
+        assert ([*points.marks], [row.address for row in points.armed]) == ([CODE + 1], [CODE + 1])
+        assert await points.lift(CODE) == ()
+        await points.insert(HARDWARE)
+        await points.remove(HARDWARE)
+        assert await points.set_aside(frozenset()) == ()
+        assert points.marks == {CODE, CODE + 1}
+        await points.set_aside(frozenset((CODE,)))
+        await points.remove(HARDWARE)
+        await points.set_aside(frozenset())
+        assert points.marks == {CODE + 1}
+    assert stub.log == [b"z1,1000,1", b"Z1,1000,1", b"z1,1000,1"]

@@ -317,3 +317,11 @@ def test_int3_is_certain_only_where_it_reads_so(code: str, vector: int, level: s
 )
 def test_a_vector_1_without_bits_is_certain_only_where_it_reads_so(code: str, level: str) -> None:
     assert explain(event(0xFFFF0FF0, code="9090" + code)).causes[0].confidence == level
+
+
+def test_an_old_hit_that_an_emulator_shows_beside_a_step_is_possible_where_nobody_stopped_the_guest() -> None:
+    stopped = event(0xFFFF4FF2, rflags=TF, code="8803", **ON_5000, on=TCG, with_code=False)
+    watched = replace(stopped, reply=know(None))
+    assert "data-access guest likely" in causes(stopped)
+    assert "data-access guest possible" in causes(watched)
+    assert "data-access guest likely" in causes(replace(watched, platform=KVM_AMD))
