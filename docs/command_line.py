@@ -19,10 +19,10 @@ SCHEMES = ("tcp", "unix", "serial", "gdbsx", "xen", "replay")
 """How a TARGET may begin; behind unix, serial and replay comes a path."""
 
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("FILE", "PATH", "IMAGE", "QEMU ARGS"), "files"),
+    **dict.fromkeys(("FILE", "PATH", "IMAGE", "QEMU ARGS", "TRACE"), "files"),
     "TARGET": "target",
     "ADDR": "listen",
-    **dict.fromkeys(("PREFIX", "DOMAIN", "N", "S", "SIZE", "MODEL", "SLIDE"), "any"),
+    **dict.fromkeys(("PREFIX", "DOMAIN", "N", "S", "SIZE", "MODEL", "SLIDE", "RUN", "SQL"), "any"),
     **dict.fromkeys(("LOCATION", "ADDR|SYMBOL", "[r|w|rw:]LOCATION[/LEN]"), "any"),
     **dict.fromkeys(("VALUE", "ADDRESS", "SELECTOR", "ADDRESS:HEX"), "any"),
 }

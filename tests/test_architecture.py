@@ -90,6 +90,7 @@ HOMES = {  # a library that only these modules import
     "defusedxml": {"gdbstub.protocol.target_xml"},
     "pygments": {"frontend.tui.highlight"},
     "pyarrow": {"gdbstub.trace.columns.arrow"},
+    "duckdb": {"gdbstub.trace.query.database"},
     "asyncio": {"frontend.tui.host"},
     "prompt_toolkit": {
         "frontend.tui.app",

@@ -101,6 +101,11 @@ def line(record: StopRecord) -> str:
     )
 
 
+def json_line(row: Row) -> str:
+    """A row as it stands in a file, without its newline."""
+    return json.dumps(row, separators=(",", ":"))
+
+
 def row(record: StopRecord) -> Row:
     """`line` as a dict."""
     parsed: Row = json.loads(line(record))

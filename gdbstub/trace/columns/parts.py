@@ -21,16 +21,23 @@ class PartFiles:
         self._folder = folder
         self._temporary = temporary
         self._open: list[ArrowTable] = []
+        self._columns: list[ArrowTable] = []
+        self._written = True
         self._number = 0
 
     def add(self, table: ArrowTable) -> None:
-        """Further rows, at once on disk."""
-        if not self._number and not self._open:
-            self._folder.mkdir(parents=True, exist_ok=True)
+        """Further rows; on disk when a part is full, or by `settle`."""
+        self._columns = [join([*self._columns, table.slice(0, 0)])]  # a later part has the columns of the earlier ones
         self._open.append(table)
-        joined = join(self._open)
-        self._open = [joined]
-        write(joined, self._folder / f"{self._number:05}.parquet", self._temporary)
-        if joined.num_rows >= ROWS_A_PART:
+        self._written = False
+        if sum(table.num_rows for table in self._open) >= ROWS_A_PART:
+            self.settle()
             self._open.clear()
             self._number += 1
+
+    def settle(self) -> None:
+        """All rows are on disk afterwards."""
+        if not self._written:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write(join([*self._columns, *self._open]), self._folder / f"{self._number:05}.parquet", self._temporary)
+            self._written = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from gdbstub.trace.columns import folder
 from gdbstub.trace.columns.arrow import Broken, read
 from gdbstub.trace.columns.definitions import Definition
 from gdbstub.trace.columns.row import row_of
-from gdbstub.trace.errors import TraceError, reason
+from gdbstub.trace.columns.run_lines import only_run, read_lines
+from gdbstub.trace.errors import reason
 from gdbstub.trace.rows import Row
 
 BATCH = 1024
@@ -27,9 +27,9 @@ class ParquetRun:
     def __init__(self, root: Path, run: str | None = None) -> None:
         self.root = root
         self.path = str(root)
-        self.run = run or _only_run(root)
+        self.run = run or only_run(root)
         self.damaged: list[str] = []
-        self.lines = self._read_lines()
+        self.lines = read_lines(root, self.run)
         self._definitions: dict[int, Definition] | None = None
 
     def close(self) -> None:
@@ -83,32 +83,6 @@ class ParquetRun:
         except Broken as error:
             why = reason(error) if isinstance(error, OSError) and error.errno else "it is damaged"
             self.damaged.append(f"{path} can't be read ({why}), so its rows are missing.")
-
-    def _read_lines(self) -> list[Row]:
-        path = folder.lines_path(self.root, self.run)
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise TraceError(f"Cannot read {path}: {reason(error)}.") from error
-        rows: list[Row] = []
-        for line in text.splitlines(keepends=True):
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                break  # cut off in the middle
-            if not isinstance(row, dict):
-                break
-            rows.append(row)
-        return rows
-
-
-def _only_run(root: Path) -> str:
-    runs = folder.runs_of(root)
-    if not runs:
-        raise TraceError(f"{root} is not a trace of dr6: it is a folder without runs/run=…/{folder.LINES}.")
-    if len(runs) > 1:
-        raise TraceError(f"{root} has {len(runs)} runs; name one of them with --run: {', '.join(runs[:8])}.")
-    return runs[0]
 
 
 def _key(row: Row) -> int:

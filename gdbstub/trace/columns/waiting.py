@@ -53,9 +53,8 @@ class WaitingRows:
         records, batches = self._records, self._batches
         self._records, self._batches, self.count = {}, {}, 0
         rows = [(cpu, self._rows(records.get(cpu, ()), batches.get(cpu, ()))) for cpu in {**records, **batches}]
-        if changed := self._definitions.changed:
-            yield "instructions", None, _definitions(self._definitions)
-            changed.clear()
+        if self._definitions.changed:
+            yield "instructions", None, definitions_table(self._definitions)
         for cpu, found in rows:
             yield "rows", cpu, found
         for cpu, pieces in batches.items():
@@ -104,8 +103,9 @@ def _accesses(batch: Columns) -> ArrowTable:
     return table("accesses", columns, len(found.row))
 
 
-def _definitions(definitions: Definitions) -> ArrowTable:
-    changed = definitions.changed
+def definitions_table(definitions: Definitions) -> ArrowTable:
+    """What is new among them, which is not new any more."""
+    changed, definitions.changed = definitions.changed, {}
     columns: dict[str, object] = {
         "insn": list(changed),
         "address": [definition.address for definition in changed.values()],

@@ -23,8 +23,8 @@ from gdbstub.x86.registers import Mode
 
 SECONDS = 0.5
 """Between two looks for rows that wait."""
-ROWS_WAITING = 64 * 1024
-"""More are not kept in memory: who hands them over writes them."""
+ROWS_WAITING = 16 * 1024
+"""More do not wait as they came: who hands them over makes columns of them."""
 
 
 class ParquetWriter:
@@ -125,7 +125,7 @@ class ParquetWriter:
         if self._failure is not None:
             raise cannot_write(self.name, self._failure)
         if self._waiting.count >= ROWS_WAITING:
-            self.flush()
+            self._guarded(self._take)
 
     def _line(self, text: str) -> None:
         assert self._lines is not None, "the header comes first"
@@ -148,6 +148,12 @@ class ParquetWriter:
                 return
 
     def _write(self) -> None:
+        with self._lock:
+            self._take()
+            for parts in self._parts.values():
+                parts.settle()
+
+    def _take(self) -> None:
         with self._lock:
             for name, cpu, table in self._waiting.take():
                 parts = self._parts.get((name, cpu))
