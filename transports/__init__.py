@@ -27,7 +27,7 @@ from transports.errors import (
 from transports.files import open_regular
 from transports.kvm_run import LocalKvmRun, RemoteKvmRun, stub_socket
 from transports.listener import open_listener, parse_listen
-from transports.log_pipe import LogPipe
+from transports.log_pipe import LogPipe, killed_logs
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
 from transports.recording import Recorder, RecordingStream, open_recorder
 from transports.replay import RecordingEnded, ReplayDiverged, ReplayStream
@@ -70,6 +70,7 @@ __all__ = [
     "Unix",
     "Xen",
     "helper_source",
+    "killed_logs",
     "launch_qemu",
     "open_endpoint",
     "open_listener",

@@ -12,6 +12,7 @@ import trio
 
 from frontend.clean import clean, visible
 from frontend.cli.connect import TargetOptions, open_session
+from frontend.cli.engines import engine
 from frontend.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.progress import Progress
@@ -82,7 +83,7 @@ async def _trace(options: argparse.Namespace, session: Session, writer: TraceWri
             for row in debugger.breakpoints.values():
                 if row.vector is not None and row.address is None:
                     _say_armed(session, row)
-            tracer = Tracer(debugger, plan, keep)
+            tracer = engine(options, debugger, plan, writer, keep, progress.count, _message)
             interrupts.on_first = tracer.interrupt
             reason = await tracer.run()
         except TraceError:

@@ -196,7 +196,7 @@ class Attachment:
             raise GdbError(f"There is nothing to debug at {self.target}: its guest is gone (the stub says so to ?).")
         backend, found = await identify(self._stub, forced)
         self._assemble(await backend.open(self._stub, found, self._options))
-        await self._parts.cleanup.recover()
+        await self._recover()
         self._log.platform = backend.platform(self.backend)
         self._log.begin()
         return self._keep(await self._reader.read(stop), Action.ATTACH)
@@ -237,6 +237,10 @@ class Attachment:
                 await self._parts.hooks.kill()
         finally:
             await self._close()
+
+    async def _recover(self) -> None:
+        """Undo what sessions before this one could not."""
+        await self._parts.cleanup.recover()
 
     async def _before_leaving(self) -> None:
         """What a layer above has to put back: the guest is stopped, or gone."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import trio
 
 from gdbstub.backends import OpenOptions
 from gdbstub.debugger.idt_looks import Pace
+from gdbstub.debugger.instruction_log import AbandonedLog, KeptPipe
 from gdbstub.debugger.kernel_code import KernelCode, LidtPlaces, no_code
-from gdbstub.debugger.witness import LogPipe, WitnessWanted
+from gdbstub.debugger.witness import WitnessWanted
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.remote.nonblocking_io import NonblockingIO
 
@@ -34,8 +35,10 @@ class DebuggerOptions(OpenOptions):
     """Without hints: finds them, once a vector is caught before the guest has booted."""
     kernel_code: Callable[[str], KernelCode] = no_code
     """Without hints: what the file says that the stub names as the guest's kernel."""
-    log_pipe: Callable[[], LogPipe] | None = None
+    log_pipe: Callable[[], KeptPipe] | None = None
     """Makes what a QEMU of this machine can write its log to; None: there can be none."""
+    killed_logs: Callable[[], Sequence[AbandonedLog]] = tuple
+    """What dr6 that were killed left behind in QEMUs of this machine."""
     witness: WitnessWanted = "auto"
     """Are caught vectors to be seen in QEMU's log, too, where that can be? ``require``: they must be."""
     image_code: Callable[[int], CodeBytes | None] = no_image

@@ -8,10 +8,10 @@ from gdbstub.debugger.arguments import check_count
 from gdbstub.debugger.breakpoints import HitContext
 from gdbstub.debugger.events import Resumed
 from gdbstub.debugger.light_steps import Rest, Told
+from gdbstub.debugger.logged_guest import LoggedGuest
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.snapshot import Snapshot, hits
 from gdbstub.debugger.step_loop import StepLoop
-from gdbstub.debugger.witnessed_guest import WitnessedGuest
 from gdbstub.errors import CannotBreakIn, GdbError
 from gdbstub.explain.evidence import Action
 from gdbstub.x86.decode import LONGEST
@@ -26,7 +26,7 @@ def lines_of(registers: dict[str, int]) -> tuple[int, ...]:
     return registers["rip"], registers["rip"] + LONGEST - 1, registers.get("rsp", 0)
 
 
-class Running(WitnessedGuest):
+class Running(LoggedGuest):
     """A guest that is stepped and continued, and the stops that came of it."""
 
     @property

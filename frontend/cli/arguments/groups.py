@@ -51,6 +51,14 @@ def kaslr(text: str) -> int | str:
     return text if text in ("auto", "off") else int(text, 0)
 
 
+def natural(text: str) -> int:
+    """A number from 0; as `positive`."""
+    value = int(text, 0)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def target(parser: argparse.ArgumentParser) -> None:
     """The stub, and what Xen needs beside it."""
     parser.add_argument("target", metavar="TARGET", help="where the stub is")

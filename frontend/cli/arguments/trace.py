@@ -49,6 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".jsonl, .jsonl.zst, .txt, or a folder .parquet (default: standard output)",
     )
     parser.add_argument("--format", choices=("text", "jsonl", "parquet"), help="default: by the file's suffix")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "step", "log"),
+        default="auto",
+        help="step: by the stub, each stop explained; log: QEMU's TCG of this machine tells of each instruction, a "
+        "hundred times faster; auto: log from 100,000 rows on, where that can be (default: auto)",
+    )
+    parser.add_argument(
+        "--self-check",
+        type=groups.natural,
+        default=1000,
+        metavar="N",
+        help="with --engine log: the first N rows are made by stepping, too, and compared (default: 1000)",
+    )
     parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
     groups.session(parser)
     groups.leave(parser)

@@ -104,6 +104,8 @@ complete -c dr6 -n '__fish_seen_subcommand_from trace' -l no-stop -d 'with --eve
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l witness -x -a 'auto off require' -d 'QEMU\'s log of exceptions beside the breakpoints at handlers: what those miss is an event, too (default: auto)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -s o -l output -rF -d '.jsonl, .jsonl.zst, .txt, or a folder .parquet (default: standard output)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l format -x -a 'text jsonl parquet' -d 'default: by the file\'s suffix'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l engine -x -a 'auto step log' -d 'step: by the stub, each stop explained; log: QEMU\'s TCG of this machine tells of each instruction, a hundred times faster; auto: log from 100,000 rows on, where that can be (default: auto)'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l self-check -x -d 'with --engine log: the first N rows are made by stepping, too, and compared (default: 1000)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l cpu -x -d 'which vCPU is stepped, from 0'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l backend -x -a 'qemu-tcg qemu-kvm xen-gdbsx bhyve generic' -d 'do not ask who the stub is: qemu-tcg, qemu-kvm, xen-gdbsx, bhyve, generic'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l symbols -rF -d 'ELF file, System.map or copy of kallsyms with the guest\'s symbols; FILE@OFFSET moves them; repeatable'

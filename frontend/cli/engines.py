@@ -1,0 +1,93 @@
+"""Which engine makes a trace: asked for, or the one that is likely to be meant; and what it can't say."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.instruction_log import CannotLog
+from gdbstub.debugger.record import StopRecord
+from gdbstub.errors import GdbError
+from gdbstub.trace import TraceError, TraceWriter
+from gdbstub.trace.extra import columns_extra
+from gdbstub.trace.plan import Plan, Reason, Tracer
+
+EngineName = Literal["auto", "step", "log"]
+NAMES: tuple[EngineName, ...] = ("auto", "step", "log")
+MANY = 100_000
+"""Rows from which on steps take so long that *auto* rather has them told by QEMU."""
+TELLS = (
+    "engine log: QEMU tells of every instruction, and the guest is not stopped; no stop is explained, exceptions are. "
+    "--engine step explains each stop."
+)
+
+
+class Engine(Protocol):
+    """What traces."""
+
+    async def run(self) -> Reason: ...
+
+    async def interrupt(self) -> None: ...
+
+
+class Fallback:
+    """The first engine, or where it can't begin, the second; ``say`` hears why."""
+
+    def __init__(self, first: Engine, second: Engine, say: Callable[[str], None]) -> None:
+        self._first = first
+        self._second = second
+        self._now = first
+        self._say = say
+
+    async def run(self) -> Reason:
+        try:
+            return await self._first.run()
+        except CannotLog as error:
+            self._say(f"engine step, not log: {error}")
+            self._now = self._second
+            return await self._second.run()
+
+    async def interrupt(self) -> None:
+        await self._now.interrupt()
+
+
+def engine(
+    options: argparse.Namespace,
+    debugger: Debugger,
+    plan: Plan,
+    writer: TraceWriter,
+    keep: Callable[[StopRecord], None],
+    count: Callable[[int], None],
+    say: Callable[[str], None],
+) -> Engine:
+    """The one that ``--engine`` names. ``keep`` takes the records of stops, ``count`` hears how many rows there are.
+    Raises `GdbError` where it can't do what the plan asks."""
+    step = Tracer(debugger, plan, keep)
+    if options.engine == "step":
+        return step
+    if options.engine == "log":
+        if not plan.stepping:
+            raise GdbError("The engine log records every instruction; it runs to no breakpoint, watchpoint or vector.")
+        return _log(options, debugger, plan, writer, count, say)
+    if not plan.stepping or plan.count is None or plan.count < MANY:
+        return step
+    try:
+        return Fallback(_log(options, debugger, plan, writer, count, say), step, say)
+    except TraceError as error:
+        say(f"engine step, not log: {error}")
+        return step
+
+
+def _log(
+    options: argparse.Namespace,
+    debugger: Debugger,
+    plan: Plan,
+    writer: TraceWriter,
+    count: Callable[[int], None],
+    say: Callable[[str], None],
+) -> Engine:
+    with columns_extra("The engine log"):
+        from gdbstub.trace.engines.log_engine import LogEngine
+    return LogEngine(debugger, plan, writer, options.self_check, count=count, began=lambda: say(TELLS))
