@@ -64,17 +64,17 @@ MIDDLE = ((WHY, STOPS), (PanePlace(("why", "stops"), 2),))
 NARROW = (
     (
         PanePlace(("registers",), 25, 1, 30),
-        PanePlace(("dr",), 17, 1, 20),
+        PanePlace(("dr",), 14, 1, 16),
         PanePlace(("stack",), 8),
         PanePlace(("breakpoints",), 4),
     ),
-    (PanePlace(("registers",), 22, 1, 30), PanePlace(("dr", "stack", "breakpoints"), 13)),
+    (PanePlace(("registers",), 9, 1, 30), PanePlace(("dr", "stack", "breakpoints"), 12)),
     (PanePlace(("registers", "dr", "stack", "breakpoints"), 2),),
 )
 RIGHT = (
     (
         PanePlace(("registers",), 17, 1, 20),
-        PanePlace(("dr",), 19, 1, 20),
+        PanePlace(("dr",), 12, 1, 15),
         PanePlace(("stack",), 8, 2),
         PanePlace(("breakpoints",), 4),
     ),

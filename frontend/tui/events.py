@@ -146,6 +146,12 @@ class PutCursor(NamedTuple):
     address: int | None
 
 
+class SelectBit(NamedTuple):
+    """Say of a bit of DR6 or DR7 what it means (`debug_bits.BITS`); empty of none."""
+
+    key: str
+
+
 class ShowCode(NamedTuple):
     """Show the code around an address that the user named; None shows the stop's again."""
 
@@ -183,6 +189,7 @@ Event = (
     | Scroll
     | PutCursor
     | ShowCode
+    | SelectBit
     | Toggle
     | Ask
 )

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 from frontend.tui.cursor import go_to_operand, neighbour, place, run_here, toggle_breakpoint
-from frontend.tui.events import Event, Focus, PutCursor, SelectStop, Toggle, Walk
+from frontend.tui.debug_bits import next_bit
+from frontend.tui.events import Event, Focus, PutCursor, SelectBit, SelectStop, Toggle, Walk
 from frontend.tui.view import CODE, PROMPT, ViewState
 
 Place = Literal["everywhere", "pane", "prompt"]
@@ -149,12 +150,14 @@ def _move(controls: Controls, by: int) -> None:
         controls.dispatch(PutCursor(neighbour(view, by)))
     elif view.focus == "stops":
         controls.dispatch(Walk(by))
+    elif view.focus == "dr":
+        controls.dispatch(SelectBit(next_bit(view.bit, by)))
     else:
         controls.scroll(lines=by)
 
 
 def up(controls: Controls) -> None:
-    """up: the cursor in the code, the stop in the list, else scroll"""
+    """up: the cursor in the code, the stop in the list, the bit of a debug register, else scroll"""
     _move(controls, -1)
 
 

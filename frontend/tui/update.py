@@ -23,6 +23,7 @@ from frontend.tui.events import (
     Printed,
     PutCursor,
     Scroll,
+    SelectBit,
     SelectStop,
     SessionOpened,
     Show,
@@ -242,6 +243,8 @@ def update(view: ViewState, event: Event) -> ViewState:
             return view if address == view.cursor else replace(view, cursor=address)
         case ShowCode(area):
             return replace(view, area=area, cursor=None, scroll=_scroll_code(view))
+        case SelectBit(key):
+            return view if key == view.bit else replace(view, bit=key)
         case Toggle(what):
             return _toggle(view, what)
         case Ask(question):

@@ -68,6 +68,8 @@ class ViewState:
     cursor: int | None = None
     area: CodeArea | None = None
     """The code that the user went to, instead of that of the stop."""
+    bit: str = ""
+    """The bit of a debug register that is selected."""
     at_handler: bool = False
     """Of an event, show the code where the guest stands instead of where the event came from."""
     help: bool = False

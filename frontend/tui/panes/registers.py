@@ -91,7 +91,7 @@ def render(view: ViewState, width: int, height: int) -> Page:
     digits = _DIGITS[state.mode]
     pointer = _row(_POINTERS[state.mode], f"{state.rip & ((1 << 4 * digits) - 1):0{digits}x}", "rip" in new)
     if count == 1:
-        lines = [*_general(state, new), pointer, *_flags(state, new, width)]
+        lines = [pointer, *_flags(state, new, width), *_general(state, new)]
     else:
         flags = _flags(state, new, width)
         lines = columns(_general(state, new), width, count)

@@ -21,7 +21,7 @@ def shape(arrangement: Arrangement) -> list[list[str]]:
 def test_the_small_screen_has_code_why_and_messages_beside_the_registers() -> None:
     assert shape(arrange(view(), 80, 21)) == [
         ["code 54x9", "why+stops 54x8", "messages+output 54x4"],
-        ["registers+dr+stack+breakpoints 25x21"],
+        ["registers 25x9", "dr+stack+breakpoints 25x12"],
     ]
 
 
@@ -29,7 +29,7 @@ def test_the_large_screen_has_a_place_for_every_pane() -> None:
     assert shape(arrange(view(), 200, 57)) == [
         ["code 83x30", "messages 83x17", "output 83x10"],
         ["why 65x37", "stops 65x20"],
-        ["registers 50x19", "dr 50x20", "stack 50x13", "breakpoints 50x5"],
+        ["registers 50x20", "dr 50x15", "stack 50x15", "breakpoints 50x7"],
     ]
 
 
@@ -66,7 +66,7 @@ def test_the_front_pane_is_the_one_shown_last() -> None:
 
     assert front(state, ("registers", "dr", "stack")) == "stack"
     assert front(state, ("code",)) == "code"
-    assert visible(state, arrange(state, 80, 21)) == ("code", "why", "output", "stack")
+    assert visible(state, arrange(state, 80, 21)) == ("code", "why", "output", "registers", "stack")
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_pages_scroll_no_further_than_the_text_goes(desk: Desk) -> None:
         desk.press("PgDn")
     end = desk.view.scroll["registers"]
     desk.press("PgDn")
-    assert desk.view.scroll["registers"] == end == 11
+    assert desk.view.scroll["registers"] == end == 23
 
     for _ in range(5):
         desk.press("PgUp")

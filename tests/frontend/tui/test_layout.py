@@ -78,7 +78,7 @@ def test_the_wheel_scrolls_the_pane_below_it_as_far_as_it_goes() -> None:
     assert table.screen.view.scroll["registers"] == 3
     for _ in range(9):
         table.mouse(top, MouseEventType.SCROLL_DOWN)
-    assert table.screen.view.scroll["registers"] == 11
+    assert table.screen.view.scroll["registers"] == 23
     for _ in range(9):
         table.mouse(top, MouseEventType.SCROLL_UP)
     assert table.screen.view.scroll["registers"] == 0

@@ -1,0 +1,194 @@
+"""What keys and mouse do to the panes: scroll, show, hide, resize, move, copy. No command of the guest's is in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from frontend.tui.arrangement import arrange, front, order
+from frontend.tui.boxes import Arrangement
+from frontend.tui.events import (
+    Arrange,
+    BreakpointsChanged,
+    Event,
+    Focus,
+    Gathered,
+    Looked,
+    OpenSheet,
+    Printed,
+    Scroll,
+    Sheet,
+    StopShown,
+    Working,
+)
+from frontend.tui.panes import HELP, PANES, SHEET, Page, Pane, sheet_size, text_of
+from frontend.tui.update import update
+from frontend.tui.view import MESSAGES, PROMPT, ViewState
+from gdbstub.debugger.events import Output, Resumed
+
+IN_BETWEEN = (Working, StopShown, Gathered, Looked, Printed, Output, BreakpointsChanged)
+COPIED_CELLS, COPIED_ROWS = 200, 10_000
+"""The size at which a pane is drawn to be copied."""
+
+
+class Prompt(Protocol):
+    """The line that is being typed."""
+
+    @property
+    def text(self) -> str: ...
+
+    def reset(self) -> None:
+        """Empty it."""
+
+    def insert_text(self, text: str) -> None:
+        """Put ``text`` at the cursor."""
+
+
+class PaneControls:
+    """The current view, and what moves only its panes."""
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_change_soon: Callable[[], None] = lambda: None
+        self.on_redraw: Callable[[], None] = lambda: None
+        self.on_copy: Callable[[str], str] = lambda text: ""
+        """Copies, and says how."""
+        self.prompt: Prompt | None = None
+        self.size: Callable[[], tuple[int, int]] = lambda: (80, 24)
+        self.mouse = True
+        self._view = ViewState()
+
+    @property
+    def view(self) -> ViewState:
+        return self._view
+
+    def dispatch(self, event: Event) -> None:
+        """Replace the view; ask for a drawing if it changed. What comes while a command is executed is drawn when
+        that is through, or soon: a step would make the screen blink."""
+        view = update(self._view, event)
+        if view is not self._view:
+            self._view = view
+            if isinstance(event, Resumed) or (view.working and isinstance(event, IN_BETWEEN)):
+                self.on_change_soon()
+            else:
+                self.on_change()
+
+    def body(self) -> tuple[int, int]:
+        """Width and rows of the panes: all but the status line, the prompt and the bar of keys."""
+        columns, rows = self.size()
+        return columns, max(1, rows - 3)
+
+    def arrangement(self) -> Arrangement:
+        return arrange(self._view, *self.body())
+
+    def page(self, name: str) -> tuple[Page, int]:
+        """What a pane shows now, and its height without the title."""
+        if name == SHEET.name:
+            width, rows = sheet_size(self._view, *self.body())
+            return SHEET.render(self._view, width, rows - 1), max(1, rows - 1)
+        if name == HELP.name:
+            width, rows = self.body()
+            return HELP.render(self._view, width, rows - 1), rows - 1
+        for column in self.arrangement():
+            for box in column:
+                if front(self._view, box.panes) == name:
+                    return PANES[name].render(self._view, box.width, box.height - 1), box.height - 1
+        return Page(()), 1
+
+    def focused(self) -> str:
+        """The pane that keys scroll."""
+        if self._view.help:
+            return HELP.name
+        if self._view.focus != PROMPT:
+            return self._view.focus
+        return MESSAGES if self._view.sheet is None else SHEET.name
+
+    def scroll(self, lines: int = 0, pages: int = 0) -> None:
+        name = self.focused()
+        page, height = self.page(name)
+        self.scroll_page(name, page, lines + pages * max(1, height - 1))
+
+    def scroll_page(self, name: str, page: Page, by: int) -> None:
+        """Scroll a pane that shows ``page``, as far as there is anything."""
+        self.dispatch(Scroll(name, max(-page.above, min(by, page.below))))
+
+    def next_pane(self, by: int) -> None:
+        ring = (PROMPT, *order(self.arrangement()))
+        if self._view.zoom:
+            ring = (PROMPT, *PANES)
+        at = ring.index(self._view.focus) if self._view.focus in ring else 0
+        self.dispatch(Focus(ring[(at + by) % len(ring)]))
+
+    def show_pane(self, key: str) -> None:
+        for pane in PANES.values():
+            if pane.key == key:
+                self.dispatch(Arrange(self._view.preferences.show(pane.name)))
+                self.dispatch(Focus(pane.name))
+
+    def hide_pane(self) -> None:
+        """Away with the pane that has the keys; its number brings it back."""
+        name = self._view.focus
+        if name in PANES and len(order(self.arrangement())) > 1:
+            self.dispatch(Arrange(self._view.preferences.hide(name)))
+            self.dispatch(Focus(PROMPT))
+            self.dispatch(Printed(f"The pane {PANES[name].title} is hidden; Alt-{PANES[name].key} shows it.", "note"))
+
+    def resize_pane(self, rows: int = 0, cells: int = 0) -> None:
+        self.dispatch(Arrange(self._view.preferences.resize(self.focused(), rows, cells)))
+
+    def move_pane(self, by: int) -> None:
+        """Exchange the pane that has the keys with that of the next place."""
+        places = [front(self._view, box.panes) for column in self.arrangement() for box in column]
+        name = self._view.focus
+        if name in places and len(places) > 1:
+            other = places[(places.index(name) + by) % len(places)]
+            self.dispatch(Arrange(self._view.preferences.exchange(name, other)))
+
+    # An answer over the panes
+
+    def answered(self, line: str) -> None:
+        """A command is through: what it said is laid over the panes where its own has no room for it."""
+        said = self._view.messages[len(self._view.messages) - self._view.spoken :] if self._view.spoken else ()
+        said = said[1:] if said and said[0].kind == "command" else said
+        rows = next((b.height - 1 for column in self.arrangement() for b in column if MESSAGES in b.panes), 0)
+        if len(said) > rows and not self._view.zoom:
+            self.dispatch(OpenSheet(Sheet(line or "the last command", said)))
+
+    def close_sheet(self) -> None:
+        self.dispatch(OpenSheet(None))
+
+    # Copying
+
+    def copy(self) -> None:
+        """The answer, or all of the pane that has the keys, to the terminal's clipboard."""
+        text, what = self._copied()
+        if text:
+            self.dispatch(Printed(f"Copied {what}: {self.on_copy(text)}", "note"))
+
+    def _copied(self) -> tuple[str, str]:
+        view = self._view
+        pane = PANES.get(view.focus)
+        if pane is not None:
+            return self._whole(pane), f"the pane {pane.title}"
+        if view.sheet is not None:
+            return "\n".join(message.text for message in view.sheet.lines), f"the answer to {view.sheet.title}"
+        last = next((n for n, m in enumerate(reversed(view.messages)) if m.kind == "command"), len(view.messages))
+        said = view.messages[len(view.messages) - last :]
+        return "\n".join(message.text for message in said), "the last answer"
+
+    def _whole(self, pane: Pane) -> str:
+        page = pane.render(self._view, COPIED_CELLS, COPIED_ROWS)
+        return "\n".join(text_of(line).rstrip() for line in page.lines)
+
+    def type(self, text: str) -> None:
+        self.dispatch(Focus(PROMPT))
+        if self.prompt is not None:
+            self.prompt.reset()
+            self.prompt.insert_text(text)
+
+    def redraw(self) -> None:
+        self.on_redraw()
+
+    def toggle_mouse(self) -> None:
+        self.mouse = not self.mouse
+        self.dispatch(Printed(f"The mouse is {'on' if self.mouse else 'off'}.", "note"))
