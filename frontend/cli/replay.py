@@ -13,7 +13,7 @@ import argparse
 import contextlib
 import io
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -181,13 +181,16 @@ class Again:
     async def batch(self, more: tuple[str, ...], strict: bool, interrupts: Interrupts) -> int:
         """Without a screen: the recorded commands, then ``more``."""
         async with self.session() as session:
+            look: Callable[[], Awaitable[object]] | None = None
 
             async def look_as_then() -> None:
                 """A screen read what its panes show behind each command."""
+                nonlocal look
                 if session.look_around:
-                    from frontend.tui.window import look
+                    from frontend.tui.window import looker
 
-                    await look(session.debugger, session.symbols)
+                    look = look or looker(session.debugger, session.symbols)
+                    await look()
 
             waiting = list(more)
 

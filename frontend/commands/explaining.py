@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from frontend.clean import clean
 from frontend.commands.session import Session
+from frontend.commands.stop_filter import EVERY, StopFilter
 from frontend.commands.stop_text import describe, details, one_line
+from frontend.commands.stop_words import kind, phrase
 from frontend.commands.table import Arguments, Command, CommandError, number
 from gdbstub.debugger.record import StopRecord
-from gdbstub.explain.explanation import GuestDr6
+from gdbstub.explain.explanation import CauseName, ExitDr6, GuestDr6
 
 
 def find_record(session: Session, text: str) -> StopRecord:
@@ -34,7 +39,7 @@ async def why(session: Session, arguments: Arguments) -> None:
         session.out(line)
     if explanation.guest_dr6 is not None:
         session.out(f"  {_guest(explanation.guest_dr6)}")
-    session.out(f"  {_exit(record)}")
+    session.out(f"  {_exit(explanation.exit_dr6)}")
 
 
 def _guest(dr6: GuestDr6) -> str:
@@ -48,12 +53,10 @@ def _guest(dr6: GuestDr6) -> str:
     return "; ".join(parts)
 
 
-def _exit(record: StopRecord) -> str:
-    dr6 = record.explanation.exit_dr6
+def _exit(dr6: ExitDr6) -> str:
     if dr6.value is None:
         return "the DR6 of the exit itself is unknown"
-    by = "" if record.exit_source is None else f" by {record.exit_source}"
-    return f"the DR6 of the exit itself is {dr6.value:#x} ({dr6.provenance}{by})"
+    return f"the DR6 of the exit itself is {dr6.value:#x} ({dr6.provenance})"
 
 
 async def events(session: Session, arguments: Arguments) -> None:
@@ -66,6 +69,50 @@ async def events(session: Session, arguments: Arguments) -> None:
         session.out(one_line(record, session.symbols))
 
 
+CAUSES: tuple[str, ...] = get_args(CauseName)
+
+
+def parse_filter(text: str) -> StopFilter:
+    """The filter that ``text`` says; CommandError names what is none."""
+    before, slash, sought = text.partition("/")
+    found = EVERY._replace(text=sought.strip().lower())
+    if slash and not found.text:
+        raise CommandError("A text is missing behind /.")
+    words = before.split()
+    while words:
+        word = words.pop(0)
+        if word == "events":
+            found = found._replace(events=True)
+        elif word == "cpu" and words:
+            found = found._replace(cpu=number(words.pop(0), "vCPU"))
+        elif word == "cause" and words and words[0] in CAUSES:
+            found = found._replace(cause=words.pop(0))
+        elif word == "cause":
+            raise CommandError(f"A cause is one of {', '.join(CAUSES)}.")
+        elif word != "all":
+            raise CommandError(f"{clean(word)!r} filters no stops: events, cpu N, cause NAME, /TEXT or all.")
+    return found
+
+
+async def stops(session: Session, arguments: Arguments) -> None:
+    """``stops FILTER``: what the screen's list shows; without a screen a list of them."""
+    sought = parse_filter(arguments.text)
+    if session.filter_stops is not None:
+        session.filter_stops(sought)
+        return
+    found = [line for record in session.debugger.records if (line := _stop_line(session, record, sought)) is not None]
+    for line in found or [f"No stop is {sought.words}." if sought.words else "There is no stop yet."]:
+        session.out(line)
+
+
+def _stop_line(session: Session, record: StopRecord, sought: StopFilter) -> str | None:
+    where = "" if record.ended else session.symbols.text(record.state.pc).strip()
+    told = f"{kind(record):<6} {clean(phrase(record))}"
+    if not sought.holds(record, f"{told} {where} {record.explanation.summary}"):
+        return None
+    return f"#{record.number} cpu{record.cpu} {told}  {where}".rstrip()
+
+
 COMMANDS = (
     Command(
         "why",
@@ -74,6 +121,16 @@ COMMANDS = (
         "Explain the last stop, or stop N: causes, owner, evidence, sources.",
         why,
         "explaining",
+        needs="",
+    ),
+    Command(
+        "stops",
+        (),
+        "[events] [cpu N] [cause NAME] [/TEXT] | all",
+        "Show only some of the stops in the list, and walk through those; all shows every one again.",
+        stops,
+        "explaining",
+        "Several may be given, and all have to hold: stops events cpu 1 /counter. Without a screen they are printed.",
         needs="",
     ),
     Command(

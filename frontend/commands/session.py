@@ -17,6 +17,7 @@ from frontend.commands.kernel_slide import KernelSlide
 from frontend.commands.memory_format import Layout
 from frontend.commands.recording import Recording
 from frontend.commands.registers import is_real_mode, register_value
+from frontend.commands.stop_filter import StopFilter
 from frontend.commands.stop_text import describe
 from frontend.commands.values import Value, pointer
 from frontend.symbols.names import Symbols
@@ -115,6 +116,10 @@ class Session:
     show_stop: Callable[[StopRecord], None] | None = None
     show_code: Callable[[int | None], Awaitable[None]] | None = None
     """Brings the code at an address to a pane, or (None) that of the stop back; where there is a screen."""
+    filter_stops: Callable[[StopFilter], None] | None = None
+    """Has a list of stops show only some of them; where there is one on a screen."""
+    code_kept: int = 500
+    """Of how many stops a screen keeps the code and the stack around them."""
     tool: str = "dr6"
     """Program and version, as a trace's header names them."""
     ask: bool = True

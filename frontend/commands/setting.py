@@ -81,14 +81,20 @@ def set_architecture(session: Session, name: str) -> None:
 
 
 def _keep(session: Session, text: str) -> None:
-    """``set history size N``."""
+    """``set history size N``, ``set history code N``."""
     name, _, count = text.partition(" ")
-    if name != "size":
-        raise CommandError("The one setting of the history is its size: set history size N keeps N stops.")
+    if name not in ("size", "code"):
+        raise CommandError(
+            f"The history has a size and code: set history size N keeps N stops ({session.debugger.stops_kept} now), "
+            f"set history code N the code and stack around N of them ({session.code_kept} now)."
+        )
     most = number(count.strip(), "number of stops")
     if not 1 <= most <= MOST_STOPS:
         raise CommandError(f"The history can be 1 to {MOST_STOPS} stops long.")
-    session.debugger.keep_stops(most)
+    if name == "size":
+        session.debugger.keep_stops(most)
+    else:
+        session.code_kept = most
 
 
 async def _assign(session: Session, target: Node, text: str, value: Value) -> None:
@@ -129,7 +135,8 @@ COMMANDS = (
         "data",
         "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb. "
         "Settings: confirm on|off; history size N, how many stops are kept (10000 at first): the oldest plain steps go "
-        "before any event; architecture auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
+        "before any event; history code N, of how many the screen keeps code and stack (500 at first), events again "
+        "before steps; architecture auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
         "others hold whatever it does, and tell the mode of one that does not show it. What gdb's scripts begin with "
         "(pagination off, width 0, …) is so anyway; other values are refused.",
         needs="",

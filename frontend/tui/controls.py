@@ -84,6 +84,9 @@ class Prompt(Protocol):
     def reset(self) -> None:
         """Empty it."""
 
+    def insert_text(self, text: str) -> None:
+        """Put ``text`` at the cursor."""
+
 
 class Screen:
     """The current `ViewState`, and the `Controls` that keys move.
@@ -278,6 +281,12 @@ class Screen:
         for pane in PANES.values():
             if pane.key == key:
                 self.dispatch(Focus(pane.name))
+
+    def type(self, text: str) -> None:
+        self.dispatch(Focus(PROMPT))
+        if self.prompt is not None:
+            self.prompt.reset()
+            self.prompt.insert_text(text)
 
     def redraw(self) -> None:
         self.on_redraw()

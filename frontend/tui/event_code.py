@@ -6,13 +6,7 @@ from typing import NamedTuple
 
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.evidence import Known
-from gdbstub.explain.explanation import Cause
-from gdbstub.protocol.stops import Stopped, Watch
-from gdbstub.x86.cpu_state import DebugState
 from gdbstub.x86.registers import Mode
-
-VERBS = {"data-write": "wrote", "data-access": "touched", "io-breakpoint": "port"}
-"""What an instruction did at the address that a debug register holds."""
 
 
 class Origin(NamedTuple):
@@ -41,28 +35,6 @@ def origin(record: StopRecord) -> Origin | None:
     told, ran = record.evidence.frame_mode, record.explanation.instruction
     mode = told.value if isinstance(told, Known) else record.state.code_mode
     return Origin(saved, mode, None if ran is None else ran.address)
-
-
-def slot_address(debug: DebugState, slot: int) -> int | None:
-    return (debug.dr0, debug.dr1, debug.dr2, debug.dr3)[slot]
-
-
-def touched(record: StopRecord) -> str:
-    """What the culprit did that a debug register or a watchpoint waited for: ``wrote 0x102208``; empty where nothing
-    says an address."""
-    found = next((text for cause in record.explanation.causes if (text := _by_slot(record, cause))), "")
-    if found or not isinstance(record.stop, Stopped):
-        return found
-    watch = next((reason for reason in record.stop.reasons if isinstance(reason, Watch)), None)
-    return "" if watch is None else f"{'wrote' if watch.kind == 'write' else 'touched'} {watch.address:#x}"
-
-
-def _by_slot(record: StopRecord, cause: Cause) -> str:
-    verb = VERBS.get(cause.cause)
-    if verb is None or cause.slot is None or cause.owner != "guest":
-        return ""
-    address = slot_address(record.state.debug, cause.slot)
-    return "" if address is None else f"{verb} {address:#x}"
 
 
 def saved_as(record: StopRecord) -> str:

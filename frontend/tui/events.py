@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from frontend.commands.stop_filter import StopFilter
+from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.listing import CodeArea, NameLookup
-from frontend.tui.window import BreakpointRow, Window
+from frontend.tui.window import Window
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
 from gdbstub.remote.capabilities import BackendInfo
@@ -16,13 +18,18 @@ Kind = Literal["command", "text", "note", "error"]
 
 class Stop(NamedTuple):
     """A record, and as ``symbol+4`` (empty: no symbol) its place, that of the instruction that caused it, and that of
-    the RIP that was stopped (`event_code.stopped_rip`). ``gap`` says why events before it may be missing, if so."""
+    the RIP that was stopped (`event_code.stopped_rip`). ``gap`` says why events before it may be missing, if so;
+    ``change`` what became of the bytes that were watched (``counter 4 → 5``). ``plain`` is `StopRecord.is_plain_step`,
+    found out once; ``run`` counts the sessions with the stub, from 0."""
 
     record: StopRecord
     where: str = ""
     cause: str = ""
     stopped: str = ""
     gap: str = ""
+    change: str = ""
+    plain: bool = False
+    run: int = 0
 
 
 class Message(NamedTuple):
@@ -104,9 +111,10 @@ class SessionOpened(NamedTuple):
 
 
 class Keep(NamedTuple):
-    """Keep ``most`` stops."""
+    """Keep ``most`` stops, and of ``code`` of them what panes show beyond their records."""
 
     most: int
+    code: int = 500
 
 
 class SelectStop(NamedTuple):
@@ -116,9 +124,23 @@ class SelectStop(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """Go ``by`` stops towards the newest (negative: towards the oldest)."""
+    """Go ``by`` stops towards the newest (negative: towards the oldest), or by as many ``events``."""
 
     by: int
+    events: bool = False
+
+
+class FilterStops(NamedTuple):
+    """Show and walk through only those stops."""
+
+    filter: StopFilter
+
+
+class ValueChanged(NamedTuple):
+    """What became of the bytes that stop ``number`` was about."""
+
+    number: int
+    text: str
 
 
 class Focus(NamedTuple):
@@ -159,7 +181,7 @@ class ShowCode(NamedTuple):
 
 
 class Toggle(NamedTuple):
-    what: Literal["help", "zoom", "handler"]
+    what: Literal["help", "zoom", "handler", "unfolded"]
 
 
 class Ask(NamedTuple):
@@ -189,6 +211,8 @@ Event = (
     | Scroll
     | PutCursor
     | ShowCode
+    | FilterStops
+    | ValueChanged
     | SelectBit
     | Toggle
     | Ask

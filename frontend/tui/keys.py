@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from frontend.tui.cursor import go_to_operand, neighbour, place, run_here, toggle_breakpoint
 from frontend.tui.debug_bits import next_bit
-from frontend.tui.events import Event, Focus, PutCursor, SelectBit, SelectStop, Toggle, Walk
+from frontend.tui.events import Event, FilterStops, Focus, PutCursor, SelectBit, SelectStop, Toggle, Walk
 from frontend.tui.view import CODE, PROMPT, ViewState
 
 Place = Literal["everywhere", "pane", "prompt"]
@@ -46,6 +46,9 @@ class Controls(Protocol):
 
     def show_pane(self, key: str) -> None:
         """Bring the pane with this number to the front and give it the keys."""
+
+    def type(self, text: str) -> None:
+        """Give the prompt the keys, with ``text`` in it."""
 
     def redraw(self) -> None:
         """Draw the whole screen again."""
@@ -119,6 +122,41 @@ def newest(controls: Controls) -> None:
     controls.dispatch(SelectStop(None))
 
 
+def event_before(controls: Controls) -> None:
+    """look at the event before, past all steps"""
+    controls.dispatch(Walk(-1, events=True))
+
+
+def event_after(controls: Controls) -> None:
+    """look at the event after"""
+    controls.dispatch(Walk(1, events=True))
+
+
+def events_only(controls: Controls) -> None:
+    """in the list of stops: events only, and all again"""
+    now = controls.view.filter
+    controls.dispatch(FilterStops(now._replace(events=not now.events)))
+
+
+def by_cpu(controls: Controls) -> None:
+    """in the list of stops: those of vCPU 0, 1, …, and all again"""
+    view = controls.view
+    cpu = 0 if view.filter.cpu is None else view.filter.cpu + 1
+    controls.dispatch(FilterStops(view.filter._replace(cpu=None if cpu >= view.cpus else cpu)))
+
+
+def by_cause(controls: Controls) -> None:
+    """in the list of stops: those with the cause of the one that is looked at, and all again"""
+    now, record = controls.view.filter, controls.view.record
+    cause = "" if now.cause or record is None else record.explanation.causes[0].cause
+    controls.dispatch(FilterStops(now._replace(cause=cause)))
+
+
+def search_stops(controls: Controls) -> None:
+    """search the stops: the prompt begins with stops /"""
+    controls.type("stops /")
+
+
 def page_up(controls: Controls) -> None:
     """scroll up: the pane that has the keys, or the messages"""
     controls.scroll(pages=-1)
@@ -167,7 +205,10 @@ def down(controls: Controls) -> None:
 
 
 def follow(controls: Controls) -> None:
-    """in the code: go to what the instruction names (a jump's target, an operand); elsewhere back to the prompt"""
+    """code: go to what the instruction names; stops: unfold the steps; elsewhere: back to the prompt"""
+    if controls.view.focus == "stops":
+        controls.dispatch(Toggle("unfolded"))
+        return
     command = go_to_operand(controls.view) if controls.view.focus == CODE else None
     if command is not None:
         controls.submit(command)
@@ -226,6 +267,8 @@ KEYS: tuple[Key, ...] = (
     Key(("escape end",), "Alt-End", "everywhere", newest),
     Key(("escape right", "c-x o"), "Alt-Right", "everywhere", next_pane, "panes"),
     Key(("escape left",), "Alt-Left", "everywhere", previous_pane),
+    Key(("escape pageup",), "Alt-PgUp", "everywhere", event_before),
+    Key(("escape pagedown",), "Alt-PgDn", "everywhere", event_after),
     Key(("f6",), "F6", "everywhere", handler),
     Key(("pageup",), "PgUp", "everywhere", page_up),
     Key(("pagedown",), "PgDn", "everywhere", page_down),
@@ -241,6 +284,10 @@ KEYS: tuple[Key, ...] = (
     Key(("]",), "]", "pane", newer),
     Key(("g",), "g", "pane", oldest),
     Key(("G",), "G", "pane", newest),
+    Key(("e",), "e", "pane", events_only),
+    Key(("v",), "v", "pane", by_cpu),
+    Key(("=",), "=", "pane", by_cause),
+    Key(("/",), "/", "pane", search_stops),
     Key(("up", "k"), "Up, k", "pane", up),
     Key(("down", "j"), "Down, j", "pane", down),
     Key(("tab", "c-w"), "Tab", "pane", next_pane),
@@ -263,6 +310,8 @@ PROMPT_KEYS = (
 
 STOPS = (
     ("RIP", "where what was stopped goes on: of an event of the guest, the RIP that it saved"),
+    ("where", "of an event the instruction that caused it, else where the guest stands"),
+    ("⋯", "plain steps, folded; Enter unfolds them, a click goes there"),
     ("▪", "an event of the guest"),
     ("!", "a contradiction: see why"),
     ("?", "events before this one may be missing: see why"),

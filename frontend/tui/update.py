@@ -4,6 +4,7 @@ nothing is drawn.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, assert_never
@@ -13,6 +14,7 @@ from frontend.tui.events import (
     Ask,
     BreakpointsChanged,
     Event,
+    FilterStops,
     Focus,
     Gap,
     Gathered,
@@ -32,9 +34,11 @@ from frontend.tui.events import (
     StopShown,
     Submitted,
     Toggle,
+    ValueChanged,
     Walk,
     Working,
 )
+from frontend.tui.stop_list import next_match
 from frontend.tui.view import (
     CODE,
     LINES_KEPT,
@@ -42,7 +46,6 @@ from frontend.tui.view import (
     MESSAGES,
     OUTPUT,
     PROMPT,
-    WINDOWS_KEPT,
     ViewState,
     number_of,
 )
@@ -67,7 +70,7 @@ def _scroll_code(view: ViewState) -> dict[str, int]:
 def _kept(stops: tuple[Stop, ...], most: int) -> tuple[Stop, ...]:
     """At most so many of ``stops``, by the rule of `KeptStops`."""
     while len(stops) > most:
-        at = next((at for at, stop in enumerate(stops[:-1]) if stop.record.is_plain_step), 0)
+        at = next((at for at, stop in enumerate(stops[:-1]) if stop.plain or stop.record.is_plain_step), 0)
         stops = (*stops[:at], *stops[at + 1 :])
     return stops
 
@@ -82,7 +85,7 @@ def _stopped(view: ViewState, stop: Stop) -> ViewState:
     """One more stop, or the newest one as a command has changed it since."""
     stops = view.stops
     if stops and number_of(stops[-1]) == number_of(stop):
-        stop = stop._replace(gap=stops[-1].gap)
+        stop = stop._replace(gap=stops[-1].gap, change=stop.change or stops[-1].change)
         stops = stops[:-1]
     elif view.gap:
         stop = stop._replace(gap=view.gap)
@@ -112,17 +115,26 @@ def _select(view: ViewState, number: int | None) -> ViewState:
     return replace(view, selected=number, cursor=None, area=None, at_handler=False, scroll=_elsewhere(view))
 
 
-def _walk(view: ViewState, by: int) -> ViewState:
+def _walk(view: ViewState, by: int, events: bool) -> ViewState:
     if not view.stops:
         return view
-    index = min(max(view.index + by, 0), len(view.stops) - 1)
+    sought = view.filter._replace(events=view.filter.events or events)
+    index = next_match(view.stops, view.index, by, sought)
     return _select(view, number_of(view.stops[index]))
+
+
+def _value_changed(view: ViewState, number: int, text: str) -> ViewState:
+    at = bisect_left(view.stops, number, key=number_of)
+    if at == len(view.stops) or number_of(view.stops[at]) != number:
+        return view
+    return replace(view, stops=(*view.stops[:at], view.stops[at]._replace(change=text), *view.stops[at + 1 :]))
 
 
 def _gathered(view: ViewState, window: Window) -> ViewState:
     windows = {**view.windows, window.number: window}
-    while len(windows) > WINDOWS_KEPT:
-        del windows[next(iter(windows))]
+    while len(windows) > view.code_kept:
+        plain = (number for number, kept in windows.items() if kept.plain and kept is not window)
+        del windows[next(plain, next(iter(windows)))]
     return replace(view, windows=windows, live=None, breakpoints=window.breakpoints)
 
 
@@ -191,7 +203,9 @@ def _lost(view: ViewState, why: str) -> ViewState:
     return replace(_print(view, why, "error"), lost=why, running=False, ran=False)
 
 
-def _toggle(view: ViewState, what: Literal["help", "zoom", "handler"]) -> ViewState:
+def _toggle(view: ViewState, what: Literal["help", "zoom", "handler", "unfolded"]) -> ViewState:
+    if what == "unfolded":
+        return replace(view, unfolded=not view.unfolded, scroll={**view.scroll, "stops": 0})
     if what == "handler":
         back = view.area is not None
         return replace(view, area=None, at_handler=view.at_handler ^ (not back), cursor=None, scroll=_scroll_code(view))
@@ -227,12 +241,17 @@ def update(view: ViewState, event: Event) -> ViewState:
             return view if line == view.working else replace(view, working=line, ran=view.running)
         case SessionOpened(target, backend, cpus, names):
             return replace(view, target=target, backend=backend, cpus=cpus, names=names)
-        case Keep(most):
-            return view if most == view.kept else _keep(view, most)
+        case Keep(most, code):
+            kept = view if most == view.kept else _keep(view, most)
+            return kept if code == kept.code_kept else replace(kept, code_kept=code)
         case SelectStop(number):
             return _select(view, number)
-        case Walk(by):
-            return _walk(view, by)
+        case Walk(by, events):
+            return _walk(view, by, events)
+        case FilterStops(sought):
+            return view if sought == view.filter else replace(view, filter=sought, scroll={**view.scroll, "stops": 0})
+        case ValueChanged(number, text):
+            return _value_changed(view, number, text)
         case Focus(name):
             return _focus(view, name)
         case Show(name):

@@ -6,17 +6,18 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from frontend.commands.stop_filter import EVERY, StopFilter
+from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.event_code import origin
 from frontend.tui.events import Looked, Message, Question, Stop
 from frontend.tui.listing import CodeArea, NameLookup
-from frontend.tui.window import BreakpointRow, Window
+from frontend.tui.window import Window
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.evidence import Action
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
-WINDOWS_KEPT = 200
 LINES_KEPT = 1000
 LONGEST_LINE = 4096
 
@@ -43,7 +44,13 @@ class ViewState:
     stops: tuple[Stop, ...] = ()
     kept: int = 10_000
     """How many stops may be in ``stops``."""
+    code_kept: int = 500
+    """How many may be in ``windows``."""
     selected: int | None = None
+    filter: StopFilter = EVERY
+    """Which stops are listed and walked through."""
+    unfolded: bool = False
+    """Does the list show every step?"""
     running: bool = False
     ran: bool = False
     """It ran since the current command began: a thousand steps are one run."""

@@ -6,39 +6,21 @@ for a stop that has none, the few bytes that its record holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from frontend.tui.breakpoint_rows import BreakpointRow, snapshot
 from frontend.tui.event_code import origin
 from frontend.tui.listing import CodeLine, Guest, NameLookup, read_code, read_some, where
-from gdbstub.debugger.breakpoints import Breakpoint
+from frontend.tui.watched import WatchedBytes
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
-from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 
 STACK_BYTES = 128
 
 _MASKS: dict[int, int] = {16: 0xFFFF, 32: 0xFFFF_FFFF, 64: 0xFFFF_FFFF_FFFF_FFFF}
-
-
-class BreakpointRow(NamedTuple):
-    """One breakpoint as it stood when it was looked at; the fields are those of `Breakpoint`."""
-
-    number: int
-    kind: BreakpointKind
-    address: int | None
-    length: int = 1
-    means: str = "auto"
-    temporary: bool = False
-    enabled: bool = True
-    hits: int = 0
-    ignore: int = 0
-    vector: int | None = None
-    text: str = ""
-    condition: str | None = None
-    armed_as: str | None = None
 
 
 class StackWord(NamedTuple):
@@ -61,18 +43,8 @@ class Window:
     word: int = 8
     breakpoints: tuple[BreakpointRow, ...] = ()
     event: tuple[CodeLine, ...] = ()
-
-
-def snapshot(breakpoints: Mapping[int, Breakpoint]) -> tuple[BreakpointRow, ...]:
-    """The breakpoints that are shown, in the order of their numbers, as frozen rows."""
-    return tuple(
-        BreakpointRow(
-            *(b.number, b.kind, b.address, b.length, b.means, b.temporary, b.enabled, b.hits, b.ignore),
-            *(b.vector, b.text, b.condition, b.armed_as),
-        )
-        for _, b in sorted(breakpoints.items())
-        if not b.hidden
-    )
+    plain: bool = False
+    """Is it that of a plain step? Those go before others where there are too many."""
 
 
 def _ran_last(record: StopRecord, address: int) -> int | None:
@@ -118,13 +90,29 @@ async def _stack(guest: Guest, symbols: NameLookup, state: CpuState) -> tuple[St
     return tuple(StackWord(top + offset, offset, value, where(symbols, value)) for offset, value in words)
 
 
-async def look(debugger: Debugger, symbols: NameLookup) -> tuple[StopRecord, CpuState, Window] | None:
-    """What panes show of a guest that stands still: the newest stop, the selected vCPU now, and what stands around it.
-    None where there is nothing to be read. A replay of a screen's session asks the same at the same places."""
-    if debugger.running or debugger.ended or debugger.lost is not None or not debugger.records:
-        return None
-    record, rows, state = debugger.records[-1], snapshot(debugger.breakpoints), await debugger.state()
-    return record, state, await gather_window(debugger, symbols, record, rows, state)
+class Surroundings(NamedTuple):
+    """What panes show of a guest that stands still: the newest stop, the selected vCPU now, what stands around it, and
+    what became of the bytes that the stop is about."""
+
+    record: StopRecord
+    state: CpuState
+    window: Window
+    change: str
+
+
+def looker(debugger: Debugger, symbols: NameLookup) -> Callable[[], Awaitable[Surroundings | None]]:
+    """What reads, at each stop, what panes show of it; None where there is nothing to be read. A replay of a screen's
+    session asks the same at the same places."""
+    watched = WatchedBytes()
+
+    async def look() -> Surroundings | None:
+        if debugger.running or debugger.ended or debugger.lost is not None or not debugger.records:
+            return None
+        record, rows, state = debugger.records[-1], snapshot(debugger.breakpoints), await debugger.state()
+        window = await gather_window(debugger, symbols, record, rows, state)
+        return Surroundings(record, state, window, await watched.change(debugger, symbols, record, rows))
+
+    return look
 
 
 async def gather_window(
@@ -147,4 +135,4 @@ async def gather_window(
     code = await _code(guest, symbols, record, state)
     stack = await _stack(guest, symbols, state)
     event = () if other else await _event_code(guest, symbols, record)
-    return Window(record.number, code, stack, state.mode // 8, breakpoints, event)
+    return Window(record.number, code, stack, state.mode // 8, breakpoints, event, record.is_plain_step)

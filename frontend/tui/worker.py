@@ -7,11 +7,13 @@ import trio
 
 from frontend.commands import Quit, execute
 from frontend.commands.session import Session
+from frontend.tui.breakpoint_rows import snapshot
 from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
 from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import (
     Answer,
     BreakpointsChanged,
+    FilterStops,
     Gap,
     Gathered,
     Keep,
@@ -24,11 +26,12 @@ from frontend.tui.events import (
     Stop,
     StopShown,
     Submitted,
+    ValueChanged,
     Working,
 )
 from frontend.tui.listing import CodeArea, NameLookup, read_code, where
 from frontend.tui.view import CODE
-from frontend.tui.window import look, snapshot
+from frontend.tui.window import looker
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
@@ -45,11 +48,13 @@ def place(symbols: NameLookup, record: StopRecord) -> Stop:
     if record.ended:
         return Stop(record)
     ran, stopped = record.explanation.instruction, stopped_rip(record)
+    plain = record.is_plain_step
     return Stop(
         record,
         where(symbols, record.state.pc),
         "" if ran is None else where(symbols, ran.address),
         "" if stopped is None else where(symbols, stopped),
+        plain=plain,
     )
 
 
@@ -63,6 +68,7 @@ class Worker:
         self._stop, self._stops = trio.open_memory_channel[None](1)
         self._scope = trio.CancelScope()
         self._waiting = self._foreign = self._renamed = False
+        self._read = looker(session.debugger, session.symbols)
 
     async def serve(self, startup: tuple[str, ...] = ()) -> int:
         """Serve the screen; the exit code when the user has left (3 when the connection was lost)."""
@@ -84,11 +90,12 @@ class Worker:
         session.confirm = self._confirm
         session.show_stop = lambda record: None
         session.show_code = self._show_code
+        session.filter_stops = lambda sought: screen.dispatch(FilterStops(sought))
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
         cpus = len(debugger.capabilities.cpus)
         screen.dispatch(SessionOpened(debugger.target, debugger.backend, cpus, session.symbols))
         session.on_names = self._name_again
-        screen.dispatch(Keep(debugger.stops_kept))
+        screen.dispatch(Keep(debugger.stops_kept, session.code_kept))
         for record in debugger.records:
             self._notice(record)
         debugger.listen(self._notice)
@@ -212,17 +219,19 @@ class Worker:
     async def _refresh(self) -> None:
         """Gather what panes show of the newest stop, and what a command may have changed in it."""
         session, debugger = self._session, self._session.debugger
-        self._screen.dispatch(Keep(debugger.stops_kept))
+        self._screen.dispatch(Keep(debugger.stops_kept, session.code_kept))
         if not debugger.running and debugger.records:
             record = debugger.records[-1]
             shown = self._screen.view.stops
             if shown and shown[-1].record is not record:
                 self._notice(record)
-        looked = await look(debugger, session.symbols) if session.look_around else None
+        looked = await self._read() if session.look_around else None
         if looked is None:
             self._screen.dispatch(BreakpointsChanged(snapshot(debugger.breakpoints)))
             return
-        record, state, window = looked
+        record, state, window, change = looked
+        if change:
+            self._screen.dispatch(ValueChanged(record.number, change))
         if state == record.state and not self._renamed:
             self._screen.dispatch(Gathered(window))
         else:

@@ -11,11 +11,12 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.controls import Screen
 from frontend.tui.events import Gathered, Printed, SessionOpened, Stop, StopShown
 from frontend.tui.listing import CodeLine
 from frontend.tui.panes import PANES
-from frontend.tui.window import BreakpointRow, StackWord, Window
+from frontend.tui.window import StackWord, Window
 from gdbstub.debugger.events import Disconnected, Output
 from gdbstub.explain.explanation import Cause, ExitDr6, Explanation
 from gdbstub.remote.capabilities import BackendInfo

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.panes.text import Line, Page, flow, line, page, span
 from frontend.tui.view import ViewState
-from frontend.tui.window import BreakpointRow
 from gdbstub.x86.breakpoints import BreakpointKind
 
 NAME = "breakpoints"

@@ -5,8 +5,8 @@ Left a row for each of DR0-3, right of it or below DR6 and DR7 bit by bit. A bit
 
 from __future__ import annotations
 
+from frontend.commands.stop_words import slot_address
 from frontend.tui.debug_bits import BITS, stops_with
-from frontend.tui.event_code import slot_address
 from frontend.tui.events import SelectBit
 from frontend.tui.panes.text import Fragment, Line, Page, flow, length, line, pad, page, span, wrap
 from frontend.tui.view import ViewState, is_beginning, ran_on

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from frontend.commands.stop_words import touched
+from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.cursor import code_lines, home
-from frontend.tui.event_code import origin, saved_as, touched
+from frontend.tui.event_code import origin, saved_as
 from frontend.tui.events import PutCursor, Toggle
 from frontend.tui.highlight import highlight
 from frontend.tui.listing import CodeLine
 from frontend.tui.panes.text import Fragment, Line, Page, clickable, fit, length, line, page, span, uniform, wrap
 from frontend.tui.view import CODE, ViewState
-from frontend.tui.window import BreakpointRow
 from gdbstub.debugger.record import StopRecord
 
 NAME = CODE

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.controls import KILL, LEAVE_RUNNING, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
 from frontend.tui.events import Answer, BreakpointsChanged, Gathered, Question, Stop, StopShown, Toggle, Working
 from frontend.tui.keys import KEYS, step
 from frontend.tui.view import ViewState
-from frontend.tui.window import BreakpointRow
 from gdbstub.debugger.events import Disconnected, Resumed
 from gdbstub.x86.breakpoints import BreakpointKind
 from tests.frontend.drawing import screen_with
@@ -25,6 +25,9 @@ class Typed:
 
     def reset(self) -> None:
         self.text = ""
+
+    def insert_text(self, text: str) -> None:
+        self.text += text
 
 
 class Desk:

@@ -48,11 +48,11 @@ def test_a_click_on_a_title_shows_that_pane() -> None:
 def test_a_click_on_a_stop_shows_everything_as_of_it() -> None:
     table = Table()
     table.click("5 stops")
-    table.click("instruction breakpoint of")
+    table.click("break  icebp_test+12")
 
     assert table.screen.view.selected == 2
     assert any("mov dr0, rax" in row for row in table.rows)
-    table.click("INT1 (opcode")
+    table.click("#DB    icebp")
     assert table.screen.view.selected is None
 
 

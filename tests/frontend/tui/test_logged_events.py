@@ -58,12 +58,12 @@ def test_what_changed_is_not_told_of_a_vcpu_that_is_not_known() -> None:
     assert PANES["registers"].note(shown(logged(cpu=0))) != ""
 
 
-@pytest.mark.parametrize(("frame", "at"), [(FRAME, "0010041f icebp_test+31 "), (None, "????????  ")])
+@pytest.mark.parametrize(("frame", "at"), [(FRAME, "0010041f icebp_test+30 "), (None, "????????  ")])
 def test_the_list_has_the_saved_rip_or_says_that_it_is_not_known(frame: Frame | None, at: str) -> None:
     rows = text(PANES["stops"].render(shown(logged(frame)), 90, 10)).splitlines()
 
-    assert rows[0].split() == ["RIP", "why"]
-    assert rows[-1].startswith(f"4 ! {at}")
+    assert rows[0].split() == ["#", "cpu", "what", "RIP", "where"]
+    assert rows[-1].startswith(f"4 !  ? #DB    {at}".rstrip())
 
 
 def test_a_gap_is_marked_in_the_list_and_told_in_why() -> None:
@@ -78,7 +78,7 @@ def test_a_gap_is_marked_in_the_list_and_told_in_why() -> None:
 
 def test_the_address_of_real_mode_is_linear() -> None:
     frame = FRAME._replace(rip=0x10, cs_base=0x7C00)
-    assert "00007c10" in text(PANES["stops"].render(shown(logged(frame)), 60, 10))
+    assert "00007c10" in text(PANES["stops"].render(shown(logged(frame)), 90, 10))
 
 
 LOG = Path(__file__).parents[2] / "gdbstub" / "backends" / "qemu" / "golden" / "log-int.txt"
@@ -98,5 +98,5 @@ def test_a_real_log_is_drawn_in_every_pane() -> None:
         assert "from log" in PANES["dr"].note(found)
 
     rows = pane("stops", found).splitlines()
-    assert [row.split()[2] for row in rows[1:]][3] == "????????"
-    assert rows[1].split()[2] == "001000b0"
+    assert [row.split()[3] for row in rows[1:]][3] == "????????"
+    assert rows[1].split()[3] == "001000b0"

@@ -32,7 +32,7 @@ from frontend.tui.events import (
     Working,
 )
 from frontend.tui.update import update
-from frontend.tui.view import LINES_KEPT, WINDOWS_KEPT, ViewState
+from frontend.tui.view import LINES_KEPT, ViewState
 from frontend.tui.window import Window
 from frontend.tui.worker import place
 from gdbstub.debugger.events import Disconnected, Output, Resumed
@@ -150,16 +150,26 @@ def test_a_run_of_many_steps_is_one_run() -> None:
 
 
 def test_the_stores_are_bounded() -> None:
-    found = ViewState(kept=300)
+    found = ViewState(kept=300, code_kept=200)
     for number in range(305):
         found = after(StopShown(Stop(numbered(number))), Gathered(Window(number)), start=found)
     found = after(Printed("line\n" * (LINES_KEPT + 5)), Output("line\n" * (LINES_KEPT + 5), "guest"), start=found)
 
     assert len(found.stops) == 300
     assert found.stops[0].record.number == 5
-    assert len(found.windows) == WINDOWS_KEPT
+    assert len(found.windows) == 200
     assert max(found.windows) == 304
     assert len(found.messages) == len(found.output) == LINES_KEPT
+
+
+def test_the_code_of_events_is_kept_when_that_of_steps_goes() -> None:
+    found = after(Keep(300, 50), start=ViewState())
+    for number in range(100):
+        found = after(Gathered(Window(number, plain=number % 10 != 0)), start=found)
+
+    assert len(found.windows) == 50
+    assert set(range(0, 100, 10)) <= set(found.windows)
+    assert max(found.windows) == 99
 
 
 def numbers(found: ViewState) -> list[int]:
