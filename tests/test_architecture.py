@@ -64,15 +64,21 @@ PLAIN = (
     "gdbstub.backends.xen.gdbsx",
     "gdbstub.backends.qemu.monitor",
     "gdbstub.backends.xen.helpers",
+    "frontend.tui.actions",
     "frontend.tui.arrangement",
     "frontend.clean",
     "frontend.tui.cursor",
+    "frontend.tui.debug_bits",
+    "frontend.tui.event_code",
     "frontend.tui.events",
     "frontend.commands.expressions",
     "frontend.tui.keys",
     "frontend.commands.memory_format",
     "frontend.commands.page_walk",
+    "frontend.tui.pane_controls",
     "frontend.tui.panes",
+    "frontend.tui.preferences",
+    "frontend.tui.stop_list",
     "frontend.commands.stop_text",
     "frontend.commands.values",
     "frontend.tui.update",
@@ -101,19 +107,7 @@ HOMES = {  # a library that only these modules import
         "frontend.tui.style",
     },
 }
-SCREEN = (
-    *sorted(HOMES["prompt_toolkit"] | HOMES["pygments"]),
-    "frontend.tui.arrangement",
-    "frontend.tui.controls",
-    "frontend.tui.cursor",
-    "frontend.tui.events",
-    "frontend.tui.keys",
-    "frontend.tui.panes",
-    "frontend.tui.update",
-    "frontend.tui.view",
-    "frontend.tui.window",
-    "frontend.tui.worker",
-)
+SCREEN = ("frontend.tui",)
 MOST_LINES = 300
 TABLES = {
     "gdbstub.explain.quirks.table": "one row a quirk",

@@ -11,7 +11,7 @@ from frontend.commands.stop_text import describe, details, one_line
 from frontend.commands.stop_words import kind, phrase
 from frontend.commands.table import Arguments, Command, CommandError, number
 from gdbstub.debugger.record import StopRecord
-from gdbstub.explain.explanation import CauseName, ExitDr6, GuestDr6
+from gdbstub.explain.explanation import CauseName, GuestDr6
 
 
 def find_record(session: Session, text: str) -> StopRecord:
@@ -39,7 +39,7 @@ async def why(session: Session, arguments: Arguments) -> None:
         session.out(line)
     if explanation.guest_dr6 is not None:
         session.out(f"  {_guest(explanation.guest_dr6)}")
-    session.out(f"  {_exit(explanation.exit_dr6)}")
+    session.out(f"  {_exit(record)}")
 
 
 def _guest(dr6: GuestDr6) -> str:
@@ -53,10 +53,12 @@ def _guest(dr6: GuestDr6) -> str:
     return "; ".join(parts)
 
 
-def _exit(dr6: ExitDr6) -> str:
+def _exit(record: StopRecord) -> str:
+    dr6 = record.explanation.exit_dr6
     if dr6.value is None:
         return "the DR6 of the exit itself is unknown"
-    return f"the DR6 of the exit itself is {dr6.value:#x} ({dr6.provenance})"
+    by = "" if record.exit_source is None else f" by {record.exit_source}"
+    return f"the DR6 of the exit itself is {dr6.value:#x} ({dr6.provenance}{by})"
 
 
 async def events(session: Session, arguments: Arguments) -> None:
@@ -127,7 +129,7 @@ COMMANDS = (
         "stops",
         (),
         "[events] [cpu N] [cause NAME] [/TEXT] | all",
-        "Show only some of the stops in the list, and walk through those; all shows every one again.",
+        "Show only some of the stops in the list, and walk through those; all shows every one.",
         stops,
         "explaining",
         "Several may be given, and all have to hold: stops events cpu 1 /counter. Without a screen they are printed.",

@@ -130,7 +130,30 @@ def _record_status(session: Session, current: Recording | None) -> None:
         session.out("Nothing is recorded. record FILE keeps the stops; dr6 --record FILE keeps the whole session.")
 
 
+LAYOUTS = ("1", "2", "3", "4")
+
+
+async def layout(session: Session, arguments: Arguments) -> None:
+    """``layout N``: the screen's panes."""
+    if arguments.text not in LAYOUTS:
+        raise CommandError("layout takes a number: 1 every pane, 2 for events, 3 for code, 4 for reading.")
+    if session.arrange is None:
+        raise CommandError("There are no panes here: layout is for the screen.")
+    session.arrange(arguments.text)
+
+
 COMMANDS = (
+    Command(
+        "layout",
+        (),
+        "N",
+        "Arrange the panes of the screen: 1 every pane, 2 for events, 3 for code, 4 for reading.",
+        layout,
+        "session",
+        "Alt-H hides the pane that has the keys, Alt-+ and Alt-- make it taller and lower, Alt-> and Alt-< wider and "
+        "narrower, Alt-X exchanges it with the next. How it was left is how it is next time.",
+        needs="",
+    ),
     Command(
         "monitor",
         ("mon",),

@@ -116,6 +116,8 @@ class Session:
     show_stop: Callable[[StopRecord], None] | None = None
     show_code: Callable[[int | None], Awaitable[None]] | None = None
     """Brings the code at an address to a pane, or (None) that of the stop back; where there is a screen."""
+    arrange: Callable[[str], None] | None = None
+    """Arranges the panes as the layout of that number has them; where there is a screen."""
     filter_stops: Callable[[StopFilter], None] | None = None
     """Has a list of stops show only some of them; where there is one on a screen."""
     code_kept: int = 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import base64
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -20,9 +20,11 @@ from frontend.commands import complete
 from frontend.commands.session import Session
 from frontend.tui.completer import CommandCompleter, Offer
 from frontend.tui.controls import Run, Screen
+from frontend.tui.events import Arrange
 from frontend.tui.host import TerminatedError, later, run
 from frontend.tui.key_bindings import make_key_bindings
 from frontend.tui.layout import make_layout
+from frontend.tui.saved import read_preferences, state_folder, write_preferences, write_private
 from frontend.tui.style import make_style
 from frontend.tui.view import PROMPT
 from frontend.tui.worker import Worker
@@ -36,6 +38,8 @@ ESCAPE_SECONDS = 0.05
 SEQUENCE_SECONDS = 0.3
 """How long an Escape key waits for the key that makes it Alt, where a terminal has no Alt."""
 
+MOST_COPIED = 74_994
+"""Characters of base64 that xterm takes in OSC 52 at most."""
 SIGNALLED = 128
 """Added to the number of the signal that ended us, as shells do."""
 
@@ -60,10 +64,7 @@ class KeptHistory(FileHistory):
 
 
 def history_path() -> Path:
-    """``$XDG_STATE_HOME/dr6/history`` (XDG base directories: an unset or relative one is
-    ``~/.local/state``)."""
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "dr6" / "history"
+    return state_folder() / "history"
 
 
 def open_history() -> History:
@@ -78,6 +79,23 @@ def open_history() -> History:
 def color_depth() -> ColorDepth:
     """The terminal's own 16 colours, or none with ``NO_COLOR``."""
     return ColorDepth.from_env() or ColorDepth.DEPTH_4_BIT
+
+
+def copy(app: Application[None], text: str) -> str:
+    """Give ``text`` to the terminal's clipboard, and put it into a file, since nothing says whether the terminal took
+    it; how that went."""
+    data = base64.b64encode(text.encode()).decode()
+    if len(data) <= MOST_COPIED:
+        app.output.write_raw(f"\x1b]52;c;{data}\x07")
+        app.output.flush()
+    path = state_folder() / "copied"
+    try:
+        write_private(path, text)
+    except OSError as error:
+        return f"{len(text)} characters, to the terminal alone: {path} cannot be written ({error.strerror})."
+    if len(data) > MOST_COPIED:
+        return f"{len(text)} characters, too many for the terminal; they are in {path}."
+    return f"{len(text)} characters, also in {path}."
 
 
 def make_application(
@@ -118,6 +136,7 @@ def make_application(
     app.timeoutlen = SEQUENCE_SECONDS
     screen.on_change = app.invalidate
     screen.on_change_soon = later(app, CALM_SECONDS, app.invalidate)
+    screen.on_copy = lambda text: copy(app, text)
     screen.on_redraw = app.renderer.clear
     screen.prompt = buffer
     screen.size = lambda: (app.output.get_size().columns, app.output.get_size().rows)
@@ -162,7 +181,11 @@ def run_screen(
         async with open_session() as session:
             sessions.append(session)
             worker = Worker(screen, session)
+            screen.dispatch(Arrange(read_preferences()))
             show()
-            return await worker.serve(startup)
+            try:
+                return await worker.serve(startup)
+            finally:
+                write_preferences(screen.view.preferences)
 
     return run(app, main) or 0

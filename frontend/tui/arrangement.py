@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from frontend.tui.boxes import Arrangement, Box, Column
+from frontend.tui.preferences import applied
 from frontend.tui.view import MESSAGES, PROMPT, ViewState
 
 
@@ -22,18 +24,6 @@ class PanePlace(NamedTuple):
     weight: int = 1
     most: int = 1000
 
-
-class Box(NamedTuple):
-    """A place with its size in cells. The title is the first of ``height`` rows."""
-
-    panes: tuple[str, ...]
-    width: int
-    height: int
-
-
-Column = tuple[Box, ...]
-Arrangement = tuple[Column, ...]
-"""Columns from the left, one cell apart."""
 
 CODE = PanePlace(("code",), 7, 3)
 WHY = PanePlace(("why",), 7, 2)
@@ -110,7 +100,6 @@ SIZES = (
     Size(0, ((STACKED, 0, 1),)),
 )
 ROWS_FOR_COLUMNS = 10
-SQUEEZED = 5
 
 
 def heights(places: Sequence[PanePlace], rows: int) -> list[int]:
@@ -134,24 +123,9 @@ def heights(places: Sequence[PanePlace], rows: int) -> list[int]:
     return found
 
 
-def _with_room(places: Sequence[PanePlace], rows: int, spoken: int) -> Sequence[PanePlace]:
-    """``places`` with more rows for messages while a command has said more than there is room for; what stands
-    beside them keeps `SQUEEZED` rows at least."""
-    log = next((place for place in places if MESSAGES in place.panes), None)
-    if log is None or len(places) == 1:
-        return places
-    wanted = min(spoken + 1, rows - SQUEEZED * (len(places) - 1))
-    if wanted <= log.least:
-        return places
-    return [
-        place._replace(least=wanted) if place is log else place._replace(least=min(place.least, SQUEEZED))
-        for place in places
-    ]
-
-
-def _column(choice: Choice, width: int, rows: int, spoken: int = 0) -> Column:
+def _column(choice: Choice, width: int, rows: int) -> Column:
     fitting = (places for places in choice if sum(place.least for place in places) <= rows)
-    places = _with_room(next(fitting, choice[-1]), rows, spoken)
+    places = next(fitting, choice[-1])
     sizes = heights(places, rows) if len(places) > 1 else [rows]
     return tuple(Box(place.panes, width, size) for place, size in zip(places, sizes, strict=True))
 
@@ -161,13 +135,14 @@ def arrange(view: ViewState, width: int, rows: int) -> Arrangement:
     if view.zoom:
         return ((Box((zoomed(view),), width, rows),),)
     if rows < ROWS_FOR_COLUMNS:
-        return (_column(ALL, width, rows),)
+        return applied((_column(ALL, width, rows),), view.preferences)
     columns = next(size.columns for size in SIZES if width >= size.width)
     shares = sum(share for _, _, share in columns)
     spare = width - sum(fixed for _, fixed, _ in columns) - (len(columns) - 1)
     widths = [fixed or spare * share // shares for _, fixed, share in columns]
     widths[0] += width - sum(widths) - (len(columns) - 1)
-    return tuple(_column(choice, each, rows, view.spoken) for (choice, _, _), each in zip(columns, widths, strict=True))
+    found = tuple(_column(choice, each, rows) for (choice, _, _), each in zip(columns, widths, strict=True))
+    return applied(found, view.preferences)
 
 
 def zoomed(view: ViewState) -> str:

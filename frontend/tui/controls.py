@@ -8,28 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from frontend.tui.arrangement import Arrangement, arrange, front, order
 from frontend.tui.events import (
     Answer,
     Ask,
-    BreakpointsChanged,
-    Event,
-    Focus,
-    Gathered,
-    Looked,
     Printed,
     Question,
-    Scroll,
     Show,
-    StopShown,
-    Working,
 )
-from frontend.tui.panes import HELP, PANES, Page
-from frontend.tui.update import update
-from frontend.tui.view import MESSAGES, PROMPT, ViewState
-from gdbstub.debugger.events import Output, Resumed
+from frontend.tui.pane_controls import PaneControls
+from frontend.tui.view import MESSAGES, ViewState
 
 STEPS = ("stepi", "nexti")
 """May be typed ahead: each takes a moment only."""
@@ -47,9 +36,6 @@ HOW_TO_LEAVE = Question(
 )
 END_IT = Question("The guest ends with dr6. Quit?", (Answer("y", "yes", QUIT),))
 NO_ANSWER = Question("The guest has not stopped yet. Close the connection all the same?", (Answer("y", "yes", DROP),))
-
-
-IN_BETWEEN = (Working, StopShown, Gathered, Looked, Printed, Output, BreakpointsChanged)
 
 
 class Run(NamedTuple):
@@ -75,20 +61,7 @@ class Leave(NamedTuple):
 Job = Run | Here | Leave
 
 
-class Prompt(Protocol):
-    """The line that is being typed."""
-
-    @property
-    def text(self) -> str: ...
-
-    def reset(self) -> None:
-        """Empty it."""
-
-    def insert_text(self, text: str) -> None:
-        """Put ``text`` at the cursor."""
-
-
-class Screen:
+class Screen(PaneControls):
     """The current `ViewState`, and the `Controls` that keys move.
 
     What it wants done leaves through ``work`` (False: there is too much to do already), ``stop`` (interrupt
@@ -96,58 +69,16 @@ class Screen:
     """
 
     def __init__(self, *, owned: bool = False) -> None:
+        super().__init__()
         self.owned = owned
         self.work: Callable[[Job], bool] = lambda job: False
         self.stop: Callable[[], None] = lambda: None
         self.drop: Callable[[], None] = lambda: None
-        self.on_change: Callable[[], None] = lambda: None
-        self.on_change_soon: Callable[[], None] = lambda: None
-        self.on_redraw: Callable[[], None] = lambda: None
-        self.prompt: Prompt | None = None
-        self.size: Callable[[], tuple[int, int]] = lambda: (80, 24)
-        self.mouse = True
-        self._view = ViewState()
         self._answered: Callable[[str | None], None] | None = None
         self._leaving = False
         self._stopping = False
         self._unfinished: deque[str] = deque()
         """A line of each job that was handed out and is not through yet; `HERE` for a `Here`."""
-
-    @property
-    def view(self) -> ViewState:
-        return self._view
-
-    def dispatch(self, event: Event) -> None:
-        """Replace the view; ask for a drawing if it changed. What comes while a command is executed is drawn when
-        that is through, or soon: a step would make the screen blink."""
-        view = update(self._view, event)
-        if view is not self._view:
-            self._view = view
-            if isinstance(event, Resumed) or (view.working and isinstance(event, IN_BETWEEN)):
-                self.on_change_soon()
-            else:
-                self.on_change()
-
-    # What is on the screen
-
-    def body(self) -> tuple[int, int]:
-        """Width and rows of the panes: all but the status line, the prompt and the bar of keys."""
-        columns, rows = self.size()
-        return columns, max(1, rows - 3)
-
-    def arrangement(self) -> Arrangement:
-        return arrange(self._view, *self.body())
-
-    def page(self, name: str) -> tuple[Page, int]:
-        """What a pane shows now, and its height without the title."""
-        if name == HELP.name:
-            width, rows = self.body()
-            return HELP.render(self._view, width, rows - 1), rows - 1
-        for column in self.arrangement():
-            for box in column:
-                if front(self._view, box.panes) == name:
-                    return PANES[name].render(self._view, box.width, box.height - 1), box.height - 1
-        return Page(()), 1
 
     # What keys do
 
@@ -254,46 +185,6 @@ class Screen:
             self._answered = None
             self.dispatch(Ask(None))
             answered(meaning)
-
-    def focused(self) -> str:
-        """The pane that keys scroll."""
-        if self._view.help:
-            return HELP.name
-        return MESSAGES if self._view.focus == PROMPT else self._view.focus
-
-    def scroll(self, lines: int = 0, pages: int = 0) -> None:
-        name = self.focused()
-        page, height = self.page(name)
-        self.scroll_page(name, page, lines + pages * max(1, height - 1))
-
-    def scroll_page(self, name: str, page: Page, by: int) -> None:
-        """Scroll a pane that shows ``page``, as far as there is anything."""
-        self.dispatch(Scroll(name, max(-page.above, min(by, page.below))))
-
-    def next_pane(self, by: int) -> None:
-        ring = (PROMPT, *order(self.arrangement()))
-        if self._view.zoom:
-            ring = (PROMPT, *PANES)
-        at = ring.index(self._view.focus) if self._view.focus in ring else 0
-        self.dispatch(Focus(ring[(at + by) % len(ring)]))
-
-    def show_pane(self, key: str) -> None:
-        for pane in PANES.values():
-            if pane.key == key:
-                self.dispatch(Focus(pane.name))
-
-    def type(self, text: str) -> None:
-        self.dispatch(Focus(PROMPT))
-        if self.prompt is not None:
-            self.prompt.reset()
-            self.prompt.insert_text(text)
-
-    def redraw(self) -> None:
-        self.on_redraw()
-
-    def toggle_mouse(self) -> None:
-        self.mouse = not self.mouse
-        self.dispatch(Printed(f"The mouse is {'on' if self.mouse else 'off'}.", "note"))
 
 
 WHILE_RUNNING: dict[str, Callable[[Screen], None]] = {

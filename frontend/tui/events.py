@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from frontend.commands.stop_filter import StopFilter
 from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.listing import CodeArea, NameLookup
+from frontend.tui.preferences import Preferences
 from frontend.tui.window import Window
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
@@ -37,6 +38,13 @@ class Message(NamedTuple):
 
     kind: Kind
     text: str
+
+
+class Sheet(NamedTuple):
+    """The answer to a command that is too long for its pane."""
+
+    title: str
+    lines: tuple[Message, ...]
 
 
 class Answer(NamedTuple):
@@ -174,6 +182,18 @@ class SelectBit(NamedTuple):
     key: str
 
 
+class OpenSheet(NamedTuple):
+    """Lay an answer over the panes; None takes it away."""
+
+    sheet: Sheet | None
+
+
+class Arrange(NamedTuple):
+    """Arrange the panes so."""
+
+    preferences: Preferences
+
+
 class ShowCode(NamedTuple):
     """Show the code around an address that the user named; None shows the stop's again."""
 
@@ -211,6 +231,8 @@ Event = (
     | Scroll
     | PutCursor
     | ShowCode
+    | OpenSheet
+    | Arrange
     | FilterStops
     | ValueChanged
     | SelectBit

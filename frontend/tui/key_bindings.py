@@ -11,9 +11,11 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.search import abort_search, accept_search_and_accept_input
 from prompt_toolkit.keys import Keys
 
+from frontend.tui import actions
+from frontend.tui.actions import Action
 from frontend.tui.controls import Screen
 from frontend.tui.events import Toggle
-from frontend.tui.keys import KEYS, Action, Place
+from frontend.tui.keys import KEYS, Place
 from frontend.tui.panes import PANES
 from frontend.tui.view import PROMPT
 
@@ -83,6 +85,15 @@ def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
     def help_down(event: KeyPressEvent) -> None:
         """scroll the help down"""
         screen.scroll(lines=1)
+
+    sheet = Condition(lambda: screen.view.sheet is not None and not screen.view.help)
+
+    @bindings.add("escape", filter=sheet & ~asked)
+    def close_sheet(event: KeyPressEvent) -> None:
+        """take the answer away"""
+        screen.close_sheet()
+
+    bindings.add("y", filter=sheet & places["prompt"])(_handler(screen, actions.copy))
 
     # as readline: Enter runs what was found, Ctrl-C ends the search
     bindings.add("enter", filter=is_searching & ~asked)(accept_search_and_accept_input)

@@ -33,16 +33,33 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.widgets import SearchToolbar
 
 from frontend.clean import clean, width_of
-from frontend.tui.arrangement import Box, front
+from frontend.tui.arrangement import front
+from frontend.tui.boxes import Box
 from frontend.tui.controls import Screen
-from frontend.tui.events import Event, Focus
-from frontend.tui.panes import HELP, PANES, Line, Page, Pane, key_bar, question_line, status, title
+from frontend.tui.events import Arrange, Event, Focus
+from frontend.tui.panes import (
+    HELP,
+    PANES,
+    SHEET,
+    Fragment,
+    Line,
+    Page,
+    Pane,
+    key_bar,
+    pad,
+    question_line,
+    sheet_size,
+    sheet_title,
+    status,
+    title,
+)
 from frontend.tui.view import PROMPT, ViewState
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
 
 WHEEL = 3
+TURNS = {MouseEventType.SCROLL_UP: -1, MouseEventType.SCROLL_DOWN: 1}
 PROMPT_TEXT = "(dr6) "
 
 
@@ -83,10 +100,9 @@ class LinesControl(UIControl):
         at: Point = mouse_event.position
         if mouse_event.event_type == MouseEventType.MOUSE_UP and at.y < len(self._lines):
             self.clicked(at_column(self._lines[at.y], at.x))
-        elif mouse_event.event_type == MouseEventType.SCROLL_UP:
-            self.wheel(-WHEEL)
-        elif mouse_event.event_type == MouseEventType.SCROLL_DOWN:
-            self.wheel(WHEEL)
+        elif mouse_event.event_type in TURNS:
+            turned = TURNS[mouse_event.event_type]
+            self.wheel_on_title(-turned) if at.y == 0 else self.wheel(turned * WHEEL)
         return None
 
     def clicked(self, click: Event | None) -> None:
@@ -95,6 +111,9 @@ class LinesControl(UIControl):
 
     def wheel(self, by: int) -> None:
         """Nothing here scrolls."""
+
+    def wheel_on_title(self, rows: int) -> None:
+        """Nor has a size."""
 
 
 class BoxControl(LinesControl):
@@ -116,9 +135,30 @@ class BoxControl(LinesControl):
             self._screen.dispatch(Focus(self._shown[0].name))
         super().clicked(click)
 
+    def wheel_on_title(self, rows: int) -> None:
+        wanted = self._screen.view.preferences.resize(self._shown[0].name, rows)
+        self._screen.dispatch(Arrange(wanted))
+
     def wheel(self, by: int) -> None:
         pane, page = self._shown
         self._screen.scroll_page(pane.name, page, by)
+
+
+class SheetControl(LinesControl):
+    """The answer that lies over the panes."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen, self._draw)
+        self._page = Page(())
+
+    def _draw(self, view: ViewState, width: int, height: int) -> Sequence[Line]:
+        self._page = SHEET.render(view, width, max(0, height - 1))
+        edge = Fragment("class:rule", "│")
+        rows = [(*pad(one, width - 1), edge) for one in self._page.lines]
+        return (sheet_title(view, self._page, width), *rows)
+
+    def wheel(self, by: int) -> None:
+        self._screen.scroll_page(SHEET.name, self._page, by)
 
 
 def _box(screen: Screen, box: Box) -> Window:
@@ -173,6 +213,10 @@ class PromptControl(BufferControl):
         return super().search_buffer_control if self._has_keys() else None
 
 
+def _sheet_is_shown(view: ViewState) -> bool:
+    return view.sheet is not None and not view.help
+
+
 def make_layout(screen: Screen, buffer: Buffer) -> Layout:
     """Status line, panes, prompt, bar of keys; completions float above the prompt, which always has the
     focus of prompt_toolkit (who gets the keys is the view's to say)."""
@@ -187,6 +231,14 @@ def make_layout(screen: Screen, buffer: Buffer) -> Layout:
     # beside the line, which scrolls when it is longer than the window
     begin = Window(FormattedTextControl(PROMPT_TEXT, style="class:prompt"), width=len(PROMPT_TEXT), height=1)
     bar = ConditionalContainer(_one_line(screen, _bar), filter=~is_searching | asked)
-    root = HSplit([_one_line(screen, status), DynamicContainer(Body(screen)), VSplit([begin, prompt]), search, bar])
+    sheet = Float(
+        ConditionalContainer(Window(SheetControl(screen)), Condition(lambda: _sheet_is_shown(screen.view))),
+        left=0,
+        bottom=0,
+        width=lambda: sheet_size(screen.view, *screen.body())[0],
+        height=lambda: sheet_size(screen.view, *screen.body())[1],
+    )
+    body = FloatContainer(DynamicContainer(Body(screen)), [sheet])
+    root = HSplit([_one_line(screen, status), body, VSplit([begin, prompt]), search, bar])
     menu = Float(CompletionsMenu(max_height=10, scroll_offset=1), xcursor=True, ycursor=True)
     return Layout(FloatContainer(root, [menu]), focused_element=prompt)

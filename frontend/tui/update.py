@@ -11,6 +11,7 @@ from typing import Literal, assert_never
 
 from frontend.clean import clean_text, console_line
 from frontend.tui.events import (
+    Arrange,
     Ask,
     BreakpointsChanged,
     Event,
@@ -22,6 +23,7 @@ from frontend.tui.events import (
     Kind,
     Looked,
     Message,
+    OpenSheet,
     Printed,
     PutCursor,
     Scroll,
@@ -190,7 +192,7 @@ def _show(view: ViewState, name: str) -> ViewState:
 
 def _submitted(view: ViewState, line: str) -> ViewState:
     """The line is put down among the messages, which come to the front at their end."""
-    view = replace(_print(view, f"(dr6) {line}", "command"), spoken=1, scroll={**view.scroll, MESSAGES: 0})
+    view = replace(_print(view, f"(dr6) {line}", "command"), spoken=1, sheet=None, scroll={**view.scroll, MESSAGES: 0})
     return _show(view, MESSAGES)
 
 
@@ -264,6 +266,10 @@ def update(view: ViewState, event: Event) -> ViewState:
             return replace(view, area=area, cursor=None, scroll=_scroll_code(view))
         case SelectBit(key):
             return view if key == view.bit else replace(view, bit=key)
+        case OpenSheet(sheet):
+            return view if sheet == view.sheet else replace(view, sheet=sheet, scroll={**view.scroll, "sheet": 0})
+        case Arrange(preferences):
+            return view if preferences == view.preferences else replace(view, preferences=preferences)
         case Toggle(what):
             return _toggle(view, what)
         case Ask(question):

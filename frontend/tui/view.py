@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from frontend.commands.stop_filter import EVERY, StopFilter
 from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.event_code import origin
-from frontend.tui.events import Looked, Message, Question, Stop
+from frontend.tui.events import Looked, Message, Question, Sheet, Stop
 from frontend.tui.listing import CodeArea, NameLookup
+from frontend.tui.preferences import USUAL, Preferences
 from frontend.tui.window import Window
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
@@ -18,7 +19,7 @@ from gdbstub.explain.evidence import Action
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
-LINES_KEPT = 1000
+LINES_KEPT = 10_000
 LONGEST_LINE = 4096
 
 BEGINNING = "attached; a stub does not say why the guest stands still"
@@ -68,6 +69,9 @@ class ViewState:
     """Why events may be missing since the newest stop."""
     spoken: int = 0
     """How many lines of messages came since the last command was typed, or the last stop."""
+    sheet: Sheet | None = None
+    """The answer that lies over the panes."""
+    preferences: Preferences = USUAL
     scroll: Mapping[str, int] = field(default_factory=dict)
     front: tuple[str, ...] = ()
     unread: frozenset[str] = frozenset()

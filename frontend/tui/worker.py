@@ -12,6 +12,7 @@ from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Here, Job, Le
 from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import (
     Answer,
+    Arrange,
     BreakpointsChanged,
     FilterStops,
     Gap,
@@ -30,6 +31,7 @@ from frontend.tui.events import (
     Working,
 )
 from frontend.tui.listing import CodeArea, NameLookup, read_code, where
+from frontend.tui.preferences import LAYOUTS
 from frontend.tui.view import CODE
 from frontend.tui.window import looker
 from gdbstub.debugger.events import DebuggerEvent
@@ -90,6 +92,7 @@ class Worker:
         session.confirm = self._confirm
         session.show_stop = lambda record: None
         session.show_code = self._show_code
+        session.arrange = self._arrange
         session.filter_stops = lambda sought: screen.dispatch(FilterStops(sought))
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
         cpus = len(debugger.capabilities.cpus)
@@ -196,6 +199,8 @@ class Worker:
             finally:
                 self._screen.dispatch(Working(""))
                 self._screen.idle()
+            if typed:
+                self._screen.answered(line)
         return None
 
     async def _execute(self, line: str) -> None:
@@ -237,6 +242,12 @@ class Worker:
         else:
             self._renamed = False
             self._screen.dispatch(Looked(state, where(session.symbols, state.pc), window))
+
+    def _arrange(self, which: str) -> None:
+        """``layout N``."""
+        title, preferences = LAYOUTS[which]
+        self._screen.dispatch(Arrange(preferences))
+        self._session.message(f"Layout {which}: {title}.")
 
     async def _show_code(self, address: int | None) -> None:
         """`code`: bring code to the pane; None brings back that of the stop."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from frontend.tui.controls import HOW_TO_LEAVE
-from frontend.tui.events import Ask, Event, Focus, Printed, SelectStop, Submitted, Toggle
+from frontend.tui.events import Ask, Event, Focus, Message, OpenSheet, Printed, SelectStop, Sheet, Submitted, Toggle
 from frontend.tui.panes import PANES
 from gdbstub.debugger.events import Disconnected, Resumed
 from tests.frontend.drawing import draw, make_app, screen_with, text
@@ -24,6 +24,7 @@ LARGE = {
     "breakpoints": (50, 8), "messages": (83, 12), "output": (83, 8),
 }  # fmt: skip
 LONG = tuple(f"line {number} of an answer that goes on and on and is wrapped in the end" for number in range(9))
+ANSWER = OpenSheet(Sheet("x/9s 0", tuple(Message("text", one) for one in LONG)))
 
 
 def screen(columns: int, rows: int, *more: Event) -> str:
@@ -45,7 +46,7 @@ PICTURES: dict[str, Callable[[], str]] = {
     "screen-80x24": lambda: screen(80, 24),
     "screen-80x24-back-at-2": lambda: screen(80, 24, SelectStop(2), Focus("stops"), Focus("dr")),
     "screen-80x24-help": lambda: screen(80, 24, Toggle("help")),
-    "screen-80x24-answer": lambda: screen(80, 24, Submitted("x/9s 0"), *map(Printed, LONG)),
+    "screen-80x24-answer": lambda: screen(80, 24, Submitted("x/9s 0"), *map(Printed, LONG), ANSWER),
     "screen-80x24-zoom": lambda: screen(80, 24, Focus("why"), Toggle("zoom")),
     "screen-80x24-question": lambda: screen(80, 24, Ask(HOW_TO_LEAVE)),
     "screen-80x24-running": lambda: screen(80, 24, Resumed()),

@@ -73,7 +73,7 @@ async def test_the_demo_explains_events_walks_back_takes_a_resize_and_leaves_not
         shown.keys("why 1", "Enter")
         await shown.wait(r"single-step · guest · trap")
         shown.keys("M-Up")
-        await shown.wait(r"^bp_handler32:.*\n●▶")
+        await shown.wait(r"(?s)int3 +◀ the event.*handler ▶ bp_handler32")
         shown.keys("delete 1 2 3 4 5 6", "Enter", "continue", "Enter")
         await shown.wait(r"(?s)bus lock at CPL 3.*\bend\b")  # the last lines that the guest prints
         shown.keys("C-d")

@@ -11,22 +11,27 @@ from frontend.tui.panes import (
     history,
     log,
     registers,
+    sheet,
     stack,
 )
 from frontend.tui.panes.frame import key_bar, question_line, status, title
 from frontend.tui.panes.pane import Pane
-from frontend.tui.panes.text import Fragment, Line, Page, text_of
+from frontend.tui.panes.text import Fragment, Line, Page, pad, text_of
 from frontend.tui.view import MESSAGES, OUTPUT
 
 __all__ = [
     "HELP",
     "PANES",
+    "SHEET",
     "Fragment",
     "Line",
     "Page",
     "Pane",
     "key_bar",
+    "pad",
     "question_line",
+    "sheet_size",
+    "sheet_title",
     "status",
     "text_of",
     "title",
@@ -45,4 +50,7 @@ _ALL = (
     Pane(OUTPUT, "guest output", "9", log.render_output, log.note),
 )
 PANES: dict[str, Pane] = {pane.name: pane for pane in _ALL}
+SHEET = Pane(sheet.NAME, "answer", "", sheet.render, sheet.note)
+sheet_size = sheet.size
+sheet_title = sheet.title
 HELP = Pane(help.NAME, "help", "?", help.render, help.note)

@@ -29,7 +29,8 @@ def _hang(text: str, width: int) -> int:
     return min(len(text) - len(text.lstrip()), width // 2) + INDENT
 
 
-def _wrapped(text: str, style: str, width: int) -> list[Line]:
+def wrapped(text: str, style: str, width: int) -> list[Line]:
+    """A line of an answer in lines of ``width``, the further ones under its second column."""
     if width_of(text) <= width:
         return [line(span(text, style))]
     indent = _hang(text, width)
@@ -39,7 +40,7 @@ def _wrapped(text: str, style: str, width: int) -> list[Line]:
 
 def _tail(texts: Sequence[tuple[str, str]], width: int, height: int, need: int, scroll: int) -> Page:
     last = texts[-need:]
-    lines: list[Line] = [one for text, style in last for one in _wrapped(text, style, width)]
+    lines: list[Line] = [one for text, style in last for one in wrapped(text, style, width)]
     shown = bottom(lines, width, height, scroll)
     return shown._replace(above=shown.above + len(texts) - len(last))
 

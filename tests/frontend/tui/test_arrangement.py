@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontend.tui.arrangement import Arrangement, PanePlace, arrange, front, heights, order, visible
+from frontend.tui.arrangement import PanePlace, arrange, front, heights, order, visible
+from frontend.tui.boxes import Arrangement
 from frontend.tui.panes import PANES
 from frontend.tui.view import ViewState
 from tests.frontend.stories import view
@@ -33,25 +34,15 @@ def test_the_large_screen_has_a_place_for_every_pane() -> None:
     ]
 
 
-@given(st.integers(1, 400), st.integers(1, 200), st.integers(0, 300), st.booleans())
-def test_every_arrangement_fills_the_screen_and_holds_every_pane(
-    width: int, rows: int, spoken: int, zoom: bool
-) -> None:
-    state = replace(ViewState(), spoken=spoken, zoom=zoom)
+@given(st.integers(1, 400), st.integers(1, 200), st.booleans())
+def test_every_arrangement_fills_the_screen_and_holds_every_pane(width: int, rows: int, zoom: bool) -> None:
+    state = replace(ViewState(), zoom=zoom)
     arrangement = arrange(state, width, rows)
 
     assert sum(column[0].width + 1 for column in arrangement) - 1 == width
     assert all(sum(box.height for box in column) == rows for column in arrangement)
     assert all(box.height > 0 and box.width > 0 for column in arrangement for box in column)
     assert zoom or sorted(order(arrangement)) == sorted(PANES)
-
-
-def test_a_long_answer_gets_rows_from_code_and_why() -> None:
-    usual = arrange(view(), 80, 21)
-    talking = arrange(replace(view(), spoken=40), 80, 21)
-
-    assert [box.height for box in usual[0]] == [9, 8, 4]
-    assert [box.height for box in talking[0]] == [5, 5, 11]
 
 
 def test_a_zoomed_pane_is_alone() -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from frontend.tui.actions import step
 from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.controls import KILL, LEAVE_RUNNING, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
 from frontend.tui.events import Answer, BreakpointsChanged, Gathered, Question, Stop, StopShown, Toggle, Working
-from frontend.tui.keys import KEYS, step
+from frontend.tui.keys import KEYS
 from frontend.tui.view import ViewState
 from gdbstub.debugger.events import Disconnected, Resumed
 from gdbstub.x86.breakpoints import BreakpointKind

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from frontend.tui.actions import down, up
 from frontend.tui.debug_bits import BITS, next_bit, stops_with
 from frontend.tui.events import SelectBit, Stop, StopShown
-from frontend.tui.keys import down, up
 from frontend.tui.panes import PANES
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
