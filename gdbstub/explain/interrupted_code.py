@@ -15,7 +15,7 @@ from gdbstub.x86.decode import LINEAR_MASKS, predecessors, shape, successors
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.instructions import Shape, Trait
 from gdbstub.x86.interrupted_registers import interrupted
-from gdbstub.x86.registers import RF, TF, Mode
+from gdbstub.x86.registers import RF, TF, VM, Mode
 
 
 class Executed(NamedTuple):
@@ -210,6 +210,19 @@ class InterruptedCode:
         self.shadowed = Executed(what, start, True)
         return Executed(second, behind, True)
 
+    def departures(self) -> Iterator[Executed]:
+        """Where the bytes in front of the saved RIP don't lead to it: indirect branches and returns at which execution
+        is known to have been. One may have led here, and others may have run since."""
+        evidence = self.scene.evidence
+        last = known(evidence.last_frame)
+        places = [None if last is None else self.linear(last.rip)]
+        if self.scene.action is Action.CONTINUE:
+            places.append(self.scene.start)
+        for start in places if self.exact is None and not self.came_straight() else ():
+            what = shape(self.scene.code_at(start), self.mode)
+            if what is not None and start is not None and "indirect" in what.traits and "gate" not in what.traits:
+                yield Executed(what, start, False)
+
     def chain(self) -> Iterator[Executed]:
         """What ran before the saved RIP, the last first, by the likeliest readings; each but the first is a guess."""
         last = self.last_instruction() if self.came_straight() else None
@@ -237,8 +250,13 @@ class InterruptedCode:
 
     @property
     def cpl(self) -> int | None:
-        """The privilege level of the interrupted code."""
-        return None if self.frame is None else self.frame.cs & 3
+        """The privilege level of the interrupted code; None also where that may be real mode's, whose selectors have
+        none."""
+        if self.frame is None:
+            return None
+        if self.mode == 16:
+            return 3 if self.frame.rflags & VM else None
+        return self.frame.cs & 3
 
     @property
     def exact(self) -> Executed | None:

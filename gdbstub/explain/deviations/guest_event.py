@@ -169,6 +169,11 @@ def probably_not_kept(event: ExceptionFacts, found: list[Finding]) -> Iterator[s
                 "probably ran last; hardware puts it off until after the next instruction."
                 f"{known_quirk(event.scene, 'tcg-mov-ss-data', 'emulated-cpu-mov-ss-data')}"
             )
+        elif row.cause.cause == "single-step" and event.tf and event.new(BS):
+            yield (
+                f"The step trapped directly behind `{last.shape.text}`, which probably ran last; hardware puts it off "
+                f"until after the next instruction.{known_quirk(event.scene, 'kvm-emulated-shadow')}"
+            )
 
 
 def last_iteration(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Iterator[str]:
@@ -186,16 +191,32 @@ UNNAMED = frozenset((*SYSTEM, "indirect"))
 
 
 def untouched(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Iterator[str]:
-    """A data breakpoint that is said to have hit, after an instruction that touches no memory."""
+    """A data breakpoint that is said to have hit, after an instruction that touches no memory, or other places."""
     what = ran.shape
-    if not ran.sure or what.memory or what.traits & UNNAMED or ran.setting.shadow:
+    if not ran.sure or (not what.memory and what.traits & UNNAMED) or ran.setting.shadow:
         return
     for row in found:
-        if row.cause.cause in ("data-write", "data-access") and row.cause.confidence == "likely":
-            yield (
-                f"DR6.B{row.cause.slot} is set, but {_text(event, ran)}, which ran last, touches no memory."
-                f"{known_quirk(event.scene, 'tcg-stale-hits')}"
-            )
+        if row.cause.cause in ("data-write", "data-access") and row.cause.confidence != "certain":
+            does = _spares(event, Executed(what, ran.address, True), row)
+            if does:
+                yield (
+                    f"DR6.B{row.cause.slot} is set, but {_text(event, ran)}, which ran last, {does}."
+                    f"{known_quirk(event.scene, 'tcg-stale-hits')}"
+                )
+
+
+def _spares(event: ExceptionFacts, ran: Executed, row: Finding) -> str:
+    """What ``ran`` does instead of accessing what a data breakpoint covers; empty where it may access that."""
+    if not ran.shape.memory:
+        return "touches no memory"
+    n = row.cause.slot
+    if n is None or event.dr7 is None or row.place is None or row.place % event.dr7.slots[n].length:
+        return ""
+    slot = event.dr7.slots[n]
+    if event.hits(ran, slot, row.place) is not False:
+        return ""
+    reads = slot.type is BreakpointKind.WRITE and not any(operand.writes for operand in ran.shape.memory)
+    return "writes no memory" if reads else f"does not access what DR{n} covers"
 
 
 def probably_untouched(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:

@@ -10,10 +10,10 @@ from gdbstub.explain.reconstruct import judged
 from gdbstub.explain.rules import no_dr6_bits
 from gdbstub.explain.rules.guest_rare_bits import no_transaction
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.debug_registers import B_MASK, BLD, BS, BT, RTM, cause_names
+from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, cause_names
 from gdbstub.x86.exceptions import vector
 from gdbstub.x86.instructions import Shape
-from gdbstub.x86.registers import DEBUGCTL_BLD, RF, VM
+from gdbstub.x86.registers import DEBUGCTL_BLD, RF
 
 
 def _named(found: list[Finding], *names: str) -> Finding | None:
@@ -190,15 +190,24 @@ def task_switch_in_64_bit_code(event: ExceptionFacts, found: list[Finding]) -> I
         yield "DR6.BT is set in 64-bit code, where hardware has no task switches (SDM vol. 3A 8.7)."
 
 
+def detect_in_user_code(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    if event.vector == 1 and event.new(BD) and event.cpl not in (0, None):
+        yield f"DR6.BD is set for code at CPL {event.cpl}, where an access to a debug register raises #GP."
+
+
 def bus_lock_in_kernel(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    frame = event.frame
-    if frame is not None and event.vector == 1 and event.new(BLD) and not frame.cs & 3 and not frame.rflags & VM:
+    if event.vector == 1 and event.new(BLD) and event.cpl == 0:
         yield "DR6.BLD is 0 although the interrupted code ran at CPL 0; bus locks trap at CPL above 0 only."
 
 
 def unlikely_together(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    """BT arrives alone: it ranks above every other debug trap (SDM 3A table 6-2)."""
-    if event.causes is None or event.vector != 1 or not event.new(BT):
+    """BT arrives alone: it ranks above every other debug trap (SDM 3A table 6-2). A trap is delivered before the next
+    instruction is looked at, and delivery clears GD."""
+    if event.causes is None or event.vector != 1:
+        return
+    if event.new(BD) and event.new(BS):
+        yield "BD is new together with BS; hardware delivers the step first, which clears DR7.GD."
+    if not event.new(BT):
         return
     others = event.causes & (B_MASK | BS) & ~(event.old or 0)
     if others:

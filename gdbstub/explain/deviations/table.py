@@ -30,6 +30,7 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     departures,
     impossible_state.resume_flag,
     impossible_state.io_without_de,
+    impossible_state.detect_in_user_code,
     impossible_state.bus_lock_in_kernel,
     impossible_state.bus_lock_not_asked_for,
     impossible_state.transaction_off,

@@ -60,7 +60,7 @@ def _execute(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
         if address != event.at:
             return
         because = (*because, "the saved RIP is DRn: the instruction there has not run")
-        level = "certain" if event.exact_address else "likely"
+        level = "certain" if event.exact_address and not event.rf else "likely"
     yield Finding(
         Cause("instruction-breakpoint", owner(event), "fault", level, because, INSTRUCTION, n),
         event.next_instruction(),
@@ -89,6 +89,8 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
     shown = culprit
     if shown is None and event.came_straight():
         shown = event.likeliest_that(lambda candidate: _could(event, candidate, slot, address))
+    if shown is None:
+        shown = next((one for one in event.departures() if event.hits(one, slot, address or 0)), None)
     guess = shown is not None and shown is not culprit and not shown.exact
     cause = Cause(name, owner(event), klass, level, tuple(because), sources, n)
     yield Finding(cause, event.instruction(shown), address, guess)

@@ -47,7 +47,8 @@ def general_detect(event: ExceptionFacts) -> Iterator[Finding]:
         if "mov-dr" not in following.traits:
             return
         because = (*because, "the instruction at the saved RIP accesses a debug register")
-        level = "certain" if event.new(BD) else "likely"
+        alone = event.cpl in (0, None) and not event.new(BS)
+        level = "certain" if event.new(BD) and alone else "likely"
     cause = Cause("general-detect", owner(event), "fault", level, because, ("SDM 3B 18.2.4",))
     yield Finding(cause, event.next_instruction())
 
@@ -144,15 +145,29 @@ def _took_tf_away(event: ExceptionFacts) -> bool:
 def _stepped(event: ExceptionFacts) -> Executed | None:
     """The instruction that a single step was over. INT n and its like clear TF, so they are never it; a POPF that sets
     TF does not trap, so in front of a REP it was an iteration of that."""
-    last = event.last_instruction() if event.came_straight() else None
-    if last is None or ("gate" in last.shape.traits and "syscall" not in last.shape.traits):
+    last, here = event.last_instruction() if event.came_straight() else None, event.next_shape()
+    if event.exact is None and event.rf and here is not None and event.at is not None and "rep" in here.traits:
+        return Executed(here, event.at, False)
+    if last is None:
+        return _stepped_return(event)
+    if "gate" in last.shape.traits and "syscall" not in last.shape.traits:
         return None
-    here = event.next_shape()
     if last.exact or here is None or event.at is None:
         return last
     if "popf" in last.shape.traits and event.tf and "rep" in here.traits:
         return Executed(here, event.at, False)
     return last
+
+
+def _stepped_return(event: ExceptionFacts) -> Executed | None:
+    """The IRET that the last handler returned to with TF set: it may have led here. One that begins with TF clear does
+    not trap, whatever it loads."""
+    last = known(event.scene.evidence.last_frame)
+    if last is None or not last.rflags & TF:
+        return None
+    start = event.linear(last.rip)
+    returns = (one for one in event.departures() if "iret" in one.shape.traits and one.address == start)
+    return next(returns, None)
 
 
 def _no_branch_step(event: ExceptionFacts, debugctl: int | None) -> bool:

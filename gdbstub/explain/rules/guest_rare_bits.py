@@ -54,7 +54,7 @@ def bus_lock(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("whether DEBUGCTL bit 2 asks for it is not known")
     sources = ("SDM 3B 18.2.3", "Linux buslock.rst")
     cause = Cause("bus-lock", whose, "trap", level, tuple(because), sources)
-    yield Finding(cause, event.instruction(culprit or event.last_instruction()), None, not came)
+    yield Finding(cause, event.instruction(culprit), None, not came)
 
 
 def transaction(event: ExceptionFacts) -> Iterator[Finding]:
@@ -80,6 +80,6 @@ def no_transaction(event: ExceptionFacts) -> str | None:
         return "DR7.RTM is 0"
     if event.debugctl is not None and not event.debugctl & DEBUGCTL_RTM:
         return "DEBUGCTL bit 15 is 0"
-    if event.dr7 is None and event.scene.vendor == "amd":
+    if event.scene.vendor == "amd":
         return "CPUs of AMD have no RTM"
     return None
