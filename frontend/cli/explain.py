@@ -56,8 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--dr6", type=number, metavar="VALUE", help="DR6 as the guest's handler reads it")
     given.add_argument("--evidence", metavar="FILE", help="evidence as JSON; - is standard input")
+    given.add_argument("--trace", metavar="TRACE", help="a trace of any format: explain one row of it")
     given.add_argument("--cause", metavar="NAME", help="what a cause is, how it is told, and who does what to it")
     given.add_argument("--list-causes", action="store_true", help="the names of all causes, a sentence each")
+    parser.add_argument("--row", type=int, metavar="ROW", help="with --trace: the number of the row")
     registers = parser.add_argument_group("with --dr6")
     for name in ("dr7", "dr0", "dr1", "dr2", "dr3", "cr4"):
         registers.add_argument(f"--{name}", type=number, metavar="VALUE")
@@ -88,6 +90,8 @@ def usage_error(args: argparse.Namespace) -> str | None:
         if wrong is not None:
             elsewhere = "" if args.evidence is None else "; with --evidence, write it into the file"
             return f"--{wrong.replace('_', '-')} goes with --dr6{elsewhere}"
+    if (args.trace is None) != (args.row is None):
+        return "--trace and --row go together"
     if args.rflags is not None and args.rip is None:
         return "--rflags needs --rip: both are of the exception frame"
     if args.cs is not None and args.rflags is None:
@@ -106,6 +110,11 @@ def run(args: argparse.Namespace, words: tuple[str, ...]) -> int:
         from frontend.cli import cause_pages
 
         return cause_pages.run(args.cause, as_json=args.json)
+    if args.trace is not None:
+        from frontend.cli.explain_row import explain_row
+        from frontend.cli.without_guest import run_without_guest
+
+        return run_without_guest(lambda: explain_row(args))
     return _explain(args)
 
 

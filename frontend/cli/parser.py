@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from frontend.clean import clean
 from frontend.cli import explain
-from frontend.cli.arguments import attach, demo, doctor, query, replay, serve, trace, xen_helper
+from frontend.cli.arguments import attach, demo, diff, doctor, query, replay, serve, show, trace, xen_helper
 from frontend.cli.arguments.groups import TARGETS
 from frontend.cli.arguments.options import check_dom0
 from frontend.cli.exit_codes import FAILED, INTERRUPTED, USAGE
@@ -18,7 +18,8 @@ from frontend.cli.streams import drop_output, settle_streams
 from frontend.version import tool
 
 EXITS = """\
-Exit codes: 0 done, 1 a command failed or the target refused, 2 usage, 3 no connection or lost, 130 interrupted.
+Exit codes: 0 done, 1 a command failed or the target refused, 2 usage, 3 no connection or lost, 4 not as
+expected, 130 interrupted.
 """
 
 
@@ -107,6 +108,8 @@ COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
     ("demo", "Launch the bundled guest, which raises every kind of #DB.", demo.add_arguments, demo.run),
     ("trace", "Trace a guest without a screen: every step, or every event.", trace.add_arguments, trace.run),
     ("query", "Ask a trace by SQL: DuckDB over Parquet or JSON lines.", query.add_arguments, query.run),
+    ("show", "Show one row of a trace, all of it.", show.add_arguments, show.run),
+    ("diff", "Where two traces part, and what that means.", diff.add_arguments, diff.run),
     ("serve", "Let stock gdb, lldb and their plug-ins attach through dr6.", serve.add_arguments, serve.run),
     ("doctor", "What the stub is, and tests of what can be trusted on it.", doctor.add_arguments, doctor.run),
     ("explain", "Why a #DB fired, from DR6 or from a file of evidence.", explain.add_arguments, explain.run),

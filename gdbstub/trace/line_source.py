@@ -44,6 +44,14 @@ class LineSource:
         while (row := self._next()) is not None:
             yield row
 
+    def rows(self, first: int = 0) -> Iterator[Row]:
+        """What is left, from number ``first`` on."""
+        return (row for row in self if row.get("n", first) >= first)
+
+    def accesses(self, number: int) -> list[Row]:
+        """Lines have none."""
+        return []
+
     def goes_on(self) -> bool:
         """Is there anything behind the row that was read last?"""
         return bool(self._read(1))

@@ -22,6 +22,8 @@ class Source(Protocol):
     damaged: list[str]
 
     def __iter__(self) -> Iterator[Row]: ...
+    def rows(self, first: int = 0) -> Iterator[Row]: ...
+    def accesses(self, number: int) -> list[Row]: ...
     def goes_on(self) -> bool: ...
     def close(self) -> None: ...
 
@@ -68,6 +70,24 @@ class TraceReader:
             self.rows += 1
             yield row
         self.cut_off = self._missing()
+
+    def pair(self, number: int) -> tuple[Row | None, Row]:
+        """Row ``number`` of kind stop, event or insn, and the one of its vCPU right before it, where that is the row
+        before; instead of iterating. Raises `TraceError` where there is no such row."""
+        before: Row | None = None
+        for row in self._source.rows(max(0, number - 1)):
+            if row["kind"] in ("gap", "end"):
+                continue
+            if row["n"] == number:
+                return (before if before and before["cpu"] == row["cpu"] else None), row
+            before = row
+        last = f"; its last one is {before['n']}" if before else ""
+        raise TraceError(f"{self.path} has no row {number}{last}.")
+
+    def accesses(self, number: int) -> list[Row]:
+        """The memory that row ``number`` accessed (``n``, ``address``, ``size``, ``write``, ``value``); empty where
+        no engine saw that."""
+        return self._source.accesses(number)
 
     def _missing(self) -> str | None:
         if self._source.damaged:

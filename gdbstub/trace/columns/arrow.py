@@ -124,12 +124,20 @@ def _below(kind: pa.DataType) -> Iterator[str]:
         yield ""
 
 
-def read(path: Path, batch: int, columns: Sequence[str] | None = None) -> Iterator[dict[str, list[object]]]:
-    """The rows of a file, ``batch`` at a time, as one list a column. Raises one of `Broken`."""
+def read(path: Path, batch: int, first: int = 0) -> Iterator[dict[str, list[object]]]:
+    """The rows of a file, ``batch`` at a time, as one list a column; row groups whose ``n`` are all below ``first`` are
+    passed over. Raises one of `Broken`."""
     with pq.ParquetFile(path) as file:
-        wanted = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
-        for rows in file.iter_batches(batch_size=batch, columns=wanted):
+        groups = [number for number in range(file.num_row_groups) if _last(file.metadata, number) >= first]
+        for rows in file.iter_batches(batch_size=batch, row_groups=groups):
             yield {name: array.to_pylist() for name, array in zip(rows.schema.names, rows.columns, strict=True)}
+
+
+def _last(metadata: pq.FileMetaData, group: int) -> int:
+    """The largest ``n`` of a row group; it is the first column of the tables that have one."""
+    statistics = metadata.row_group(group).column(0).statistics
+    known = statistics is not None and statistics.has_min_max and metadata.schema.column(0).name == "n"
+    return int(statistics.max) if known else 2**64
 
 
 def compress(data: bytes) -> bytes:

@@ -9,8 +9,9 @@ from pathlib import Path
 from gdbstub.trace.columns import folder
 from gdbstub.trace.columns.arrow import Broken, read
 from gdbstub.trace.columns.definitions import Definition
-from gdbstub.trace.columns.row import row_of
+from gdbstub.trace.columns.row import access_of, row_of
 from gdbstub.trace.columns.run_lines import only_run, read_lines
+from gdbstub.trace.columns.schema import ACCESSES
 from gdbstub.trace.errors import reason
 from gdbstub.trace.rows import Row
 
@@ -44,10 +45,10 @@ class ParquetRun:
         yield from self.rows()
         yield from (row for row in self.lines if row.get("kind") == "end")
 
-    def rows(self) -> Iterator[Row]:
-        """``stop``, ``event``, ``insn`` and ``gap`` rows."""
-        gaps = [(_key(row), row) for row in self.lines if row.get("kind") == "gap"]
-        streams = [self._rows(cpu, parts) for cpu, parts in folder.cpus_of(self.root, "rows", self.run).items()]
+    def rows(self, first: int = 0) -> Iterator[Row]:
+        """``stop``, ``event``, ``insn`` and ``gap`` rows, from number ``first`` on."""
+        gaps = [(_key(row), row) for row in self.lines if row.get("kind") == "gap" and _key(row) >= first]
+        streams = [self._rows(cpu, parts, first) for cpu, parts in folder.cpus_of(self.root, "rows", self.run).items()]
         for _, row in heapq.merge(gaps, *streams, key=lambda item: item[0]):
             yield row
 
@@ -66,20 +67,33 @@ class ParquetRun:
                             )
         return self._definitions
 
-    def _rows(self, cpu: int | None, parts: Sequence[Path]) -> Iterator[tuple[int, Row]]:
+    def accesses(self, number: int) -> list[Row]:
+        """The memory that row ``number`` read and wrote, as far as an engine saw it."""
+        found: list[Row] = []
+        for parts in folder.cpus_of(self.root, "accesses", self.run).values():
+            for path in parts:
+                for columns in self._batches(path, number):
+                    rows = zip(*(columns[name] for name in ACCESSES), strict=True)
+                    found += [access_of(row) for row in rows if row[0] == number]
+        return found
+
+    def _rows(self, cpu: int | None, parts: Sequence[Path], first: int) -> Iterator[tuple[int, Row]]:
         definitions = self.definitions
         for path in parts:
-            for columns in self._batches(path):
+            for columns in self._batches(path, first):
                 names = list(columns)
-                for values in zip(*columns.values(), strict=True):
+                numbers = columns["n"]
+                for number, values in zip(numbers, zip(*columns.values(), strict=True), strict=True):
+                    if isinstance(number, int) and number < first:
+                        continue
                     one = dict(zip(names, values, strict=True))
-                    number = one.get("insn")
-                    row = row_of(cpu, one, definitions.get(number) if isinstance(number, int) else None)
+                    insn = one.get("insn")
+                    row = row_of(cpu, one, definitions.get(insn) if isinstance(insn, int) else None)
                     yield _key(row), row
 
-    def _batches(self, path: Path) -> Iterator[dict[str, list[object]]]:
+    def _batches(self, path: Path, first: int = 0) -> Iterator[dict[str, list[object]]]:
         try:
-            yield from read(path, BATCH)
+            yield from read(path, BATCH, first)
         except Broken as error:
             why = reason(error) if isinstance(error, OSError) and error.errno else "it is damaged"
             self.damaged.append(f"{path} can't be read ({why}), so its rows are missing.")

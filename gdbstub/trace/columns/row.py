@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gdbstub.trace.columns.batch import Columns
 from gdbstub.trace.columns.definitions import Definition, Definitions
@@ -32,6 +32,12 @@ def row_of(cpu: int | None, values: Values, definition: Definition | None) -> Ro
         row[name] = values.get(name) or []
     row["summary"] = values.get("summary") if kind != "insn" else _ran(definition)
     return row
+
+
+def access_of(values: Sequence[object]) -> Row:
+    """A row of the table ``accesses``."""
+    number, address, size, write, value = values
+    return {"n": number, "address": _hex(address), "size": size, "write": write, "value": _hex(value)}
 
 
 def rows_of(batch: Columns, definitions: Definitions) -> Iterator[Row]:

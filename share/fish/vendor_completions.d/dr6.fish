@@ -119,6 +119,17 @@ complete -c dr6 -n '__fish_seen_subcommand_from query' -l csv -d 'CSV with a hea
 complete -c dr6 -n '__fish_seen_subcommand_from query' -l run -x -d 'one of several runs of a dataset (default: all)'
 complete -c dr6 -n '__fish_seen_subcommand_from query' -F
 complete -c dr6 -n '__fish_seen_subcommand_from query' -f
+complete -c dr6 -n '__fish_seen_subcommand_from show' -s h -l help -d 'show this help message and exit'
+complete -c dr6 -n '__fish_seen_subcommand_from show' -l run -x -d 'which of several runs'
+complete -c dr6 -n '__fish_seen_subcommand_from show' -F
+complete -c dr6 -n '__fish_seen_subcommand_from show' -f
+complete -c dr6 -n '__fish_seen_subcommand_from diff' -s h -l help -d 'show this help message and exit'
+complete -c dr6 -n '__fish_seen_subcommand_from diff' -l ignore -x -d 'registers (rax), or pc, regs, dr, dr6, frame, vector, causes, events; repeatable'
+complete -c dr6 -n '__fish_seen_subcommand_from diff' -l all -d 'show every difference, not only the first'
+complete -c dr6 -n '__fish_seen_subcommand_from diff' -l left-run -x -d 'which of several runs'
+complete -c dr6 -n '__fish_seen_subcommand_from diff' -l right-run -x -d 'which of several runs'
+complete -c dr6 -n '__fish_seen_subcommand_from diff' -F
+complete -c dr6 -n '__fish_seen_subcommand_from diff' -F
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -s h -l help -d 'show this help message and exit'
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l host -x -d 'QEMU with KVM on another machine: put this in front of the command that reads there what KVM keeps of each exit, as in \'ssh root@host\''
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l dom0 -x -d 'Xen: put this in front of every helper command, as in \'ssh root@dom0\''
@@ -154,8 +165,10 @@ complete -c dr6 -n '__fish_seen_subcommand_from doctor' -f -a '(__dr6_target)'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -s h -l help -d 'show this help message and exit'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l dr6 -x -d 'DR6 as the guest\'s handler reads it'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l evidence -rF -d 'evidence as JSON; - is standard input'
+complete -c dr6 -n '__fish_seen_subcommand_from explain' -l trace -rF -d 'a trace of any format: explain one row of it'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l cause -x -a 'instruction-breakpoint data-write data-access io-breakpoint general-detect single-step branch-step task-switch icebp bus-lock rtm injected software-breakpoint software-interrupt exception interrupt-request shutdown internal-error spurious unknown' -d 'what a cause is, how it is told, and who does what to it'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l list-causes -d 'the names of all causes, a sentence each'
+complete -c dr6 -n '__fish_seen_subcommand_from explain' -l row -x -d 'with --trace: the number of the row'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l dr7 -x
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l dr0 -x
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l dr1 -x
@@ -186,6 +199,8 @@ complete -c dr6 -n __fish_use_subcommand -a launch -d 'Start QEMU with an image,
 complete -c dr6 -n __fish_use_subcommand -a demo -d 'Launch the bundled guest, which raises every kind of #DB.'
 complete -c dr6 -n __fish_use_subcommand -a trace -d 'Trace a guest without a screen: every step, or every event.'
 complete -c dr6 -n __fish_use_subcommand -a query -d 'Ask a trace by SQL: DuckDB over Parquet or JSON lines.'
+complete -c dr6 -n __fish_use_subcommand -a show -d 'Show one row of a trace, all of it.'
+complete -c dr6 -n __fish_use_subcommand -a diff -d 'Where two traces part, and what that means.'
 complete -c dr6 -n __fish_use_subcommand -a serve -d 'Let stock gdb, lldb and their plug-ins attach through dr6.'
 complete -c dr6 -n __fish_use_subcommand -a doctor -d 'What the stub is, and tests of what can be trusted on it.'
 complete -c dr6 -n __fish_use_subcommand -a explain -d 'Why a #DB fired, from DR6 or from a file of evidence.'
