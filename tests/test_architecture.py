@@ -72,6 +72,8 @@ PLAIN = (
     "frontend.tui.event_code",
     "frontend.tui.events",
     "frontend.commands.expressions",
+    "frontend.commands.nodes",
+    "frontend.commands.parser",
     "frontend.tui.keys",
     "frontend.commands.memory_format",
     "frontend.commands.page_walk",
@@ -94,6 +96,7 @@ WORLDLY_CALLS = frozenset({"print", "open", "input"})
 HOMES = {  # a library that only these modules import
     "capstone": {"gdbstub.x86.disassembler"},
     "defusedxml": {"gdbstub.protocol.target_xml"},
+    "drgn": {"frontend.symbols.drgn_library"},
     "pygments": {"frontend.tui.highlight"},
     "pyarrow": {"gdbstub.trace.columns.arrow"},
     "duckdb": {"gdbstub.trace.query.database"},

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from frontend.commands import find_command
-from frontend.commands.session import PIECEWISE, Session, Work
+from frontend.commands.session import PIECEWISE, Session
+from frontend.commands.shared import Work
 from gdbstub.debugger.record import StopSummary
 from gdbstub.errors import GdbError
 from gdbstub.sessions.participants import Participant

@@ -1,14 +1,13 @@
-"""``disassemble`` and ``backtrace``."""
+"""``disassemble``."""
 
 from __future__ import annotations
 
 from frontend.clean import clean
 from frontend.commands.arguments import split_arguments
 from frontend.commands.examine import NO_MODE, readable
-from frontend.commands.frames import DEEPEST, backtrace
 from frontend.commands.memory_format import instruction_line, instructions
 from frontend.commands.session import Session
-from frontend.commands.table import Arguments, Command, CommandError, number
+from frontend.commands.table import Arguments, Command, CommandError
 from gdbstub.x86.decode import LONGEST
 
 MOST_BYTES = 65536
@@ -70,19 +69,6 @@ async def code(session: Session, arguments: Arguments) -> None:
         await _dump(session, (await session.state()).pc if address is None else address, None, "", raw=False)
 
 
-async def backtrace_(session: Session, arguments: Arguments) -> None:
-    most = number(arguments.text, "number of frames") if arguments.text else DEEPEST
-    frames = await backtrace(session, max(1, most))
-    for index, frame in enumerate(frames):
-        name = session.symbols.text(frame.pc)
-        guess = f"  ({frame.guess})" if frame.guess else ""
-        session.out(f"#{index:<2} {frame.pc:#018x}{name}{guess}")
-    if len(frames) > 1:
-        session.out("By saved frame pointers; a function that keeps none is missing here.")
-    else:
-        session.out("No caller: RBP is not the frame pointer of a function here.")
-
-
 COMMANDS = (
     Command(
         "disassemble",
@@ -105,14 +91,5 @@ COMMANDS = (
         "At an event the pane shows where it came from, with the handler folded to a line; F6 opens that and comes "
         "back. Without a screen it prints the instructions.",
         completes="location",
-    ),
-    Command(
-        "backtrace",
-        ("bt", "where"),
-        "[N]",
-        "Show the callers, as far as frame pointers tell.",
-        backtrace_,
-        "status",
-        "There is no unwind information here: the chain of saved RBPs is followed, and each line says so.",
     ),
 )

@@ -29,6 +29,7 @@ from frontend.commands import (
     sharing,
     shell,
     symbol_files,
+    tracing,
     translate,
 )
 from frontend.commands.defining import expand
@@ -266,6 +267,7 @@ COMMANDS: tuple[Command, ...] = (
     *explaining.COMMANDS,
     *sharing.COMMANDS,
     *symbol_files.COMMANDS,
+    *tracing.COMMANDS,
     *shell.COMMANDS,
     *general.COMMANDS,
     Command(

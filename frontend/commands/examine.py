@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from frontend.commands.debug_info import as_value
+from frontend.commands.expressions import parse
 from frontend.commands.memory_format import (
     LONGEST_STRING,
     Layout,
@@ -111,17 +113,25 @@ async def print_(session: Session, arguments: Arguments) -> None:
     given = parse_format(arguments.format)
     if given.repeat or given.unit:
         raise CommandError("print takes only a format letter, as in print/x; use x for counts and units.")
-    value = await session.evaluate(arguments.text or "$")
-    text = format_value(value, given.letter, session.symbols.text)
+    node = parse(arguments.text or "$")
+    typed = await session.debug_info.value(node, session, given.letter)
+    value = await session.evaluate_node(node) if typed is None else as_value(typed)
+    text = format_value(value, given.letter, session.symbols.text) if typed is None else typed.text
     session.history.append(value)
+    if typed is not None:
+        session.debug_info.history[str(len(session.history))] = typed
     if len(session.history) > MOST_HISTORY:
         raise CommandError(f"The history is full with {MOST_HISTORY} values; use output or printf.")
     session.out(f"${len(session.history)} = {text}")
 
 
 async def output(session: Session, arguments: Arguments) -> None:
-    value = await session.evaluate(arguments.text)
-    session.out(format_value(value, parse_format(arguments.format).letter, session.symbols.text))
+    node, letter = parse(arguments.text), parse_format(arguments.format).letter
+    typed = await session.debug_info.value(node, session, letter)
+    if typed is not None:
+        session.out(typed.text)
+        return
+    session.out(format_value(await session.evaluate_node(node), letter, session.symbols.text))
 
 
 COMMANDS = (

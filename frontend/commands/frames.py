@@ -11,6 +11,7 @@ from gdbstub.x86.decode import LONGEST, shape
 
 DEEPEST = 64
 LONGEST_CALL = 7
+CR4_LA57 = 1 << 12
 
 
 class Return(NamedTuple):
@@ -26,6 +27,8 @@ class CallFrame(NamedTuple):
 
     pc: int
     guess: str
+    sp: int = 0
+    """RSP behind the call, as far as it is known."""
 
 
 async def word(session: Session, state: CpuState, address: int) -> int | None:
@@ -37,7 +40,7 @@ async def word(session: Session, state: CpuState, address: int) -> int | None:
     return int.from_bytes(data, "little")
 
 
-def _stack_base(state: CpuState) -> int:
+def stack_base(state: CpuState) -> int:
     return 0 if state.mode == 64 else state.segment_base("ss") or 0
 
 
@@ -45,8 +48,18 @@ def _code_base(state: CpuState) -> int:
     return state.pc - state.rip
 
 
+def is_canonical(address: int, state: CpuState) -> bool:
+    """Can code be there? SDM vol. 1 3.3.7.1; the lowest page has none, under any system worth a trace."""
+    if state.mode != 64:
+        return 0x10 <= address < 1 << 32
+    top = 57 if state.registers.get("cr4", 0) & CR4_LA57 else 48
+    return address >= 0x1000 and address >> (top - 1) in (0, (1 << (65 - top)) - 1)
+
+
 async def is_behind_a_call(session: Session, address: int, state: CpuState) -> bool:
     """Whether a CALL ends at ``address``: E8 rel32 (rel16), FF /2, or a far call; SDM 2A CALL."""
+    if not is_canonical(address, state):
+        return False
     try:
         code = await session.read_memory(address - LONGEST_CALL, LONGEST_CALL)
     except Refused:
@@ -68,7 +81,7 @@ async def return_address(session: Session) -> Return:
         return Return(frame.rip, "from the exception frame; a handler may change it", frame.rsp)
     width = state.mode // 8
     rsp, rbp = state.registers["rsp"], state.registers["rbp"]
-    base = _stack_base(state)
+    base = stack_base(state)
     top, pointer = (rsp, "from the top of the stack"), (rbp + width, "by the frame pointer")
     order = [top, pointer] if await _has_no_frame_yet(session, state) else [pointer, top]
     for slot, source in order:
@@ -94,24 +107,25 @@ async def _has_no_frame_yet(session: Session, state: CpuState) -> bool:
 
 
 async def backtrace(session: Session, most: int) -> list[CallFrame]:
-    """Frame 0 is the CPU; the others follow the saved frame pointers as long as they grow and make sense."""
+    """Frame 0 is the CPU; the others follow the saved frame pointers as long as they grow, and each return address
+    stands behind a call."""
     state = await session.state()
     width = state.mode // 8
-    base, code = _stack_base(state), _code_base(state)
-    frames = [CallFrame(state.pc, "")]
+    base, code = stack_base(state), _code_base(state)
+    frames = [CallFrame(state.pc, "", state.registers["rsp"])]
     pointer = state.registers["rbp"]
     if await _has_no_frame_yet(session, state):
         value = await word(session, state, base + state.registers["rsp"])
         if value is not None and await is_behind_a_call(session, code + value, state):
-            frames.append(CallFrame(code + value, "top of the stack"))
+            frames.append(CallFrame(code + value, "top of the stack", state.registers["rsp"] + width))
     while len(frames) < min(most, DEEPEST):
         if pointer == 0 or pointer % (width if width < 8 else 8) != 0:
             break
         saved = await word(session, state, base + pointer)
         value = await word(session, state, base + pointer + width)
-        if saved is None or value is None or value == 0:
+        if saved is None or value is None or not await is_behind_a_call(session, code + value, state):
             break
-        frames.append(CallFrame(code + value, "frame pointer"))
+        frames.append(CallFrame(code + value, "frame pointer", pointer + 2 * width))
         if saved <= pointer:
             break
         pointer = saved

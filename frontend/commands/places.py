@@ -76,6 +76,9 @@ async def parse_watch(session: Session, text: str, kind: BreakpointKind = Breakp
 
 async def _watched(session: Session, text: str) -> tuple[int, int | None]:
     node = parse(text)
+    typed = await session.debug_info.value(node, session)
+    if typed is not None and typed.address is not None:
+        return typed.address, typed.size if typed.size in LENGTHS else None
     if isinstance(node, Read):
         where = await session.evaluate_node(node.address)
         return where.address, (node.type or read_type(where)).size

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from frontend.commands.examine import NO_MODE
-from frontend.commands.frames import return_address
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
 from frontend.commands.stopping import ends_a_loop, resume_and_report, run_to, watch_hits
 from frontend.commands.table import Arguments, Command, CommandError, no_arguments
+from frontend.commands.unwinding import caller
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import Refused
 from gdbstub.x86.cpu_state import CpuState
@@ -108,7 +108,7 @@ async def _step_over(session: Session) -> StopRecord:
 
 async def finish(session: Session, arguments: Arguments) -> None:
     no_arguments("finish", arguments)
-    found = await return_address(session)
+    found = await caller(session)
     session.message(f"Run till {session.place(found.address)} ({found.source})")
     await resume_and_report(session, lambda: run_to(session, found.address, lowest_sp=found.lowest_sp))
 
@@ -192,8 +192,8 @@ COMMANDS = (
         "Run until the current function or handler returns.",
         finish,
         "running",
-        "The return address comes from the exception frame, the top of the stack or the frame pointer; "
-        "which of them is said, because without debug information none is certain.",
+        "The return address comes from the exception frame, from debug information, or else from the top of the stack "
+        "or the frame pointer; which of them is said, because without debug information none is certain.",
     ),
     Command(
         "until",

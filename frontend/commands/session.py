@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from frontend.commands.debug_info import DebugInfo, as_value
 from frontend.commands.expressions import Node, evaluate, parse
 from frontend.commands.kernel_slide import KernelSlide
 from frontend.commands.memory_format import Layout
+from frontend.commands.nodes import is_place
 from frontend.commands.recording import Recording
 from frontend.commands.registers import is_real_mode, register_value
+from frontend.commands.shared import Shared, Work, at_once, no_wait
 from frontend.commands.stop_filter import StopFilter
 from frontend.commands.stop_text import describe
 from frontend.commands.values import Value, pointer
+from frontend.symbols.engine import Trace
 from frontend.symbols.names import Symbols
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.debugger import Debugger
@@ -28,8 +32,6 @@ from gdbstub.errors import BadExpression, GdbError
 from gdbstub.sessions.guest_lock import Reach
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import MASK_64, SEGMENTS
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -74,31 +76,6 @@ PIECEWISE = frozenset(("find",))
 
 async def _yes(_: str) -> bool:
     return True
-
-
-Work = Callable[[], Awaitable[T]]
-
-
-async def no_wait() -> None:
-    """For who has all names already."""
-
-
-async def at_once(job: Work[T]) -> T:
-    """For who has the guest alone."""
-    return await job()
-
-
-class Shared(Protocol):
-    """The others at this guest, where it is served."""
-
-    welcome: str
-
-    def describe(self) -> list[str]: ...
-    def take(self) -> None: ...
-    def give(self) -> None: ...
-    async def do(self, line: str, work: Work[None], then: Work[None]) -> None: ...
-    async def look(self, job: Work[None]) -> None: ...
-    async def leave(self, job: Work[None]) -> None: ...
 
 
 @dataclass
@@ -164,11 +141,17 @@ class Session:
     nesting: int = 0
     """How many scripts are being run inside each other."""
 
+    unwound: tuple[tuple[int, int, int], Trace] | None = None
+    """The last trace, and of which stop, CPU and length it is."""
+    frame: int = 0
+    """Which frame of it is looked at."""
+    debug_info: DebugInfo = field(init=False)
     slide: KernelSlide = field(init=False)
     """How much higher than linked a Linux kernel runs."""
 
     def __post_init__(self) -> None:
         self.slide = KernelSlide(self.debugger, self.symbols)
+        self.debug_info = DebugInfo(self.debugger, self.symbols, self.slide)
 
     async def look_for_slide(self) -> None:
         """Where the guest's table of handlers is a new one, and the kernel may run elsewhere than it was linked to."""
@@ -228,7 +211,11 @@ class Session:
         found = self.variables.get(name)
         if found is not None:
             return found
-        return register_value(await self.debugger.state(), name)
+        state = await self.debugger.state()
+        if self.frame and self.unwound is not None and self.unwound[0][:2] == (self.debugger.generation, state.cpu):
+            known = self.unwound[1].frames[self.frame].registers
+            state = replace(state, registers={**state.registers, **known})
+        return register_value(state, name)
 
     def symbol(self, name: str) -> int | None:
         return self.symbols.lookup(name)
@@ -249,22 +236,29 @@ class Session:
     # Addresses
 
     async def evaluate(self, text: str) -> Value:
-        return await evaluate(parse(text), self)
+        return await self.evaluate_node(parse(text))
 
     async def evaluate_node(self, node: Node) -> Value:
-        return await evaluate(node, self)
+        """By the guest's types where they are known and asked for; else names are addresses."""
+        found = await self.debug_info.value(node, self)
+        return await evaluate(node, self) if found is None else as_value(found)
+
+    async def frame_scope(self) -> tuple[dict[str, int], int]:
+        """The CPU's registers, and which frame of their trace is looked at: local variables are its own."""
+        return (await self.state()).registers, self.frame
 
     async def location(self, text: str) -> int:
         """The linear address of ``*ADDR``, ``ADDR``, ``SYMBOL+OFF``, ``$reg`` or ``SEGMENT:OFFSET``."""
         text = text.strip()
         if not text:
             raise BadExpression("A location is missing: an address, a symbol, or segment:offset.")
-        if text.startswith("*"):
-            text = text[1:]
         segment, colon, offset = text.partition(":")
         if colon:
-            return await self._far(segment.strip(), (await self.evaluate(offset)).address)
-        return (await self.evaluate(text)).address
+            return await self._far(segment.strip().removeprefix("*"), (await self.evaluate(offset)).address)
+        node = parse(text.removeprefix("*"))
+        if text.startswith("*") or not is_place(node):
+            return (await self.evaluate_node(node)).address
+        return (await evaluate(node, self)).address
 
     async def _far(self, segment: str, offset: int) -> int:
         """``seg:off``: selector times 16 in real mode; else the base of a segment register that holds it."""

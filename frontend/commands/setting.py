@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from frontend.commands.expressions import Node, Read, Variable, parse, read_type
+from frontend.commands.expressions import Node, Read, parse, read_type
+from frontend.commands.nodes import Variable
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number

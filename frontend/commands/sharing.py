@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from frontend.commands.session import Session, Shared
+from frontend.commands.session import Session
+from frontend.commands.shared import Shared
 from frontend.commands.table import Arguments, Command, CommandError, no_arguments
 
 

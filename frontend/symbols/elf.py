@@ -40,13 +40,16 @@ class Segment(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A section that takes memory (SHF_ALLOC); ``number`` is what st_shndx of its symbols says."""
+    """A section; ``number`` is what st_shndx of its symbols says, ``loaded``: does it take memory (SHF_ALLOC)?
+    ``offset`` is that of its bytes in the file."""
 
     number: int
     name: str
     address: int
     size: int
+    offset: int
     executable: bool
+    loaded: bool
 
 
 class RawSymbol(NamedTuple):
@@ -60,13 +63,14 @@ class RawSymbol(NamedTuple):
 
 
 class Elf(NamedTuple):
-    """``kind`` is e_type; ``build_id`` that of the GNU note, b"" without one. Going through ``symbols``, the entries of
-    all symbol tables, may raise `BadElf`."""
+    """``kind`` is e_type; ``build_id`` that of the GNU note, b"" without one; ``dwarf``: has it a .debug_info?
+    Going through ``symbols``, the entries of all symbol tables, may raise `BadElf`."""
 
     kind: int
     segments: list[Segment]
     sections: list[Section]
     build_id: bytes
+    dwarf: bool
     symbols: Iterator[RawSymbol]
 
 
@@ -86,7 +90,10 @@ class _Header(NamedTuple):
 def read_elf(file: BinaryIO) -> Elf:
     """What the headers of a file say. Raises `BadElf`, now or while the symbols come."""
     elf = _Reader(file)
-    return Elf(elf.kind, elf.segments(), elf.sections(), elf.build_id(), elf.symbols())
+    sections = elf.sections()
+    dwarf = any(one.name in (".debug_info", ".zdebug_info") for one in sections)
+    loaded = [one for one in sections if one.loaded]
+    return Elf(elf.kind, elf.segments(), loaded, elf.build_id(), dwarf, elf.symbols())
 
 
 class _Reader:
@@ -157,16 +164,23 @@ class _Reader:
         return found
 
     def sections(self) -> list[Section]:
-        """Those that take memory, in their order."""
+        """All of them, in their order."""
         headers = [self._section(number) for number in range(self._section_count if self._sections else 0)]
         titles = b""
         if self._titles < len(headers):
             at = headers[self._titles]
             titles = self._read(at.offset, min(at.size, LONGEST_NOTES), counted=False)
         return [
-            Section(number, _title(titles, one.name), one.address, one.size, bool(one.flags & _INSTRUCTIONS))
+            Section(
+                number,
+                _title(titles, one.name),
+                one.address,
+                one.size,
+                one.offset,
+                bool(one.flags & _INSTRUCTIONS),
+                bool(one.flags & _ALLOCATED),
+            )
             for number, one in enumerate(headers)
-            if one.flags & _ALLOCATED
         ]
 
     def build_id(self) -> bytes:

@@ -42,7 +42,7 @@ def read_elf_names(path: str, placed: Mapping[str, int] | None = None) -> Symbol
                 "are, add-symbol-file FILE ADDRESS -s SECTION ADDRESS says."
             )
         symbols = limited(list(_symbols(elf, placed or {})))
-        return SymbolFile(path, symbols, _code(path, elf), elf.build_id)
+        return _file(path, elf, symbols)
 
 
 @contextmanager
@@ -57,10 +57,10 @@ def _elf(path: str) -> Iterator[Elf]:
         raise SymbolError(f"{clean(path)} is not a whole ELF file: {clean(str(error))}.") from error
 
 
-def code_of(path: str) -> tuple[bytes, tuple[CodeSegment, ...]]:
-    """The build ID of an ELF file, b"" without one, and its executable segments. Raises `SymbolError`."""
+def without_names(path: str) -> SymbolFile:
+    """What the headers of an ELF file say. Raises `SymbolError`."""
     with _elf(path) as elf:
-        return b"" if elf.kind == RELOCATABLE else elf.build_id, _code(path, elf)
+        return _file(path, elf, [])
 
 
 def text_address(path: str) -> int | None:
@@ -69,6 +69,12 @@ def text_address(path: str) -> int | None:
         if elf.kind == RELOCATABLE:
             return None
         return next((one.address for one in elf.sections if one.name == ".text"), 0)
+
+
+def _file(path: str, elf: Elf, symbols: list[Symbol]) -> SymbolFile:
+    first = min((one.address for one in elf.segments), default=0)
+    last = max((one.address + one.size for one in elf.segments), default=0)
+    return SymbolFile(path, symbols, _code(path, elf), elf.build_id, elf.dwarf, (first, last))
 
 
 def _code(path: str, elf: Elf) -> tuple[CodeSegment, ...]:

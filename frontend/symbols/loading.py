@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import trio
 
 from frontend.symbols import cache
-from frontend.symbols.elf_names import code_of, is_elf, read_elf_names
+from frontend.symbols.elf_names import is_elf, read_elf_names, without_names
 from frontend.symbols.names import Symbols, Table, file_and_offset, read_names
 from frontend.symbols.symbol import SymbolError
 from frontend.symbols.symbol_file import SymbolFile
@@ -23,13 +24,13 @@ def load_file(path: str) -> SymbolFile:
     """As `read_names`; a large ELF file with a build ID is read once, and then its names are in the cache."""
     if not _is_large(path) or not is_elf(os.path.expanduser(path)):
         return read_names(path)
-    build_id, code = code_of(path)
-    kept = cache.load(build_id) if build_id else None
+    headers = without_names(path)
+    kept = cache.load(headers.build_id) if headers.build_id else None
     if kept is not None:
-        return SymbolFile(path, kept, tuple(code), build_id)
+        return replace(headers, symbols=kept)
     file = read_elf_names(path)
-    if build_id:
-        cache.store(build_id, list(file.symbols))
+    if file.build_id:
+        cache.store(file.build_id, list(file.symbols))
     return file
 
 

@@ -65,6 +65,8 @@ class Symbols:
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
         self._learned: list[Symbol] = []
+        self.modules: tuple[str, ...] = ()
+        """Files of modules of a Linux kernel, which have no names before the guest's place for them is known."""
         self._names: list[str] | None = None
         self.on_use: Callable[[Symbol], None] | None = None
         """Hears of every symbol that is asked for and found, once: a recording keeps those."""

@@ -12,12 +12,15 @@ from frontend.symbols.symbol import Symbol
 
 @dataclass(frozen=True)
 class SymbolFile:
-    """What a file says, at the addresses that it was linked for. ``build_id`` is empty where it has none."""
+    """What a file says, at the addresses that it was linked for. ``build_id`` is empty where it has none;
+    ``dwarf``: is there debug information in it? ``span``: its first address, and the one behind its last."""
 
     path: str
     symbols: Sequence[Symbol]
     code: tuple[CodeSegment, ...] = ()
     build_id: bytes = b""
+    dwarf: bool = False
+    span: tuple[int, int] = (0, 0)
 
     @cached_property
     def by_name(self) -> dict[str, Symbol]:

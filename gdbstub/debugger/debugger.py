@@ -100,6 +100,11 @@ class Debugger(Running):
         check_range(address, length)
         return await self._table.points.read_memory(address, length)
 
+    @property
+    def generation(self) -> int:
+        """A number that changes when the guest runs or is written to: until then what was read of it holds."""
+        return self._remote.generation
+
     async def read_aside(self, address: int, length: int, *, physical: bool = False) -> bytes:
         """Memory as the stub has it, our own int3s too, with nothing kept for `read_memory`: for who reads a lot and
         has a cache. Raises `Refused`; `Unsupported` where the stub can't read at ``physical`` addresses."""

@@ -14,6 +14,8 @@ class MemoryCache:
     for."""
 
     def __init__(self) -> None:
+        self.generation = 0
+        """How often all was forgotten: what others keep of the guest holds as long as this does."""
         self.pages: dict[int, bytes] = {}
         self.registers: dict[int, bytes] = {}
         """The answers to ``g`` by vCPU, hex digits."""
@@ -22,6 +24,7 @@ class MemoryCache:
 
     def forget(self) -> None:
         """Nothing that was read holds any more."""
+        self.generation += 1
         self.pages.clear()
         self.lines.clear()
         self._pieces.clear()

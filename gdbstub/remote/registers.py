@@ -65,6 +65,11 @@ class RemoteRegisters(Connection):
         """The guest runs, or was written to: nothing that was read holds any more."""
         self._cache.forget()
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever what was read holds no more."""
+        return self._cache.generation
+
     def ask_registers(self) -> Token:
         """``g`` of the selected vCPU."""
         return self.ask(messages.READ_REGISTERS)

@@ -63,9 +63,16 @@ class FakeDebugger:
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._interrupted = trio.Event()
         self._next = 1
+        self._generation = 0
 
     def as_debugger(self) -> Debugger:
         return cast(Debugger, self)
+
+    @property
+    def generation(self) -> int:
+        """Tests change memory whenever they like, so nothing that was read holds."""
+        self._generation += 1
+        return self._generation
 
     @property
     def breakpoints(self) -> dict[int, Breakpoint]:

@@ -11,7 +11,8 @@ import trio
 import trio.lowlevel
 
 from frontend.cli.serving import LOOKING, Serving, SessionWords, gdb_command, serve_session
-from frontend.commands.session import Session, at_once
+from frontend.commands.session import Session
+from frontend.commands.shared import at_once
 from frontend.symbols.names import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError

@@ -1,0 +1,192 @@
+"""The symbol engine of a session: which files it has, where the guest has them, and whether it can be asked at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from frontend.commands.kernel_slide import KernelSlide
+from frontend.commands.nodes import Node, Variable, needs_types
+from frontend.commands.nodes import walk as walk_nodes
+from frontend.commands.page_walk import walk
+from frontend.commands.values import CType, Value, pointer
+from frontend.symbols import Symbols
+from frontend.symbols.engine import NoDebugInfo, TypedValue
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.errors import BadExpression, GdbError, Refused, Unsupported
+from gdbstub.server.physical_memory import LAYOUT, memory_ranges
+
+if TYPE_CHECKING:
+    from frontend.symbols.drgn_engine import DrgnEngine
+    from frontend.symbols.drgn_library import Program
+    from frontend.symbols.drgn_program import Facts, KernelFile
+    from gdbstub.x86.cpu_state import CpuState
+
+T = TypeVar("T")
+MOST_VMCOREINFO = 4096
+USER_TABLE = 1 << 12
+"""Of CR3 under page-table isolation: the tables of the kernel lie one page below those of its programs."""
+CR4_LA57 = 1 << 12
+NO_FILES = (
+    "That needs debug information (DWARF), and no file has any: load one with --symbols FILE, for a kernel vmlinux."
+)
+RECORDED = "A recording has no debug information in it; only what names tell is known here."
+
+
+class Variables(Protocol):
+    """What a session knows and the guest's files do not."""
+
+    async def variable(self, name: str) -> Value | None: ...
+    async def frame_scope(self) -> tuple[dict[str, int], int]: ...
+
+
+def as_value(found: TypedValue) -> Value:
+    """The number that it is; what has none stands for its address, as in gdb's ``x``."""
+    if found.number is None:
+        return pointer(found.address or 0)
+    if found.type.rstrip().endswith("*"):
+        return pointer(found.number)
+    size = found.size if found.size in (1, 2, 4, 8) else 8
+    return Value(found.number, CType(size, found.number < 0 or not found.type.startswith(("unsigned", "u"))))
+
+
+class DebugInfo:
+    """Asks the engine, which is made when it is asked first."""
+
+    def __init__(self, debugger: Debugger, symbols: Symbols, slide: KernelSlide) -> None:
+        self._debugger = debugger
+        self._symbols = symbols
+        self._slide = slide
+        self._engine: DrgnEngine | None = None
+        self._physical = False
+        self._vmcoreinfo: tuple[str, int, bytes] | None = None
+        self.history: dict[str, TypedValue] = {}
+        """``$N`` whose type is one of the guest's."""
+        self.refused = ""
+        """Why there is none in this session, whatever files there are."""
+
+    @property
+    def files(self) -> list[str]:
+        """The files with DWARF."""
+        return [path for path in self._symbols.files if self._symbols.file(path)[0].dwarf]
+
+    def why_not(self) -> str:
+        """Why it cannot be asked, in a sentence; "" where it can."""
+        if self.refused:
+            return self.refused
+        if not self.files:
+            return NO_FILES
+        try:
+            pass
+        except NoDebugInfo as error:
+            return str(error)
+        return ""
+
+    async def ask(self, question: Callable[[Program], T]) -> T:
+        """``question`` of drgn's Program of this guest as it stands. Raises `NoDebugInfo` where there is none, and
+        `BadExpression` where the guest has no answer."""
+        if why := self.why_not():
+            raise NoDebugInfo(why)
+        engine = await self._opened()
+        return await engine.run(await self._facts(engine), question)
+
+    async def value(self, node: Node, variables: Variables, form: str = "") -> TypedValue | None:
+        """The value of an expression with types of the guest's; None for one without, and where no types are known.
+        Raises `BadExpression`."""
+        if not needs_types(node) or self.why_not():
+            return None
+        from frontend.commands.typed import Scope, evaluate
+
+        known: dict[str, Value | TypedValue] = {}
+        for one in walk_nodes(node):
+            if isinstance(one, Variable):
+                typed = self.history.get(one.name)
+                value = await variables.variable(one.name) if typed is None else typed
+                if value is None:
+                    raise BadExpression(f"${one.name} is neither a register nor a variable that was set.")
+                known[one.name] = value
+        registers, frame = await variables.frame_scope()
+        scope = Scope(known, registers if self._slide.kernel in self.files else None, frame)
+        return await self.ask(lambda program: evaluate(program, node, scope, form))
+
+    async def _opened(self) -> DrgnEngine:
+        if self._engine is None:
+            from frontend.symbols.drgn_engine import DrgnEngine
+            from frontend.symbols.guest_memory import GuestMemory
+
+            ranges: tuple[tuple[int, int], ...] = ()
+            if self._debugger.capabilities.monitor:
+                try:
+                    ranges = memory_ranges(await self._debugger.monitor(LAYOUT))
+                    if ranges:
+                        await self._debugger.read_aside(ranges[0][0], 8, physical=True)
+                        self._physical = True
+                except (Refused, Unsupported):
+                    ranges = ()
+            self._engine = DrgnEngine(GuestMemory(self._debugger, ranges))
+        return self._engine
+
+    async def _facts(self, engine: DrgnEngine) -> Facts:
+        from frontend.symbols.drgn_program import Facts, ImageFile
+
+        path = self._slide.kernel
+        kernel = await self._kernel(path) if path is not None and path in self.files else None
+        images = []
+        for other in self.files:
+            file, offset = self._symbols.file(other)
+            if other != path and file.span[1]:
+                images.append(ImageFile(other, file.span[0] + offset, file.span[1] + offset))
+        return Facts(kernel, tuple(images), self._physical)
+
+    async def _kernel(self, path: str) -> KernelFile:
+        from frontend.symbols.drgn_program import KernelFile
+
+        file, slide = self._symbols.file(path)
+        return KernelFile(path, file.build_id, await self._notes(path, slide), self._symbols.modules)
+
+    async def _notes(self, path: str, slide: int) -> bytes:
+        """The guest's vmcoreinfo, which stays as it is once it is there, or what stands for it."""
+        from frontend.symbols.drgn_program import early_vmcoreinfo
+
+        if self._vmcoreinfo is not None and self._vmcoreinfo[:2] == (path, slide):
+            return self._vmcoreinfo[2]
+        file = self._symbols.file(path)[0]
+        state = await self._debugger.state()
+        place = file.lookup("vmcoreinfo_data")
+        up = state.mode == 64 and state.registers.get("cr0", 0) >> 31
+        pointer = await self._word(state, place + slide) if place is not None and up else None
+        if pointer and pointer >> 63:
+            data = await self._read(state, pointer, MOST_VMCOREINFO)
+            if data is not None and data.startswith(b"OSRELEASE="):
+                self._vmcoreinfo = path, slide, data.rstrip(b"\0")
+                return self._vmcoreinfo[2]
+        base = file.lookup("phys_base")
+        physical = await self._word(state, base + slide) if base is not None and up else None
+        tables = file.lookup("init_top_pgt") or 0
+        five = bool(up and state.registers.get("cr4", 0) & CR4_LA57)
+        return early_vmcoreinfo(file.build_id, slide, tables + slide, physical or 0, five)
+
+    async def _word(self, state: CpuState, address: int) -> int | None:
+        data = await self._read(state, address, 8)
+        return None if data is None else int.from_bytes(data, "little")
+
+    async def _read(self, state: CpuState, address: int, length: int) -> bytes | None:
+        """Kernel memory, also where only a program's tables are in force."""
+        try:
+            return await self._debugger.read_aside(address, length)
+        except Refused:
+            if not self._physical:
+                return None
+        registers = state.registers
+
+        async def entry(where: int, size: int) -> int:
+            return int.from_bytes(await self._debugger.read_aside(where, size, physical=True), "little")
+
+        try:
+            tables = (registers["cr0"], registers["cr3"] & ~USER_TABLE, registers["cr4"], registers.get("efer", 0))
+            found = await walk(address, *tables, entry)
+            if found.physical is None or address % MOST_VMCOREINFO + length > MOST_VMCOREINFO:
+                return None
+            return await self._debugger.read_aside(found.physical, length, physical=True)
+        except (KeyError, GdbError):
+            return None

@@ -1,0 +1,244 @@
+"""Expressions over a guest's types, in drgn's worker thread: a tree becomes one of drgn's objects, and plain values
+come out. What the session alone knows is looked up before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from frontend.commands.nodes import (
+    Binary,
+    Cast,
+    Index,
+    Member,
+    Name,
+    Node,
+    Number,
+    Read,
+    Repeat,
+    SizeOf,
+    TypeName,
+    Unary,
+    Variable,
+)
+from frontend.commands.values import CType, Value
+from frontend.symbols.drgn_library import Object, Program, StackFrame, Type, TypeKind, cast, implicit_convert, sizeof
+from frontend.symbols.drgn_text import value_text
+from frontend.symbols.drgn_traces import frame_of
+from frontend.symbols.engine import TypedValue
+from gdbstub.errors import BadExpression
+
+MOST_REPEATED = 1 << 20
+_PLAIN = {(1, True): "signed char", (2, True): "short", (4, True): "int", (8, True): "long"}
+_UNSIGNED = {(1, False): "unsigned char", (2, False): "unsigned short", (4, False): "unsigned int"}
+
+
+class Scope(NamedTuple):
+    """What names may stand for beside the program's own: ``variables`` of dr6, and the locals of a frame of the trace
+    from ``registers``."""
+
+    variables: Mapping[str, Value | TypedValue]
+    registers: Mapping[str, int] | None
+    frame: int
+
+
+def evaluate(program: Program, node: Node, scope: Scope, form: str = "") -> TypedValue:
+    """The value of a tree as plain data; ``form`` is the letter of ``print/F``."""
+    return plain(_Evaluator(program, scope).of(node), form)
+
+
+def plain(value: Object, form: str = "") -> TypedValue:
+    """An object as plain data."""
+    kind = value.type_.unaliased_kind()
+    number: int | None = None
+    if kind in (TypeKind.INT, TypeKind.BOOL, TypeKind.ENUM, TypeKind.POINTER) and not value.absent_:
+        number = int(value.value_())
+    size = 1 if kind in (TypeKind.FUNCTION, TypeKind.VOID) else sizeof(value.type_)
+    return TypedValue(value.type_.type_name(), size, number, value.address_, value_text(value, form))
+
+
+class _Evaluator:
+    def __init__(self, program: Program, scope: Scope) -> None:
+        self._program = program
+        self._scope = scope
+        self._frame: StackFrame | None = None
+        if scope.registers is not None:
+            self._frame = frame_of(program, scope.registers, scope.frame)
+
+    def of(self, node: Node) -> Object:
+        match node:
+            case Number(value):
+                return self._number(value)
+            case Variable(name):
+                return self._number(self._scope.variables[name])
+            case Name(name):
+                return self._named(name)
+            case Cast(kind, operand):
+                return cast(self._type(kind), self._value(operand))
+            case Unary("&", operand):
+                return self.of(operand).address_of_()
+            case Unary(operator, operand):
+                return self._unary(operator, self._value(operand))
+            case Binary(operator, left, right):
+                return self._binary(operator, left, right)
+            case Read(operand, kind):
+                return self._read(self._value(operand), kind)
+            case Member(operand, name):
+                return self._member(self.of(operand), name)
+            case Index(operand, number):
+                return self.of(operand)[int(self._value(number))]
+            case Repeat(operand, length):
+                return self._repeat(self.of(operand), int(self._value(length)))
+            case SizeOf(operand):
+                return Object(self._program, "unsigned long", value=sizeof(self._measured(operand)))
+
+    def _measured(self, operand: Node | CType | TypeName) -> Type:
+        """A lone name may be a type's or a variable's."""
+        if isinstance(operand, TypeName) and operand.text.isidentifier() and self._find(operand.text) is not None:
+            return self.of(Name(operand.text)).type_
+        return self._type(operand) if isinstance(operand, CType | TypeName) else self.of(operand).type_
+
+    def _value(self, node: Node) -> Object:
+        """As C takes an operand: an array is the address of its first element, a function its own."""
+        value = self.of(node)
+        kind = value.type_.unaliased_kind()
+        if kind is TypeKind.ARRAY:
+            return value[0].address_of_()
+        return value.address_of_() if kind is TypeKind.FUNCTION else value
+
+    def _number(self, value: Value | TypedValue) -> Object:
+        if isinstance(value, TypedValue):
+            if value.number is not None:
+                return Object(self._program, value.type, value=value.number)
+            return Object(self._program, value.type, address=value.address)
+        kind = value.type
+        if kind.target is not None:
+            return Object(self._program, "char *", value=value.address)
+        return Object(self._program, _name_of(kind), value=value.number)
+
+    def _named(self, name: str) -> Object:
+        """A local of the frame, a variable or function; with dots or @ in it, the longest beginning that is one."""
+        if (found := self._find(name)) is not None:
+            return found
+        first, dot, rest = name.partition(".")
+        if dot and (found := self._find(first)) is not None:
+            for part in rest.split("."):
+                found = self._member(found, part)
+            return found
+        raise BadExpression(f'No symbol "{name}" in current context.')
+
+    def _find(self, name: str) -> Object | None:
+        frame = self._frame
+        if frame is not None and name in frame.locals():
+            return frame[name]
+        try:
+            return self._program[name]
+        except LookupError:
+            pass
+        try:
+            symbol = self._program.symbol(name)
+        except LookupError:
+            return None
+        return Object(self._program, "char", address=symbol.address)
+
+    def _member(self, value: Object, name: str) -> Object:
+        return value.member_(name)
+
+    def _type(self, kind: CType | TypeName) -> Type:
+        if isinstance(kind, TypeName):
+            return self._program.type(kind.text)
+        if kind.target is not None:
+            return self._program.pointer_type(self._type(kind.target))
+        return self._program.type(_name_of(kind))
+
+    def _unary(self, operator: str, value: Object) -> Object:
+        if operator == "!":
+            return Object(self._program, "int", value=int(not bool(value)))
+        return -value if operator == "-" else ~value if operator == "~" else +value
+
+    def _read(self, value: Object, kind: CType | None) -> Object:
+        if kind is not None:
+            return Object(self._program, self._type(kind), address=int(value))
+        if value.type_.unaliased_kind() is not TypeKind.POINTER:
+            return Object(self._program, "long", address=int(value))
+        target = value.type_.unaliased().type
+        if target.unaliased_kind() is TypeKind.FUNCTION:
+            return Object(self._program, target, address=int(value))
+        return value[0]
+
+    def _repeat(self, value: Object, length: int) -> Object:
+        if value.address_ is None:
+            raise BadExpression("Only values in memory can be extended with '@'.")
+        if not 1 <= length <= MOST_REPEATED:
+            raise BadExpression(f"Invalid number {length} of repetitions.")
+        return Object(self._program, self._program.array_type(value.type_, length), address=value.address_)
+
+    def _binary(self, operator: str, left: Node, right: Node) -> Object:
+        if operator in ("&&", "||"):
+            decided = bool(self._value(left))
+            if decided is (operator == "&&"):
+                decided = bool(self._value(right))
+            return Object(self._program, "int", value=int(decided))
+        one, other = self._value(left), self._value(right)
+        if operator in _COMPARED:
+            return Object(self._program, "int", value=int(_compare(operator, one, other)))
+        return _arithmetic(operator, _bytewise(one), _bytewise(other))
+
+
+def _bytewise(value: Object) -> Object:
+    """A pointer into code counts in bytes."""
+    kind = value.type_.unaliased()
+    if kind.kind is TypeKind.POINTER and kind.type.unaliased_kind() in (TypeKind.FUNCTION, TypeKind.VOID):
+        return cast("char *", value)
+    return value
+
+
+_COMPARED = ("==", "!=", "<", "<=", ">", ">=")
+
+
+def _compare(operator: str, one: Object, other: Object) -> bool:
+    """A pointer and a number are compared as numbers, as gdb does."""
+    if (one.type_.unaliased_kind() is TypeKind.POINTER) is not (other.type_.unaliased_kind() is TypeKind.POINTER):
+        one, other = (implicit_convert("unsigned long", cast("unsigned long", each)) for each in (one, other))
+    match operator:
+        case "==":
+            return bool(one == other)
+        case "!=":
+            return bool(one != other)
+        case "<":
+            return bool(one < other)
+        case "<=":
+            return bool(one <= other)
+        case ">":
+            return bool(one > other)
+        case _:
+            return bool(one >= other)
+
+
+def _arithmetic(operator: str, one: Object, other: Object) -> Object:
+    match operator:
+        case "+":
+            return one + other
+        case "-":
+            return one - other
+        case "*":
+            return one * other
+        case "/":
+            return one / other
+        case "%":
+            return one % other
+        case "<<":
+            return one << other
+        case ">>":
+            return one >> other
+        case "&":
+            return one & other
+        case "|":
+            return one | other
+        case _:
+            return one ^ other
+
+
+def _name_of(kind: CType) -> str:
+    key = kind.size, kind.signed
+    return _PLAIN.get(key) or _UNSIGNED.get(key) or "unsigned long"

@@ -1,0 +1,99 @@
+"""The callers of where a CPU stands: by debug information, else by frame pointers, else by what looks like one."""
+
+from __future__ import annotations
+
+from frontend.commands.frames import (
+    DEEPEST,
+    CallFrame,
+    Return,
+    backtrace,
+    is_behind_a_call,
+    return_address,
+    stack_base,
+    word,
+)
+from frontend.commands.session import Session
+from frontend.symbols.engine import NoDebugInfo, Trace, TraceFrame
+from gdbstub.errors import BadExpression
+from gdbstub.x86.cpu_state import CpuState
+
+SCANNED = 256
+"""Words of the stack that are looked through."""
+BY_POINTERS = "By saved frame pointers; a function that keeps none is missing here."
+BY_SCAN = "By a scan of the stack: each of these stands behind a call, and may be left over from one that is long over."
+NO_CALLER = "No caller: RBP is no frame pointer here, and nothing on the stack stands behind a call."
+UNKNOWN_CODE = "Nothing is known of the code behind the last frame, so the trace ends there."
+MOST_GUESSED = 32
+
+
+async def unwind(session: Session, most: int = DEEPEST) -> Trace:
+    """The frames of the selected CPU; kept until the guest goes on."""
+    state = await session.state()
+    key = session.debugger.generation, state.cpu, most
+    if session.unwound is None or session.unwound[0] != key:
+        session.unwound = key, await _unwind(session, state, most)
+        session.frame = 0
+    return session.unwound[1]
+
+
+async def caller(session: Session) -> Return:
+    """Where the function of the frame that is looked at returns to. Raises `GdbError` where nothing is plausible."""
+    record = session.record
+    at_handler = record.event is not None and record.event.frame is not None
+    if session.frame or not at_handler:
+        trace = await unwind(session)
+        at = session.frame
+        while at < len(trace.frames) and trace.frames[at].inline:
+            at += 1
+        if at + 1 < len(trace.frames) and not trace.frames[at + 1].how and not trace.frames[0].how:
+            found = trace.frames[at + 1]
+            if found.sp:
+                return Return(found.pc, "by debug information", found.sp)
+    return await return_address(session)
+
+
+async def _unwind(session: Session, state: CpuState, most: int) -> Trace:
+    why = ""
+    if state.mode == 64 and not session.debug_info.why_not():
+        try:
+            found = await _by_debug_info(session, state)
+            if len(found.frames) > 1:
+                return found
+        except (NoDebugInfo, BadExpression) as error:
+            why = str(error)
+    guessed = [_frame(session, state, one) for one in await backtrace(session, most)]
+    note = BY_POINTERS
+    if len(guessed) == 1:
+        guessed += [_frame(session, state, one) for one in await _scan(session, state)]
+        note = BY_SCAN if len(guessed) > 1 else NO_CALLER
+    return Trace(tuple(guessed), f"{why} {note}".strip())
+
+
+async def _by_debug_info(session: Session, state: CpuState) -> Trace:
+    from frontend.symbols.drgn_traces import trace
+
+    found = await session.debug_info.ask(lambda program: trace(program, state.registers))
+    for number, frame in enumerate(found.frames):
+        if number and not frame.name and not frame.interrupted and not await is_behind_a_call(session, frame.pc, state):
+            return Trace(found.frames[:number], UNKNOWN_CODE)
+    return found
+
+
+def _frame(session: Session, state: CpuState, one: CallFrame) -> TraceFrame:
+    name, offset = session.symbols.nearest(one.pc) or ("", 0)
+    registers = state.registers if not one.guess else {"rip": one.pc}
+    return TraceFrame(one.pc, one.sp, name, offset, None, False, not one.guess, dict(registers), (), one.guess)
+
+
+async def _scan(session: Session, state: CpuState) -> list[CallFrame]:
+    """Words on the stack that a call can have pushed."""
+    width = state.mode // 8
+    found: list[CallFrame] = []
+    for number in range(SCANNED):
+        at = state.registers["rsp"] + number * width
+        value = await word(session, state, stack_base(state) + at)
+        if value is None or len(found) == MOST_GUESSED:
+            break
+        if await is_behind_a_call(session, state.pc - state.rip + value, state):
+            found.append(CallFrame(state.pc - state.rip + value, "scan", at + width))
+    return found

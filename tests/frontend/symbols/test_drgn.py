@@ -1,0 +1,150 @@
+"""drgn's answers, as dr6 prints them, are gdb's for the same file."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from frontend.commands.parser import parse
+from frontend.symbols.engine import NoDebugInfo, TypedValue
+from gdbstub.errors import BadExpression, Refused
+
+pytest.importorskip("drgn", reason="it has no wheel for this machine, and is an extra")
+
+from frontend.commands.typed import Scope, evaluate
+from frontend.symbols.drgn_engine import DrgnEngine
+from frontend.symbols.drgn_program import Facts, ImageFile, KernelFile, early_vmcoreinfo, open_program
+from frontend.symbols.guest_memory import GuestMemory
+
+SOURCE = """
+enum colour { RED, GREEN = 5 };
+enum flags { A = 1, B = 2, C = 4 };
+struct point { int x, y; };
+struct all {
+    char name[16]; struct point where, more[3]; struct point *at; enum colour colour; enum flags flags;
+    unsigned low : 3, high : 5; signed char small; _Bool yes; void (*call)(int); double real;
+    union { long number; char bytes[8]; };
+    int many[40]; const char *text;
+};
+struct point origin = { 7, -2 };
+void call(int x) { origin.x = x; }
+struct all all = { "abc", { 1, 2 }, { { 3, 4 }, { 3, 4 }, { 5, 6 } }, &origin, GREEN, A | C, 5, 17, -3, 1, call, 1.5,
+    { .number = 0x4142 }, { 1, 2 }, "a\\tb\\"c" };
+long array[5] = { 1, 2, 3, 4, 5 };
+unsigned long ticks = 0xfffffffffffffff0;
+void _start(void) { call(1); for (;;); }
+"""
+EXPRESSIONS = (
+    *(
+        "origin",
+        "&origin",
+        "all.name",
+        "all.where.y",
+        "all.at->x",
+        "*all.at",
+        "all.more",
+        "all.more[2].y",
+        "all.colour",
+    ),
+    *("all.flags", "all.low", "all.high", "all.small", "all.yes", "all.call", "all.real", "all.number", "all.many"),
+    *(
+        "all.text",
+        "array",
+        "array[1]@2",
+        "ticks",
+        "sizeof(struct all)",
+        "sizeof(array)",
+        "(long)all.at == (long)&origin",
+    ),
+    *(
+        "*(struct point *)&array",
+        "ticks + 1",
+        "array[0] << 4",
+        "!array[0]",
+        "-array[1]",
+        "&all.many[3]",
+        "all",
+        "*array@3",
+    ),
+    *("call", "ticks > 5", "all.at->x + array[4] * 2", "(unsigned char)ticks", "all.bytes[1]"),
+)
+
+
+class Image:
+    """A stopped guest with nothing but the file in it."""
+
+    generation = 1
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            parts = [one for one in ELFFile(file).iter_segments() if one["p_type"] == "PT_LOAD"]
+            self.parts = {one["p_vaddr"]: one.data().ljust(one["p_memsz"], b"\0") for one in parts}
+        self.span = min(self.parts), max(at + len(data) for at, data in self.parts.items())
+
+    async def read_aside(self, address: int, length: int, *, physical: bool = False) -> bytes:
+        page = bytearray(length)
+        near = [(at, data) for at, data in self.parts.items() if at < address + length and address < at + len(data)]
+        if not near or physical:
+            raise Refused("m", "14")
+        for at, data in near:
+            first, last = max(at, address), min(at + len(data), address + length)
+            page[first - address : last - address] = data[first - at : last - at]
+        return bytes(page)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drgn")
+    source, built = folder / "program.c", folder / "program"
+    source.write_text(SOURCE)
+    options = ("-g", "-O0", "-static", "-nostdlib", "-no-pie", "-fno-asynchronous-unwind-tables")
+    subprocess.run(["gcc", *options, "-o", str(built), str(source)], check=True)
+    return built
+
+
+async def ask(path: Path, *texts: str) -> list[TypedValue]:
+    image = Image(path)
+    engine = DrgnEngine(GuestMemory(image))
+    facts = Facts(None, (ImageFile(str(path), *image.span),), False)
+    scope = Scope({}, None, 0)
+    return [await engine.run(facts, partial(evaluate, node=parse(text), scope=scope)) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def gdbs(program: Path) -> list[str]:
+    words = [word for text in EXPRESSIONS for word in ("-ex", f"output {text}", "-ex", r"echo \n")]
+    done = subprocess.run(["gdb", "-nx", "-batch", *words, str(program)], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.live
+async def test_values_are_printed_as_gdb_prints_them(program: Path, gdbs: list[str]) -> None:
+    ours = [one.text for one in await ask(program, *EXPRESSIONS)]
+    assert dict(zip(EXPRESSIONS, ours, strict=True)) == dict(zip(EXPRESSIONS, gdbs, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("nosuch", 'No symbol "nosuch" in current context.'),
+        ("origin.z", "has no member 'z'"),
+        ("*(int *)8", "Cannot access memory at address 0x8."),
+        ("(struct nosuch *)1", "nosuch"),
+        ("array[0] / 0", "division by zero"),
+        ("origin + 1", "invalid"),
+        ("array[0]@0", "Invalid number 0 of repetitions."),
+    ],
+)
+async def test_what_does_not_fit_is_one_sentence(text: str, why: str, program: Path) -> None:
+    with pytest.raises(BadExpression, match="(?i)" + why):
+        await ask(program, text)
+
+
+def test_the_file_of_another_kernel_is_refused(program: Path) -> None:
+    kernel = KernelFile(str(program), b"\1\2", early_vmcoreinfo(b"\3\4", 0, 0, 0, False), ())
+    with pytest.raises(NoDebugInfo, match="is not the kernel that runs: its build ID is 0102, the guest's is 0304"):
+        open_program(Facts(kernel, (), False), GuestMemory(Image(program)))
