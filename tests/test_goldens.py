@@ -15,7 +15,8 @@ from frontend.demo_guest import DEMO_EVENTS, MEASURED, expected
 from gdbstub.errors import TransportError
 from tests.labs.demo_lab import SEEN, seen_on
 from tests.labs.errors import LabError
-from tests.labs.recordings import GOLDEN, OURS, PACKED, keep, recordings, text_file, text_of
+from tests.labs.kvm_oracle import held
+from tests.labs.recordings import GOLDEN, OURS, PACKED, keep, recordings, replayed, text_file, text_of
 from tests.labs.stories import STORIES
 
 NAMES = [str(path.relative_to(GOLDEN)).removesuffix(PACKED) for path in recordings()]
@@ -31,6 +32,15 @@ def test_there_are_recordings_of_every_story_on_every_platform() -> None:
 @pytest.mark.parametrize("packed", recordings(), ids=NAMES)
 def test_a_replay_says_what_it_said(packed: Path) -> None:
     assert text_of(packed) == text_file(packed).read_text(encoding="utf-8"), "python -m tests.labs.recordings"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["kvm-amd-on-tcg-7.2"])
+def test_what_kvm_had_at_each_stop_is_what_dr6_says(platform: str) -> None:
+    """The oracle of the labs, on what they recorded."""
+    verdict = held(replayed(GOLDEN / platform / f"steps{PACKED}").records)
+    assert verdict.faults == []
+    assert verdict.stops > 30
 
 
 @pytest.mark.parametrize("packed", recordings(), ids=NAMES)

@@ -21,8 +21,8 @@ from transports.process import Process
 
 PYTHON = ("python3", "-I", "-q", "-u", "-i")
 """Interactive, it runs each statement as it comes; its prompts go to standard error."""
-SECONDS = 20.0
-"""For one answer; the first has to wait for ssh."""
+FIRST_SECONDS, SECONDS = 60.0, 20.0
+"""For one answer; the first has to wait for ssh, and for Python."""
 MARK = b"kvm_run "
 MOST_LINE = 4096
 ENDED = "the program there ended"
@@ -39,8 +39,9 @@ class StubSocket(NamedTuple):
     path: str = ""
 
 
-def reader_source() -> str:
-    return Path(kvm_run_reader.__file__).read_text(encoding="utf-8")
+def reader_statement() -> str:
+    """The reader as one line of Python."""
+    return f"exec({Path(kvm_run_reader.__file__).read_text(encoding='utf-8')!r})"
 
 
 def stub_socket(stream: trio.abc.Stream) -> StubSocket:
@@ -92,7 +93,7 @@ class RemoteKvmRun:
     async def read(self, cpu: int) -> bytes:
         """As `LocalKvmRun.read`."""
         said = "it did not answer in time"
-        with trio.move_on_after(SECONDS):
+        with trio.move_on_after(FIRST_SECONDS if self._python is None else SECONDS):
             try:
                 answer = await self._ask(f"answer({cpu}, {', '.join(map(repr, self._stub))})")
                 if not answer.startswith("!"):
@@ -108,7 +109,7 @@ class RemoteKvmRun:
     async def _ask(self, statement: str) -> str:
         if self._python is None:
             self._python = open_program(f"'{self._prefix[0]}'", [*self._prefix, *PYTHON])
-            statement = f"exec({reader_source()!r})\n\n{statement}"
+            statement = f"{reader_statement()}\n\n{statement}"
         stream, process = self._python
         await stream.send_all(f"{statement}\n".encode())
         while True:

@@ -109,7 +109,7 @@ def _stop(scene: StopFacts) -> Explanation:
         summarize(found, evidence),
         tuple([row.cause for row in found]),
         dr6,
-        STEP_EXIT if plain and by_exit else _exit_dr6(scene, found),
+        STEP_EXIT if plain and by_exit and not changes else _exit_dr6(scene, found),
         main.instruction,
         against,
         () if plain and scene.breakpoints is not None else missing(scene, None, main.cause),
@@ -156,36 +156,44 @@ def _unchanged(value: int) -> GuestDr6:
 
 
 def _exit_dr6(scene: StopFacts, found: list[Finding]) -> ExitDr6:
-    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes. A step by
-    the monitor trap flag is no #DB at all."""
+    """The DR6 of the exit that the hypervisor handled for us, put together from the debugger's own causes, and the
+    guest's where it was given to the debugger with them. A step by the monitor trap flag is no #DB at all."""
     shown = scene.evidence.exit_dr6
     if not isinstance(shown, Unknown):
         return ExitDr6(shown.value, "reported")
     if scene.vendor in scene.abilities.steps_by_mtf and scene.guest != "pv":
         return NO_EXIT
-    value = 0
+    value, before = 0, False
+    with_guests = scene.abilities.takes_db_while_stepping is not None and scene.action is Action.STEP
     for row in found:
         cause = row.cause
-        if cause.owner != "debugger" or cause.confidence == "possible":
+        ours = cause.owner == "debugger" or (with_guests and cause.slot is not None)
+        if cause.confidence == "possible" or not ours:
             continue
         if cause.cause == "single-step":
             value |= BS
         elif cause.cause in ("instruction-breakpoint", "data-write", "data-access"):
             if cause.slot is None or not 0 <= cause.slot <= 3:
                 return NO_EXIT
+            before = before or cause.cause == "instruction-breakpoint"
             value |= 1 << cause.slot
     met = _met_behind(scene) if value & BS else set()
     value |= sum(1 << slot for slot in met if slot is not None)
-    if None in met:
+    if None in met or (before and value & BS):  # either the step came back to the breakpoint, or nothing ran
         return NO_EXIT
     return ExitDr6(DR6_INIT | value, "reconstructed") if value else NO_EXIT
 
 
 def _met_behind(scene: StopFacts) -> set[int | None]:
-    """The debug registers of the debugger's instruction breakpoints where a step has ended, where they are the CPU's
-    own: the trap behind one instruction sets the bits of the next one as well (SDM 3B 18.2.3)."""
-    rows = (scene.breakpoints or ()) if scene.abilities.takes_db_while_stepping else ()
-    return {row.slot for row in rows if row.kind is BreakpointKind.EXECUTE and row.address == scene.pc}
+    """The debug registers of instruction breakpoints where a step has ended, where they are the CPU's own: the trap
+    behind one instruction sets the bits of the next one as well (SDM 3B 18.2.3)."""
+    if scene.abilities.takes_db_while_stepping is None:
+        return set()
+    own = [row for row in scene.breakpoints or () if row.kind.is_hardware]
+    if own:
+        return {row.slot for row in own if row.kind is BreakpointKind.EXECUTE and row.address == scene.pc}
+    slots = scene.guest_slots(scene.evidence.after)
+    return {slot.number for slot, at in slots if slot.type is BreakpointKind.EXECUTE and at == scene.pc}
 
 
 def _event(scene: StopFacts) -> Explanation:

@@ -13,9 +13,10 @@ import trio
 from frontend.demo_guest import DEMO_EVENTS, GuestLogEntry
 from tests.labs.check import RF, Delivered, on_console, symbols, wrong_alone, wrong_debugged
 from tests.labs.errors import LabError
+from tests.labs.kvm_oracle import held
 from tests.labs.platforms import Platform
 from tests.labs.progress import Progress
-from tests.labs.recordings import GOLDEN, keep
+from tests.labs.recordings import GOLDEN, keep, replay
 from tests.labs.run_dr6 import prepare, read_trace, run
 from tests.labs.stories import DEMO, STORIES, Story
 
@@ -36,6 +37,10 @@ async def show(platform: Platform, progress: Progress, record: bool, stories: Se
         for story in stories:
             progress.step(f"dr6 and the demo guest: {story.title}")
             faults += unexplained(story, await tell(platform, story, folder))
+            if platform.words:
+                verdict = held((await replay(folder / f"{story.name}.rec")).records)
+                progress.say(f"{story.name}: {verdict}")
+                faults += [f"{story.name}: {fault}" for fault in verdict.faults]
         rows = read_trace(folder / f"{DEMO.name}.jsonl")
         faults += wrong_debugged(rows, platform.key)
         if record:
@@ -56,7 +61,9 @@ async def tell(platform: Platform, story: Story, folder: Path) -> str:
     rows."""
     async with platform.debugged(folder) as target:
         output = ("--output", f"{story.name}.jsonl") if story.command == "trace" else ()
-        return await run(folder, story.command, target, *story.words, "--record", f"{story.name}.rec", *output)
+        return await run(
+            folder, story.command, target, *platform.words, *story.words, "--record", f"{story.name}.rec", *output
+        )
 
 
 def unexplained(story: Story, printed: str) -> list[str]:

@@ -12,6 +12,7 @@ import trio
 from tests.labs import bochs
 from tests.labs.bochs_linux import STUB, BochsLinux, boot, memory_image
 from tests.labs.demo_lab import show
+from tests.labs.kvm_host import WORDS, reachable, start_python
 from tests.labs.packages import Kernel, kernel, unpacked
 from tests.labs.platforms import INNER, inner_files, release
 from tests.labs.progress import Progress
@@ -32,6 +33,7 @@ class InBochs:
     def __init__(self, linux: BochsLinux, version: str) -> None:
         self._linux = linux
         self.key = ("kvm-intel-on-bochs", release(version))
+        self.words = WORDS
 
     async def alone(self) -> str:
         await self._linux.shell.run(f"{INNER} -serial file:{CONSOLE}", ALONE_SECONDS)
@@ -42,7 +44,7 @@ class InBochs:
         stub = f"-S -chardev serial,id=stub,path={STUB} -gdb chardev:stub"
         await self._linux.shell.run(f"{INNER} -daemonize -pidfile {PID} {stub}", START_SECONDS)
         try:
-            async with relayed(self._linux.line, folder / SOCKET):
+            async with relayed(self._linux.line, folder / SOCKET), reachable(self._linux.shell, folder):
                 yield f"./{SOCKET}"
         finally:
             await self._linux.shell.run(f"[ ! -e {PID} ] || kill -9 $(cat {PID}) && rm -f {PID}")
@@ -64,6 +66,7 @@ def kvm_intel(progress: Progress, record: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="dr6-lab-") as folder:
             progress.step(f"Linux {linux.release} boots")
             async with boot(image, Path(folder), progress.detail) as host:
+                await start_python(host.shell)
                 await show(InBochs(host, qemu.version), progress, record, INTEL_STORIES)
 
     trio.run(run)

@@ -9,6 +9,7 @@ import trio
 
 from tests.labs.demo_lab import show
 from tests.labs.int3_patch import with_int3
+from tests.labs.kvm_host import start_python
 from tests.labs.kvm_lab import module, try_abilities
 from tests.labs.linux import boot, direct
 from tests.labs.packages import kernel, unpacked
@@ -46,6 +47,7 @@ def kvm_amd(progress: Progress, record: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="dr6-lab-") as folder:
             progress.step(f"Linux {linux.release} boots")
             async with boot(outer, direct(linux, archive), Path(folder), [STUB_PORT], *SVM) as host:
+                await start_python(host)
                 await show(Inside("kvm-amd-on-tcg", host, inner.version, STUB_PORT), progress, record)
 
     trio.run(run)

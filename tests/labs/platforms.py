@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -17,8 +16,10 @@ from frontend.demo_guest import DEMO_IMAGE
 from tests.labs.cache import cached
 from tests.labs.errors import LabError
 from tests.labs.initrd import Content, program
+from tests.labs.kvm_host import WORDS, python_files, reachable
 from tests.labs.linux import Linux, root_filesystem
 from tests.labs.packages import Kernel
+from tests.labs.paths import short_path
 from tests.labs.qemu import PROGRAM, Qemu
 from tests.labs.rom import boot_rom
 from transports.process import spawn
@@ -29,10 +30,14 @@ ALONE_SECONDS = 60.0
 
 
 class Platform(Protocol):
-    """Something that runs the demo guest. ``key`` is its row in `MEASURED`: name and release."""
+    """Something that runs the demo guest. ``key`` is its row in `MEASURED`: name and release. ``words`` are what dr6
+    takes there beside TARGET."""
 
     @property
     def key(self) -> tuple[str, str]: ...
+
+    @property
+    def words(self) -> tuple[str, ...]: ...
 
     async def alone(self) -> str:
         """Let the guest run to its end without a debugger: what it writes to its console."""
@@ -56,6 +61,7 @@ class Here:
         self._image = image
         self._accelerator = accelerator
         self.key = (name, release(qemu.version))
+        self.words: tuple[str, ...] = ()
 
     async def alone(self) -> str:
         argv = self._qemu.argv(*self._accelerator, *self._machine(), "-serial", "stdio")
@@ -90,6 +96,7 @@ class Inside:
         self._linux = linux
         self._port = port
         self.key = (name, release(version))
+        self.words = WORDS
 
     async def alone(self) -> str:
         await self._linux.run(f"{INNER} -serial file:/tmp/console", ALONE_SECONDS)
@@ -100,7 +107,8 @@ class Inside:
         pid = "/tmp/guest.pid"
         await self._linux.run(f"{INNER} -daemonize -pidfile {pid} -S -gdb tcp::{self._port}")
         try:
-            yield f"127.0.0.1:{await self._linux.forwarded(self._port)}"
+            async with reachable(self._linux, folder):
+                yield f"127.0.0.1:{await self._linux.forwarded(self._port)}"
         finally:
             await self._linux.run(f"[ ! -e {pid} ] || kill -9 $(cat {pid}) && rm -f {pid}")
 
@@ -117,10 +125,10 @@ def initrd(kernel: Kernel, packages: Path, qemu: Qemu, *wanted: str) -> Path:
 
 
 def inner_files(qemu: Qemu) -> dict[str, Content]:
-    """What `INNER` needs: ``qemu`` of a tree of packages, and the demo guest."""
+    """What `INNER` needs: ``qemu`` of a tree of packages, and the demo guest; and a Python for dr6's reader."""
     guest: dict[str, Content] = {"lab/boot.rom": boot_rom(DEMO_IMAGE), "lab/demo.elf": DEMO_IMAGE}
     data = "usr/share/qemu/kvmvapic.bin"
-    return {**program(qemu.root, PROGRAM), data: qemu.root / data, **guest}
+    return {**python_files(), **program(qemu.root, PROGRAM), data: qemu.root / data, **guest}
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -130,8 +138,3 @@ def _write(path: Path, data: bytes) -> None:
 def release(version: str) -> str:
     """ "7.2.22" → "7.2": what `MEASURED` goes by."""
     return ".".join(version.split(".")[:2])
-
-
-def short_path(path: Path) -> str:
-    """A name of the socket that fits into its 108 bytes."""
-    return os.path.relpath(path) if len(str(path)) > 100 else str(path)

@@ -24,6 +24,7 @@ from frontend.cli.parser import parse
 from frontend.cli.replay import Again
 from frontend.commands import Quit, run_lines
 from frontend.commands.stop_text import describe
+from gdbstub.debugger.record import StopRecord
 from gdbstub.trace.rows import Row, row
 from tests.labs.errors import LabError
 from transports import ReplayStream, read_transcript
@@ -64,7 +65,11 @@ class Replayed(NamedTuple):
     rows of a trace."""
 
     text: str
-    rows: list[Row]
+    records: list[StopRecord]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row(record) for record in self.records]
 
 
 def text_of(packed: Path) -> str:
@@ -76,10 +81,10 @@ def replayed(packed: Path) -> Replayed:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / packed.name.removesuffix(".xz")
         path.write_bytes(lzma.decompress(packed.read_bytes()))
-        return trio.run(_replay, path)
+        return trio.run(replay, path)
 
 
-async def _replay(path: Path) -> Replayed:
+async def replay(path: Path) -> Replayed:
     transcript = read_transcript(path)
     recorded = parse(_with_symbols(transcript.header.command))
     again = Again(str(path), transcript, recorded, files=tuple(getattr(recorded, "symbols", ())))
@@ -96,7 +101,7 @@ async def _replay(path: Path) -> Replayed:
     assert isinstance(stream, ReplayStream)
     if stream.unsent:
         raise LabError(f"The replay ended, and {stream.unsent} more bytes were recorded as sent.")
-    return Replayed("\n".join(lines).rstrip() + "\n", [row(record) for record in records])
+    return Replayed("\n".join(lines).rstrip() + "\n", records)
 
 
 def _told(commands: list[str], lines: list[str]) -> Iterator[str]:

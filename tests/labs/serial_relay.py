@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trio
 
-from tests.labs.platforms import short_path
+from tests.labs.paths import short_path
 
 CHUNK = 1 << 16
 

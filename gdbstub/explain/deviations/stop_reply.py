@@ -38,7 +38,7 @@ def past_the_gate(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     if scene.abilities.step_goes_past_gate is None:
         return
     gated = debugger_stops.entered(scene)
-    if any(row.cause == gated for row in found):
+    if any(debugger_stops.is_step(row.cause, gated) for row in found):
         yield (
             "The step went on behind the handler's first instruction, or behind the handler."
             f"{known_quirk(scene, 'kvm-step-past-gate')}"
@@ -48,7 +48,7 @@ def past_the_gate(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
 def shadow_stepped(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """A step over MOV SS or POP SS that ended directly behind it, as no step by TF does."""
     stepped = scene.stepped_shape
-    plain = found[0].cause is debugger_stops.STEPPED and scene.watch is None
+    plain = debugger_stops.is_step(found[0].cause, debugger_stops.STEPPED) and scene.watch is None
     if plain and stepped is not None and "mov-ss" in stepped.traits:
         yield (
             f"The step ended directly behind `{stepped.text}`; hardware traps behind the instruction after it."

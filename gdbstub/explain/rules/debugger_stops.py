@@ -26,6 +26,12 @@ def _step(confidence: Confidence, *because: str, sources: tuple[str, ...] = SING
     return Cause("single-step", "debugger", "trap", confidence, because, sources)
 
 
+def is_step(cause: Cause, how: Cause) -> bool:
+    """Whether ``cause`` is the step ``how``, perhaps surer, and with more reasons."""
+    same = (cause.cause, cause.owner) == (how.cause, how.owner)
+    return same and cause.because[: len(how.because)] == how.because
+
+
 STEPPED = _step("certain", ASKED, "RIP moved past one instruction")
 ITERATED = _step("certain", ASKED, "RCX went down and RIP stayed: one iteration of the REP instruction is done")
 JUMPED = _step("certain", ASKED, "the instruction leads to RIP")

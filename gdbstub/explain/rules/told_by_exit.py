@@ -170,8 +170,10 @@ def _accessor(scene: StopFacts, place: int | None, length: int, kind: Breakpoint
 
 
 def _found(found: list[Finding], owner: Owner, n: int) -> Finding | None:
-    """What was inferred of that debug register already."""
-    return next((row for row in found if (row.cause.owner, row.cause.slot) == (owner, n)), None)
+    """What was inferred of that debug register already, with all its reasons."""
+    rows = [row for row in found if (row.cause.owner, row.cause.slot) == (owner, n)]
+    because = tuple(dict.fromkeys(reason for row in rows for reason in row.cause.because))
+    return rows[0]._replace(cause=rows[0].cause._replace(because=because)) if rows else None
 
 
 def _with(row: Finding, n: int, why: tuple[str, ...]) -> Finding:

@@ -111,7 +111,11 @@ def endless_icebp(scene: StopFacts, event: ExceptionFacts | None, found: list[Fi
 
 def lost_step(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
     loses = scene.abilities.loses_step_at_new_rip
-    if loses is not None and event is None and any(row.cause is debugger_stops.ELSEWHERE for row in found):
+    if (
+        loses is not None
+        and event is None
+        and any(debugger_stops.is_step(row.cause, debugger_stops.ELSEWHERE) for row in found)
+    ):
         yield loses.advice
 
 

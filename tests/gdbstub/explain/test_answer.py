@@ -84,7 +84,12 @@ EXITS: dict[str, tuple[Evidence, int | None]] = {
     "a step that is only possible": (stop("c3", 0), None),
     "a step beside a breakpoint of the guest's": (
         STOPS["a jump to itself with a breakpoint of the guest on it"].evidence,
-        0xFFFF4FF0,
+        None,
+    ),
+    "a step that lands on a breakpoint of the guest's": (stop(dr7=0x401, dr={0: 0x1001}, on=KVM_AMD), 0xFFFF4FF1),
+    "a step over what the guest watches": (
+        stop(STORE, dr7=0xD00004, dr={1: 0x5000}, registers=RBX, on=KVM_AMD),
+        0xFFFF4FF2,
     ),
     "a watch and a step": (STOPS["a watch and a step at once"].evidence, 0xFFFF4FF1),
     "an access watch in slot 2": (watched(2), 0xFFFF0FF4),

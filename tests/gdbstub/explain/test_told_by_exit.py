@@ -70,7 +70,9 @@ def test_a_step_that_ran_nothing_is_a_trap_in_front_of_its_instruction_and_no_wa
 def test_a_step_that_moved_somewhere_is_certain() -> None:
     elsewhere = stop("90", 0x40, on=KVM_AMD)
     assert rows(left(elsewhere, None)) == [("single-step", "debugger", "likely", None)]
-    assert rows(left(elsewhere, BS)) == [OWN_STEP]
+    sure = left(elsewhere, BS)
+    assert rows(sure) == [OWN_STEP]
+    assert sure.advice == left(elsewhere, None).advice != ()
     assert rows(left(elsewhere, NONE))[0][0] == "unknown", "no trap came"
 
 
@@ -167,3 +169,17 @@ def test_the_evidence_goes_through_a_file() -> None:
     written = evidence_to_json(evidence)
     assert (written["exit_dr6"], written["exit_dr7"]) == ("0xffff4ff1", "0x401")
     assert evidence_to_json(evidence_from_json(written, ABILITIES)) == written
+
+
+@pytest.mark.parametrize("evidence", [stop("cd20", 0x40, on=KVM_AMD), stop("8ed0", on=KVM_AMD)])
+def test_what_a_step_departs_in_is_said_with_the_exit_too(evidence: Evidence) -> None:
+    """A step that goes past a gate, one that ends directly behind MOV SS."""
+    assert left(evidence, BS).contradictions == left(evidence, None).contradictions != ()
+
+
+def test_all_reasons_of_a_hit_are_kept() -> None:
+    reply = "T05thread:p01.01;awatch:0;"
+    stray = stop(STORE, reply=reply, dr7=GUESTS_WATCH, dr={0: 0x5000}, registers=RBX, on=KVM_AMD)
+    because = left(stray, B0, GUESTS_WATCH).causes[0].because
+    assert "the stub reports awatch at 0x0" in because
+    assert "KVM gave this #DB to the debugger: the guest has not seen it" in because

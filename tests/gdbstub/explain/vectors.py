@@ -149,7 +149,12 @@ CASES: dict[str, Case] = {
     ),
     "K09": Case(event(0xFFFF0FF4, dr7=0x420, dr={2: CODE + 2}), (EXEC,)),
     "K10": Case(event(0xFFFF0FF0), (("injected", "hypervisor", "none"),), possible=("injected",)),
-    "K11": Case(stop("90", 0, dr7=0x401, dr={0: CODE}, on=KVM_AMD), (EXEC,), against=("kvm-step-takes-db",)),
+    "K11": Case(
+        stop("90", 0, dr7=0x401, dr={0: CODE}, on=KVM_AMD),
+        (EXEC,),
+        against=("kvm-step-takes-db",),
+        exit_dr6=0xFFFF0FF1,
+    ),
     "K12": Case(stop(rflags=TF, on=KVM_AMD), (OWN_STEP, STEP), possible=("single-step",), exit_dr6=0xFFFF4FF0),
     "K14": Case(stop("9c", on=KVM_AMD), (OWN_STEP,), exit_dr6=0xFFFF4FF0),
     "K15": Case(
