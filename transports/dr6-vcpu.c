@@ -2,6 +2,7 @@
  *
  *     cc -O2 -o dr6-vcpu dr6-vcpu.c -lxenctrl            (Debian: libxen-dev; elsewhere xen-devel)
  *     dr6-vcpu DOMID [VCPU:NAME=VALUE[,NAME=VALUE]...]...
+ *     dr6-vcpu DOMID exit
  *
  * Sets what is named, and prints a line for each vCPU, as it is then:
  *
@@ -11,6 +12,10 @@
  * drN=HEX    sets DRN
  * wasN=HEX   this vCPU is left alone unless DRN has that value now
  * ran=N      this vCPU is left alone unless it has run for more than N nanoseconds in all
+ *
+ * exit       prints what Xen prints of the domain's vCPUs for debug key v (it sends that key): the VMCB or VMCS of each,
+ *            as it left the guest. Xen does so for all HVM and PVH domains, into the console ring of 16 KiB and more
+ *            (conring_size=); what no longer fits in is gone. Of a PV domain there is nothing.
  *
  * It uses the public functions of libxenctrl alone. The domain is paused meanwhile, so it may run before and after. Xen
  * sets a vCPU's whole context at once, as it does for gdbsx: the upper halves of the YMM registers become zero.
@@ -27,7 +32,7 @@
 #include <string.h>
 #include <xenctrl.h>
 
-enum { REGISTERS = 8, MOST_VCPUS = 4096 };
+enum { REGISTERS = 8, MOST_VCPUS = 4096, MOST_RING = 1 << 20 };
 
 /* What is wanted of one vCPU: bit N of a set says that the value of DRN counts. */
 struct wish {
@@ -47,7 +52,7 @@ static int failed(const char *what, uint32_t vcpu)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: dr6-vcpu DOMID [VCPU:drN=HEX[,wasN=HEX][,ran=NANOSECONDS]]...\n");
+    fprintf(stderr, "usage: dr6-vcpu DOMID [exit | VCPU:drN=HEX[,wasN=HEX][,ran=NANOSECONDS]...]\n");
     return 2;
 }
 
@@ -150,6 +155,37 @@ static int show(void)
     return 0;
 }
 
+/* What the console ring has from *INDEX on, which is moved to its end. */
+static int ring(char *text, unsigned int *length, uint32_t *index)
+{
+    *length = MOST_RING;
+    return xc_readconsolering(xen, text, length, 0, 1, index);
+}
+
+/* Of what the key brings, the lines of this domain: from the one that names it to the next such, or the last. */
+static int show_exits(void)
+{
+    static char text[MOST_RING + 1];
+    char name[40], *line, *rest = text;
+    unsigned int length;
+    uint32_t index = 0;
+    int ours = 0;
+
+    if (ring(text, &length, &index) || xc_send_debug_keys(xen, "v") || ring(text, &length, &index)) {
+        fprintf(stderr, "dr6-vcpu: Xen does not show the exits: %s\n", strerror(errno));
+        return 1;
+    }
+    text[length] = 0;
+    snprintf(name, sizeof name, ">>> Domain %" PRIu32 " <<<", domain);
+    while ((line = strsep(&rest, "\n"))) {
+        if (strstr(line, ">>> Domain ") || strstr(line, "**************"))
+            ours = !!strstr(line, name);
+        if (ours)
+            printf("%s\n", line);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     char *end;
@@ -175,6 +211,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "dr6-vcpu: domain %" PRIu32 " is a 32-bit PV domain, which is not supported\n", domain);
         return 1;
     }
+    if (argc == 3 && !strcmp(argv[2], "exit"))
+        return show_exits();
     if (argc > 2) {
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL); /* or the domain would stay paused */

@@ -18,6 +18,7 @@ from gdbstub.explain.evidence import (
     Known,
     Platform,
     SteppedOver,
+    T,
     Unknown,
 )
 from gdbstub.explain.explain import explain
@@ -121,17 +122,19 @@ def evidence_of(
         breakpoints=Known(snapshot.armed, "our table"),
         exit_dr6=_of_exit(snapshot, state.debug.exit_dr6),
         exit_dr7=_of_exit(snapshot, state.debug.exit_dr7),
+        exit_event=_of_exit(snapshot, state.debug.exit_event),
         stepped=stepped,
     )
 
 
-def _of_exit(snapshot: Snapshot, value: int | None) -> Fact[int]:
+def _of_exit(snapshot: Snapshot, value: T | None) -> Fact[T]:
     """What the hypervisor keeps of a vCPU's last exit is of this stop only where that exit stopped the guest."""
     debug = snapshot.state.debug
     if value is None:
         return _NO_EXIT
     trapped = isinstance(snapshot.reply, Stopped) and snapshot.reply.signal == SIGTRAP
-    return Known(value, debug.exit_source or debug.source) if trapped or debug.exit_source is None else _OLD_EXIT
+    said = trapped or debug.exit_event is not None or debug.exit_source is None
+    return Known(value, debug.exit_source or debug.source) if said else _OLD_EXIT
 
 
 def _mode_of(state: CpuState) -> Fact[Mode]:

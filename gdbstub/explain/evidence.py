@@ -17,6 +17,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 from gdbstub.explain.abilities import UNKNOWN, Abilities
 from gdbstub.protocol.stops import Stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.cpu_state import ExitEvent
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import Mode
 
@@ -152,4 +153,6 @@ class Evidence:
     whose ``slot`` in ``breakpoints`` is then known. ``after.dr6`` is the guest's own, without them."""
     exit_dr7: Fact[int] = ABSENT
     """DR7 as the vCPU ran with it until that exit: whose breakpoints the bits of ``exit_dr6`` are."""
+    exit_event: Fact[ExitEvent] = ABSENT
+    """The exception that the exit was for: #DB, #BP, INT1; "none" for any other reason."""
     stepped: tuple[SteppedOver, ...] = ()

@@ -158,7 +158,7 @@ TOP_KEYS = dict.fromkeys(
     (
         *("backend", "version", "vendor", "guest", "reply", "action", "mode", "cpl", "vector", "at_handler", "handler"),
         *("before", "after", "frame", "frame_mode", "last_frame", "saved_rip", "code", "breakpoints"),
-        *("exit_dr6", "exit_dr7", "stepped"),
+        *("exit_dr6", "exit_dr7", "exit_event", "stepped"),
     )
 )
 
@@ -194,6 +194,7 @@ def evidence_from_json(data: object, abilities: Mapping[str, Abilities] = NONE_K
         breakpoints=read.fact(top, "breakpoints", _breakpoints),
         exit_dr6=read.fact(top, "exit_dr6", read.number),
         exit_dr7=read.fact(top, "exit_dr7", read.number),
+        exit_event=read.fact(top, "exit_event", read.one_of("db", "bp", "int1", "none")),
         stepped=_stepped(top),
     )
 
@@ -245,7 +246,7 @@ def evidence_to_json(evidence: Evidence) -> Json:
         _put(row, name, getattr(platform, name), _same)
     _put(row, "reply", evidence.reply, lambda reply: reply.raw)
     _put(row, "action", evidence.action, lambda action: action.value)
-    for name in ("mode", "cpl", "vector", "at_handler", "frame_mode"):
+    for name in ("mode", "cpl", "vector", "at_handler", "frame_mode", "exit_event"):
         _put(row, name, getattr(evidence, name), _same)
     for name in ("handler", "saved_rip", "exit_dr6", "exit_dr7"):
         _put(row, name, getattr(evidence, name), hex)

@@ -15,6 +15,9 @@ LONG_SELECTORS = (0x33, 0x43)
 DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers", "log", "unknown"]
 
 
+ExitEvent = Literal["db", "bp", "int1", "none"]
+
+
 class DebugState(NamedTuple):
     """DR0-3, DR6 and DR7 of the guest's own vCPU, and where they were read. None is unknown, ``unread`` says why."""
 
@@ -36,6 +39,8 @@ class DebugState(NamedTuple):
     """DR7 as the vCPU ran with it until then."""
     exit_source: str | None = None
     """Who shows those two, where it is not ``source``."""
+    exit_event: ExitEvent | None = None
+    """The exception that the vCPU left the guest for: #DB, #BP, INT1; "none" for any other reason."""
 
     @property
     def is_partly_read(self) -> bool:

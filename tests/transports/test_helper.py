@@ -35,6 +35,22 @@ static int xc_vcpu_setcontext(xc_interface *x, uint32_t d, uint32_t v, vcpu_gues
 { (void)x, (void)d; if (v < 2 && pauses == 1) vcpus[v] = *c; return answer(v < 2 && pauses == 1 ? 0 : EBUSY); }
 static int xc_vcpu_getinfo(xc_interface *x, uint32_t d, uint32_t v, xc_vcpuinfo_t *i)
 { (void)x, (void)d; i->cpu_time = 100 + v; return answer(v < 3 ? 0 : EINVAL); }
+static const char before[] = "(XEN) *********** VMCB Areas **************\n(XEN) >>> Domain 3 <<<\n(XEN) old\n";
+static const char brought[] = "(XEN) *********** VMCB Areas **************\n(XEN) \n(XEN) >>> Domain 33 <<<\n"
+    "(XEN) \tVCPU 0\n(XEN) \n(XEN) >>> Domain 3 <<<\n(XEN) \tVCPU 1\n(XEN) exitcode = 0x41\n"
+    "(XEN) **************************************\n(XEN) later\n";
+static int sent;
+static int xc_send_debug_keys(xc_interface *x, const char *k)
+{ (void)x; sent = k[0] == 'v' && !k[1]; return answer(sent ? 0 : EINVAL); }
+static int xc_readconsolering(xc_interface *x, char *b, unsigned int *n, int clear, int incremental, uint32_t *index)
+{
+    const char *text = sent ? brought : before;
+    (void)x;
+    if (clear || !incremental || *index != (sent ? sizeof before - 1 : 0)) return answer(EINVAL);
+    memcpy(b, text, *n = strlen(text));
+    *index += *n;
+    return 0;
+}
 """
 FIRST = VcpuDebugRegisters((1, 2, 3, 4), 0xFFFF0FF0, 0x400, 100)
 SECOND = VcpuDebugRegisters((0, 0, 0, 0), 0xFFFF0FF0, 0x400, 101)
@@ -62,6 +78,13 @@ def test_it_prints_every_vcpu_in_the_form_that_dr6_reads(helper: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[2] == "2 down"
         assert parse_vcpus(done.stdout) == {0: FIRST, 1: SECOND}
+
+
+def test_of_what_the_debug_key_brings_it_prints_the_domains_own(helper: Path) -> None:
+    done = run(helper, "3", "exit")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "(XEN) >>> Domain 3 <<<\n(XEN) \tVCPU 1\n(XEN) exitcode = 0x41\n"
+    assert run(helper, "4", "exit").stdout == ""
 
 
 def test_it_sets_what_is_named_and_nothing_else(helper: Path) -> None:

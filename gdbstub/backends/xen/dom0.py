@@ -27,6 +27,7 @@ from gdbstub.backends.xen.helpers import (
     parse_xenctx,
     parse_xl_version,
 )
+from gdbstub.backends.xen.vcpu_exits import VcpuExit, parse_exits
 from gdbstub.backends.xen.vcpu_helper import VcpuDebugRegisters, parse_vcpus
 from gdbstub.errors import Refused, RemoteProtocolError
 from gdbstub.remote.capabilities import BackendInfo
@@ -50,6 +51,7 @@ class Dom0:
         self._last: dict[int, DebugState] = {}
         self._widths: dict[int, int] = {}
         self._now: dict[int, XenctxRegisters] = {}
+        self._exits: dict[int, VcpuExit] | None = None
         self.no_hardware = NO_HARDWARE
         """Why debug registers can't be set, and what to do; empty where they can."""
         self.pv = False
@@ -99,6 +101,16 @@ class Dom0:
         except RemoteProtocolError as error:
             raise Refused("dr6-vcpu", "", str(error)) from None
 
+    async def exits(self) -> dict[int, VcpuExit]:
+        """How the vCPUs of a stopped HVM domain left it, those that Xen shows. It prints them all for it, so nobody
+        should ask at a step. An older dr6-vcpu has no word for it, and then there are none."""
+        if self._exits is None:
+            self._exits = {}
+            if self._helpers is not None and not self.pv and not self.no_hardware:
+                with suppress(Refused):
+                    self._exits = parse_exits(await self._helpers.vcpu(str(self._helpers.domain), "exit"))
+        return self._exits
+
     async def _asked(self, answer: Awaitable[str]) -> str:
         try:
             return await answer
@@ -144,6 +156,7 @@ class Dom0:
     def resumed(self) -> None:
         """The domain runs: what was read is no longer what is."""
         self._now.clear()
+        self._exits = None
 
     def last(self, cpu: int) -> DebugState | None:
         """What was last read of a vCPU, at this stop or before."""

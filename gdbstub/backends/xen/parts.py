@@ -16,11 +16,16 @@ from gdbstub.backends.xen.left_behind import left_behind
 from gdbstub.backends.xen.recovery import recover
 from gdbstub.backends.xen.shared_debug_registers import SharedDebugRegisters
 from gdbstub.backends.xen.stop_hooks import GdbsxStopHooks
+from gdbstub.backends.xen.vcpu_exits import VcpuExit
 from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.debug_registers import decode_dr7
 
 if TYPE_CHECKING:
     from gdbstub.remote.link_stream import Token
+
+
+EXIT_SOURCE = "vmcb"
 
 
 async def open_domain(backend: Backend, stub: Stub, cs: int | None, found: BackendInfo, options: OpenOptions) -> Parts:
@@ -64,8 +69,22 @@ class DomainState(StateSource):
     async def state(self, cpu: int, asked: Token | None, registers: dict[str, int], step: Stepped | None) -> CpuState:
         due = step is None or may_have_changed(step, registers)
         debug = await self._dom0.debug(cpu, due=due, pv=guest_of(registers.get("cs")) == "pv")
+        if step is None and self._dom0.lazy and may_be_old(debug):
+            debug = by_exit(debug, (await self._dom0.exits()).get(cpu), registers["rip"])
         state = state_of_g(cpu, registers, debug)
         return replace(state, mode=32) if self._dom0.width(cpu) == 32 else state
+
+
+def may_be_old(debug: DebugState) -> bool:
+    """Whether Xen on AMD may have saved DR6 before this stop: DR7 enables nothing (``svm_save_dr``)."""
+    return debug.dr7 is not None and not decode_dr7(debug.dr7).enabled and debug.exit_dr6 is None
+
+
+def by_exit(debug: DebugState, left: VcpuExit | None, rip: int) -> DebugState:
+    """``debug`` with how the vCPU left the guest; as it is where that is not known, or was elsewhere."""
+    if left is None or left.rip != rip:
+        return debug
+    return debug._replace(exit_dr6=left.dr6, exit_dr7=left.dr7, exit_event=left.event, exit_source=EXIT_SOURCE)
 
 
 class DomainCleanup(Cleanup):

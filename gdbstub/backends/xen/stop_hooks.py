@@ -66,6 +66,11 @@ class GdbsxStopHooks(StopHooks):
             marked = [cpu for cpu in self._cpus() if hardware.is_marked(cpu)]
             if marked:
                 return next((cpu for cpu in marked if hardware.hits(cpu)), marked[0])
+        left = await self._dom0.exits() if self._dom0.lazy else {}
+        told = next((cpu for cpu, one in left.items() if one.event != "none"), None)
+        if told is not None:
+            self._event_of = told
+            return told
         for cpu in range(len(self._remote.threads)):
             if await self._shows_debug_event(cpu):
                 self._event_of = cpu

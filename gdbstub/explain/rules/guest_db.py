@@ -30,6 +30,7 @@ from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import DEBUGCTL_BTF, TF
 
 SINGLE_STEP = ("SDM 3B 18.3.1.4",)
+MAYBE_BRANCH = "DEBUGCTL.BTF is not known"
 
 LEAKS = frozenset(("pushf", "gate"))
 TAKES_TF_AWAY = frozenset(("popf", "iret"))
@@ -80,7 +81,7 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("DEBUGCTL.BTF was set")
     elif level == "certain" and not _no_branch_step(event, debugctl):
         level = "likely"
-        because.append("DEBUGCTL.BTF is not known")
+        because.append(MAYBE_BRANCH)
     whose = owner(event)
     if whose == "guest" and leaked(event):
         whose = "debugger-leak"

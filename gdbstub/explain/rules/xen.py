@@ -19,10 +19,14 @@ from gdbstub.explain.rules.stop_reply import SIGINT
 from gdbstub.explain.rules.xen_shared_registers import guest_bits, own_hits, shared
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.x86.breakpoints import BreakpointKind
+from gdbstub.x86.cpu_state import ExitEvent
 from gdbstub.x86.debug_registers import B_MASK, DR6_INIT, decode_dr7
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.registers import TF
+
+BY_EXIT = "the vCPU left the guest for a #DB, whose DR6 this is"
+CLEAR = "it was clear before"
 
 
 def stopped(scene: StopFacts) -> bool:
@@ -36,11 +40,21 @@ def taken(scene: StopFacts) -> Iterator[Finding]:
     if not stopped(scene) or says is None or takes is None:
         return
     some = False
-    for found in _causes(scene):
+    left_for = known(scene.evidence.exit_event)
+    if left_for == "none":
+        because: tuple[str, ...] = ("this vCPU left the guest for no exception, so the domain was paused",)
+        yield Finding(Cause("interrupt-request", "unknown", "none", "likely", because, takes.sources))
+        return
+    for found in _causes(scene, left_for):
         some = True
         cause = found.cause
-        because = (*cause.because, takes.clause)
-        level = "likely" if cause.confidence == "certain" else cause.confidence
+        known_by_exit = (BY_EXIT,) if left_for == "db" else ()
+        because = (
+            *(why for why in cause.because if not (known_by_exit and why == CLEAR)),
+            *known_by_exit,
+            takes.clause,
+        )
+        level = _level(cause, left_for)
         yield found._replace(
             cause=cause._replace(confidence=level, because=because, sources=(*cause.sources, *takes.sources))
         )
@@ -48,11 +62,19 @@ def taken(scene: StopFacts) -> Iterator[Finding]:
         yield Finding(Cause("unknown", "unknown", "none", "possible", (says.clause,), takes.sources))
 
 
-def _causes(scene: StopFacts) -> Iterator[Finding]:
+def _level(cause: Cause, left_for: ExitEvent | None) -> Confidence:
+    """Where the exit is known to be a #DB, what DR6 names is no guess; a step by branches may still be one."""
+    if left_for is None:
+        return "likely" if cause.confidence == "certain" else cause.confidence
+    sure = cause.cause in ("single-step", "icebp") and guest_db.MAYBE_BRANCH not in cause.because
+    return "certain" if sure and cause.owner == "guest" else cause.confidence
+
+
+def _causes(scene: StopFacts, left_for: ExitEvent | None) -> Iterator[Finding]:
     here = shape(scene.code_at(scene.pc), scene.mode)
     ours = any(armed.kind is BreakpointKind.EXECUTE and armed.address == scene.pc for armed in shared(scene))
     leaves = scene.abilities.leaves_rip_on_icebp
-    if leaves is not None and not ours and here is not None and "icebp" in here.traits:
+    if leaves is not None and not ours and here is not None and "icebp" in here.traits and left_for != "db":
         because = ("the instruction at RIP is INT1 (F1)", leaves.clause)
         level: Confidence = "possible" if scene.breakpoints is None else "likely"
         yield Finding(Cause("icebp", "guest", "trap", level, because, leaves.sources), scene.decoded(scene.pc))
@@ -65,7 +87,8 @@ def _causes(scene: StopFacts) -> Iterator[Finding]:
     selector = 0 if isinstance(after.cs, Unknown) else after.cs.value
     frame = Frame(after.rip.value, selector, after.rflags.value)
     evidence = replace(scene.evidence, after=after, vector=Known(1, "derived"), frame=Known(frame, "registers"))
-    if holds(scene.abilities.overwrites_dr6, scene.vendor) and scene.guest == "hvm":
+    only_its = holds(scene.abilities.overwrites_dr6, scene.vendor) or left_for == "db"
+    if only_its and scene.guest == "hvm":
         before = replace(evidence.before, dr6=Known(DR6_INIT, "only this event's bits are in DR6"))
         evidence = replace(evidence, before=before)
     event = ExceptionFacts(StopFacts(evidence))

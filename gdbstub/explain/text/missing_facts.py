@@ -47,6 +47,7 @@ def _of_stop(scene: StopFacts, main: Cause) -> Iterator[str]:
         old is not None
         and lazy
         and isinstance(evidence.exit_dr6, Unknown)
+        and isinstance(evidence.exit_event, Unknown)
         and isinstance(dr7, Known)
         and not decode_dr7(dr7.value).enabled
     ):

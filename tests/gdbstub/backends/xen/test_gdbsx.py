@@ -182,6 +182,26 @@ async def test_of_two_vcpus_the_one_that_was_hit_is_named() -> None:
         assert said(record)[0][:2] == ("icebp", "guest")
 
 
+async def test_the_vcpu_that_left_its_guest_for_it_is_named_and_its_dr6_is_the_exits() -> None:
+    """A POPF has cleared TF, and DR6 is not saved: nothing in the registers of either vCPU tells of the step."""
+    domain = Domain(pv=False, cpus=2)
+    domain.sets_debug_registers = True
+    golden = Path(__file__).with_name("golden") / "exit-4.17-two-vcpus.txt"
+    domain.exits = golden.read_text(encoding="utf-8").replace(f"{0x100271:016x}", f"{CODE + 0x101:016x}")
+    domain.cpus[0].values["rip"], domain.cpus[1].values["rip"] = CODE + 1, CODE + 0x100
+    domain.place(CODE + 1, b"\x90\xeb\xfd")
+    domain.place(CODE + 0x100, b"\x9d\x90\xeb\xfd")
+    async with session(domain) as (debugger, _, _):
+        record = await debugger.resume()
+        assert (record.stop.raw, record.cpu, record.state.pc) == ("T02thread:0;", 1, CODE + 0x101)
+        assert said(record) == [("single-step", "guest", "certain")]
+        assert record.explanation.exit_dr6 == (0xFFFF4FF0, "reported")
+        assert record.exit_source == "vmcb"
+        asked = domain.asked.count("vcpu 3 exit")
+        await debugger.step()
+        assert domain.asked.count("vcpu 3 exit") == asked, "never at a step"
+
+
 async def test_an_interrupt_is_a_pause_and_the_domain_goes_on_from_it() -> None:
     domain = Domain()
     async with session(domain) as (debugger, gdbsx, _), trio.open_nursery() as nursery:
