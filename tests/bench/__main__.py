@@ -12,9 +12,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import costs, serving
-from tests.bench.contenders import BARE, CONTENDERS, DR6_TRACE, GDB, GDB_PACKETS, Contender, Ran, check_same_guest
+from tests.bench.contenders import (
+    BARE,
+    CONTENDERS,
+    COUNTING,
+    DR6_LOG,
+    DR6_TRACE,
+    ENGINES,
+    GDB,
+    GDB_PACKETS,
+    Contender,
+    Ran,
+    check_same_guest,
+)
 from tests.guests.machine import qemu_version
 
+LOG_TIMES_GDB, LOG_OF_COUNTING = 100.0, 0.6
 TIMES_GDB, OF_BARE, HELP_SECONDS, MEGABYTES = 1.7, 0.8, 0.3, 150.0
 EXPLAIN_MILLISECONDS = 1.0
 BUSY = 0.7
@@ -26,6 +39,7 @@ class Options(argparse.Namespace):
     million: bool
     speed_only: bool
     serve_only: bool
+    engines_only: bool
 
 
 class Rates(NamedTuple):
@@ -44,12 +58,16 @@ def main() -> None:
     parser.add_argument("--million", action="store_true", help="trace a million rows for the memory figure")
     parser.add_argument("--speed-only", action="store_true", help="only the contest")
     parser.add_argument("--serve-only", action="store_true", help="only gdb through dr6 against gdb directly")
+    parser.add_argument("--engines-only", action="store_true", help="only the engines that are told by QEMU")
     options = parser.parse_args(namespace=Options())
     print(f"QEMU {qemu_version()} (TCG), {_gdb_version()}, Python {sys.version.split()[0]}; guest: loop; unix socket")
     if (load := os.getloadavg()[0]) > BUSY:
         print(f"This machine is busy (load {load:.1f}): dr6 and QEMU want a core each, and lose most by that.")
     if options.serve_only:
         _serving(options.rounds)
+        return
+    if options.engines_only:
+        _engines(options.rounds, options.steps)
         return
     check_same_guest(300)
     print("dr6 and gdb write the same registers, 300 rows compared")
@@ -58,6 +76,7 @@ def main() -> None:
         _contest(options.rounds, options.steps, output)
         if not options.speed_only:
             _costs(options.million, output)
+    _engines(options.rounds, options.steps)
     if not options.speed_only:
         _serving(options.rounds)
 
@@ -68,25 +87,39 @@ def _gdb_version() -> str:
 
 
 def _contest(rounds: int, steps: int, output: Path) -> None:
-    turns: dict[Contender, list[Ran]] = {contender: [] for contender in CONTENDERS}
-    for number in range(rounds):
-        for contender in CONTENDERS:
-            turns[contender].append(contender.trace(round(steps * contender.share), output))
-        _progress(f"round {number + 1} of {rounds}")
-    print(f"\nFull-state rows per second, written to disk; {rounds} rounds, in which all take their turn")
-    print(f"{'':24}{'median':>9}{'best':>9}{'whole process':>16}   rows a turn")
-    rates = {contender: _rates(contender, ran) for contender, ran in turns.items()}
-    print()
+    rates = _take_turns(CONTENDERS, rounds, steps, output)
     for name, rival, target in (("gdb stepi", GDB, TIMES_GDB), ("bare loop", BARE, OF_BARE)):
         _judge(f"dr6 / {name}", rates[DR6_TRACE].steady / rates[rival].steady, target)
     _tell("dr6 / gdb raw packets", f"{rates[DR6_TRACE].steady / rates[GDB_PACKETS].steady:.2f}")
 
 
+def _engines(rounds: int, steps: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="dr6-bench-") as directory:
+        rates = _take_turns(ENGINES, rounds, steps, Path(directory) / "trace.jsonl")
+    for name, rival, target in (("gdb stepi", GDB, LOG_TIMES_GDB), ("only counted", COUNTING, LOG_OF_COUNTING)):
+        _judge(f"dr6 log / {name}", rates[DR6_LOG].steady / rates[rival].steady, target)
+
+
+def _take_turns(contenders: tuple[Contender, ...], rounds: int, steps: int, output: Path) -> dict[Contender, Rates]:
+    turns: dict[Contender, list[Ran]] = {contender: [] for contender in contenders}
+    for number in range(rounds):
+        for contender in contenders:
+            turns[contender].append(contender.trace(round(steps * contender.share), output))
+        _progress(f"round {number + 1} of {rounds}")
+    print(f"\nFull-state rows per second, written to disk; {rounds} rounds, in which all take their turn")
+    print(f"{'':24}{'median':>9}{'best':>9}{'whole process':>16}   rows a turn   CPU a row")
+    rates = {contender: _rates(contender, ran) for contender, ran in turns.items()}
+    print()
+    return rates
+
+
 def _rates(contender: Contender, turns: list[Ran]) -> Rates:
     steady = [turn.rows / turn.steady for turn in turns]
     whole = statistics.median(turn.rows / turn.whole for turn in turns)
+    cpu = statistics.median(turn.cpu / turn.rows for turn in turns)
     rates = Rates(statistics.median(steady), max(steady), whole)
-    print(f"{contender.name:24}{rates.steady:9.0f}{rates.best:9.0f}{rates.whole:16.0f}   {turns[0].rows}")
+    rows = f"{turns[0].rows:11}   {cpu * 1e6:6.1f} µs"
+    print(f"{contender.name:24}{rates.steady:9.0f}{rates.best:9.0f}{rates.whole:16.0f}   {rows}")
     return rates
 
 

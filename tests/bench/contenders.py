@@ -21,18 +21,21 @@ HOLD = ("--leave", "stopped")
 
 class Ran(NamedTuple):
     """``steady`` are the seconds from the first step to the last row, by the contender's own clock; ``whole`` those of
-    the process from fork to exit; ``peak`` the most memory that it held, in bytes."""
+    the process from fork to exit; ``peak`` the most memory that it held, in bytes; ``cpu`` the seconds that it
+    computed."""
 
     rows: int
     steady: float
     whole: float
     peak: int
+    cpu: float
 
 
 class Finished(NamedTuple):
     output: str
     seconds: float
     peak: int
+    cpu: float
 
 
 def run(command: tuple[str, ...], **environment: str) -> Finished:
@@ -48,7 +51,8 @@ def run(command: tuple[str, ...], **environment: str) -> Finished:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command, output)
-    return Finished(output, time.perf_counter() - began, usage.ru_maxrss * 1024)
+    seconds = time.perf_counter() - began
+    return Finished(output, seconds, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
 
 
 def dr6(steps: int, output: Path) -> Ran:
@@ -57,7 +61,7 @@ def dr6(steps: int, output: Path) -> Ran:
     end = last_row(output)
     assert end["kind"] == "end"
     assert end["stops"] == steps
-    return Ran(steps, float(str(end["seconds"])), done.seconds, done.peak)
+    return Ran(steps, float(str(end["seconds"])), done.seconds, done.peak, done.cpu)
 
 
 def gdb(steps: int, output: Path, way: str = "stepi") -> Ran:
@@ -71,7 +75,7 @@ def gdb(steps: int, output: Path, way: str = "stepi") -> Ran:
             BENCH_WAY=way,
         )
     seconds = next(float(line.split()[1]) for line in done.output.splitlines() if line.startswith("seconds "))
-    return Ran(steps, seconds, done.seconds, done.peak)
+    return Ran(steps, seconds, done.seconds, done.peak, done.cpu)
 
 
 def gdb_packets(steps: int, output: Path) -> Ran:
@@ -81,7 +85,24 @@ def gdb_packets(steps: int, output: Path) -> Ran:
 def bare(steps: int, output: Path, pattern: str = "pipelined") -> Ran:
     with stopped_guest() as path:
         done = run((sys.executable, "-m", "tests.bench.bare_loop", str(path), str(steps), pattern))
-    return Ran(steps, float(done.output), done.seconds, done.peak)
+    return Ran(steps, float(done.output), done.seconds, done.peak, done.cpu)
+
+
+def dr6_log(steps: int, output: Path) -> Ran:
+    """Told by QEMU, into columns; the rows in lock-step and those behind them in one figure."""
+    folder = output.with_name("log.parquet")
+    options = ("--engine", "log", "--steps", str(steps), "--output", str(folder))
+    with stopped_guest() as path:
+        done = run((*DR6, "trace", f"unix:{path}", *options, *HOLD))
+    end = last_row(next(folder.glob("runs/*/run.jsonl")))
+    assert (end["kind"], end["insns"]) == ("end", steps)
+    return Ran(steps, float(str(end["seconds"])), done.seconds, done.peak, done.cpu)
+
+
+def counting(steps: int, output: Path) -> Ran:
+    with stopped_guest() as path:
+        done = run((sys.executable, "-m", "tests.bench.counting_reader", str(path), str(steps)))
+    return Ran(steps, float(done.output), done.seconds, done.peak, done.cpu)
 
 
 def bare_sequential(steps: int, output: Path) -> Ran:
@@ -100,6 +121,10 @@ GDB = Contender("gdb, stepi", gdb, 0.35)
 GDB_PACKETS = Contender("gdb, raw packets", gdb_packets, 0.7)
 BARE = Contender("bare loop, pipelined", bare, 1.0)
 BARE_SEQUENTIAL = Contender("bare loop, sequential", bare_sequential, 0.8)
+DR6_LOG = Contender("dr6 trace --engine log", dr6_log, 50.0)
+COUNTING = Contender("log, only counted", counting, 50.0)
+ENGINES = (GDB, DR6_LOG, COUNTING)
+"""They are told, not stopped: a contest of its own, with gdb beside them."""
 CONTENDERS = (DR6_TRACE, GDB, BARE, BARE_SEQUENTIAL, GDB_PACKETS)
 
 

@@ -272,5 +272,6 @@ def _until(pieces: list[Piece], found: Difference | None) -> list[Piece]:
 
 
 async def _in_thread(reader: LogReader) -> None:
-    """To its end, also where this task is cancelled: QEMU waits for who reads."""
-    await trio.to_thread.run_sync(reader.run)
+    """To its end, also where this task is cancelled, even before it began: QEMU waits for who reads."""
+    with trio.CancelScope(shield=True):
+        await trio.to_thread.run_sync(reader.run)

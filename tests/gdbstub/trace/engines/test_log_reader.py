@@ -72,7 +72,11 @@ def test_what_taking_raises_is_kept_and_qemu_is_not_held_up() -> None:
         raise OSError("full")
 
     run = Run(take, LogRows())
-    run.write(text())
+    writing = threading.Thread(target=run.write, args=(text() * 3,))
+    writing.start()
+    assert run.full.wait(30)
+    run.reader.drain()
+    writing.join(30)
     run.end()
     assert str(run.reader.failure) == "full"
     assert run.full.is_set()
