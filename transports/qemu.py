@@ -21,6 +21,7 @@ from typing import Literal
 
 import trio
 
+from transports import record_replay
 from transports.child import ProgramStream
 from transports.drain import Drain
 from transports.endpoint import Endpoint
@@ -59,6 +60,7 @@ async def launch_qemu(
     memory: str | None = None,
     cpu: str | None = None,
     qemu: str | None = None,
+    replay: str | Path | None = None,
     extra: Sequence[str] = (),
     seconds: float = 30.0,
 ) -> AsyncIterator[LaunchedQemu]:
@@ -66,12 +68,14 @@ async def launch_qemu(
     `CannotOpen`.
 
     ``memory`` is in QEMU's notation ("256M"); None leaves QEMU's default. ``qemu`` is a path or a name on
-    PATH. ``extra`` comes last on the command line and wins over what is set here. ``seconds`` bounds the
-    start.
+    PATH. ``replay`` is a file in which a run is, to be had again, or into which this one is written. ``extra``
+    comes last on the command line and wins over what is set here. ``seconds`` bounds the start.
     """
     program = _find(qemu)
     _check_machine(image, accel)
     settings = _settings(accel, smp, memory, cpu, extra)
+    if replay is not None:
+        settings += record_replay.arguments(replay, accel, smp, _options(extra))
     with contextlib.ExitStack() as ours:
         with contextlib.ExitStack() as theirs:
             gdb, gdb_fd = _pair(ours, theirs)

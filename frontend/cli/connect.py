@@ -69,6 +69,7 @@ class Launch:
     cpu: str | None = None
     qemu: str | None = None
     extra: tuple[str, ...] = ()
+    replay: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,7 @@ async def _endpoint(stack: AsyncExitStack, connection: TargetOptions) -> tuple[E
                 memory=target.memory,
                 cpu=target.cpu,
                 qemu=target.qemu,
+                replay=target.replay,
                 extra=target.extra,
             )
         )

@@ -27,6 +27,12 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     groups.beside(parser)
     groups.witness(parser)
     groups.session(parser)
+    parser.add_argument(
+        "--record-replay",
+        metavar="FILE",
+        help="QEMU's record and replay (one vCPU, TCG): where FILE is not there the run is written into it, else the "
+        "run in it takes place again, instruction for instruction",
+    )
     groups.qemu(parser)
 
 

@@ -46,6 +46,7 @@ def target_options(options: argparse.Namespace, words: tuple[str, ...]) -> Targe
             options.cpu,
             options.qemu,
             tuple(options.qemu_args),
+            getattr(options, "record_replay", None),
         )
     )
     return TargetOptions(

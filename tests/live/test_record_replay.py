@@ -1,0 +1,57 @@
+"""``dr6 launch --record-replay``: a run takes place again, with its time and its interrupts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.guests.build import build
+from tests.live.machine import dr6
+
+COMMANDS = ("-ex", "break main_loop", "-ex", "continue", "-ex", "print $rip")
+
+
+def launched(file: Path, trace: Path, *options: str) -> list[str]:
+    ran = dr6(
+        "launch",
+        str(build("loop")),
+        "--record-replay",
+        str(file),
+        "--batch",
+        *COMMANDS,
+        "-ex",
+        f"trace {trace} 200",
+        *options,
+    )
+    assert ran.code == 0, ran.err
+    return trace.read_text().splitlines()[1:-1]
+
+
+def test_the_second_run_is_the_first_one_again(tmp_path: Path) -> None:
+    file = tmp_path / "a run, with a comma.rr"
+    first = launched(file, tmp_path / "one.jsonl")
+    size = file.stat().st_size
+    assert launched(file, tmp_path / "two.jsonl") == first
+    assert len(first) == 200
+    assert file.stat().st_size == size > 0, "a run that is had again writes nothing"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--smp", "2"), "one vCPU"),
+        (("--", "-icount", "shift=3"), "leave it out"),
+    ],
+)
+def test_what_does_not_go_together_is_a_sentence(words: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    ran = dr6("launch", str(build("loop")), "--batch", "--record-replay", str(tmp_path / "run.rr"), *words)
+    assert (ran.code, why in ran.err) == (3, True), ran
+
+
+def test_a_file_that_is_no_run_and_a_folder_that_is_not_there_are_sentences(tmp_path: Path) -> None:
+    junk = tmp_path / "junk"
+    junk.write_bytes(b"no run at all" * 100)
+    for file, why in ((junk, "QEMU did not start"), (tmp_path / "nowhere" / "run.rr", "its folder is not there")):
+        ran = dr6("launch", str(build("loop")), "--batch", "--record-replay", str(file))
+        assert (ran.code, why in ran.err) == (3, True), ran
