@@ -64,7 +64,11 @@ class GenericBackend(Backend):
         return Platform(backend=Known(self.name, "its monitor is none that we know"))
 
     def plain_parts(self, stub: Stub, found: BackendInfo) -> Parts:
-        return replace(super().plain_parts(stub, found), hooks=Int3Hooks(stub.remote))
+        parts = replace(super().plain_parts(stub, found), hooks=Int3Hooks(stub.remote))
+        if not stub.remote.features.of_process:
+            return parts
+        # gdbserver watches what needs several registers, and keeps count of them
+        return replace(parts, capabilities=replace(parts.capabilities, hardware_slots=None, watch_lengths=()))
 
 
 GENERIC = GenericBackend(

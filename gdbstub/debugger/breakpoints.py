@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gdbstub.debugger.physical_points import PhysicalBreakpoint, PhysicalPoints
-from gdbstub.errors import GdbError, Refused
+from gdbstub.errors import GdbError, Refused, Unsupported
 from gdbstub.remote.capabilities import Capabilities
 from gdbstub.x86.breakpoints import BreakpointKind
 
@@ -222,9 +222,8 @@ def planned(row: Breakpoint, can: Capabilities) -> PhysicalBreakpoint | None:
         kind = BreakpointKind.EXECUTE if row.means == "hw" else BreakpointKind.SOFTWARE
         return PhysicalBreakpoint(kind, row.address, 1)
     if row.kind is BreakpointKind.READ and not can.read_watchpoints and not can.no_hardware:
-        raise Refused(
+        raise Unsupported(
             "rwatch",
-            "",
             "The hypervisor has no read-only watchpoints (x86 debug registers have none); "
             "use awatch, which stops at reads and writes.",
         )

@@ -10,7 +10,7 @@ from gdbstub.protocol.fields import ThreadId
 from gdbstub.protocol.stops import NamedReason, Stop, Stopped
 from gdbstub.remote.handshake import list_threads
 from gdbstub.remote.target import RemoteTarget
-from gdbstub.remote.threads import Signal
+from gdbstub.remote.threads import Signal, Span
 
 
 class ProcessTarget:
@@ -35,8 +35,9 @@ class ProcessTarget:
         return self._remote.features.multiprocess
 
     def number_of(self, thread: ThreadId) -> int | None:
-        """The number of a thread that the stub names so; None where it has named none."""
-        return self._remote.cpu_of(thread) if thread in self._remote.threads else None
+        """The number of a thread that the stub names so, whether or not with its process; None where there is none."""
+        known = any(thread.thread == one.thread for one in self._remote.threads)
+        return self._remote.cpu_of(thread) if known else None
 
     async def threads(self) -> tuple[ThreadId, ...]:
         """Those that there are now. New ones get numbers."""
@@ -72,6 +73,15 @@ class ProcessTarget:
         kept = ({mine, *self._others} - {process}).pop() if process == mine else mine
         self._others -= {process, kept or 0}
         return next(cpu for cpu, thread in enumerate(threads) if thread.process == kept)
+
+    @property
+    def steps_through(self) -> bool:
+        """Does its stub step through a range by itself (``vCont;r``)?"""
+        return bool(self) and "r" in self._remote.actions
+
+    def step_through(self, start: int, end: int, cpu: int, *, others: bool) -> None:
+        """Have thread number ``cpu`` step through a range when it goes on."""
+        self._remote.span = Span(start, end, cpu, others)
 
     def deliver(self, signal: int, cpu: int | None) -> None:
         """Give it the signal, by gdb's number, when it goes on; to thread number ``cpu``, or whichever goes."""

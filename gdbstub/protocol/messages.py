@@ -117,6 +117,11 @@ def resume_threads(actions: Sequence[tuple[Action, ThreadId | None]], signal: in
     return b"vCont" + b"".join(b";" + word + thread for word, thread in zip(words, threads, strict=True))
 
 
+def step_in_range(start: int, end: int, thread: ThreadId, *, others: bool) -> bytes:
+    """``vCont;r``: step ``thread`` for as long as it is from ``start`` to before ``end``; the ``others`` run."""
+    return b"vCont;r%x,%x:%b" % (start, end, thread.format()) + (b";c" if others else b"")
+
+
 def choose_thread(operation: Literal["c", "g"], thread: ThreadId) -> bytes:
     """``Hc``: for ``s`` and ``c``; ``Hg``: for registers and memory."""
     return b"H" + operation.encode() + thread.format()

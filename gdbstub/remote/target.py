@@ -15,7 +15,7 @@ from gdbstub.remote.capabilities import Dialect
 from gdbstub.remote.exchange import Exchange
 from gdbstub.remote.link_stream import ConnectionOptions, Token
 from gdbstub.remote.memory import RemoteMemory
-from gdbstub.remote.threads import Signal, resume_packet
+from gdbstub.remote.threads import Signal, Span, resume_packet
 from gdbstub.x86.breakpoints import BreakpointKind
 
 BREAKPOINTS = {
@@ -38,6 +38,8 @@ class RemoteTarget(RemoteMemory):
         """Did the list of threads end in the packet that held it (gdbsx)?"""
         self.signal: Signal | None = None
         """What a process gets with the next resume."""
+        self.span: Span | None = None
+        """What a process steps through with the next resume, if that is its stub's affair."""
         self.stepped = False
         """Was the last resume a step?"""
         self.inserted: set[tuple[BreakpointKind, int]] = set()
@@ -79,7 +81,8 @@ class RemoteTarget(RemoteMemory):
     def resume_packet(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> bytes:
         """The payload of such a resume."""
         signal, self.signal = self.signal, None
-        return resume_packet(self.actions, self.threads, step, only, others, signal)
+        span, self.span = self.span, None
+        return resume_packet(self.actions, self.threads, step, only, others, signal, span)
 
     async def stop(self, token: Token, patience: float = 0.0) -> Stop:
         """As `Connection.stop`; a stub whose guest is gone is lost."""

@@ -17,6 +17,15 @@ class Signal(NamedTuple):
     cpu: int | None = None
 
 
+class Span(NamedTuple):
+    """Steps of thread number ``cpu`` for as long as its RIP is from ``start`` to before ``end``; ``others`` run."""
+
+    start: int
+    end: int
+    cpu: int
+    others: bool
+
+
 def named(threads: tuple[ThreadId, ...], cpu: int) -> ThreadId:
     """The stub's name for vCPU ``cpu``. Raises `GdbError` for a vCPU that does not exist."""
     if not 0 <= cpu < max(len(threads), 1):
@@ -32,8 +41,12 @@ def resume_packet(
     only: int | None,
     others: bool,
     signal: Signal | None = None,
+    span: Span | None = None,
 ) -> bytes:
-    """A resume, as ``vCont`` where the stub ``offered`` it; ``signal`` is delivered with it."""
+    """A resume, as ``vCont`` where the stub ``offered`` it; ``signal`` is delivered with it. With ``span`` it is the
+    stub that steps, for as long as its thread is in there."""
+    if span is not None:
+        return messages.step_in_range(span.start, span.end, named(threads, span.cpu), others=span.others)
     number = 0 if signal is None else signal.number
     action: messages.Action = "c" if step is None else "s"
     if action not in offered:

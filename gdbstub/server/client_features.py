@@ -10,8 +10,10 @@ from typing import Final
 from gdbstub.errors import GdbError, RemoteProtocolError
 from gdbstub.protocol import (
     ALL,
+    BreakReason,
     Exited,
     FeatureValue,
+    StopReason,
     Terminated,
     ThreadId,
     encode_hex,
@@ -102,6 +104,11 @@ class ClientFeatures:
         """The end of the guest, by the client's name for it."""
         named = self.process if self.stubs_name is None else stop.process if self.multiprocess else None
         return replace(stop, process=named)
+
+    def understands(self, reason: StopReason) -> bool:
+        """May it be told of this one?"""
+        told = {BreakReason.SOFTWARE: self.swbreak, BreakReason.HARDWARE: self.hwbreak}
+        return told[reason] if isinstance(reason, BreakReason) else True
 
     # -- errors ---------------------------------------------------------------------------------------------
 

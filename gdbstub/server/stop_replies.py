@@ -114,3 +114,5 @@ def _reasons(record: StopSummary, features: ClientFeatures, hit: Iterable[Breakp
             if row.text == "Z1" and features.hwbreak:
                 yield BreakReason.HARDWARE
                 return
+    if features.stubs_name is not None and isinstance(record.stop, Stopped):  # gdb knows what it has just taken out
+        yield from [reason for reason in record.stop.reasons if features.understands(reason)][:1]

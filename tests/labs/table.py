@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.labs.clients import clients
 from tests.labs.debian13 import debian13, tcg82
+from tests.labs.gdbsuite import gdbsuite
 from tests.labs.gef import gef
 from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
@@ -35,5 +37,7 @@ LABS: tuple[Lab, ...] = (
     Lab("linux", "#DBs of Debian's Linux, watched and stepped by its own ptrace", linux),
     Lab("debian13", "make test of a clean clone on a fresh Debian 13", debian13),
     Lab("tcg82", "the same there, with Ubuntu's QEMU 8.2.2", tcg82),
+    Lab("clients", "two gdbs, an lldb and a screen on one guest, at random", clients),
+    Lab("gdbsuite", "gdb's own testsuite on gdbserver, directly and through dr6 serve", gdbsuite),
     Lab("gef", "gef in this machine's gdb, on a guest behind dr6 serve", gef),
 )

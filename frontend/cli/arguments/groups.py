@@ -176,10 +176,10 @@ def clients(parser: argparse.ArgumentParser) -> None:
     """What clients may do."""
     parser.add_argument(
         "--monitor",
-        choices=("none", "info", "all"),
+        choices=("none", "info", "pwndbg", "all"),
         default="info",
-        help="which commands of the hypervisor's own monitor clients may use; 'all' lets them run programs of this "
-        "machine (default: info, those that only look)",
+        help="which commands of the hypervisor's own monitor clients may use; 'pwndbg': those that only look, and how "
+        "it finds QEMU; 'all' lets them run programs of this machine (default: info, those that only look)",
     )
     parser.add_argument("--read-only", action="store_true", help="clients write neither registers nor memory")
     parser.add_argument("--allow-kill", action="store_true", help="clients may end the guest")

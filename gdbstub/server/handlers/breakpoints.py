@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gdbstub.errors import Unsupported
 from gdbstub.protocol.server_messages import parse_breakpoint
 from gdbstub.server.client_breakpoints import key_of
 from gdbstub.server.conditions import AgentPrograms
@@ -15,7 +16,10 @@ async def answer_breakpoint(session: ClientSession, payload: bytes) -> bytes:
     if request.insert:
         programs = AgentPrograms(request.options, session.registers, session.said, session.print_soon)
         if row is None:
-            row = await session.reach(lambda: session.breakpoints.insert(key))
+            try:
+                row = await session.reach(lambda: session.breakpoints.insert(key))
+            except Unsupported:
+                return b""  # so gdb makes a read watchpoint of one for any access
         row.removal_pending = False
         row.test = programs.condition(row)
     elif row is not None:

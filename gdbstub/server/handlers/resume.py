@@ -151,7 +151,10 @@ async def run(session: ClientSession, request: ResumeRequest, tell: Tell) -> Non
     if request.signal is not None:
         debugger.process.deliver(*request.signal)
     me = session.participant  # an interrupt that came before the guest goes is for the run that was asked for
-    if not request.steps:
+    if request.range is not None and debugger.process.steps_through:
+        debugger.process.step_through(*request.range, session.debugger.cpu, others=request.others)
+        tell((await debugger.resume(interrupted=me.interrupted)).brief)
+    elif not request.steps:
         tell((await debugger.resume(only=request.cpu if request.only else None, interrupted=me.interrupted)).brief)
     elif request.range is not None:
         tell(await _step_through(session, request.range, request.others))

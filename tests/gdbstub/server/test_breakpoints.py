@@ -122,6 +122,14 @@ async def test_a_place_that_only_a_marked_one_holds_is_given_to_the_new_one(auto
         assert sorted(served.stub.points) == [(1, CODE, 1), (1, CODE + 1, 1), (1, CODE + 3, 1), (2, DATA, 8)]
 
 
+async def test_what_the_stub_does_not_have_is_answered_as_not_known(autojump_clock: MockClock) -> None:
+    """gdb makes a read watchpoint of one for any access then; of an error it makes "Command aborted"."""
+    async with serving(FakeStub(patches=True, slots=4), backend="qemu-kvm") as served:
+        peer = await served.gdb()
+        assert await peer.ask(b"Z3,4000,8") == b""
+        assert await peer.ask(b"Z4,4000,8") == b"OK"
+
+
 async def test_a_client_that_is_cut_off_leaves_no_breakpoint(autojump_clock: MockClock) -> None:
     async with serving(FakeStub(patches=True), backend="qemu-kvm") as served:
         before = served.stub.peek(CODE, 8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from trio.testing import MockClock
 
@@ -152,6 +154,25 @@ def test_what_pwndbg_asks_for_is_refused_with_the_reason() -> None:
     with pytest.raises(GdbError, match=r"'chardev-add' is not passed on .* writes files of this machine\. pwndbg"):
         Policy().check_monitor("chardev-add file,id=x,path=/tmp/x")
     Policy("all").check_monitor("chardev-add file,id=x,path=/tmp/x")
+
+
+def test_pwndbg_may_have_qemu_open_an_empty_file_of_its_own_and_no_other(tmp_path: Path) -> None:
+    path, policy = tmp_path / "tmpab12_x9z", Policy("pwndbg")
+    opens, probe = "chardev-add file,id={},path={}", f"gdb-pt-dump-{'aZ' * 8}"
+    path.touch()
+    policy.check_monitor(opens.format(probe, path))
+    policy.check_monitor(f"chardev-remove {probe}")
+    policy.check_monitor("info mem")
+    policy.check_monitor("gpa2hva 0x1000")
+    (tmp_path / "link").symlink_to(path)
+    refused = [opens.format(probe, other) for other in (tmp_path / "tmpmissing1", tmp_path / "link", tmp_path, "/x")]
+    refused += [opens.format("other", path), f"{opens.format(probe, path)},append=on", "chardev-remove serial0", "quit"]
+    for command in refused:
+        with pytest.raises(GdbError, match=r"is not passed on"):
+            policy.check_monitor(command)
+    path.write_text("somebody's")
+    with pytest.raises(GdbError):
+        policy.check_monitor(opens.format(probe, path))
 
 
 @pytest.mark.parametrize("command", ["", "  ", "info", "x/4x 0", "help", "xp/4xw 0x1000", "xp /4xw 0x1000", "/", "xpq"])
