@@ -45,6 +45,11 @@ class GuestLock:
         """Has somebody the debugger?"""
         return self._held
 
+    @property
+    def free(self) -> bool:
+        """Could it be had at once? Not while the idle stub is listened to, though nobody is ``busy`` then."""
+        return self._lock.value > 0
+
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[Debugger]:
         """Have the debugger alone; at the end what the others want meanwhile is done."""

@@ -169,7 +169,7 @@ class SharedGuest:
 
     def may_step_alone(self, me: Participant) -> bool:
         """Is ``me`` in control of a guest of which nobody else wants or awaits anything?"""
-        if self.participants.controller is not me or self._missed(me) or not self.light or self.guest.busy:
+        if self.participants.controller is not me or self._missed(me) or not self.light or not self.guest.free:
             return False
         if len(self.participants) > 1 and any(one.due or one.waits for one in self.participants if one is not me):
             return False

@@ -6,14 +6,17 @@ from collections.abc import Callable
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from gdbstub.debugger.light_steps import LightSteps, Rest, Told
 from gdbstub.debugger.record import StopRecord
+from gdbstub.protocol import frame
 from gdbstub.server import ClientConnection
-from tests.fakes.at_once import StubWire, ridden
+from gdbstub.sessions.guest_lock import IDLE_SECONDS
+from tests.fakes.at_once import StubWire, Wire, ridden
 from tests.fakes.served import STEP, qemu
 from tests.fakes.stub import CODE, DATA
 
@@ -165,6 +168,32 @@ async def test_a_step_that_takes_its_time_is_waited_for(autojump_clock: MockCloc
         nursery.cancel_scope.cancel()
     assert len(said) == 8
     assert [record.state.rip - CODE for record in guest.debugger.records] == [0, 1, 2, 5, 0, 1, 2, 5, 0]
+
+
+async def test_a_slow_step_behind_a_silence_has_the_guest_to_itself(autojump_clock: MockClock) -> None:
+    """An idle stub is listened to meanwhile; the step is not to be taken past who listens."""
+    held = trio.Event()
+    kept: list[bytes] = []
+
+    def hold(data: bytes) -> None:
+        kept.append(data)
+        held.set()
+
+    async with ridden() as guest, trio.open_nursery() as nursery:
+        nursery.start_soon(guest.shared.watch)
+        _, client = await guest.play(*[STEP] * 4, nursery=nursery)
+        await trio.sleep(10 * IDLE_SECONDS)
+        assert not guest.shared.guest.free
+        guest.wire.spoil = once(hold, at=1, of=STOP)
+        assert isinstance(client._stream._stream, Wire)
+        client._stream._stream.give(frame(STEP))
+        await held.wait()
+        guest.wire.give(kept.pop())
+        await trio.testing.wait_all_tasks_blocked()
+        assert client.session.here
+        assert guest.debugger.newest is not None
+        assert guest.debugger.newest.number == 5
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_stub_that_goes_in_the_middle_is_told(autojump_clock: MockClock) -> None:
