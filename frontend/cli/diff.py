@@ -15,18 +15,13 @@ from gdbstub.trace.comparison.align import OnlyOneRan, Parted, RowsDiffer, SameR
 from gdbstub.trace.comparison.facts import GROUPS
 from gdbstub.trace.comparison.meaning import of_missing, of_one_row
 from gdbstub.trace.comparison.stream import LOOK_AHEAD, RowStream
-from gdbstub.x86.registers import GENERAL_64
 
 CONTEXT = 3
 
 
 def diff(options: argparse.Namespace) -> int:
     """Compare; raises `TraceError`."""
-    ignored = frozenset(name for text in options.ignore for name in text.split(","))
-    strange = sorted(name for name in ignored if not _may_be_ignored(name))
-    if strange:
-        print(f"dr6: --ignore takes registers and {', '.join(GROUPS[:10])}; not {clean(strange[0])}.", file=sys.stderr)
-        return USAGE
+    ignored = ignored_names(options.ignore)
     with TraceReader(options.left, options.left_run) as left, TraceReader(options.right, options.right_run) as right:
         events = "events" not in ignored
         report = DiffReport(left.header, right.header, show_all=options.all)
@@ -39,9 +34,14 @@ def diff(options: argparse.Namespace) -> int:
     return UNEXPECTED if report.differs else DONE
 
 
-def _may_be_ignored(name: str) -> bool:
-    known = name in GROUPS or name in GENERAL_64
-    return known or name.removeprefix("regs.").removeprefix("dr.").removeprefix("frame.").isidentifier()
+def ignored_names(words: Sequence[str]) -> frozenset[str]:
+    """What ``--ignore`` names. Raises SystemExit(2) with one sentence for what is no name."""
+    names = frozenset(name for text in words for name in text.split(","))
+    for name in sorted(names):
+        if not name.replace(".", "").isidentifier():
+            print(f"dr6: --ignore takes registers and {', '.join(GROUPS[:10])}; not {clean(name)}.", file=sys.stderr)
+            raise SystemExit(USAGE)
+    return names
 
 
 class DiffReport:

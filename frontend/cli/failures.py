@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from frontend.cli.exit_codes import FAILED, NO_CONNECTION, USAGE
+from frontend.cli.exit_codes import FAILED, NO_CONNECTION, UNEXPECTED, USAGE
 from gdbstub.errors import GdbError, ProtocolError, TransportError
+from gdbstub.trace.errors import NotAsExpected
 from transports import BadTarget, CannotOpen, TransportFailure
 
 Failure = GdbError | TransportFailure | BadTarget
@@ -15,6 +16,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (TransportError, NO_CONNECTION),
     (ProtocolError, NO_CONNECTION),
     (TransportFailure, FAILED),
+    (NotAsExpected, UNEXPECTED),
     (GdbError, FAILED),
 )
 

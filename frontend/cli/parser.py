@@ -10,7 +10,20 @@ from collections.abc import Callable, Sequence
 
 from frontend.clean import clean
 from frontend.cli import explain
-from frontend.cli.arguments import attach, demo, diff, doctor, query, replay, serve, show, trace, xen_helper
+from frontend.cli.arguments import (
+    attach,
+    demo,
+    diff,
+    doctor,
+    export,
+    query,
+    replay,
+    report,
+    serve,
+    show,
+    trace,
+    xen_helper,
+)
 from frontend.cli.arguments.groups import TARGETS
 from frontend.cli.arguments.options import check_dom0
 from frontend.cli.exit_codes import FAILED, INTERRUPTED, USAGE
@@ -110,6 +123,8 @@ COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
     ("query", "Ask a trace by SQL: DuckDB over Parquet or JSON lines.", query.add_arguments, query.run),
     ("show", "Show one row of a trace, all of it.", show.add_arguments, show.run),
     ("diff", "Where two traces part, and what that means.", diff.add_arguments, diff.run),
+    ("report", "One HTML page about a trace: timeline, causes, hot code.", report.add_arguments, report.run),
+    ("export", "A trace for Tenet, coverage explorers, or Perfetto.", export.add_arguments, export.run),
     ("serve", "Let stock gdb, lldb and their plug-ins attach through dr6.", serve.add_arguments, serve.run),
     ("doctor", "What the stub is, and tests of what can be trusted on it.", doctor.add_arguments, doctor.run),
     ("explain", "Why a #DB fired, from DR6 or from a file of evidence.", explain.add_arguments, explain.run),

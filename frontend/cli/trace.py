@@ -12,10 +12,13 @@ import trio
 
 from frontend.clean import clean, visible
 from frontend.cli.connect import TargetOptions, open_session
-from frontend.cli.engines import engine
+from frontend.cli.engines import Engine, engine
 from frontend.cli.exit_codes import DONE, INTERRUPTED, USAGE
+from frontend.cli.expecting import judge, read_expectations
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.progress import Progress
+from frontend.cli.script_api import ScriptedGuest
+from frontend.cli.script_run import ScriptRun
 from frontend.commands import parse_break, parse_vectors, parse_watch
 from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
 from frontend.commands.session import Session
@@ -27,6 +30,7 @@ from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.trace import TraceError, TraceWriter, format_of, open_writer
 from gdbstub.trace.plan import Plan, Reason, Tracer
+from gdbstub.trace.watched_writer import WatchedWriter
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.exceptions import vector
 
@@ -40,11 +44,15 @@ async def run(options: argparse.Namespace, connection: TargetOptions, interrupts
         session.out = _message
         await session.names_ready()
         await session.look_for_slide()
+        expected = await read_expectations(options, session)
         writer = _writer(options, session)
+        if expected is not None:
+            writer = WatchedWriter(writer, expected.take)
         try:
-            return await _trace(options, session, writer, interrupts)
+            code = await _trace(options, session, writer, interrupts)
         finally:
             writer.close()
+        return code if expected is None else judge(expected, options, code, session.debugger.target)
 
 
 async def again(options: argparse.Namespace, session: Session) -> None:
@@ -83,7 +91,10 @@ async def _trace(options: argparse.Namespace, session: Session, writer: TraceWri
             for row in debugger.breakpoints.values():
                 if row.vector is not None and row.address is None:
                     _say_armed(session, row)
-            tracer = engine(options, debugger, plan, writer, keep, progress.count, _message)
+            if options.script is not None:
+                tracer: Engine = ScriptRun(options.script, ScriptedGuest(session, keep), options.seconds)
+            else:
+                tracer = engine(options, debugger, plan, writer, keep, progress.count, _message)
             interrupts.on_first = tracer.interrupt
             reason = await tracer.run()
         except TraceError:
@@ -193,6 +204,9 @@ def check(options: argparse.Namespace) -> None:
     """Usage errors that argparse can't see; raises SystemExit(2) with one sentence."""
     if options.no_stop and not options.events:
         print("dr6: --no-stop needs --events: a step and a breakpoint are stops.", file=sys.stderr)
+        raise SystemExit(USAGE)
+    if options.junit is not None and options.expect is None:
+        print("dr6: --junit needs --expect: it tells which expectations were met.", file=sys.stderr)
         raise SystemExit(USAGE)
     if options.format == "parquet" and options.output in (None, "-"):
         print("dr6: A trace in columns is a folder; name it with --output.", file=sys.stderr)

@@ -12,6 +12,10 @@ class TraceError(GdbError):
     """A trace could not be written or read; the sentence names the file and what to do."""
 
 
+class NotAsExpected(GdbError):
+    """What a script expects of the guest does not hold; the sentence says what was seen."""
+
+
 def reason(error: OSError) -> str:
     """What the operating system says."""
     return os.strerror(error.errno) if error.errno else str(error)

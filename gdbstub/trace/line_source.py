@@ -52,6 +52,10 @@ class LineSource:
         """Lines have none."""
         return []
 
+    def next_accesses(self, number: int) -> list[Row]:
+        """Lines have none."""
+        return []
+
     def goes_on(self) -> bool:
         """Is there anything behind the row that was read last?"""
         return bool(self._read(1))

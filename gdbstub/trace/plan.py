@@ -15,7 +15,7 @@ from gdbstub.errors import GdbError, NoReply
 from gdbstub.explain.evidence import Action
 from gdbstub.x86.breakpoints import BreakpointKind
 
-Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost", "error"]
+Reason = Literal["steps", "until", "seconds", "shutdown", "halted", "interrupt", "lost", "error", "script"]
 Sink = Callable[[StopRecord], None]
 
 

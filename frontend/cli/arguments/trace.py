@@ -63,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="with --engine log: the first N rows are made by stepping, too, and compared (default: 1000)",
     )
+    parser.add_argument(
+        "--script", metavar="FILE", help="Python: its async def main(debugger) drives the guest (docs/traces.md)"
+    )
+    parser.add_argument("--expect", metavar="FILE", help="TOML: what has to be in the trace; else exit code 4")
+    parser.add_argument("--junit", metavar="FILE", help="with --expect: the results as JUnit's XML")
     parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
     groups.session(parser)
     groups.leave(parser)

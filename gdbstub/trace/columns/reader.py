@@ -32,6 +32,8 @@ class ParquetRun:
         self.damaged: list[str] = []
         self.lines = read_lines(root, self.run)
         self._definitions: dict[int, Definition] | None = None
+        self._access_stream: Iterator[Row] | None = None
+        self._access: Row | None = None
 
     def close(self) -> None:
         """Nothing is open between two batches."""
@@ -69,13 +71,34 @@ class ParquetRun:
 
     def accesses(self, number: int) -> list[Row]:
         """The memory that row ``number`` read and wrote, as far as an engine saw it."""
+        return [access for access in self._accesses(number) if access["n"] == number]
+
+    def next_accesses(self, number: int) -> list[Row]:
+        """The same for a number that is not below the one of the last call."""
+        if self._access_stream is None:
+            self._access_stream = self._all_accesses()
+            self._access = next(self._access_stream, None)
         found: list[Row] = []
+        while self._access is not None and self._access["n"] <= number:
+            found.append(self._access)
+            self._access = next(self._access_stream, None)
+        return [access for access in found if access["n"] == number]
+
+    def _all_accesses(self) -> Iterator[Row]:
+        parts = folder.cpus_of(self.root, "accesses", self.run).values()
+        return heapq.merge(*map(self._accesses_in, parts), key=_key)
+
+    def _accesses(self, number: int) -> Iterator[Row]:
         for parts in folder.cpus_of(self.root, "accesses", self.run).values():
-            for path in parts:
-                for columns in self._batches(path, number):
-                    rows = zip(*(columns[name] for name in ACCESSES), strict=True)
-                    found += [access_of(row) for row in rows if row[0] == number]
-        return found
+            yield from self._accesses_in(parts, number, number)
+
+    def _accesses_in(self, parts: Sequence[Path], first: int = 0, last: int = 2**64) -> Iterator[Row]:
+        for path in parts:
+            for columns in self._batches(path, first):
+                for row in map(access_of, zip(*(columns[name] for name in ACCESSES), strict=True)):
+                    if row["n"] > last:
+                        return
+                    yield row
 
     def _rows(self, cpu: int | None, parts: Sequence[Path], first: int) -> Iterator[tuple[int, Row]]:
         definitions = self.definitions

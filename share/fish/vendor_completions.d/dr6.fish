@@ -107,6 +107,9 @@ complete -c dr6 -n '__fish_seen_subcommand_from trace' -s o -l output -rF -d '.j
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l format -x -a 'text jsonl parquet' -d 'default: by the file\'s suffix'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l engine -x -a 'auto step log' -d 'step: by the stub, each stop explained; log: QEMU\'s TCG of this machine tells of each instruction, a hundred times faster; auto: log from 100,000 rows on, where that can be (default: auto)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l self-check -x -d 'with --engine log: the first N rows are made by stepping, too, and compared (default: 1000)'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l script -rF -d 'Python: its async def main(debugger) drives the guest (docs/traces.md)'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l expect -rF -d 'TOML: what has to be in the trace; else exit code 4'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l junit -rF -d 'with --expect: the results as JUnit\'s XML'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l cpu -x -d 'which vCPU is stepped, from 0'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l backend -x -a 'qemu-tcg qemu-kvm xen-gdbsx bhyve generic' -d 'do not ask who the stub is: qemu-tcg, qemu-kvm, xen-gdbsx, bhyve, generic'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l symbols -rF -d 'ELF file, System.map or copy of kallsyms with the guest\'s symbols; FILE@OFFSET moves them; repeatable'
@@ -131,6 +134,17 @@ complete -c dr6 -n '__fish_seen_subcommand_from diff' -l left-run -x -d 'which o
 complete -c dr6 -n '__fish_seen_subcommand_from diff' -l right-run -x -d 'which of several runs'
 complete -c dr6 -n '__fish_seen_subcommand_from diff' -F
 complete -c dr6 -n '__fish_seen_subcommand_from diff' -F
+complete -c dr6 -n '__fish_seen_subcommand_from report' -s h -l help -d 'show this help message and exit'
+complete -c dr6 -n '__fish_seen_subcommand_from report' -s o -l output -rF -d 'an HTML page that needs nothing else'
+complete -c dr6 -n '__fish_seen_subcommand_from report' -l against -rF -d 'what differs from this trace is on the page, too'
+complete -c dr6 -n '__fish_seen_subcommand_from report' -l ignore -x -d 'with --against: as in dr6 diff; repeatable'
+complete -c dr6 -n '__fish_seen_subcommand_from report' -l run -x -d 'which of several runs'
+complete -c dr6 -n '__fish_seen_subcommand_from report' -F
+complete -c dr6 -n '__fish_seen_subcommand_from export' -s h -l help -d 'show this help message and exit'
+complete -c dr6 -n '__fish_seen_subcommand_from export' -l format -x -a 'tenet drcov chrome' -d 'tenet: text of the Tenet explorer; drcov: coverage for Lighthouse and the like; chrome: trace events'
+complete -c dr6 -n '__fish_seen_subcommand_from export' -s o -l output -rF
+complete -c dr6 -n '__fish_seen_subcommand_from export' -l run -x -d 'which of several runs'
+complete -c dr6 -n '__fish_seen_subcommand_from export' -F
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -s h -l help -d 'show this help message and exit'
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l host -x -d 'QEMU with KVM on another machine: put this in front of the command that reads there what KVM keeps of each exit, as in \'ssh root@host\''
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l dom0 -x -d 'Xen: put this in front of every helper command, as in \'ssh root@dom0\''
@@ -202,6 +216,8 @@ complete -c dr6 -n __fish_use_subcommand -a trace -d 'Trace a guest without a sc
 complete -c dr6 -n __fish_use_subcommand -a query -d 'Ask a trace by SQL: DuckDB over Parquet or JSON lines.'
 complete -c dr6 -n __fish_use_subcommand -a show -d 'Show one row of a trace, all of it.'
 complete -c dr6 -n __fish_use_subcommand -a diff -d 'Where two traces part, and what that means.'
+complete -c dr6 -n __fish_use_subcommand -a report -d 'One HTML page about a trace: timeline, causes, hot code.'
+complete -c dr6 -n __fish_use_subcommand -a export -d 'A trace for Tenet, coverage explorers, or Perfetto.'
 complete -c dr6 -n __fish_use_subcommand -a serve -d 'Let stock gdb, lldb and their plug-ins attach through dr6.'
 complete -c dr6 -n __fish_use_subcommand -a doctor -d 'What the stub is, and tests of what can be trusted on it.'
 complete -c dr6 -n __fish_use_subcommand -a explain -d 'Why a #DB fired, from DR6 or from a file of evidence.'
