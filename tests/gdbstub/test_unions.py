@@ -33,11 +33,15 @@ def flat(kind: object) -> Iterator[type]:
         yield kind
 
 
+NOT_LOADED = ("__future__", "_typeshed")
+"""The second is of the type checker alone."""
+
+
 def meanings(module: types.ModuleType, tree: ast.Module) -> dict[str, object]:
     """What names mean in ``module``, those too that it imports for types alone."""
     found = dict(vars(builtins))
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+        if isinstance(node, ast.ImportFrom) and node.module not in NOT_LOADED:
             where = importlib.import_module(str(node.module))
             found |= {alias.name: getattr(where, alias.name, None) for alias in node.names}
     return found | vars(module)

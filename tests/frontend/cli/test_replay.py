@@ -93,17 +93,31 @@ async def test_no_command_opens_the_file_that_its_arguments_name_in_a_session_wi
 async def test_the_commands_that_name_files_are_those_that_have_a_row_for_a_session_without_them(victim: Path) -> None:
     opening = set()
     for row in COMMANDS:
-        for words in (f"{victim} 3", f"{victim}"):
+        for words in (f"{victim} 3", f"{victim}", f"breakpoints {victim}"):
             terminal = Terminal()
+            await terminal.run("break")
             with files_opened() as opened, suppress(GdbError, Quit):
                 await terminal.run(f"{row.name} {words}")
             terminal.session.close()
             if str(victim) in opened:
                 opening.add(row.name)
+    opening.add("shell")  # what it runs may open anything
     assert opening == {row.name for row in COMMANDS if row.without_files is not None}
 
 
-@pytest.mark.parametrize("line", ["record {}", "trace {} 1", "symbol-file {}", "source {}", "rec {}", "set logging {}"])
+LINES = (
+    "record {}",
+    "trace {} 1",
+    "symbol-file {}",
+    "source {}",
+    "rec {}",
+    "set logging {}",
+    "shell echo x >{}",
+    "!rm {}",
+)
+
+
+@pytest.mark.parametrize("line", [*LINES, "save breakpoints {}"])
 def test_a_recorded_command_leaves_a_file_of_this_machine_as_it_is(
     tmp_path: Path, victim: Path, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

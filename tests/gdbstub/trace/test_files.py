@@ -150,6 +150,7 @@ def test_ctrl_c_in_a_storm_leaves_whole_lines(tmp_path: Path) -> None:
         "            file.write_line(f'{n} ' + 'x' * 200)\n"
         "            await trio.lowlevel.checkpoint()\n"
         "            if n == 300: print('on', flush=True)\n"
+        "        await trio.sleep_forever()\n"
         "    finally:\n"
         "        file.close()\n"
         "try: trio.run(main)\n"
