@@ -150,6 +150,7 @@ async def open_session(
         stack.callback(session.close)
         if recorder is not None:
             session.note = recorder.note
+            session.without_debug_info()
             recorder.note("symbols", "used")
             symbols.on_use = lambda symbol: recorder.note("symbol", symbol.note)
         yield session

@@ -161,6 +161,7 @@ class Again:
         )
         async with open_session(connection, pace=self._wait_look) as session:
             session.live = False
+            session.without_debug_info()
             session.may_use_files = self._may_use_files
             session.look_around = "screen" in self._transcript.notes("shown")
             trio.lowlevel.spawn_system_task(self._conduct, session)

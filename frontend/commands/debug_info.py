@@ -30,7 +30,10 @@ CR4_LA57 = 1 << 12
 NO_FILES = (
     "That needs debug information (DWARF), and no file has any: load one with --symbols FILE, for a kernel vmlinux."
 )
-RECORDED = "A recording has no debug information in it; only what names tell is known here."
+RECORDED = (
+    "A recording has no debug information in it, so this session goes by names alone; for a kernel that runs elsewhere "
+    "than linked, --kaslr OFFSET says where."
+)
 
 
 class Variables(Protocol):

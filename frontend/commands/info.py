@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
-
 from frontend.clean import clean
-from frontend.commands import cpu_tables
+from frontend.commands import cpu_tables, linux, scopes
 from frontend.commands.breaking import KIND_NAMES, where
 from frontend.commands.memory_format import format_value
 from frontend.commands.registers import register_value
 from frontend.commands.session import Session
+from frontend.commands.subject import Subject
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import Value
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.debug_registers import decode_dr7, describe_dr6, describe_dr7
-
-
-class Subject(NamedTuple):
-    """One ``info SUBJECT``."""
-
-    name: str
-    short: tuple[str, ...]
-    help: str
-    handler: Callable[[Session, str], Awaitable[None]]
-    stopped: bool = True
 
 
 async def registers(session: Session, text: str) -> None:
@@ -169,10 +157,6 @@ async def symbol(session: Session, text: str) -> None:
     session.out(f"{name} + {offset}" if offset else name)
 
 
-async def line(session: Session, text: str) -> None:
-    raise CommandError("There is no line information here; use info symbol and disassemble.")
-
-
 async def displays(session: Session, text: str) -> None:
     if not session.displays:
         session.out("There are no auto-display expressions now.")
@@ -203,7 +187,8 @@ SUBJECTS = (
     Subject("symbol", ("s",), "Which symbol covers an address.", symbol),
     Subject("display", ("d",), "What is displayed after each stop.", displays, False),
     Subject("files", ("f",), "Where symbols come from.", files, False),
-    Subject("line", ("li",), "There are no source lines here.", line, False),
+    *scopes.SUBJECTS,
+    *linux.SUBJECTS,
 )
 
 

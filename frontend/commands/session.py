@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from frontend.commands.debug_info import DebugInfo, as_value
+from frontend.commands.debug_info import RECORDED, DebugInfo, as_value
 from frontend.commands.expressions import Node, evaluate, parse
 from frontend.commands.kernel_slide import KernelSlide
 from frontend.commands.memory_format import Layout
@@ -20,6 +20,7 @@ from frontend.commands.nodes import is_place
 from frontend.commands.recording import Recording
 from frontend.commands.registers import is_real_mode, register_value
 from frontend.commands.shared import Shared, Work, at_once, no_wait
+from frontend.commands.source_lines import places_of
 from frontend.commands.stop_filter import StopFilter
 from frontend.commands.stop_text import describe
 from frontend.commands.values import Value, pointer
@@ -153,6 +154,12 @@ class Session:
         self.slide = KernelSlide(self.debugger, self.symbols)
         self.debug_info = DebugInfo(self.debugger, self.symbols, self.slide)
 
+    def without_debug_info(self) -> None:
+        """For a session that is recorded, or a recording: a replay has to ask the stub for the same again, and has none
+        of the files."""
+        self.debug_info.refused = RECORDED
+        self.slide.how = "off" if self.slide.how == "auto" else self.slide.how
+
     async def look_for_slide(self) -> None:
         """Where the guest's table of handlers is a new one, and the kernel may run elsewhere than it was linked to."""
         if self.live and (said := await self.slide.look()) is not None:
@@ -253,6 +260,8 @@ class Session:
         if not text:
             raise BadExpression("A location is missing: an address, a symbol, or segment:offset.")
         segment, colon, offset = text.partition(":")
+        if colon and (places := await places_of(self.symbols, text)) is not None:
+            return places[0].address
         if colon:
             return await self._far(segment.strip().removeprefix("*"), (await self.evaluate(offset)).address)
         node = parse(text.removeprefix("*"))

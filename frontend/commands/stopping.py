@@ -9,6 +9,7 @@ from typing import NamedTuple
 import trio
 
 from frontend.commands.displaying import show_displays
+from frontend.commands.linux import current_task
 from frontend.commands.session import Session
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.record import StopRecord
@@ -16,6 +17,8 @@ from gdbstub.x86.breakpoints import BreakpointKind
 
 ENDS_A_LOOP = frozenset(("interrupt-request", "shutdown", "internal-error"))
 CLEAN_UP_SECONDS = 5
+SAME_FRAME = 0x1000
+"""Bytes that a return may take off the stack besides its address: arguments, by RET imm16."""
 
 
 class Watched(NamedTuple):
@@ -44,6 +47,8 @@ async def resume_and_report(session: Session, action: Callable[[], Awaitable[Sto
     hit = watched.hit()
     if not any(row.silent for row in hit):
         session.report(record)
+        if not record.ended and session.show_stop is None and (task := await current_task(session)) is not None:
+            session.out(f"  task: {task.comm}[{task.pid}] on CPU {record.cpu}")
         if not record.ended:
             await show_displays(session)
     if not session.interrupted:
@@ -69,14 +74,15 @@ async def hidden_breakpoint(session: Session, address: int, *, lowest_sp: int | 
     """A breakpoint of ours at ``address`` while the block runs; taken out again even when the user
     interrupts.
 
-    It counts only while RSP is at least ``lowest_sp``: the same address is also passed by deeper calls.
+    It counts only while RSP is ``lowest_sp`` or a little above: the same address is also passed by deeper calls, and on
+    other stacks.
     """
     debugger = session.debugger
     breakpoint = await debugger.add_breakpoint(BreakpointKind.EXECUTE, address, hidden=True, text=f"*{address:#x}")
 
     async def is_our_frame() -> bool:
         state = await debugger.state()
-        return state.registers["rsp"] >= (lowest_sp or 0)
+        return 0 <= state.registers["rsp"] - (lowest_sp or 0) < SAME_FRAME
 
     if lowest_sp is not None:
         breakpoint.predicate = is_our_frame

@@ -3,7 +3,7 @@ come out. What the session alone knows is looked up before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from frontend.commands.nodes import (
@@ -23,7 +23,7 @@ from frontend.commands.nodes import (
 )
 from frontend.commands.values import CType, Value
 from frontend.symbols.drgn_library import Object, Program, StackFrame, Type, TypeKind, cast, implicit_convert, sizeof
-from frontend.symbols.drgn_text import value_text
+from frontend.symbols.drgn_text import RECORDS, value_text
 from frontend.symbols.drgn_traces import frame_of
 from frontend.symbols.engine import TypedValue
 from gdbstub.errors import BadExpression
@@ -45,6 +45,23 @@ class Scope(NamedTuple):
 def evaluate(program: Program, node: Node, scope: Scope, form: str = "") -> TypedValue:
     """The value of a tree as plain data; ``form`` is the letter of ``print/F``."""
     return plain(_Evaluator(program, scope).of(node), form)
+
+
+def type_text(program: Program, text: str, parse: Callable[[str], Node], scope: Scope, *, whole: bool) -> str:
+    """The type that ``text`` names, or that of the expression that it is, as C writes it; ``whole``: its
+    definition."""
+    try:
+        kind = program.type(text)
+    except (LookupError, SyntaxError, ValueError):
+        kind = _Evaluator(program, scope).of(parse(text)).type_
+        if not whole:
+            return str(kind.type_name())
+    if not whole:
+        return str(kind.type_name())
+    stars = ""
+    while (plain := kind.unaliased()).kind is TypeKind.POINTER and plain.type.unaliased_kind() in RECORDS:
+        kind, stars = plain.type, stars + "*"
+    return str(kind.unaliased()).replace("\t", "    ") + (f" {stars}" if stars else "")
 
 
 def plain(value: Object, form: str = "") -> TypedValue:

@@ -35,6 +35,12 @@ try:
         offsetof,
         sizeof,
     )
+    from drgn.helpers.linux.cpumask import for_each_online_cpu
+    from drgn.helpers.linux.module import for_each_module, module_address_regions
+    from drgn.helpers.linux.percpu import per_cpu
+    from drgn.helpers.linux.pid import for_each_task
+    from drgn.helpers.linux.printk import get_dmesg
+    from drgn.helpers.linux.sched import cpu_curr, task_state_to_char
 except ImportError:
     raise NoDebugInfo(MISSING) from None
 
@@ -50,9 +56,17 @@ __all__ = [
     "Type",
     "TypeKind",
     "cast",
+    "cpu_curr",
+    "for_each_module",
+    "for_each_online_cpu",
+    "for_each_task",
+    "get_dmesg",
     "implicit_convert",
+    "module_address_regions",
     "offsetof",
+    "per_cpu",
     "sizeof",
+    "task_state_to_char",
 ]
 
 logging.getLogger("drgn").addHandler(logging.NullHandler())

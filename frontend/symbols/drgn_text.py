@@ -13,7 +13,7 @@ MOST_ELEMENTS = 200
 REPEATED = 10
 """So many equal elements are said once."""
 DEEPEST = 20
-_RECORDS = (TypeKind.STRUCT, TypeKind.UNION, TypeKind.CLASS)
+RECORDS = (TypeKind.STRUCT, TypeKind.UNION, TypeKind.CLASS)
 
 
 def part_text(value: Object) -> str:
@@ -45,7 +45,7 @@ class _Text:
         if depth > DEEPEST:
             return "{...}"
         try:
-            if kind in _RECORDS:
+            if kind in RECORDS:
                 return self._record(value, depth)
             if kind is TypeKind.ARRAY:
                 return self._array(value, depth)

@@ -21,11 +21,14 @@ def trace(program: Program, registers: Mapping[str, int]) -> Trace:
     """The frames of a CPU, innermost first. Raises what drgn raises."""
     stack = program.stack_trace(_registers(program, registers))
     frames: list[TraceFrame] = []
+    begun = True
     for frame in stack:
         pc = _pc(frame)
         if pc == 0 and frames:
             break
-        frames.append(_frame(program, frame, pc))
+        here = _frame(program, frame, pc)
+        frames.append(here._replace(interrupted=False) if begun else here)
+        begun = begun and here.inline  # the first frame, and what it is inlined into, is where the CPU stands
         if len(frames) == MOST_FRAMES:
             return Trace(tuple(frames), f"There are more than {MOST_FRAMES} frames.")
     return Trace(tuple(frames))

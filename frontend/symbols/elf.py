@@ -68,10 +68,15 @@ class Elf(NamedTuple):
 
     kind: int
     segments: list[Segment]
-    sections: list[Section]
+    all_sections: list[Section]
     build_id: bytes
     dwarf: bool
     symbols: Iterator[RawSymbol]
+
+    @property
+    def sections(self) -> list[Section]:
+        """Those that take memory."""
+        return [one for one in self.all_sections if one.loaded]
 
 
 class _Header(NamedTuple):
@@ -92,8 +97,7 @@ def read_elf(file: BinaryIO) -> Elf:
     elf = _Reader(file)
     sections = elf.sections()
     dwarf = any(one.name in (".debug_info", ".zdebug_info") for one in sections)
-    loaded = [one for one in sections if one.loaded]
-    return Elf(elf.kind, elf.segments(), loaded, elf.build_id(), dwarf, elf.symbols())
+    return Elf(elf.kind, elf.segments(), sections, elf.build_id(), dwarf, elf.symbols())
 
 
 class _Reader:

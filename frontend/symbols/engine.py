@@ -96,3 +96,14 @@ class ModuleLine(NamedTuple):
     address: int
     size: int
     sections: dict[str, int]
+
+
+class DebugSlot(NamedTuple):
+    """What Linux put into one debug register: the address of its perf_event, what that watches, whether the current
+    task's ptrace made it, and the task that it belongs to, None for one of a whole CPU."""
+
+    number: int
+    event: int
+    address: int
+    ptrace: bool
+    owner: TaskLine | None

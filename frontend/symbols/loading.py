@@ -11,7 +11,7 @@ from functools import partial
 import trio
 
 from frontend.symbols import cache
-from frontend.symbols.elf_names import is_elf, read_elf_names, without_names
+from frontend.symbols.elf_names import is_elf, read_elf_names, text_address, without_names
 from frontend.symbols.names import Symbols, Table, file_and_offset, read_names
 from frontend.symbols.symbol import SymbolError
 from frontend.symbols.symbol_file import SymbolFile
@@ -45,7 +45,8 @@ class Loading:
     """The files that a session was given. ``say`` hears what failed; ``loaded`` is called for each that is there."""
 
     def __init__(self, symbols: Symbols, words: Sequence[str]) -> None:
-        """``words`` are ``FILE[@OFFSET]``. Small files are read at once; raises `SymbolError`."""
+        """``words`` are ``FILE[@OFFSET]``. Small files are read at once; raises `SymbolError`. Modules wait for a guest
+        that has them."""
         self._symbols = symbols
         self._rest: list[tuple[str, int]] = []
         self._done = trio.Event()
@@ -53,7 +54,9 @@ class Loading:
         self.say: Callable[[str], None] = lambda text: None
         for word in words:
             path, offset = file_and_offset(word)
-            if _is_large(path):
+            if is_elf(os.path.expanduser(path)) and text_address(path) is None:
+                symbols.modules += (path,)
+            elif _is_large(path):
                 self._rest.append((path, offset or 0))
             else:
                 symbols.add(path, offset or 0)

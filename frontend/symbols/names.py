@@ -143,6 +143,11 @@ class Symbols:
         found = [symbol for table in self._tables.values() if (symbol := table.at(address)) is not None]
         return max(found, key=rank, default=None)
 
+    def functions(self) -> list[Symbol]:
+        """All of them, by name."""
+        found = (one.moved(t.offset) for t in self._tables.values() for one in t.file.symbols if one.kind == "function")
+        return sorted(set(found), key=lambda symbol: (symbol.name, symbol.address))
+
     def _all_names(self) -> list[str]:
         if self._names is None:
             self._names = sorted({name for table in self._tables.values() for name in table.by_name})

@@ -17,6 +17,7 @@ import trio
 from tests.labs.cache import cached
 from tests.labs.errors import LabError
 from tests.labs.initrd import newc
+from tests.labs.linux_day import linux_day
 from tests.labs.packages import Kernel, kernel
 from tests.labs.progress import Progress
 from tests.labs.qemu import Qemu, debian_qemu
@@ -57,6 +58,7 @@ def linux(progress: Progress, record: bool) -> None:
     for boot in BOOTS:
         progress.step(f"Linux {guest.release} with {boot}: {HITS} watch hits and {STEPS} steps by ptrace")
         trio.run(_traced, qemu, guest, archive, boot)
+    linux_day(progress)
 
 
 def initrd() -> Path:

@@ -193,10 +193,17 @@ async def test_translate_without_physical_memory_is_one_sentence(terminal: Termi
         (
             "info nope",
             "info nope is unknown; there are: registers, breakpoints, threads, dr, idt, gdt, tss, cr, target, "
-            "symbol, display, files, line.",
+            "symbol, display, files, line, locals, args, scope, functions, address, tasks, modules, linux.",
         ),
         ("info symbol", "info symbol needs an address."),
-        ("info line 5", "There is no line information here; use info symbol and disassemble."),
+        (
+            "info line 5",
+            "That needs debug information (DWARF), and no file has any: load one with --symbols FILE, for a kernel "
+            "vmlinux.",
+        ),
+        ("info line main.c:5", "main.c:5 needs a file with debug information."),
+        ("info address nothing", 'No symbol "nothing" in current context.'),
+        ("info functions (", "( is no regular expression: missing ), unterminated subpattern at position 0."),
         ("disassemble/q 1", "disassemble knows /r (the bytes), not /q."),
         ("disassemble 1,2,3", "disassemble takes one address, or START,END, or START,+LENGTH."),
         ("disassemble 5,5", "The range has to have 1 to 65536 bytes."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from elftools.elf.elffile import ELFFile
 
 from frontend.commands.parser import parse
 from frontend.symbols.engine import NoDebugInfo, TypedValue
+from frontend.symbols.line_table import find_lines
 from gdbstub.errors import BadExpression, Refused
 
 pytest.importorskip("drgn", reason="it has no wheel for this machine, and is an extra")
@@ -125,6 +127,22 @@ def gdbs(program: Path) -> list[str]:
 async def test_values_are_printed_as_gdb_prints_them(program: Path, gdbs: list[str]) -> None:
     ours = [one.text for one in await ask(program, *EXPRESSIONS)]
     assert dict(zip(EXPRESSIONS, ours, strict=True)) == dict(zip(EXPRESSIONS, gdbs, strict=True))
+
+
+@pytest.mark.live
+def test_a_line_has_the_addresses_that_gdb_gives_it(program: Path) -> None:
+    """Each line of code in the file, and the lines without any in front of it."""
+    count = len(SOURCE.splitlines())
+    words = [word for line in range(1, count + 1) for word in ("-ex", f"info line program.c:{line}")]
+    done = subprocess.run(["gdb", "-nx", "-batch", *words, str(program)], capture_output=True, text=True, check=True)
+    theirs = dict(re.findall(r"Line (\d+) of \"[^\"]*program.c\" starts at address (0x[0-9a-f]+)", done.stdout))
+    assert theirs
+    for line, address in theirs.items():
+        found = find_lines(str(program), "program.c", int(line))
+        assert (found[0].line, hex(found[0].address)) == (int(line), address)
+    first = min(map(int, theirs))
+    assert find_lines(str(program), "program.c", 1)[0].line == first
+    assert find_lines(str(program), "other.c", 1) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,129 @@
+"""``ptype``, ``whatis``, and what ``info`` says of source and scopes: line, locals, args, functions, address."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from frontend.clean import clean
+from frontend.commands.parser import parse
+from frontend.commands.session import Session
+from frontend.commands.source_lines import places_of
+from frontend.commands.subject import Subject
+from frontend.commands.table import Arguments, Command, CommandError
+from frontend.symbols.engine import Locals, NamedValue
+
+MOST_NAMES = 400
+
+
+async def ptype(session: Session, arguments: Arguments) -> None:
+    await _type(session, arguments.text, whole=True)
+
+
+async def whatis(session: Session, arguments: Arguments) -> None:
+    await _type(session, arguments.text, whole=False)
+
+
+async def _type(session: Session, text: str, *, whole: bool) -> None:
+    if not text:
+        raise CommandError("A type or an expression is missing.")
+    from frontend.commands.typed import Scope, type_text
+
+    registers, frame = await session.frame_scope()
+    in_kernel = session.slide.kernel in session.debug_info.files
+    scope = Scope({}, registers if in_kernel else None, frame)
+    said = await session.debug_info.ask(lambda program: type_text(program, text, parse, scope, whole=whole))
+    for number, line in enumerate(said.splitlines()):
+        session.out(f"type = {clean(line)}" if number == 0 else clean(line))
+
+
+async def _scope(session: Session) -> Locals:
+    from frontend.symbols.drgn_traces import variables
+
+    registers, frame = await session.frame_scope()
+    return await session.debug_info.ask(partial(variables, registers=registers, number=frame))
+
+
+def _say(session: Session, values: tuple[NamedValue, ...], none: str) -> None:
+    for one in values:
+        session.out(f"{clean(one.name)} = {one.text}")
+    if not values:
+        session.out(none)
+
+
+async def locals_(session: Session, text: str) -> None:
+    _say(session, (await _scope(session)).locals, "No locals.")
+
+
+async def arguments_(session: Session, text: str) -> None:
+    _say(session, (await _scope(session)).parameters, "No arguments.")
+
+
+async def scope(session: Session, text: str) -> None:
+    """The names that are in scope where the frame stands, with their types."""
+    found = await _scope(session)
+    for what, values in (("parameter", found.parameters), ("local", found.locals)):
+        for one in values:
+            session.out(f"Symbol {clean(one.name)} is a {what} of type {clean(one.type)}.")
+    if not found.parameters and not found.locals:
+        session.out("No locals in this scope.")
+
+
+async def line(session: Session, text: str) -> None:
+    """``info line [LOCATION]``."""
+    if text and (places := await places_of(session.symbols, text)) is not None:
+        for one in places:
+            session.out(f'Line {one.line} of "{clean(one.file)}" starts at address {session.place(one.address)}.')
+        return
+    address = await session.location(text) if text else (await session.state()).pc
+    from frontend.symbols.drgn_traces import lines
+
+    found = await session.debug_info.ask(lambda program: lines(program, address))
+    if not found:
+        session.out(f"No line number information available for address {session.place(address)}.")
+    for here in found:
+        function = f" in {clean(here.function)}" if here.function else ""
+        session.out(f'Line {here.line} of "{clean(here.file)}"{function}, at {session.place(address)}.')
+
+
+async def functions(session: Session, text: str) -> None:
+    """``info functions REGEXP``."""
+    try:
+        wanted = re.compile(text)
+    except re.error as error:
+        raise CommandError(f"{clean(text)} is no regular expression: {error}.") from error
+    found = [one for one in session.symbols.functions() if wanted.search(one.name)]
+    session.out(f'All functions matching regular expression "{clean(text)}":' if text else "All functions:")
+    for one in found[:MOST_NAMES]:
+        session.out(f"{one.address:#018x}  {one.name}")
+    if len(found) > MOST_NAMES:
+        session.out(f"({len(found) - MOST_NAMES} more; a longer expression finds fewer)")
+
+
+async def address(session: Session, text: str) -> None:
+    """``info address SYMBOL``."""
+    symbol = session.symbols.find(text)
+    if symbol is None:
+        raise CommandError(f'No symbol "{clean(text)}" in current context.')
+    what = {
+        "function": "a function at address",
+        "object": "static storage at address",
+        "label": "at address",
+        "per-cpu": "a per-CPU variable at offset",
+        "absolute": "the number",
+    }[symbol.kind]
+    session.out(f'Symbol "{symbol.name}" is {what} {symbol.address:#x}.')
+
+
+SUBJECTS = (
+    Subject("line", (), "The source of an address, or the addresses of FILE:LINE.", line),
+    Subject("locals", (), "The local variables of the frame that is looked at.", locals_),
+    Subject("args", (), "The arguments of the frame that is looked at.", arguments_),
+    Subject("scope", (), "The names in scope, with their types.", scope),
+    Subject("functions", ("fun",), "The functions whose names match a regular expression.", functions, False),
+    Subject("address", (), "Where a symbol is.", address, False),
+)
+COMMANDS = (
+    Command("ptype", (), "TYPE | EXPRESSION", "Show a type's definition, or that of an expression's.", ptype, "data"),
+    Command("whatis", (), "TYPE | EXPRESSION", "Name the type of an expression.", whatis, "data"),
+)
