@@ -22,7 +22,9 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("FILE", "PATH", "IMAGE", "QEMU ARGS", "TRACE"), "files"),
     "TARGET": "target",
     "ADDR": "listen",
-    **dict.fromkeys(("PREFIX", "DOMAIN", "N", "S", "SIZE", "MODEL", "SLIDE", "RUN", "SQL", "ROW", "NAME[,…]"), "any"),
+    **dict.fromkeys(
+        ("PREFIX", "DOMAIN", "N", "S", "SIZE", "MODEL", "SLIDE", "RUN", "SQL", "ROW", "FILTER", "NAME[,…]"), "any"
+    ),
     **dict.fromkeys(("LOCATION", "ADDR|SYMBOL", "[r|w|rw:]LOCATION[/LEN]"), "any"),
     **dict.fromkeys(("VALUE", "ADDRESS", "SELECTOR", "ADDRESS:HEX"), "any"),
 }

@@ -15,6 +15,7 @@ from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.engines import Engine, engine
 from frontend.cli.exit_codes import DONE, INTERRUPTED, USAGE
 from frontend.cli.expecting import judge, read_expectations
+from frontend.cli.filter_places import filter_places
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.progress import Progress
 from frontend.cli.script_api import ScriptedGuest
@@ -29,6 +30,8 @@ from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.trace import TraceError, TraceWriter, format_of, open_writer
+from gdbstub.trace.filtered_writer import FilteredWriter
+from gdbstub.trace.filters import parse_filters
 from gdbstub.trace.plan import Plan, Reason, Tracer
 from gdbstub.trace.watched_writer import WatchedWriter
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -45,7 +48,10 @@ async def run(options: argparse.Namespace, connection: TargetOptions, interrupts
         await session.names_ready()
         await session.look_for_slide()
         expected = await read_expectations(options, session)
+        keeps = parse_filters(options.keep, await filter_places(options.keep, session)) if options.keep else None
         writer = _writer(options, session)
+        if keeps is not None:
+            writer = FilteredWriter(writer, keeps)
         if expected is not None:
             writer = WatchedWriter(writer, expected.take)
         try:

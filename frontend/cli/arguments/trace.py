@@ -64,6 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --engine log: the first N rows are made by stepping, too, and compared (default: 1000)",
     )
     parser.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="FILTER",
+        help="record only rows that are all of these: cpu=N, mode=BITS, cpl=N, cause=NAME, every=N, in=SYMBOL, "
+        "in=FIRST-LAST, branches; repeatable",
+    )
+    parser.add_argument(
         "--script", metavar="FILE", help="Python: its async def main(debugger) drives the guest (docs/traces.md)"
     )
     parser.add_argument("--expect", metavar="FILE", help="TOML: what has to be in the trace; else exit code 4")
