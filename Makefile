@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-clients lab-gdbsuite lab-faults lab-linux lab-debian13 lab-tcg82 docs docs-site format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-stubs lab-clients lab-gdbsuite lab-faults lab-linux lab-debian13 lab-tcg82 docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
@@ -10,7 +10,7 @@ help:
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
 	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve;'
-	@echo '             lab-clients: two gdbs, an lldb and a screen at random; lab-gdbsuite: the testsuite of gdb;'
+	@echo '             lab-clients: two gdbs, an lldb and a screen at random; lab-gdbsuite: the testsuite of gdb; lab-stubs: stubs of others;'
 	@echo '             lab-faults: sick stubs, clients, files and signals; lab-linux: every #DB of a Linux guest;'
 	@echo '             lab-debian13, lab-tcg82: make test of a clean clone on a fresh Debian 13, as root;'
 	@echo '             the second with QEMU 8.2)'
@@ -53,6 +53,10 @@ lab-debian13 lab-tcg82:
 lab-linux:
 	@scripts/setup gcc
 	@$(BIN)/python -m tests.labs linux $(LABS)
+
+lab-stubs:
+	@scripts/setup gdbserver lldb as ld
+	@$(BIN)/python -m tests.labs stubs $(LABS)
 
 lab-clients:
 	@scripts/setup qemu-system-x86_64 gdb lldb tmux as ld

@@ -34,6 +34,9 @@ OF_PROCESSES: Final = frozenset(
 )
 """What only a stub of processes offers: gdbserver, lldb-server, valgrind, QEMU's user mode."""
 
+OF_ANY: Final = frozenset(("qXfer:threads:read", *FOLLOWED))
+"""Those of them that alone say nothing: the Rust crate ``gdbstub`` offers them for virtual machines, too."""
+
 DEFAULT_PACKET_SIZE: Final = 400
 """Payload bytes that any stub takes: gdb's own guess for one that names no size."""
 
@@ -68,7 +71,7 @@ class Features:
     def of_process(self) -> dict[str, FeatureValue]:
         """Those of `OF_PROCESSES` that the stub offers; empty for one of a machine."""
         found = {name: True for name, value in self.raw.items() if value is True and name in OF_PROCESSES}
-        return {} if found.keys() <= {"qXfer:threads:read"} else dict(found)
+        return {} if found.keys() <= OF_ANY else dict(found)
 
 
 def parse_supported(payload: bytes) -> dict[str, FeatureValue]:

@@ -13,6 +13,7 @@ from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
 from tests.labs.linux_lab import linux
 from tests.labs.progress import Progress
+from tests.labs.stubs import stubs
 from tests.labs.xen.lab import xen
 
 
@@ -39,5 +40,6 @@ LABS: tuple[Lab, ...] = (
     Lab("tcg82", "the same there, with Ubuntu's QEMU 8.2.2", tcg82),
     Lab("clients", "two gdbs, an lldb and a screen on one guest, at random", clients),
     Lab("gdbsuite", "gdb's own testsuite on gdbserver, directly and through dr6 serve", gdbsuite),
+    Lab("stubs", "one small program behind gdbserver, lldb-server, vgdb, QEMU's user mode, udbserver", stubs),
     Lab("gef", "gef in this machine's gdb, on a guest behind dr6 serve", gef),
 )

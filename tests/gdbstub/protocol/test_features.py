@@ -92,3 +92,18 @@ values = st.none() | st.booleans() | st.text("abc123", max_size=5)
 @given(st.dictionaries(names, values))
 def test_every_list_survives_the_wire(features: dict[str, FeatureValue]) -> None:
     assert parse_supported(supported_request(features)) == features
+
+
+@pytest.mark.parametrize(
+    ("offered", "process"),
+    [
+        (b"PacketSize=1000;qXfer:features:read+;vContSupported+;multiprocess+", False),  # QEMU
+        (b"QStartNoAckMode+;fork-events+;vfork-events+;swbreak+;qXfer:features:read+", False),  # Rust's gdbstub
+        (b"PacketSize=1000;qXfer:threads:read+", False),
+        (b"PacketSize=1000;qXfer:features:read+;qXfer:auxv:read+", True),  # QEMU's user mode
+        (b"QPassSignals+;qXfer:libraries-svr4:read+", True),
+        (b"QPassSignals-", False),
+    ],
+)
+def test_a_stub_of_processes_is_known_by_what_only_processes_have(offered: bytes, process: bool) -> None:
+    assert bool(settle(CLIENT_FEATURES, parse_supported(offered)).of_process) is process
