@@ -16,8 +16,8 @@ SIZE = 64
 """Bytes up to the end of ``debug.arch`` (include/uapi/linux/kvm.h, arch/x86/include/uapi/asm/kvm.h)."""
 _VCPU = re.compile(r"^([0-9a-f]+)-[0-9a-f]+ \S+ 0+ \S+ \d+ +anon_inode:kvm-vcpu:(\d+)", re.MULTILINE)
 MOST_PROCESSES = 100_000
-NOBODY = "no QEMU with KVM is to be seen there by this user"
-SEVERAL = "several QEMUs with KVM run there, and none of them is seen to have the other end of the stub"
+NOBODY = "no QEMU with KVM that this user may look into has the stub's end of the connection"
+SEVERAL = "several QEMUs with KVM run there, and none of them is seen to have the stub's end of the connection"
 NOT_READ = "QEMU (process {}) does not let its memory be read: {}"
 
 
@@ -72,11 +72,12 @@ def _holds(pid: int, wanted: set[str]) -> bool:
     return False
 
 
-def find(server: int = 0, client: int = 0, path: str = "") -> int:
-    """The process that has the other end of the stub, or else the only QEMU with KVM. Raises `CannotLook`."""
+def find(server: int = 0, client: int = 0, path: str = "", alone: bool = False) -> int:
+    """The process that has the stub's end of the connection, or, with ``alone``, else the only QEMU with KVM: what
+    leads there may be a tunnel. Raises `CannotLook`."""
     wanted = {f"socket:[{inode}]" for inode in sockets(server, client, path)}
     with_kvm = [pid for pid in _processes() if vcpus(pid)]
-    chosen = [pid for pid in with_kvm if wanted and _holds(pid, wanted)] or with_kvm
+    chosen = [pid for pid in with_kvm if wanted and _holds(pid, wanted)] or (with_kvm if alone else [])
     if len(chosen) != 1:
         raise CannotLook(SEVERAL if chosen else NOBODY)
     return chosen[0]
@@ -85,9 +86,9 @@ def find(server: int = 0, client: int = 0, path: str = "") -> int:
 class KvmRun:
     """The pages of one QEMU's vCPUs."""
 
-    def __init__(self, server: int = 0, client: int = 0, path: str = "") -> None:
+    def __init__(self, server: int = 0, client: int = 0, path: str = "", alone: bool = False) -> None:
         """As `find`, whose errors it raises."""
-        self._pid = find(server, client, path)
+        self._pid = find(server, client, path, alone)
         try:
             self._memory = os.open(f"/proc/{self._pid}/mem", os.O_RDONLY)
         except OSError as error:
@@ -113,11 +114,11 @@ _opened: dict[tuple[int, int, str], KvmRun] = {}
 
 
 def answer(cpu: int, server: int = 0, client: int = 0, path: str = "") -> None:
-    """Print a line: the bytes in hex, or ``!`` and why not."""
+    """Print a line: the bytes in hex, or ``!`` and why not. Who runs this named the host, so one QEMU alone is it."""
     where = (server, client, path)
     try:
         if where not in _opened:
-            _opened[where] = KvmRun(*where)
+            _opened[where] = KvmRun(*where, alone=True)
         line = _opened[where].read(cpu).hex()
     except CannotLook as error:
         line = f"!{error}"
