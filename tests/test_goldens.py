@@ -35,7 +35,7 @@ def test_a_replay_says_what_it_said(packed: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("platform", ["kvm-amd-on-tcg-7.2"])
+@pytest.mark.parametrize("platform", ["kvm-amd-on-tcg-7.2", "kvm-intel-on-bochs-7.2"])
 def test_what_kvm_had_at_each_stop_is_what_dr6_says(platform: str) -> None:
     """The oracle of the labs, on what they recorded."""
     verdict = held(replayed(GOLDEN / platform / f"steps{PACKED}").records)

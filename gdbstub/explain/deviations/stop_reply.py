@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.quirks.lookup import known_quirk
 from gdbstub.explain.rules import debugger_stops
+from gdbstub.explain.rules.told_by_exit import RAN_NOTHING
 from gdbstub.explain.rules.watchpoints import watched_here
 from gdbstub.explain.rules.xen import stopped
 from gdbstub.explain.stop_facts import Finding, StopFacts
@@ -88,5 +89,6 @@ def _guests_own(row: Finding) -> bool:
 
 
 def idle_step(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
-    if found[0].cause.cause == "spurious" and scene.action is Action.STEP:
+    cause = found[0].cause
+    if scene.action is Action.STEP and (cause.cause == "spurious" or RAN_NOTHING in cause.because):
         yield f"The step ran nothing.{known_quirk(scene, 'tcg-idle-step', 'emulated-cpu-idle-step')}"

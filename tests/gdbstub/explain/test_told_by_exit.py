@@ -63,6 +63,8 @@ def test_a_step_that_ran_nothing_is_a_trap_in_front_of_its_instruction_and_no_wa
     answer = left(idle, BS)
     assert rows(answer) == [OWN_STEP]
     assert RAN_NOTHING in answer.causes[0].because
+    assert answer.contradictions == left(idle, None).contradictions
+    assert any("The step ran nothing." in text for text in answer.contradictions)
     pushed = stop("ff10", 0, registers={"rax": 0x5000}, on=KVM_INTEL)  # call [rax] may lead to itself
     assert RAN_NOTHING in left(pushed, BS).causes[0].because
 
