@@ -20,12 +20,12 @@
 
 volatile unsigned long watched;
 
-static void store(unsigned long value)
+__attribute__((noinline)) static void store(unsigned long value)
 {
     watched = value;
 }
 
-static void child(void)
+__attribute__((noinline)) static void child(void)
 {
     ptrace(PTRACE_TRACEME, 0, 0, 0);
     raise(SIGSTOP);

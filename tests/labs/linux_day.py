@@ -121,12 +121,14 @@ async def _in_the_kernel(
         await _says_as_the_guest(folder, files, said, progress)
         progress.step("a #DB of ptrace's in the kernel, through to the program that it is from")
         lines = ("catch db", "continue", "backtrace", "info linux", "up", "p watched", "down", "finish")
-        found = await _ask(folder, files, *lines, "tbreak exc_debug", "continue", "backtrace", "info args", "finish")
+        found = await _ask(
+            folder, files, *lines, "delete", "tbreak noist_exc_debug", "continue", "backtrace", "info args", "finish"
+        )
         owner = rf"DR0: {child[2]} <watched>, task init\[{child[1]}\]'s ptrace"
         _expect(
             "#DB", found, r"^#0 .*asm_exc_debug", r"^#1 .*store \(value=\d+\)", r"^#2 .*child \(\)", r"^#3 .*main \(\)"
         )
-        _expect("#DB", found, owner, r"^#1 .*store", r"^\$1 = \d+", r"^Run till .*<store")
+        _expect("#DB", found, owner, r"^#1 .*store", r"^\$1 = \d+", r"^#2 cpu\d continue at 0x\w+ <store\+")
         _expect(
             "exc_debug", found, r"^#0 .*exc_debug \(regs=", r"^#1 .*asm_exc_debug", r"^#\d+ .*store \(", r"^regs = 0x"
         )
