@@ -34,7 +34,8 @@ html_show_copyright = False
 NAVIGATION = {
     "First steps": ("docs/start", "docs/keys", "docs/commands"),
     "Why it stopped": ("docs/explaining", "docs/causes", "docs/quirks", "docs/seeds"),
-    "Ways to a guest": ("docs/serve", "docs/xen", "docs/backends", "docs/doctor"),
+    "Traces": ("docs/traces", "docs/engines"),
+    "Ways to a guest": ("docs/serve", "docs/xen", "docs/linux", "docs/backends", "docs/doctor"),
     "For scripts": ("docs/formats", "docs/api", "docs/security"),
     "Inside dr6": ("docs/architecture", "docs/packets", "docs/testing", "docs/labs", "docs/adr/README", "docs/adr/0*"),
     "The project": ("CONTRIBUTING", "CHANGELOG", "guests/*/README"),
