@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tests.labs.clients import clients
 from tests.labs.debian13 import debian13, tcg82
+from tests.labs.engines_lab import engines
 from tests.labs.gdbsuite import gdbsuite
 from tests.labs.gef import gef
 from tests.labs.kvm_intel import kvm_intel
@@ -36,6 +37,7 @@ LABS: tuple[Lab, ...] = (
     Lab("kvm-intel", "kvm_intel of Linux 6.1 on a VMX that Bochs 2.7 emulates", kvm_intel),
     Lab("xen", "gdbsx of Xen 4.17 on PV and PVH domains, on an SVM that QEMU 10.0 emulates", xen),
     Lab("linux", "#DBs of Debian's Linux, watched and stepped by its own ptrace", linux),
+    Lab("engines", "dr6 trace --engine log against a client that steps, on QEMU 7.2 and 10.0, and on Linux", engines),
     Lab("debian13", "make test of a clean clone on a fresh Debian 13", debian13),
     Lab("tcg82", "the same there, with Ubuntu's QEMU 8.2.2", tcg82),
     Lab("clients", "two gdbs, an lldb and a screen on one guest, at random", clients),

@@ -11,7 +11,7 @@ import select
 import threading
 
 READ_BYTES = 1 << 20
-MOST_WAITING = 24 << 20
+MOST_WAITING = 6 << 20
 """Bytes that are kept; then the pipe fills up, and QEMU waits."""
 LOOK_SECONDS = 0.05
 """How often the thread looks whether it is to end, where nothing comes."""
