@@ -16,6 +16,7 @@ from types import ModuleType
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = ("transports", "gdbstub", "frontend")
 USAGE = 2
+INTERRUPTED = 130
 REMEDY = "install dr6 in an environment of its own: pipx install dr6"
 
 
@@ -37,9 +38,12 @@ def main() -> int:
     if wrong is not None:
         print(f"dr6: {wrong}", file=sys.stderr)
         return USAGE
-    from frontend.cli.parser import main as run
+    try:
+        from frontend.cli.parser import main as run
 
-    return run()
+        return run()
+    except KeyboardInterrupt:  # while dr6 was being loaded
+        return INTERRUPTED
 
 
 def trouble(here: str) -> str | None:

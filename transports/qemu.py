@@ -196,7 +196,7 @@ def is_boot_disk(image: Path) -> bool:
     """Whole sectors, the first of them with the signature 55 AA at its end, and no bzImage (which has it
     too).
     """
-    with image.open("rb") as file:
+    with open(os.open(image, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
         sector = file.read(SECTOR + 6)
     whole = image.stat().st_size % SECTOR == 0
     return whole and sector[510:512] == b"\x55\xaa" and sector[514:518] != b"HdrS"

@@ -14,6 +14,7 @@ from pathlib import Path
 import trio
 
 from transports.errors import CannotRecord
+from transports.files import open_to_write
 from transports.transcript import RESERVED, Header, Side, entry_line, header_line, text_of
 
 
@@ -115,7 +116,7 @@ def open_recorder(
 ) -> Iterator[Recorder]:
     """A recorder into a new file (an old one of that name is replaced), or `CannotRecord`."""
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fd = open_to_write(path)
     except OSError as error:
         raise CannotRecord(f"The recording {str(path)!r} cannot be written: {error.strerror}.") from error
     try:

@@ -201,8 +201,9 @@ def read_evidence(name: str) -> Evidence:
         else:
             with open(name, "rb") as file:
                 data = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise GdbError(f"Cannot read {where!r}: {error.strerror}; name a file of evidence or -.") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        raise GdbError(f"Cannot read {where!r}: {why}; name a file of evidence or -.") from error
     if len(data) > LARGEST_FILE:
         raise GdbError(f"{where!r} is larger than 16 MiB, so it is no evidence of one stop.")
     try:

@@ -64,6 +64,7 @@ class SessionWords:
         session = copy(self._session)  # the screen may print at the same time
         session.out = session.say = lines.append
         session.reach = reach
+        session.interrupted = False
 
         async def work() -> None:
             with suppress(Quit):

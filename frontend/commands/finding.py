@@ -49,7 +49,6 @@ async def _search(session: Session, start: int, length: int, pattern: bytes, mos
     """Every start of ``pattern``, overlapping ones too, in 64 KiB pieces."""
     if not pattern:
         raise CommandError("find needs a value that is not empty.")
-    session.interrupted = False
     found: list[int] = []
     kept = b""
     at = start

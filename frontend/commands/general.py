@@ -76,7 +76,9 @@ async def trace(session: Session, arguments: Arguments) -> None:
             failures.append(error)
 
     async def steps() -> StopRecord:
-        return await session.debugger.run_steps(count, keep, go_on=lambda pc: not failures, end_at_hits=False)
+        return await session.debugger.run_steps(
+            count, keep, go_on=lambda pc: not failures, end_at_hits=False, interrupted=session.interrupted
+        )
 
     reason = "error"
     try:

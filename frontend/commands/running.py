@@ -5,7 +5,7 @@ from __future__ import annotations
 from frontend.commands.examine import NO_MODE
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
-from frontend.commands.stopping import ends_a_loop, resume_and_report, run_to, watch_hits
+from frontend.commands.stopping import ends_a_loop, resume, resume_and_report, run_to, watch_hits
 from frontend.commands.table import Arguments, Command, CommandError, no_arguments
 from frontend.commands.unwinding import caller
 from gdbstub.debugger.record import StopRecord
@@ -23,7 +23,7 @@ CALLS = frozenset(("call", "lcall"))
 async def continue_(session: Session, arguments: Arguments) -> None:
     if arguments.text:
         await _ignore_here(session, await _count(session, arguments))
-    await resume_and_report(session, session.debugger.resume)
+    await resume_and_report(session, lambda: resume(session))
 
 
 async def _ignore_here(session: Session, count: int) -> None:
@@ -48,7 +48,7 @@ async def _count(session: Session, arguments: Arguments) -> int:
 
 async def stepi(session: Session, arguments: Arguments) -> None:
     count = await _count(session, arguments)
-    await resume_and_report(session, lambda: session.debugger.run_steps(count))
+    await resume_and_report(session, lambda: session.debugger.run_steps(count, interrupted=session.interrupted))
 
 
 async def nexti(session: Session, arguments: Arguments) -> None:
@@ -142,7 +142,7 @@ async def jump(session: Session, arguments: Arguments) -> None:
         raise CommandError("This target does not show RIP, so it cannot be changed.")
     session.message(f"Continuing at {session.place(address)}.")
     await session.debugger.set_register(*target)
-    await resume_and_report(session, session.debugger.resume)
+    await resume_and_report(session, lambda: resume(session))
 
 
 async def interrupt(session: Session, arguments: Arguments) -> None:

@@ -40,7 +40,6 @@ async def resume_and_report(session: Session, action: Callable[[], Awaitable[Sto
     """Run ``action`` (a step, a resume, or some of them), then show the stop, the displays, and queue the
     commands of the breakpoints that were hit."""
     watched = watch_hits(session)
-    session.interrupted = False
     record = await action()
     if not record.ended:
         await session.look_for_slide()
@@ -67,6 +66,11 @@ def ends_a_loop(session: Session, record: StopRecord, watched: Watched) -> bool:
         or bool(causes & ENDS_A_LOOP)
         or bool(watched.hit())
     )
+
+
+async def resume(session: Session) -> StopRecord:
+    """Continue; a Ctrl-C that came before, while the command still got ready, stops the guest at once."""
+    return await session.debugger.resume(interrupted=session.interrupted)
 
 
 @asynccontextmanager
@@ -97,4 +101,4 @@ async def hidden_breakpoint(session: Session, address: int, *, lowest_sp: int | 
 async def run_to(session: Session, address: int, *, lowest_sp: int | None = None) -> StopRecord:
     """Resume until ``address`` is reached, or anything else stops the guest."""
     async with hidden_breakpoint(session, address, lowest_sp=lowest_sp):
-        return await session.debugger.resume()
+        return await resume(session)

@@ -3,13 +3,12 @@ flat ones that a multiboot header places (Multiboot Specification 0.6.96, 3.1.3:
 
 from __future__ import annotations
 
-import os
 import struct
-from stat import S_ISREG
 
 from frontend.symbols.names import Symbols
 from gdbstub.debugger.kernel_code import NO_CODE, KernelCode
 from gdbstub.x86.lidt import find_lidt
+from transports.files import open_regular
 
 MAGIC = 0x1BADB002
 HAS_ADDRESSES = 1 << 16
@@ -21,9 +20,7 @@ MOST_BYTES = 64 << 20
 def read_kernel(path: str) -> KernelCode:
     """The file at ``path`` as QEMU loads it as its ``-kernel``. Raises OSError where it can't be read, `SymbolError`
     where it is a broken ELF."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not S_ISREG(os.fstat(file.fileno()).st_mode):
-            return NO_CODE
+    with open_regular(path) as file:
         data = file.read(MOST_BYTES)
     flat = _multiboot(data)
     if flat is not None:

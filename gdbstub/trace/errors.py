@@ -17,7 +17,9 @@ class NotAsExpected(GdbError):
 
 
 def reason(error: OSError) -> str:
-    """What the operating system says."""
+    """What the operating system says; in more words where a pipe has no reader."""
+    if error.errno == errno.ENXIO:
+        return "it is a pipe that nobody reads, or no device is there"
     return os.strerror(error.errno) if error.errno else str(error)
 
 

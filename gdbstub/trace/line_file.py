@@ -16,7 +16,7 @@ from pathlib import Path
 
 import trio
 
-from gdbstub.trace.errors import cannot_open, cannot_write
+from gdbstub.trace.errors import TraceError, cannot_open, cannot_write
 from gdbstub.trace.extra import columns_extra
 
 BATCH_BYTES = 128 * 1024
@@ -36,7 +36,11 @@ class LineFile:
         self._size = 0
         try:
             self._fd = os.open(self.name, _CREATE, 0o666) if self._owned else STANDARD_OUTPUT
+            if self._owned:
+                os.set_blocking(self._fd, True)
             self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        except ValueError as error:  # a NUL, or half a character
+            raise TraceError(f"Cannot open {self.name} for writing: no file can have this name.") from error
         except OSError as error:
             raise cannot_open(self.name, error) from error
         self._limit = BATCH_BYTES if self._regular else 0
@@ -96,4 +100,5 @@ class LineFile:
             os.lseek(self._fd, end, os.SEEK_SET)
 
 
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+"""A pipe is not waited for until somebody reads it: whoever types Ctrl-C meanwhile would not be heard."""

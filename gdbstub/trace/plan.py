@@ -76,7 +76,11 @@ class Tracer:
     async def _step(self) -> Reason:
         until = self._plan.until
         record = await self._debugger.run_steps(
-            self._plan.count, self._sink, go_on=lambda pc: pc not in until, end_at_hits=False
+            self._plan.count,
+            self._sink,
+            go_on=lambda pc: pc not in until,
+            end_at_hits=False,
+            interrupted=self._reason is not None,
         )
         reason = self._ended(record)
         if reason is None and record.action is Action.INTERRUPT:
@@ -90,7 +94,7 @@ class Tracer:
         for address in self._plan.until:
             await self._debugger.add_breakpoint(BreakpointKind.EXECUTE, address, text="--until")
         while True:
-            record = await self._debugger.resume()
+            record = await self._debugger.resume(interrupted=self._reason is not None)
             reason = self._ended(record)
             if reason in ("interrupt", "seconds") and record.action is Action.INTERRUPT:
                 return reason  # our own stop is no row; an event that came before it is

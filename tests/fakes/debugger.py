@@ -190,8 +190,9 @@ class FakeDebugger:
         *,
         go_on: Callable[[int], bool] = lambda pc: True,
         end_at_hits: bool = True,
+        interrupted: bool = False,
     ) -> StopRecord:
-        self._interrupted = trio.Event()
+        self._begin(interrupted)
         while True:
             count = None if count is None else count - 1
             record, hit = await self._one_step()
@@ -212,9 +213,14 @@ class FakeDebugger:
         summary = f"{cause} over {instruction.text if instruction else '?'}"
         return self._publish(Action.STEP, cause, summary, event), bool(hit)
 
-    async def resume(self) -> StopRecord:
-        self.running = True
+    def _begin(self, interrupted: bool) -> None:
         self._interrupted = trio.Event()
+        if interrupted:
+            self._interrupted.set()
+
+    async def resume(self, *, interrupted: bool = False) -> StopRecord:
+        self.running = True
+        self._begin(interrupted)
         for listener in self._listeners:
             listener(Resumed())
         try:

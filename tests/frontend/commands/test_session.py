@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+import trio
 
 from frontend.commands import COMMANDS, SUBJECTS, CommandError, Quit, complete, find_command, run_lines, word_at_end
+from frontend.commands.values import Value
 from gdbstub.errors import GdbError, TransportError
 from gdbstub.trace import TraceReader
 from tests.fakes.records import event_record, step_record
@@ -306,7 +309,7 @@ async def test_run_lines_goes_on_and_gives_the_last_status(terminal: Terminal) -
 
 
 async def test_run_lines_lets_a_lost_connection_through(terminal: Terminal) -> None:
-    async def lost() -> None:
+    async def lost(*, interrupted: bool) -> None:
         raise TransportError("The stub closed the connection.")
 
     terminal.fake.resume = lost  # type: ignore[assignment,method-assign]  # a stub that dies
@@ -347,3 +350,37 @@ def test_a_candidate_replaces_the_word_at_the_end() -> None:
 async def test_completion_says_what_each_candidate_is(terminal: Terminal) -> None:
     assert complete(terminal.session, "break fun") == [("function", "0x1014")]
     assert complete(terminal.session, "why") == [("why", find_command("why").help)]
+
+
+async def test_a_script_that_is_a_pipe_can_be_left_while_nobody_writes_to_it(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with trio.move_on_after(0.1) as scope:
+        await terminal.run(f"source {pipe}")
+    assert scope.cancelled_caught
+    os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # the thread that reads it ends
+
+
+@pytest.mark.parametrize("line", ["record", "trace", "source"])
+async def test_what_can_be_no_name_of_a_file_is_a_sentence(terminal: Terminal, line: str) -> None:
+    for name in ("a\0b", "\ud800"):
+        with pytest.raises(GdbError, match="no file can have this name"):
+            await terminal.run(f"{line} {name}{' 3' * (line == 'trace')}")
+
+
+async def test_an_interrupt_while_a_command_gets_ready_stops_the_guest_at_once(loop: Terminal) -> None:
+    session = loop.session
+
+    async def interrupted(name: str) -> Value:
+        await session.interrupt()
+        return Value(0x1000)
+
+    session.variable = interrupted  # type: ignore[method-assign]  # Ctrl-C while $place is looked up
+    loop.fake.memory[:2] = b"\xeb\xfe"  # jmp to itself
+    for line in ("advance $place", "stepi $place"):
+        with trio.fail_after(10):
+            await loop.run(line)
+        assert session.interrupted
+    assert len(session.debugger.records) == 2

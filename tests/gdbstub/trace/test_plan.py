@@ -205,3 +205,12 @@ async def test_a_stub_that_ignores_an_interrupt_does_not_hold_a_trace(plan: Plan
         assert trio.current_time() - began < LONGEST_STEP + 2 * ANSWER_SECONDS
         assert trace.debugger.unanswered
         assert plan.seconds is None or said == [HOW_TO_LEAVE]
+
+
+async def test_an_interrupt_before_the_guest_goes_ends_the_trace_as_soon_as_it_does() -> None:
+    for stepping in (True, False):
+        async with traced() as trace:
+            tracer = trace.tracer(Plan(stepping, None, until=frozenset([0x9000])))
+            await tracer.interrupt()
+            with trio.fail_after(10):
+                assert await tracer.run() == "interrupt"
