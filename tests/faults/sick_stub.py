@@ -9,13 +9,15 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
 
 from gdbstub.protocol import Break, frame
 from gdbstub.protocol.states import State
-from tests.fakes.stub import CODE, FakeStub
+from tests.fakes.stub import CODE
+from tests.fuzz.hostile import Lenient
 
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\r\x00\u202e\x7fevil"
 """What a terminal would obey."""
@@ -67,11 +69,13 @@ def described(old: bytes, new: bytes) -> Hook:
     return hook
 
 
-class Sickness(tuple[bytes, Hook, int]):
+@dataclass
+class Sickness:
     """Which requests (by their beginning), what is sent instead, and how many of them are answered rightly before."""
 
-    def __new__(cls, prefix: bytes, hook: Hook, after: int = 0) -> Sickness:
-        return super().__new__(cls, (prefix, hook, after))
+    prefix: bytes
+    hook: Hook
+    after: int = 0
 
 
 XML = b"qXfer:features:read:target.xml"
@@ -126,12 +130,13 @@ DEAF = ("step-silent", "continue-silent")
 """Where 0x03 is not heard, either."""
 
 
-class SickStub(FakeStub):
-    """`FakeStub` with one sickness."""
+class SickStub(Lenient):
+    """A whole stub with one sickness, or more."""
 
-    def __init__(self, sickness: Sickness, *, deaf: bool = False) -> None:
+    def __init__(self, *sicknesses: Sickness, deaf: bool = False) -> None:
         super().__init__()
-        self._prefix, self._hook, self._after = sickness
+        self.most = 40  # what does not stop by then runs on
+        self._sick = [replace(sickness) for sickness in sicknesses]
         self._deaf = deaf
         golden = {"info kvm": "kvm", "info version": "version", "info registers": "registers-64"}
         golden |= {"info hotpluggable-cpus": "cpus"}
@@ -140,21 +145,31 @@ class SickStub(FakeStub):
         self.place(CODE + 16, b"\x90" * 64)
 
     def _request(self, payload: bytes) -> None:
-        if not payload.startswith(self._prefix):
+        hook = self._due(payload)
+        if hook is None:
             super()._request(payload)
-        elif self._after:
-            self._after -= 1
-            super()._request(payload)
-        else:
-            answer = self._hook(self, payload)
-            if self.link._pending:
-                self.link._pending.popleft()
-            resumes = payload.startswith((b"vCont;s", b"vCont;c"))
-            self.running = answer is None and resumes
-            if resumes and not self.running:
-                self.link._state = State.STOPPED
-            if answer is not None:
-                self.link._out.append(answer)
+            return
+        answer = hook(self, payload)
+        if self.link._pending:
+            self.link._pending.popleft()
+        resumes = payload.startswith((b"vCont;s", b"vCont;c"))
+        self.running = answer is None and resumes
+        if resumes and not self.running:
+            self.link._state = State.STOPPED
+        if answer is not None:
+            self.link._out.append(answer)
+
+    def _due(self, payload: bytes) -> Hook | None:
+        for row in self._sick:
+            if payload.startswith(row.prefix):
+                if row.after <= 0:
+                    return row.hook
+                row.after -= 1
+        return None
+
+    async def serve(self, send: trio.abc.SendStream, receive: trio.abc.ReceiveStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await super().serve(send, receive)
 
     def _take(self, event: object) -> None:
         if not (self._deaf and isinstance(event, Break)):
@@ -165,8 +180,7 @@ async def serve(name: str, listener: socket.socket) -> None:
     sick = SickStub((SICKNESSES | SLOW)[name], deaf=name in DEAF)
     listening = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
     stream = await listening.accept()
-    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-        await sick.serve(stream, stream)
+    await sick.serve(stream, stream)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.faults.sick_stub import SICKNESSES, SLOW
 
 TARGET = "TARGET"
-_EVERYTHING = (
+EVERYTHING = (
     *("info registers", "info target", "info threads", "dr", "bt", "finish", "nexti", "x/4i $pc", "x/4xg $sp", "p $fp"),
     *(
         "set $rax = 1",
@@ -31,7 +31,7 @@ USES: dict[str, tuple[str, ...]] = {
     "trace": ("trace", TARGET, "--steps", "5", "--seconds", "3"),
     "trace-text": ("trace", TARGET, "--steps", "5", "--format", "text", "--break", "0x1002"),
     "events": ("trace", TARGET, "--events", "--watch", "0x4000/8", "--steps", "2", "--seconds", "3"),
-    "commands": ("attach", TARGET, "--batch", *(word for line in _EVERYTHING for word in ("-ex", line))),
+    "commands": ("attach", TARGET, "--batch", *(word for line in EVERYTHING for word in ("-ex", line))),
     "doctor": ("doctor", TARGET),
     "doctor-json": ("doctor", TARGET, "--json"),
 }
