@@ -47,6 +47,8 @@ from transports import (
     parse_target,
 )
 
+WATCH_SECONDS = 0.05
+"""How long a guest that is left to run is listened to: does it stop again?"""
 TIDY_SECONDS = 5.0
 """How long taking breakpoints out and detaching may take at the end, whatever happened before."""
 HURRIED = 1.0
@@ -135,6 +137,7 @@ async def open_session(
             exits=exits_of(stack, endpoint, connection.host, recorder),
             journals=None if isinstance(endpoint.stream, ReplayStream) else journal_folder(),
             may_restore=connection.may_restore,
+            watch_leaving=_watch_leaving(endpoint.stream, recorder),
         )
         debugger = Debugger(stream, endpoint.name, options)
         if console is not None:
@@ -219,6 +222,15 @@ def _recorded(stack: AsyncExitStack, connection: TargetOptions, endpoint: Endpoi
         )
     )
     return RecordingStream(endpoint.stream, recorder), recorder
+
+
+def _watch_leaving(stream: Stream, recorder: Recorder | None) -> float | None:
+    """For how long; a replay says what its recording did, and hears nothing more."""
+    if isinstance(stream, ReplayStream):
+        return 0.0 if stream.transcript.notes("leaving") else None
+    if recorder is not None:
+        recorder.note("leaving", "watched")
+    return WATCH_SECONDS
 
 
 def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) -> Callable[[float], Awaitable[None]]:

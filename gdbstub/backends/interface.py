@@ -42,7 +42,7 @@ class OpenOptions:
     stops a running guest where 0x03 does not. ``helpers`` are those of the domain in Xen's dom0; ``journals`` is the
     folder where it is kept what is written into guests (None: nothing is kept); ``may_restore`` is asked, with a
     question for the user, before what a dr6 that died left there is taken out. ``exits`` reads KVM's side of a stop on
-    QEMU's host."""
+    QEMU's host. ``watch_leaving``: for how many seconds a guest that is left is listened to, where that can be."""
 
     backend: str | None = None
     break_in: Callable[[], Awaitable[None]] | None = None
@@ -50,6 +50,7 @@ class OpenOptions:
     exits: ExitReader | None = None
     journals: Path | None = None
     may_restore: Callable[[str], Awaitable[bool]] = yes
+    watch_leaving: float | None = None
 
 
 class Stub:
@@ -138,8 +139,7 @@ class StopHooks:
         """The guest was asked to stop while it ran."""
 
     async def leave(self, *, resume: bool) -> None:
-        """The last word to a stub whose breakpoints are out: the guest runs on, or stays stopped (QEMU leaves it so
-        when the connection closes without one)."""
+        """The last word to a stub whose breakpoints are out: the guest runs on, or (without one, of QEMU) is left."""
         if resume:
             await self._remote.detach()
 

@@ -68,7 +68,10 @@ class QemuBackend(Backend):
         async def kernel() -> str | None:
             return await find_kernel(stub.remote)
 
-        return replace(self.plain_parts(stub, found), find_lidt=find, find_kernel=kernel)
+        from gdbstub.backends.qemu.leaving import QemuHooks  # trio, which `dr6 --help` does without
+
+        hooks = QemuHooks(stub.remote, options.watch_leaving)
+        return replace(self.plain_parts(stub, found), hooks=hooks, find_lidt=find, find_kernel=kernel)
 
 
 async def find_loaded_lidt(remote: RemoteTarget, read_memory: ReadMemory) -> tuple[int, ...]:
