@@ -67,12 +67,21 @@ def preload() -> None:
     gc.freeze()  # forks share these pages as long as no collection writes to them
 
 
-def run(words: Sequence[str], folder: Path, around: Surroundings = PLAIN, seconds: float = SECONDS) -> Ran:
-    """dr6 with these words, in ``folder``, which is its HOME and its place for temporary files as well."""
+def run(
+    words: Sequence[str],
+    folder: Path,
+    around: Surroundings = PLAIN,
+    seconds: float = SECONDS,
+    ending: tuple[float, Callable[[int], object]] | None = None,
+) -> Ran:
+    """dr6 with these words, in ``folder``, which is its HOME and its place for temporary files as well. ``ending`` is
+    what is done after so many seconds, with its process id."""
     out, err, log = (tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115 - the fork has them, too
     child = os.fork()
     if child == 0:
         _be(words, folder, around, (out.fileno(), err.fileno(), log.fileno()))
+    if ending is not None and not _ended_within(child, ending[0]):
+        ending[1](child)
     hung = not _ended_within(child, seconds)
     if hung:
         os.kill(child, signal.SIGKILL)
