@@ -33,8 +33,8 @@ class CodeSegment(NamedTuple):
         return self.read(0, self.size)
 
     def read(self, at: int, length: int) -> bytes:
-        """What the file has there now; nothing where it is gone."""
-        with suppress(OSError), open_regular(self.path) as file:
+        """What the file has there now; nothing where it is gone, or where no file reaches."""
+        with suppress(OSError, ValueError), open_regular(self.path) as file:
             file.seek(self.offset + at)
             return file.read(max(0, min(length, self.size - at)))
         return b""
