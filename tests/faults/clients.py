@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from pathlib import Path
 
 import trio
 from trio.testing import MockClock
@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from gdbstub.protocol import frame
 from gdbstub.server import Policy
 from tests.faults.files import changed
+from tests.faults.verdict import Tried
 from tests.fuzz.hostile import spoken
 
 TALK = (
@@ -36,17 +37,14 @@ TALK = (
 )
 
 
-def rounds(count: int, seed: int) -> Iterator[tuple[str, list[str]]]:
-    """``count`` conversations: what it was, and what went wrong."""
-    chosen = random.Random(seed)
-    for number in range(count):
-        said = [_piece(chosen) for _ in range(chosen.randint(3, 20))]
-        try:
-            trio.run(spoken, said, Policy(kill=False), clock=MockClock(autojump_threshold=0))
-        except BaseException as error:
-            yield f"conversation {number} of seed {seed}", [f"{type(error).__name__}: {error}"]
-        else:
-            yield f"conversation {number} of seed {seed}", []
+def one(dice: random.Random, folder: Path) -> Tried:
+    """One conversation; each of its packets is an input."""
+    said = [_piece(dice) for _ in range(dice.randint(3, 20))]
+    try:
+        trio.run(spoken, said, Policy(kill=False), clock=MockClock(autojump_threshold=0))
+    except BaseException as error:
+        return Tried(len(said), (f"{type(error).__name__}: {error}",))
+    return Tried(len(said))
 
 
 def _piece(chosen: random.Random) -> bytes:

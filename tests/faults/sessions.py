@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import redirect_stderr, suppress
 from functools import partial
+from pathlib import Path
 
 import trio
 from trio.testing import MockClock
@@ -25,7 +26,7 @@ from tests.fakes.stub import CODE, DATA, connected
 from tests.faults.hooks import any_sickness
 from tests.faults.sick_stub import SickStub
 from tests.faults.table import EVERYTHING
-from tests.faults.verdict import UNPRINTABLE
+from tests.faults.verdict import UNPRINTABLE, Tried
 
 PATIENCE = 40.0
 """Seconds of the clock's until the user types Ctrl-C, and again until the second one."""
@@ -107,8 +108,8 @@ def _mistyped(line: str, dice: random.Random) -> str:
     )
 
 
-def one(dice: random.Random) -> list[str]:
-    """One session; what was wrong with it."""
+def one(dice: random.Random, folder: Path) -> Tried:
+    """One session of some commands, or a trace."""
     shown = io.BytesIO()
     out = CleanText(shown, "utf-8", "backslashreplace", write_through=True)
     found = []
@@ -125,4 +126,4 @@ def one(dice: random.Random) -> list[str]:
         found.append(f"its output has {control[0]!r}")
     if len(text) > MOST_OUTPUT:
         found.append(f"its output has {len(text)} characters")
-    return found
+    return Tried(1, tuple(found))

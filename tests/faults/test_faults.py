@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.faults import clients
+from tests.faults import clients, readers, sessions
 from tests.faults.files import KINDS, changed_files
 from tests.faults.signals import USES, ended_at, running_guest
 from tests.faults.table import SLICE, words
-from tests.faults.verdict import SECONDS, run, run_on_terminal, sick
+from tests.faults.verdict import ROOT, SECONDS, Tried, run, run_on_terminal, sick
 from tests.live.machine import command, environment
 
 
@@ -44,7 +47,23 @@ def test_a_changed_file_is_read_or_refused(kind: str, tmp_path: Path) -> None:
 
 
 def test_what_clients_say_ends_neither_the_server_nor_each_other() -> None:
-    assert [(name, faults) for name, faults in clients.rounds(12, 1) if faults] == []
+    assert [fault for seed in range(12) for fault in clients.one(random.Random(seed), Path()).faults] == []
+
+
+@pytest.mark.parametrize("one", [readers.one, sessions.one], ids=["readers", "sessions"])
+@pytest.mark.slow
+def test_what_strangers_say_is_a_sentence(one: Callable[[random.Random, Path], Tried], tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    assert [fault for seed in range(12) for fault in one(random.Random(seed), tmp_path).faults] == []
+
+
+@pytest.mark.slow
+def test_where_something_of_the_machine_is_missing_dr6_says_so_and_touches_no_other_file() -> None:
+    """As the lab does it, which forks: in a process of its own, since a test's worker has threads."""
+    words = ("--only", "missing", "--inputs", "8", "--ends", "0", "--seed", "3")
+    lab = subprocess.run([sys.executable, "-m", "tests.faults", *words], cwd=ROOT, capture_output=True, text=True)
+    assert (lab.returncode, lab.stderr) == (0, ""), lab.stdout
+    assert "| runs where something is missing | 8 | 0 |" in lab.stdout
 
 
 @pytest.mark.live

@@ -26,6 +26,13 @@ SECONDS = 40.0
 """How long anything may take here: dr6's own deadlines are up to 20 seconds."""
 
 
+class Tried(NamedTuple):
+    """How many inputs there were (packets, lines, files, runs), and what was wrong."""
+
+    inputs: int
+    faults: tuple[str, ...] = ()
+
+
 class Ended(NamedTuple):
     """``hung``: it had to be killed. ``memory``: the most that it held, in bytes."""
 
@@ -72,12 +79,12 @@ def sick(name: str, folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def run(*words: str, seconds: float = SECONDS, **more: str) -> Ended:
-    """dr6 from start to end."""
+def run(*words: str, seconds: float = SECONDS, cwd: Path = ROOT, **more: str) -> Ended:
+    """dr6 from start to end, in ``cwd``."""
     with subprocess.Popen(
         command(*words),
-        cwd=ROOT,
-        env=environment(**more),
+        cwd=cwd,
+        env=environment(PYTHONPATH=str(ROOT), **more),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -46,7 +46,8 @@ async def spoken(said: Iterable[bytes], policy: Policy | None = None) -> None:
             await wait_all_tasks_blocked()
         link = peer.session.link
         assert len(peer.session.stream.left) < MOST_LEFT
-        assert len(link.outstanding) < 2
+        if peer.session.participant.number in served.shared.participants.present:  # what is behind a D is not read
+            assert len(link.outstanding) < 2
         assert len(link._reader._buffer) < MOST_LEFT
         await trio.sleep(5)
         await peer.close()
