@@ -16,8 +16,11 @@ TURNS = 128
 """Requests answered without waiting before other tasks get a turn: some 30 steps of gdb's, or 10 ms."""
 MOST_QUEUED = 4 << 20
 """Bytes that may wait for a client that does not read."""
+MOST_HEARD = 1 << 20
+"""Bytes of a client's that are taken while it is sent something: acks, mostly, without which it reads no further."""
+PIECE = 1 << 16
 SLOW_SECONDS = 30.0
-"""How long a client may take none of them."""
+"""How long a client may take for a piece; all that waits may take longer, over a slow line."""
 
 
 class StreamOwner(Protocol):
@@ -45,6 +48,8 @@ class ClientStream:
         self._wake = trio.Event()
         self._writing = False
         self._drained = trio.Event()
+        self._heard = b""
+        self._receiving = self._ended = False
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -77,14 +82,15 @@ class ClientStream:
             self._wake = trio.Event()
             data, self.left = self.left, b""
             self._writing = True
-            with trio.move_on_after(SLOW_SECONDS) as scope:
-                try:
-                    await self._stream.send_all(data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    self._owner.gone()
+            try:
+                for at in range(0, len(data), PIECE):
+                    with trio.fail_after(SLOW_SECONDS):
+                        await self._stream.send_all(data[at : at + PIECE])
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._owner.gone()
+            except trio.TooSlowError:
+                self._owner.send_away(f"it read less than {PIECE >> 10} KiB in {SLOW_SECONDS:g} seconds")
             self._writing = False
-            if scope.cancelled_caught:
-                self._owner.send_away("it reads too slowly")
             self._drained.set()
             if self.left:
                 self._wake.set()
@@ -95,7 +101,16 @@ class ClientStream:
         """Wait until no more than ``most`` bytes are left."""
         while len(self.left) > most or (self._writing and not most):
             self._drained = trio.Event()
-            await self._drained.wait()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._hear)
+                await self._drained.wait()
+                nursery.cancel_scope.cancel()
+
+    async def _hear(self) -> None:
+        """Take what the client says while it is sent something: one that acknowledges each packet waits, at some
+        seventy on a Unix socket, until these are read."""
+        while not self._receiving and not self._ended and len(self._heard) < MOST_HEARD:
+            self._heard += await self._receive()
 
     async def aclose(self) -> None:
         await trio.aclose_forcefully(self._stream)
@@ -104,13 +119,22 @@ class ClientStream:
 
     def next_at_once(self) -> bytes | None:
         """What comes next, where it comes within the moment that a debugger takes between two requests."""
-        if self.shortcut is None or self.left:
+        if self.shortcut is None or self.left or self._heard or self._ended:
             return None
         return self.shortcut.receive() if self.shortcut.wait(THINKING_MILLISECONDS) else None
 
     async def next(self) -> bytes:
         """What comes next; empty at the end of the stream."""
+        heard, self._heard = self._heard, b""
+        return heard or (b"" if self._ended else await self._receive())
+
+    async def _receive(self) -> bytes:
+        self._receiving = True
         try:
-            return bytes(await self._stream.receive_some(READ_SIZE))
+            data = bytes(await self._stream.receive_some(READ_SIZE))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
+            data = b""
+        finally:
+            self._receiving = False
+        self._ended = not data
+        return data
