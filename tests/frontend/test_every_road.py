@@ -84,15 +84,7 @@ def _evil_lines() -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "sickness",
-    [
-        "none",
-        "memory-error-evil",
-        "points-error-evil",
-        "step-stop-evil",
-        "monitor-evil",
-        "actions-evil",
-        "threads-evil",
-    ],
+    ["memory-error-evil", "points-error-evil", "monitor-evil", "actions-evil"],
 )
 def test_no_command_lets_a_stub_or_its_own_words_command_the_terminal(sickness: str, tmp_path: Path) -> None:
     with sick(sickness, tmp_path) as target:
