@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,17 +60,13 @@ class TraceDatabase:
         """The columns of the answer, and its rows. One statement that only reads; raises `TraceError` with one
         sentence for anything else, also while the rows are fetched."""
         sql = with_hexadecimals(sql)
-        try:
+        with _answers():
             kinds = [statement.type.name for statement in duckdb.extract_statements(sql)]
-        except duckdb.Error as error:
-            raise _sentence(error) from error
         if kinds != ["SELECT"]:
             what = f"{len(kinds)} statements" if len(kinds) != 1 else f"a statement of kind {kinds[0]}"
             raise TraceError(f"A question is one SELECT (or FROM, WITH, DESCRIBE, SUMMARIZE), and this is {what}.")
-        try:
+        with _answers():
             cursor = self._connection.execute(sql)
-        except duckdb.Error as error:
-            raise _sentence(error) from error
         columns = [ResultColumn(str(name), str(kind) == "UBIGINT") for name, kind, *_ in cursor.description or ()]
         return columns, self._fetch(cursor)
 
@@ -77,11 +74,12 @@ class TraceDatabase:
         self._connection.close()
 
     def _fetch(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
-        try:
-            while rows := cursor.fetchmany(BATCH):
-                yield from rows
-        except duckdb.Error as error:
-            raise _sentence(error) from error
+        while True:
+            with _answers():
+                rows = cursor.fetchmany(BATCH)
+            if not rows:
+                return
+            yield from rows
 
     def _columns(self, path: str) -> list[str]:
         found = self._connection.execute(f"DESCRIBE FROM read_parquet({quoted(path)})").fetchall()
@@ -110,6 +108,17 @@ def _is_whole(path: Path) -> bool:
             return head == file.read(4) == PARQUET
     except OSError:
         return False
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """What DuckDB raises, as dr6 does. Ctrl-C in the middle of a question is a RuntimeError of its."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _sentence(error) from error
+    except RuntimeError as error:
+        raise KeyboardInterrupt from error
 
 
 def _run_values(root: Path, run: str) -> str:

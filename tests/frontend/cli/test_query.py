@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,30 @@ def test_what_the_guest_says_is_cleaned_and_wide_texts_are_cut() -> None:
     assert all(line.isprintable() for line in lines)
     assert lines[2].endswith("0x10")
     assert lines[3].startswith("x" * 59 + "…")
+
+
+ASKS = """
+import sys
+from frontend.cli.parser import main
+print("on", flush=True)
+sys.exit(main(["query", sys.argv[1], "SELECT sum(a.range * b.range) FROM range(10000000) AS a, range(10000000) AS b"]))
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_question_that_takes_for_ever(trace: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKS, trace], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline() == "on\n"
+        while child.poll() is None and not _has_loaded(child.pid):
+            pass
+        child.send_signal(signal.SIGINT)
+        assert (child.wait(), child.stderr.read()) == (130, "")
+
+
+def _has_loaded(process: int) -> bool:
+    """Has it loaded DuckDB, which is the last thing that it does before it asks?"""
+    return "_duckdb" in Path(f"/proc/{process}/maps").read_text()
