@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from frontend.clean import clean
@@ -23,6 +24,8 @@ from frontend.commands.script import nothing
 from frontend.commands.session import Session
 from frontend.commands.stop_text import describe, one_line
 from gdbstub.debugger.record import StopRecord
+from gdbstub.errors import TransportError
+from transports import TransportFailure
 
 if TYPE_CHECKING:
     from frontend.cli.serving import Serving
@@ -94,17 +97,35 @@ def asking(connection: TargetOptions) -> TargetOptions:
 
 def screen(connection: TargetOptions, startup: tuple[str, ...], serving: Serving | None = None) -> int:
     """The TUI on a fresh session, which others may share if ``serving``; the exit code."""
-    return show(lambda: _shown(connection, serving), startup, owned=isinstance(connection.target, Launch))
+    again = None if serving is not None else partial(_again, connection)
+    return show(lambda: _shown(connection, serving), startup, owned=isinstance(connection.target, Launch), reopen=again)
 
 
-def show(open_: Callable[[], AbstractAsyncContextManager[Session]], startup: tuple[str, ...], *, owned: bool) -> int:
+def show(
+    open_: Callable[[], AbstractAsyncContextManager[Session]],
+    startup: tuple[str, ...],
+    *,
+    owned: bool,
+    reopen: Callable[[int], AbstractAsyncContextManager[Session]] | None = None,
+) -> int:
     """The TUI; what `open_session` raises comes before the screen is taken."""
     if not has_screen():
         complain("The screen needs a terminal; use --batch with -ex or -x, or dr6 trace.")
         return USAGE
     from frontend.tui.app import run_tui
 
-    return guarded(lambda: run_tui(open_, startup=startup, owned=owned))
+    return guarded(lambda: run_tui(open_, startup=startup, owned=owned, reopen=reopen))
+
+
+@asynccontextmanager
+async def _again(connection: TargetOptions, first: int) -> AsyncIterator[Session]:
+    """Another session with a stub that was lost. What it says is in no recording: that ended with the connection."""
+    async with AsyncExitStack() as stack:
+        try:
+            session = await stack.enter_async_context(open_session(replace(connection, record=None, first=first)))
+        except TransportFailure as error:
+            raise TransportError(str(error)) from error
+        yield session
 
 
 @asynccontextmanager

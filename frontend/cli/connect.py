@@ -84,6 +84,8 @@ class TargetOptions:
     record: str | None = None
     leave: Leave = "running"
     history: int = 10_000
+    first: int = 0
+    """The number of the first stop."""
     lidt: tuple[int, ...] | None = None
     """LIDT instructions, where a recording knows them; otherwise those of the symbols' files."""
     lidt_sure: tuple[int, ...] | None = None
@@ -140,6 +142,7 @@ async def open_session(
             watch_leaving=_watch_leaving(endpoint.stream, recorder),
         )
         debugger = Debugger(stream, endpoint.name, options)
+        debugger.number_from(connection.first)
         if console is not None:
             trio.lowlevel.spawn_system_task(_pump, console, debugger)
         stack.push_async_callback(_tidy, debugger, connection)

@@ -27,7 +27,7 @@ from frontend.tui.layout import make_layout
 from frontend.tui.saved import read_preferences, state_folder, write_preferences, write_private
 from frontend.tui.style import make_style
 from frontend.tui.view import PROMPT
-from frontend.tui.worker import Worker
+from frontend.tui.worker import Reopen, Worker
 
 REDRAW_SECONDS = 0.02
 """While a guest stops thousands of times a second, the screen is drawn at most this often."""
@@ -143,16 +143,19 @@ def make_application(
     return app
 
 
-def run_tui(open_session: OpenSession, *, startup: tuple[str, ...] = (), owned: bool = False) -> int:
+def run_tui(
+    open_session: OpenSession, *, startup: tuple[str, ...] = (), owned: bool = False, reopen: Reopen | None = None
+) -> int:
     """Open a session and show it until the user leaves; the exit code (128 + number after a signal).
 
     ``open_session`` is entered in trio before the screen is taken, so that its errors are raised here on an
     untouched terminal; the session has to be attached. ``startup`` are command lines to execute first. ``owned``
-    says that the guest ends with the session, so that nobody is asked how to leave it. On the way out the
+    says that the guest ends with the session, so that nobody is asked how to leave it; ``reopen`` attaches again to a
+    stub that was lost, and raises `GdbError` where it is not there. On the way out the
     session's own exit runs, in a cancelled scope where the screen ended first (a bug, SIGTERM, SIGHUP).
     """
     try:
-        return run_screen(Screen(owned=owned), open_session, startup, open_history())
+        return run_screen(Screen(owned=owned), open_session, startup, open_history(), reopen=reopen)
     except TerminatedError as error:
         with suppress(OSError):  # standard error may be the terminal that is gone
             print(f"dr6: {error}", file=sys.stderr)
@@ -168,6 +171,7 @@ def run_screen(
     history: History,
     input: Input | None = None,
     output: Output | None = None,
+    reopen: Reopen | None = None,
 ) -> int:
     """`run_tui` on a given screen, terminal (by default the process's own) and history."""
     sessions: list[Session] = []
@@ -180,7 +184,7 @@ def run_screen(
     async def main(show: Callable[[], None]) -> int:
         async with open_session() as session:
             sessions.append(session)
-            worker = Worker(screen, session)
+            worker = Worker(screen, session, reopen)
             screen.dispatch(Arrange(read_preferences()))
             show()
             try:

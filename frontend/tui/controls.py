@@ -15,6 +15,7 @@ from frontend.tui.events import (
     Ask,
     Printed,
     Question,
+    Queued,
     Show,
 )
 from frontend.tui.pane_controls import PaneControls
@@ -59,6 +60,9 @@ class Leave(NamedTuple):
 
 
 Job = Run | Here | Leave
+ATTACH = Run(("reconnect",), typed=False)
+"""The job of attaching to a stub that was lost."""
+ATTACHING = ("reconnect", "r")
 
 
 class Screen(PaneControls):
@@ -74,6 +78,12 @@ class Screen(PaneControls):
         self.work: Callable[[Job], bool] = lambda job: False
         self.stop: Callable[[], None] = lambda: None
         self.drop: Callable[[], None] = lambda: None
+        self.aside: Callable[[str], bool] = lambda line: False
+        """Carries a line out beside what runs, if it can be."""
+        self.forget: Callable[[], int] = lambda: 0
+        """Drops what is queued; how much that was."""
+        self.runs = False
+        """Does what is executed let the guest run?"""
         self._answered: Callable[[str | None], None] | None = None
         self._leaving = False
         self._stopping = False
@@ -101,18 +111,24 @@ class Screen(PaneControls):
         busy = next((line for line in ahead if line and line not in (*STEPS, HERE)), "")
         if busy and not typed and lines == (busy,):
             return True  # a key that was pressed twice
-        if busy:
+        if typed and self._view.lost and first in ATTACHING:
+            return self.work(ATTACH)
+        if busy and typed and len(lines) == 1 and self.aside(first):
+            return True
+        if busy and not typed:
             what = "The guest runs" if self._view.running else f"dr6 is busy with {busy!r}"
             return self._refuse(f"{what}; Ctrl-C stops it.")
         if not self.work(run):
             return self._refuse("There is too much to do already; Ctrl-C stops it.")
         self._unfinished.append(next((line for line in lines if line not in STEPS), first))
+        self.dispatch(Queued(len(self._unfinished) - 1))
         return True
 
     def finished(self) -> None:
         """The oldest job is through."""
         if self._unfinished:
             self._unfinished.popleft()
+        self.dispatch(Queued(max(0, len(self._unfinished) - 1)))
 
     def complain(self, why: str) -> None:
         """An error, to be seen; the loss of the stub was said when it was noticed."""
@@ -139,6 +155,10 @@ class Screen(PaneControls):
     def interrupt(self) -> None:
         if self._view.working or self._view.running:
             self.stop_guest()
+            if dropped := self.forget():
+                self._unfinished = deque([*self._unfinished][:1])
+                self.dispatch(Queued(0))
+                self.dispatch(Printed(f"{dropped} queued command{'s' * (dropped > 1)} dropped.", "note"))
         elif self.prompt is not None and self.prompt.text:
             self.prompt.reset()
         else:

@@ -109,6 +109,16 @@ class Working(NamedTuple):
     line: str
 
 
+class Queued(NamedTuple):
+    """So many command lines wait for what runs."""
+
+    lines: int
+
+
+class Ticked(NamedTuple):
+    """The guest has run for another second."""
+
+
 class SessionOpened(NamedTuple):
     """A session began; ``names`` are its symbols."""
 
@@ -231,6 +241,8 @@ Event = (
     | Scroll
     | PutCursor
     | ShowCode
+    | Queued
+    | Ticked
     | OpenSheet
     | Arrange
     | FilterStops

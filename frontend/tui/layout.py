@@ -53,7 +53,7 @@ from frontend.tui.panes import (
     status,
     title,
 )
-from frontend.tui.view import PROMPT, ViewState
+from frontend.tui.view import CODE, PROMPT, ViewState
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 WHEEL = 3
 TURNS = {MouseEventType.SCROLL_UP: -1, MouseEventType.SCROLL_DOWN: 1}
 PROMPT_TEXT = "(dr6) "
+STALE = frozenset((CODE, "registers", "dr", "stack"))
+"""Panes that show the guest as it is."""
 
 
 def at_column(content: Line, column: int) -> Event | None:
@@ -89,12 +91,17 @@ class LinesControl(UIControl):
             self._lines = [*self._make(view, width, height)][:height]
             self._lines.extend(() for _ in range(height - len(self._lines)))
             self._made_for = (view, width, height)
-        texts = [[(style, clean(text)) for style, text, _ in content] for content in self._lines]
+        stale = " class:stale" if self.is_stale(view) else ""
+        texts = [[(f"{style}{stale}", clean(text)) for style, text, _ in content] for content in self._lines]
         return UIContent(
             get_line=lambda row: [*texts[row]] if row < len(texts) else [],
             line_count=max(1, len(texts)),
             show_cursor=False,
         )
+
+    def is_stale(self, view: ViewState) -> bool:
+        """Is what is shown of a guest that has gone on since?"""
+        return False
 
     def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
         at: Point = mouse_event.position
@@ -129,6 +136,9 @@ class BoxControl(LinesControl):
         page = pane.render(view, width, max(0, height - 1))
         self._shown = (pane, page)
         return (title(view, tuple(self._panes.values()), pane, page, width), *page.lines)
+
+    def is_stale(self, view: ViewState) -> bool:
+        return view.stale and self._shown[0].name in STALE
 
     def clicked(self, click: Event | None) -> None:
         if not isinstance(click, Focus):
@@ -213,6 +223,12 @@ class PromptControl(BufferControl):
         return super().search_buffer_control if self._has_keys() else None
 
 
+def prompt_text(view: ViewState) -> str:
+    """What stands in front of the prompt: where the keys go."""
+    pane = PANES.get(view.focus)
+    return PROMPT_TEXT if pane is None else f"[keys: {pane.title}; Esc: prompt] "
+
+
 def _sheet_is_shown(view: ViewState) -> bool:
     return view.sheet is not None and not view.help
 
@@ -229,7 +245,11 @@ def make_layout(screen: Screen, buffer: Buffer) -> Layout:
         always_hide_cursor=~at_prompt,
     )
     # beside the line, which scrolls when it is longer than the window
-    begin = Window(FormattedTextControl(PROMPT_TEXT, style="class:prompt"), width=len(PROMPT_TEXT), height=1)
+    begin = Window(
+        FormattedTextControl(lambda: [("class:prompt", prompt_text(screen.view))]),
+        width=lambda: Dimension.exact(len(prompt_text(screen.view))),
+        height=1,
+    )
     bar = ConditionalContainer(_one_line(screen, _bar), filter=~is_searching | asked)
     sheet = Float(
         ConditionalContainer(Window(SheetControl(screen)), Condition(lambda: _sheet_is_shown(screen.view))),

@@ -24,6 +24,7 @@ INTERFACE = {
     "prompt": "bold",
     "question": "bold ansiyellow",
     "dim": "dim",
+    "stale": "dim",
     "strong": "bold",
     "name": "ansicyan",
     "changed": "bold ansired",

@@ -26,6 +26,7 @@ from frontend.tui.events import (
     OpenSheet,
     Printed,
     PutCursor,
+    Queued,
     Scroll,
     SelectBit,
     SelectStop,
@@ -35,6 +36,7 @@ from frontend.tui.events import (
     Stop,
     StopShown,
     Submitted,
+    Ticked,
     Toggle,
     ValueChanged,
     Walk,
@@ -222,7 +224,9 @@ def update(view: ViewState, event: Event) -> ViewState:
         case StopShown(stop):
             return _stopped(view, stop)
         case Resumed():
-            return view if view.running else replace(view, running=True, ran=True)
+            return (
+                view if view.running else replace(view, running=True, ran=True, seconds=view.seconds if view.ran else 0)
+            )
         case Output(text, origin):
             return _write(view, text) if origin == "guest" else _print(view, text, "note")
         case Disconnected(why):
@@ -242,7 +246,12 @@ def update(view: ViewState, event: Event) -> ViewState:
         case Working(line):
             return view if line == view.working else replace(view, working=line, ran=view.running)
         case SessionOpened(target, backend, cpus, names):
-            return replace(view, target=target, backend=backend, cpus=cpus, names=names)
+            again = replace(view, lost="", running=False, ran=False, live=None, breakpoints=())
+            return replace(again, target=target, backend=backend, cpus=cpus, names=names)
+        case Queued(lines):
+            return view if lines == view.queued else replace(view, queued=lines)
+        case Ticked():
+            return replace(view, seconds=view.seconds + 1)
         case Keep(most, code):
             kept = view if most == view.kept else _keep(view, most)
             return kept if code == kept.code_kept else replace(kept, code_kept=code)

@@ -55,6 +55,10 @@ class ViewState:
     running: bool = False
     ran: bool = False
     """It ran since the current command began: a thousand steps are one run."""
+    seconds: int = 0
+    """How long it has run."""
+    queued: int = 0
+    """Command lines that wait for what runs."""
     lost: str = ""
     working: str = ""
     windows: Mapping[int, Window] = field(default_factory=dict)
@@ -157,6 +161,11 @@ class ViewState:
         if self.selected is None or self.window is None:
             return self.breakpoints
         return self.window.breakpoints
+
+    @property
+    def stale(self) -> bool:
+        """Does the guest run, so that registers and memory are not what the panes show?"""
+        return (self.running or self.ran) and self.selected is None
 
     @property
     def ended(self) -> bool:

@@ -3,80 +3,82 @@ good-bye."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+
 import trio
 
 from frontend.commands import Quit, execute
+from frontend.commands.again import count_words, lines_again
 from frontend.commands.session import Session
-from frontend.tui.breakpoint_rows import snapshot
-from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
-from frontend.tui.event_code import stopped_rip
+from frontend.tui.aside import Aside, runs_the_guest
+from frontend.tui.controls import ATTACH, Here, Job, Leave, Run, Screen
 from frontend.tui.events import (
     Answer,
     Arrange,
-    BreakpointsChanged,
     FilterStops,
     Gap,
-    Gathered,
     Keep,
-    Looked,
     Printed,
     Question,
     SessionOpened,
-    Show,
-    ShowCode,
-    Stop,
-    StopShown,
     Submitted,
-    ValueChanged,
+    Ticked,
     Working,
 )
-from frontend.tui.listing import CodeArea, NameLookup, read_code, where
+from frontend.tui.gatherer import Gatherer
+from frontend.tui.leaving import LOST, Leaving
 from frontend.tui.preferences import LAYOUTS
-from frontend.tui.view import CODE
-from frontend.tui.window import looker
+from frontend.tui.view import number_of
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 
 AHEAD = 64
+RETRY_SECONDS = 1.0
+"""Between two attempts to attach to a stub that is gone."""
+ATTACH_SECONDS = 10.0
+"""How long one may take."""
+TICK_SECONDS = 1.0
+Reopen = Callable[[int], AbstractAsyncContextManager[Session]]
+"""Another session with the same target, its stops numbered from there."""
 LOOK = Run((), typed=False)
 """The job of showing a stop that another participant brought about."""
-LOST = 3
-GONE = "The stub is gone, so nothing can be asked of the guest any more; Ctrl-D leaves."
+GONE = "The stub is gone, so nothing can be asked of the guest; reconnect tries to attach again, Ctrl-D leaves."
 
 
-def place(symbols: NameLookup, record: StopRecord) -> Stop:
-    """A record with the symbols of its places."""
-    if record.ended:
-        return Stop(record)
-    ran, stopped = record.explanation.instruction, stopped_rip(record)
-    plain = record.is_plain_step
-    return Stop(
-        record,
-        where(symbols, record.state.pc),
-        "" if ran is None else where(symbols, ran.address),
-        "" if stopped is None else where(symbols, stopped),
-        plain=plain,
-    )
-
-
-class Worker:
+class Worker(Leaving):
     """One session on one screen, from when it is attached until the user leaves."""
 
-    def __init__(self, screen: Screen, session: Session) -> None:
-        self._screen = screen
-        self._session = session
+    def __init__(
+        self,
+        screen: Screen,
+        session: Session,
+        reopen: Reopen | None = None,
+        *,
+        run: int = 0,
+        again: tuple[str, ...] = (),
+    ) -> None:
+        """``reopen`` opens another session with a stub that was lost; ``run`` counts them. ``again`` are the lines that
+        the session before would have set again."""
+        super().__init__(screen, session)
+        self._reopen = reopen
+        self._run_number = run
+        self._again = again
+        self._gatherer = Gatherer(session, screen.dispatch, run)
         self._jobs, self._todo = trio.open_memory_channel[Job](AHEAD)
         self._stop, self._stops = trio.open_memory_channel[None](1)
         self._scope = trio.CancelScope()
-        self._waiting = self._foreign = self._renamed = False
-        self._read = looker(session.debugger, session.symbols)
+        self._waiting = self._foreign = False
 
     async def serve(self, startup: tuple[str, ...] = ()) -> int:
         """Serve the screen; the exit code when the user has left (3 when the connection was lost)."""
         self._take_over()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._interrupt)
+            nursery.start_soon(self._tick)
+            self._screen.aside = Aside(self._session, self._screen, nursery).take
             with self._scope:
                 code = await self._work(startup)
             nursery.cancel_scope.cancel()
@@ -90,8 +92,9 @@ class Worker:
         session.out = lambda text: screen.dispatch(Printed(text))
         session.say = lambda text: screen.dispatch(Printed(text, "note"))
         session.confirm = self._confirm
+        screen.forget = self._forget
         session.show_stop = lambda record: None
-        session.show_code = self._show_code
+        session.show_code = self._gatherer.show_code
         session.arrange = self._arrange
         session.filter_stops = lambda sought: screen.dispatch(FilterStops(sought))
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
@@ -123,7 +126,7 @@ class Worker:
 
     def _notice(self, notice: DebuggerEvent) -> None:
         if isinstance(notice, StopRecord):
-            self._screen.dispatch(StopShown(place(self._session.symbols, notice)))
+            self._gatherer.show(notice)
             if self._session.shared is not None and self._waiting and not self._foreign:
                 self._foreign = self._queue(LOOK)
         else:
@@ -131,10 +134,26 @@ class Worker:
 
     def _name_again(self) -> None:
         """Names are there that were not when the panes were filled."""
-        self._renamed = True
+        self._gatherer.renamed = True
         self._queue(LOOK)
 
+    def _forget(self) -> int:
+        """Drop what is queued; how much that was."""
+        dropped = 0
+        with suppress(trio.WouldBlock):
+            while True:
+                self._todo.receive_nowait()
+                dropped += 1
+        return dropped
+
     # The tasks
+
+    async def _tick(self) -> None:
+        """While the guest runs, say how long it has."""
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            if self._screen.view.running or self._screen.view.ran:
+                self._screen.dispatch(Ticked())
 
     async def _interrupt(self) -> None:
         async for _ in self._stops:
@@ -145,14 +164,43 @@ class Worker:
 
     async def _work(self, startup: tuple[str, ...]) -> int:
         await self._look()
+        await self._offer_again()
         code = await self._run(startup, to_the_end=True)
         while code is None:
             job = await self._next_job()
             if job is LOOK:
                 await self._look()
-                continue
-            code = await (self._leave(job) if isinstance(job, Leave) else self._take(job))
+            elif job is ATTACH:
+                code = await self._attach_again()
+            else:
+                code = await (self._leave(job) if isinstance(job, Leave) else self._take(job))
         return code
+
+    async def _offer_again(self) -> None:
+        """After a loss: what was set may be set again."""
+        words = count_words(self._again)
+        if words and await self._confirm(f"The stub is back. Set {words} again?"):
+            await self._run(self._again, to_the_end=True)
+
+    async def _attach_again(self) -> int | None:
+        """Try to attach to a stub that was lost, and serve it; None where it is not there."""
+        if self._reopen is None:
+            self._screen.complain("There is nothing to attach to again here; Ctrl-D leaves.")
+            return None
+        stops = self._screen.view.stops
+        first = number_of(stops[-1]) + 1 if stops else 0
+        try:
+            with trio.CancelScope(deadline=trio.current_time() + ATTACH_SECONDS) as scope:
+                async with self._reopen(first) as session:
+                    scope.deadline = math.inf
+                    session.displays.clear()
+                    again = lines_again(self._session)
+                    return await Worker(
+                        self._screen, session, self._reopen, run=self._run_number + 1, again=again
+                    ).serve()
+        except GdbError:
+            return None  # not yet
+        return None
 
     async def _take(self, job: Run | Here) -> int | None:
         try:
@@ -165,6 +213,8 @@ class Worker:
 
     async def _next_job(self) -> Job:
         """What the user asks for next; meanwhile the stub is listened to, so that its end shows when it comes."""
+        if self._screen.view.lost and self._session.live:
+            return await self._next_while_lost()
         if self._session.shared is not None:  # who shares the guest listens
             self._waiting = True
             job = await self._todo.receive()
@@ -175,6 +225,14 @@ class Worker:
             job = await self._todo.receive()
             nursery.cancel_scope.cancel()
         return job
+
+    async def _next_while_lost(self) -> Job:
+        """What the user asks for, or now and then another attempt to attach. A guest of our own comes back only when it
+        is asked for."""
+        owned = self._reopen is None or self._screen.owned
+        with trio.move_on_after(math.inf if owned else RETRY_SECONDS):
+            return await self._todo.receive()
+        return ATTACH
 
     async def _listen(self) -> None:
         debugger = self._session.debugger
@@ -188,6 +246,7 @@ class Worker:
             if typed and line.strip():
                 self._screen.dispatch(Submitted(line))
             self._screen.dispatch(Working(line or "the last command"))
+            self._screen.runs = runs_the_guest(line or self._session.last_line)
             try:
                 await self._execute(line)
             except Quit as end:
@@ -208,40 +267,20 @@ class Worker:
         shared = self._session.shared
         if shared is None:
             await execute(self._session, line)
-            await self._refresh()
+            if self._session.debugger.deferred.waiting and not self._session.debugger.running:
+                await self._session.debugger.deferred.serve()
+            await self._gatherer.refresh()
         else:
-            await shared.do(line, lambda: execute(self._session, line), self._refresh)
+            await shared.do(line, lambda: execute(self._session, line), self._gatherer.refresh)
 
     async def _look(self) -> None:
         """Gather what panes show: at the beginning, and at another participant's stop."""
         self._foreign = False
         shared = self._session.shared
         try:
-            await (self._refresh() if shared is None else shared.look(self._refresh))
+            await (self._gatherer.refresh() if shared is None else shared.look(self._gatherer.refresh))
         except GdbError as error:
             self._screen.complain(str(error))
-
-    async def _refresh(self) -> None:
-        """Gather what panes show of the newest stop, and what a command may have changed in it."""
-        session, debugger = self._session, self._session.debugger
-        self._screen.dispatch(Keep(debugger.stops_kept, session.code_kept))
-        if not debugger.running and debugger.records:
-            record = debugger.records[-1]
-            shown = self._screen.view.stops
-            if shown and shown[-1].record is not record:
-                self._notice(record)
-        looked = await self._read() if session.look_around else None
-        if looked is None:
-            self._screen.dispatch(BreakpointsChanged(snapshot(debugger.breakpoints)))
-            return
-        record, state, window, change = looked
-        if change:
-            self._screen.dispatch(ValueChanged(record.number, change))
-        if state == record.state and not self._renamed:
-            self._screen.dispatch(Gathered(window))
-        else:
-            self._renamed = False
-            self._screen.dispatch(Looked(state, where(session.symbols, state.pc), window))
 
     def _arrange(self, which: str) -> None:
         """``layout N``."""
@@ -249,52 +288,9 @@ class Worker:
         self._screen.dispatch(Arrange(preferences))
         self._session.message(f"Layout {which}: {title}.")
 
-    async def _show_code(self, address: int | None) -> None:
-        """`code`: bring code to the pane; None brings back that of the stop."""
-        if address is None:
-            self._screen.dispatch(ShowCode(None))
-        else:
-            session = self._session
-            state = await session.state()
-            lines = await read_code(session, session.symbols, address, state.code_mode)
-            if not any(line.address == address for line in lines):
-                raise GdbError(f"The code at {address:#x} cannot be read.")
-            self._screen.dispatch(ShowCode(CodeArea(address, where(session.symbols, address), lines)))
-        self._screen.dispatch(Show(CODE))
-
     async def _confirm(self, text: str) -> bool:
         """Ask a command's question on the screen."""
         send, receive = trio.open_memory_channel[str | None](1)
         question = Question(text, (Answer("y", "yes", "yes"), Answer("n", "no", "no")))
         self._screen.ask(question, send.send_nowait)
         return await receive.receive() == "yes"
-
-    # Leaving
-
-    async def _quit(self, code: int) -> int | None:
-        """``quit`` was typed: there may be a question left to answer."""
-        debugger = self._session.debugger
-        if debugger.ended or self._screen.view.ended:
-            return code or (LOST if self._screen.view.lost else 0)
-        self._screen.leave(code)
-        return None
-
-    async def _leave(self, job: Leave) -> int | None:
-        """Leave the guest as asked; None where that failed, and then we stay."""
-        debugger, shared = self._session.debugger, self._session.shared
-        if debugger.ended or job.how in (QUIT, DROP):
-            return job.code or (LOST if self._screen.view.lost else 0)
-        self._screen.dispatch(Working("quit"))
-
-        async def leave() -> None:
-            await (debugger.kill() if job.how == KILL else debugger.detach(resume=job.how != LEAVE_STOPPED))
-
-        try:
-            await (leave() if shared is None else shared.leave(leave))
-        except GdbError as error:
-            self._screen.complain(str(error))
-            return LOST if self._screen.view.lost else None
-        finally:
-            self._screen.dispatch(Working(""))
-            self._screen.idle()
-        return job.code

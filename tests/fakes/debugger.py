@@ -14,6 +14,7 @@ import trio
 
 from gdbstub.debugger.breakpoints import Breakpoint, Means
 from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.deferred_requests import DeferredRequests
 from gdbstub.debugger.events import DebuggerEvent, Resumed
 from gdbstub.debugger.physical_points import PhysicalBreakpoint
 from gdbstub.debugger.record import CaughtEvent, StopRecord
@@ -60,6 +61,7 @@ class FakeDebugger:
         self.log: list[str] = []
         self.no_handler: dict[int, str] = {}
         self.stops_kept = 10_000
+        self.deferred = DeferredRequests()
         self._listeners: list[Callable[[DebuggerEvent], None]] = []
         self._interrupted = trio.Event()
         self._next = 1

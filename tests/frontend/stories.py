@@ -7,11 +7,11 @@ from dataclasses import replace
 from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import Event, Gathered, Printed, SessionOpened, StopShown, Submitted
+from frontend.tui.gatherer import place
 from frontend.tui.listing import CodeLine, disassemble, where
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
 from frontend.tui.window import StackWord, Window
-from frontend.tui.worker import place
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import Action, Evidence

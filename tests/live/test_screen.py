@@ -92,8 +92,16 @@ async def test_a_running_guest_is_stopped_by_ctrl_c_and_the_screen_keeps_up(tmp_
             await shown.wait(r"^ RUNNING")
             shown.resize(120, 40)
             await shown.wait_until(lambda text: text.startswith(" RUNNING") and text.split("\n")[39][:7] == "F1 help")
+            shown.keys("break rdx_is_counted if 0", "Enter")
+            await shown.wait(r"rdx_is_counted is no|No symbol|no symbol")
+            shown.keys("watch *(int*)0", "Enter")
+            await shown.wait("Done in a pause; the guest runs on")
+            assert shown.text().startswith(" RUNNING")
+            shown.keys("si 2", "Enter")
+            await shown.wait(r"RUNNING.* 1 queued")
             shown.keys("C-c")
             text = await shown.wait(r"^ STOPPED")
+            assert "1 queued command dropped" in text
             assert "interrupt" in text
             shown.keys("F7")
             await shown.wait(r"single-step")
@@ -117,6 +125,30 @@ async def test_a_guest_that_is_lost_is_said_on_the_screen(tmp_path: Path) -> Non
             shown.keys("C-d")
             await shown.wait("ended with 3")
             assert_terminal_is_as_before(shown, tmp_path)
+
+
+async def test_a_guest_that_comes_back_is_attached_to_again_with_what_was_set(tmp_path: Path) -> None:
+    image = build("exam")
+    with machine(tmp_path, image) as qemu:
+        words = ("attach", qemu.target, "--symbols", str(image))
+        async with screen(tmp_path, in_shell(tmp_path, *words), 120, 40) as shown:
+            await shown.wait(r"^ STOPPED")
+            shown.keys("watch rounds", "Enter", "display $rip", "Enter", "continue", "Enter")
+            await shown.wait(r"watch +place_call +rounds 0 → 1")
+            qemu.process.kill()
+            await shown.wait(r"^ LOST")
+            shown.keys("M-Up")
+            await shown.wait(r"back at #0 \(1/2\)")
+            with machine(tmp_path, image):
+                await shown.wait(r"The stub is back. Set 1 watchpoint, 1 display again\?")
+                shown.keys("y")
+                await shown.wait(r"STOPPED.*stop #2 \(3/3\)(?s:.*)── run 2 ──")
+                shown.keys("continue", "Enter")
+                await shown.wait(r"#3 \(4/4\)(?s:.*)rounds 0 → 1")
+                shown.keys("C-d")
+                await shown.wait("Leave the guest")
+                shown.keys("s")
+                await shown.wait("ended with 0")
 
 
 async def test_a_terminated_dr6_gives_the_terminal_back_and_takes_its_qemu_along(tmp_path: Path) -> None:

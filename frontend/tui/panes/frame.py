@@ -59,7 +59,7 @@ def _state(view: ViewState) -> Fragment:
     if view.ended:
         return span(" LOST " if view.lost else " ENDED ", "status.ended")
     if view.running or view.ran:
-        return span(" RUNNING ", "status.running")
+        return span(f" RUNNING{f' {view.seconds} s' if view.seconds else ''} ", "status.running")
     if view.working:
         return span(" BUSY ", "status.stopped")
     return span(" STOPPED ", "status.stopped") if view.stops else span(" CONNECTING ", "status.stopped")
@@ -89,6 +89,8 @@ def status(view: ViewState, width: int) -> Line:
         cpu = "?" if state.cpu == UNKNOWN_CPU else state.cpu
         mode = f"{state.mode}-bit" if state.shows_mode or state.architecture else "mode ?"
         parts.extend((f"{mode}{cpl}", f"vCPU {cpu}{halted} of {view.cpus}"))
+    if view.queued:
+        parts.insert(0, f"{view.queued} queued")
     left: Line = (_state(view), *(span(f"│ {part} ") for part in parts), *_position(view))
     target = span(f" {view.target} ")
     space = width - length(left) - length((target,))

@@ -8,9 +8,10 @@ import pytest
 
 from frontend.tui.actions import step
 from frontend.tui.breakpoint_rows import BreakpointRow
-from frontend.tui.controls import KILL, LEAVE_RUNNING, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
+from frontend.tui.controls import ATTACH, KILL, LEAVE_RUNNING, LEAVE_STOPPED, QUIT, Here, Job, Leave, Run, Screen
 from frontend.tui.events import Answer, BreakpointsChanged, Gathered, Question, Stop, StopShown, Toggle, Working
 from frontend.tui.keys import KEYS
+from frontend.tui.panes import status, text_of
 from frontend.tui.view import ViewState
 from gdbstub.debugger.events import Disconnected, Resumed
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -190,13 +191,34 @@ def test_the_keys_go_round_all_panes_and_the_prompt(desk: Desk) -> None:
     assert desk.view.focus == "breakpoints"
 
 
-def test_a_line_is_refused_while_the_guest_runs_and_can_be_kept(desk: Desk) -> None:
+def test_a_line_that_is_typed_while_the_guest_runs_waits_and_ctrl_c_drops_it(desk: Desk) -> None:
     desk.screen.dispatch(Working("continue"))
     desk.screen.dispatch(Resumed())
+    desk.screen.take(Run(("continue",)))
+    desk.screen.forget = lambda: 1
 
-    assert not desk.screen.take(Run(("info registers",)))
-    assert desk.view.messages[-1].text == "The guest runs; Ctrl-C stops it."
-    assert desk.jobs == []
+    assert desk.screen.take(Run(("info registers",)))
+    assert desk.jobs[-1] == Run(("info registers",))
+    assert desk.view.queued == 1
+    assert " 1 queued " in text_of(status(desk.view, 120))
+    desk.press("Ctrl-C")
+    assert desk.view.queued == 0
+    assert desk.view.messages[-1].text == "1 queued command dropped."
+
+
+def test_a_line_that_needs_no_stopped_guest_does_not_wait(desk: Desk) -> None:
+    desk.screen.dispatch(Working("continue"))
+    beside: list[str] = []
+    desk.screen.aside = lambda line: beside.append(line) or True  # type: ignore[func-returns-value]  # a note of it
+
+    assert desk.screen.take(Run(("help",)))
+    assert (beside, desk.jobs) == (["help"], [])
+
+
+def test_a_lost_stub_is_asked_for_again_by_a_word(desk: Desk) -> None:
+    desk.screen.dispatch(Disconnected("The stub closed the connection."))
+    assert desk.screen.take(Run(("reconnect",)))
+    assert desk.jobs == [ATTACH]
 
 
 def test_steps_may_be_typed_ahead(desk: Desk) -> None:

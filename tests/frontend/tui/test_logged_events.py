@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from frontend.tui.events import Gap, SelectStop, StopShown
+from frontend.tui.gatherer import place
 from frontend.tui.panes import PANES, status, text_of
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
-from frontend.tui.worker import place
 from gdbstub.backends.qemu.exception_log import ExceptionLog
 from gdbstub.debugger.logged_event import UNKNOWN_CPU, record_of_logged
 from gdbstub.debugger.record import CaughtEvent, StopRecord

@@ -31,10 +31,10 @@ from frontend.tui.events import (
     Walk,
     Working,
 )
+from frontend.tui.gatherer import place
 from frontend.tui.update import update
 from frontend.tui.view import LINES_KEPT, ViewState
 from frontend.tui.window import Window
-from frontend.tui.worker import place
 from gdbstub.debugger.events import Disconnected, Output, Resumed
 from gdbstub.debugger.record import StopRecord
 from gdbstub.protocol.stops import Exited

@@ -8,11 +8,11 @@ import pytest
 
 from frontend.tui.breakpoint_rows import BreakpointRow, snapshot
 from frontend.tui.events import StopShown, Toggle
+from frontend.tui.gatherer import place
 from frontend.tui.listing import before, disassemble, named, operand, read_before, read_some, where
 from frontend.tui.panes import PANES, status, text_of
 from frontend.tui.update import update
 from frontend.tui.window import gather_window, stack_address
-from frontend.tui.worker import place
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.errors import Refused, TransportError
 from gdbstub.protocol.stops import Exited
