@@ -16,19 +16,62 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[1]
-WIDTH, HEIGHT = 120, 50
 STOP = 22
 """The stop to show: a data breakpoint of MOV SS, which TCG does not put off."""
-SECONDS = 20.0
-TITLE = f"dr6 demo at stop {STOP}: code, registers, debug registers, why, stops, guest output"
-
+SECONDS = 60.0
 CELL, LINE, SIZE, MARGIN = 8.4, 18, 14, 12
-BACK, FORE = "#16181d", "#d4d7dd"
-COLOURS = (
-    *("#5c6370", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d4d7dd"),
-    *("#7f848e", "#ff7b86", "#b5e890", "#ffd68a", "#82c4ff", "#dd9bf0", "#79d4e0", "#ffffff"),
+
+
+class Palette(NamedTuple):
+    """The colours of a terminal: behind the text, of the text, and its 16; dr6 uses no others."""
+
+    back: str
+    fore: str
+    colours: tuple[str, ...]
+
+
+DARK = Palette(
+    "#16181d",
+    "#d4d7dd",
+    (
+        *("#5c6370", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d4d7dd"),
+        *("#7f848e", "#ff7b86", "#b5e890", "#ffd68a", "#82c4ff", "#dd9bf0", "#79d4e0", "#ffffff"),
+    ),
 )
-"""The 16 colours of a terminal; dr6 uses no others."""
+LIGHT = Palette(
+    "#ffffff",
+    "#24292f",
+    (
+        *("#24292f", "#b31d28", "#116329", "#8a6100", "#0550ae", "#8250df", "#0a6a74", "#6e7781"),
+        *("#57606a", "#a40e26", "#1a7f37", "#633c01", "#218bff", "#a475f9", "#3192aa", "#8c959f"),
+    ),
+)
+CONTRAST = Palette("#000000", "#ffffff", DARK.colours)
+
+
+class Shot(NamedTuple):
+    """A picture: its file, the terminal's size, the theme, and the colours of the terminal that shows it."""
+
+    name: str
+    width: int
+    height: int
+    theme: str
+    palette: Palette
+
+    @property
+    def title(self) -> str:
+        size = f"{self.width}x{self.height}"
+        return f"dr6 demo at stop {STOP}, {size}, theme {self.theme}: code, registers, debug registers, why, stops"
+
+
+SHOTS = (
+    Shot("screen", 120, 50, "dark", DARK),
+    Shot("screen-80x24", 80, 24, "dark", DARK),
+    Shot("screen-200x60", 200, 60, "dark", DARK),
+    Shot("screen-light", 120, 40, "light", LIGHT),
+    Shot("screen-high-contrast", 120, 40, "high-contrast", CONTRAST),
+    Shot("screen-none", 120, 40, "none", DARK),
+)
 
 
 class Look(NamedTuple):
@@ -45,14 +88,14 @@ class Look(NamedTuple):
 
 ON = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse"}
 OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("reverse",), 39: ("fore",), 49: ("back",)}
-PALETTE = {
-    base + n: (key, COLOURS[n + more])
+CODES = {
+    base + n: (key, n + more)
     for key, base, more in (("fore", 30, 0), ("back", 40, 0), ("fore", 90, 8), ("back", 100, 8))
     for n in range(8)
 }
 
 
-def select(look: Look, codes: str) -> Look:
+def select(look: Look, codes: str, colours: tuple[str, ...]) -> Look:
     """The look after ``ESC [ codes m``. A code that is not drawn here is an error, so that no picture is wrong."""
     for code in map(int, codes.split(";") if codes else ["0"]):
         if code == 0:
@@ -61,46 +104,46 @@ def select(look: Look, codes: str) -> Look:
             look = Look(**look._asdict() | {ON[code]: True})
         elif code in OFF:
             look = Look(**look._asdict() | {key: Look._field_defaults[key] for key in OFF[code]})
-        elif code in PALETTE:
-            key, colour = PALETTE[code]
-            look = Look(**look._asdict() | {key: colour})
+        elif code in CODES:
+            key, number = CODES[code]
+            look = Look(**look._asdict() | {key: colours[number]})
         else:
             raise ValueError(f"this script does not draw SGR {code}")
     return look
 
 
-def runs(screen: str) -> Iterator[tuple[int, int, Look, str]]:
+def runs(screen: str, colours: tuple[str, ...]) -> Iterator[tuple[int, int, Look, str]]:
     """Row, column, look and text of each run of equal cells. A look goes on beyond the end of a line."""
     look = Look()
     for row, line in enumerate(screen.rstrip("\n").split("\n")):
         column = 0
         text, *rest = re.split(r"\x1b\[([0-9;]*)m", line)
         for codes, piece in [(None, text), *zip(rest[::2], rest[1::2], strict=True)]:
-            look = look if codes is None else select(look, codes)
+            look = look if codes is None else select(look, codes, colours)
             if piece:
                 yield row, column, look, piece
             column += len(piece)  # every character that dr6 draws is one cell wide
 
 
-def svg(screen: str) -> str:
+def svg(screen: str, shot: Shot) -> str:
     """The picture of ``screen``, which is text with SGR sequences as ``tmux capture-pane -e`` gives it."""
-    width, height = WIDTH * CELL + 2 * MARGIN, HEIGHT * LINE + 2 * MARGIN
+    width, height = shot.width * CELL + 2 * MARGIN, shot.height * LINE + 2 * MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" font-family="ui-monospace, DejaVu Sans Mono, Menlo, Consolas, monospace" '
-        f'font-size="{SIZE}" fill="{FORE}">',
-        f"<title>{TITLE}</title>",
-        f'<rect width="100%" height="100%" rx="8" fill="{BACK}"/>',
+        f'font-size="{SIZE}" fill="{shot.palette.fore}">',
+        f"<title>{shot.title}</title>",
+        f'<rect width="100%" height="100%" rx="8" fill="{shot.palette.back}"/>',
     ]
-    parts += [shape for row, column, look, text in runs(screen) for shape in cells(row, column, look, text)]
+    parts += [shape for run in runs(screen, shot.palette.colours) for shape in cells(*run, shot.palette)]
     return "\n".join([*parts, "</svg>\n"])
 
 
-def cells(row: int, column: int, look: Look, text: str) -> Iterator[str]:
+def cells(row: int, column: int, look: Look, text: str, palette: Palette) -> Iterator[str]:
     """One run: its background, where it has one, and its text, stretched to its cells whatever the font."""
-    fore, back = look.fore or FORE, look.back
+    fore, back = look.fore or palette.fore, look.back
     if look.reverse:
-        fore, back = back or BACK, fore
+        fore, back = back or palette.back, fore
     x, y = MARGIN + column * CELL, MARGIN + row * LINE
     if back is not None:
         yield f'<rect x="{x:g}" y="{y}" width="{len(text) * CELL:g}" height="{LINE}" fill="{back}"/>'
@@ -111,7 +154,7 @@ def cells(row: int, column: int, look: Look, text: str) -> Iterator[str]:
     attributes = "".join(
         f' {name}="{value}"'
         for name, value, wanted in (
-            ("fill", fore, fore != FORE),
+            ("fill", fore, fore != palette.fore),
             ("font-weight", "bold", look.bold),
             ("font-style", "italic", look.italic),
             ("text-decoration", "underline", look.underline),
@@ -125,10 +168,10 @@ def cells(row: int, column: int, look: Look, text: str) -> Iterator[str]:
     )
 
 
-def capture() -> str:
+def capture(shot: Shot) -> str:
     """The screen of the demo at stop `STOP`, from a tmux of our own."""
     with tempfile.TemporaryDirectory() as directory:
-        tmux = ("tmux", "-S", f"{directory}/tmux", "-f", "/dev/null")
+        tmux = ("tmux", "-u", "-S", f"{directory}/tmux", "-f", "/dev/null")
 
         def run(*words: str) -> str:
             return subprocess.run([*tmux, *words], check=True, capture_output=True, text=True).stdout
@@ -140,11 +183,15 @@ def capture() -> str:
                     raise SystemExit(f"no {pattern!r} on the screen:\n{screen}")
                 time.sleep(0.05)
 
-        size = ("-x", str(WIDTH), "-y", str(HEIGHT))
-        run("new-session", "-d", *size, "-e", "NO_COLOR=", f"exec {Path(sys.executable).parent}/dr6 demo")
+        size = ("-x", str(shot.width), "-y", str(shot.height))
+        own = ("-e", "NO_COLOR=", "-e", f"XDG_STATE_HOME={directory}", "-e", "LC_ALL=C.UTF-8")
+        run("new-session", "-d", *size, *own, f"exec {Path(sys.executable).parent}/dr6 demo")
         try:
             for number in range(1, STOP + 1):
                 wait_for(rf"STOPPED .* stop #{number} ")
+                if number == 1:
+                    run("send-keys", f"set theme {shot.theme}", "Enter")
+                    wait_for(r"STOPPED(?s:.*)set theme(?s:.*)\n\(dr6\) *\n")
                 if number < STOP:
                     run("send-keys", "F9")
             wait_for(r"4 why .* contradiction")
@@ -154,7 +201,9 @@ def capture() -> str:
 
 
 if __name__ == "__main__":
-    picture = svg(capture())
-    if str(ROOT) in picture:
-        raise SystemExit("the picture shows a path of this machine")
-    (ROOT / "docs" / "screen.svg").write_text(picture, encoding="utf-8")
+    for shot in SHOTS:
+        path = f"launch:{ROOT / 'frontend' / 'data' / 'demo.elf'}"
+        picture = svg(capture(shot).replace(path, "launch:demo.elf".rjust(len(path))), shot)
+        if str(ROOT) in picture:
+            raise SystemExit("the picture shows a path of this machine")
+        (ROOT / "docs" / f"{shot.name}.svg").write_text(picture, encoding="utf-8")

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from frontend.cli.kvm_exits import exits_of
 from frontend.cli.log_pipes import make_log_pipe
 from frontend.cli.restore import Ask, always
 from frontend.cli.xen_helpers import breaking_in, helpers_of
+from frontend.commands import whole_lines
 from frontend.commands.kernel_slide import Kaslr
 from frontend.commands.session import Session
 from frontend.symbols import Loading, Symbol, SymbolError, Symbols
@@ -153,6 +155,7 @@ async def open_session(
         session.slide.how = connection.kaslr
         loading.say = debugger.say
         loading.on_loaded = lambda path: session.on_names()
+        session.offer = partial(whole_lines, session)
         stack.callback(session.close)
         if recorder is not None:
             session.note = recorder.note

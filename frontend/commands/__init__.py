@@ -1,6 +1,6 @@
 """The command line inside: one table of commands, and `execute` for a line of it."""
 
-from frontend.commands.completion import complete, word_at_end
+from frontend.commands.completion import complete, whole_lines, word_at_end
 from frontend.commands.dispatch import COMMANDS, execute, find_command, parse_line, run_script
 from frontend.commands.info import SUBJECTS
 from frontend.commands.places import BreakAt, WatchAt, parse_break, parse_vectors, parse_watch
@@ -26,5 +26,6 @@ __all__ = [
     "parse_watch",
     "run_lines",
     "run_script",
+    "whole_lines",
     "word_at_end",
 ]

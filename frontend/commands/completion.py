@@ -44,6 +44,12 @@ def _words(session: Session, begun: str) -> list[Candidate]:
     return [(name, names[name]) for name in sorted(names) if name.startswith(begun)]
 
 
+def whole_lines(session: Session, text: str) -> list[str]:
+    """The lines that ``text`` could become."""
+    head = text[: len(text) - len(word_at_end(text))]
+    return [f"{head}{word}" for word, _ in complete(session, text)]
+
+
 def _arguments(session: Session, command: Command, head: str, word: str) -> list[Candidate]:
     match command.completes:
         case "command":

@@ -144,7 +144,22 @@ async def layout(session: Session, arguments: Arguments) -> None:
     session.arrange(arguments.text)
 
 
+async def complete(session: Session, arguments: Arguments) -> None:
+    """What could stand at the end of a line, with what is in front of it, as gdb's ``complete`` has it."""
+    for line in session.offer(arguments.text):
+        session.out(clean(line))
+
+
 COMMANDS = (
+    Command(
+        "complete",
+        (),
+        "TEXT",
+        "List what could stand at the end of a command line that begins so.",
+        complete,
+        "session",
+        needs="",
+    ),
     Command(
         "layout",
         (),

@@ -34,6 +34,9 @@ from gdbstub.sessions.guest_lock import Reach
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import MASK_64, SEGMENTS
 
+THEMES = ("dark", "light", "high-contrast", "none")
+"""Of a screen: for terminals whose background is dark or light; without dim or pale text; without colours."""
+
 
 @dataclass(slots=True)
 class Display:
@@ -94,12 +97,14 @@ class Session:
     show_stop: Callable[[StopRecord], None] | None = None
     show_code: Callable[[int | None], Awaitable[None]] | None = None
     """Brings the code at an address to a pane, or (None) that of the stop back; where there is a screen."""
+    offer: Callable[[str], list[str]] = lambda text: []
+    """The whole lines that ``text`` could become."""
+    set_theme: Callable[[str], None] | None = None  # gives a screen other colours (`THEMES`)
     arrange: Callable[[str], None] | None = None
     """Arranges the panes as the layout of that number has them; where there is a screen."""
     filter_stops: Callable[[StopFilter], None] | None = None
     """Has a list of stops show only some of them; where there is one on a screen."""
-    code_kept: int = 500
-    """Of how many stops a screen keeps the code and the stack around them."""
+    code_kept: int = 500  # of how many stops a screen keeps the code and the stack around them
     tool: str = "dr6"
     """Program and version, as a trace's header names them."""
     ask: bool = True

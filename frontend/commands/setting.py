@@ -8,7 +8,7 @@ from typing import NamedTuple
 from frontend.commands.expressions import Node, Read, parse, read_type
 from frontend.commands.nodes import Variable
 from frontend.commands.registers import merged
-from frontend.commands.session import Session
+from frontend.commands.session import THEMES, Session
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
@@ -54,6 +54,9 @@ async def set_(session: Session, arguments: Arguments) -> None:
     elif word == "architecture":
         set_architecture(session, rest.strip())
         return
+    elif word == "theme":
+        _set_theme(session, rest.strip())
+        return
     elif word == "history":
         _keep(session, rest.strip())
         return
@@ -79,6 +82,14 @@ def set_architecture(session: Session, name: str) -> None:
     if known not in ARCHITECTURES:
         raise CommandError(f"Only x86 is known; set architecture takes {', '.join(ARCHITECTURES)}.")
     session.debugger.set_architecture(ARCHITECTURES[known])
+
+
+def _set_theme(session: Session, name: str) -> None:
+    if name not in THEMES:
+        raise CommandError(f"set theme takes {', '.join(THEMES)}.")
+    if session.set_theme is None:
+        raise CommandError("There are no colours here: themes are for the screen.")
+    session.set_theme(name)
 
 
 def _keep(session: Session, text: str) -> None:
@@ -137,7 +148,8 @@ COMMANDS = (
         "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb. "
         "Settings: confirm on|off; history size N, how many stops are kept (10000 at first): the oldest plain steps go "
         "before any event; history code N, of how many the screen keeps code and stack (500 at first), events again "
-        "before steps; architecture auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
+        "before steps; theme dark|light|high-contrast|none, the screen's colours; architecture "
+        "auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
         "others hold whatever it does, and tell the mode of one that does not show it. What gdb's scripts begin with "
         "(pagination off, width 0, …) is so anyway; other values are refused.",
         needs="",

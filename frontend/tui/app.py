@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from frontend.commands.session import Session
 from frontend.tui.completer import CommandCompleter, Offer
 from frontend.tui.controls import Run, Screen
 from frontend.tui.events import Arrange
+from frontend.tui.glyphs import has_utf8
 from frontend.tui.host import TerminatedError, later, run
 from frontend.tui.key_bindings import make_key_bindings
 from frontend.tui.layout import make_layout
@@ -136,6 +138,8 @@ def make_application(
     app.timeoutlen = SEQUENCE_SECONDS
     screen.on_change = app.invalidate
     screen.on_change_soon = later(app, CALM_SECONDS, app.invalidate)
+    screen.ascii = not has_utf8(os.environ)
+    screen.on_theme = lambda theme: setattr(app, "style", make_style(theme))
     screen.on_copy = lambda text: copy(app, text)
     screen.on_redraw = app.renderer.clear
     screen.prompt = buffer
@@ -185,7 +189,9 @@ def run_screen(
         async with open_session() as session:
             sessions.append(session)
             worker = Worker(screen, session, reopen)
-            screen.dispatch(Arrange(read_preferences()))
+            preferences = read_preferences()
+            screen.on_theme(preferences.theme)
+            screen.dispatch(Arrange(preferences))
             show()
             try:
                 return await worker.serve(startup)

@@ -37,6 +37,7 @@ from frontend.tui.arrangement import front
 from frontend.tui.boxes import Box
 from frontend.tui.controls import Screen
 from frontend.tui.events import Arrange, Event, Focus
+from frontend.tui.glyphs import in_ascii
 from frontend.tui.panes import (
     HELP,
     PANES,
@@ -92,7 +93,8 @@ class LinesControl(UIControl):
             self._lines.extend(() for _ in range(height - len(self._lines)))
             self._made_for = (view, width, height)
         stale = " class:stale" if self.is_stale(view) else ""
-        texts = [[(f"{style}{stale}", clean(text)) for style, text, _ in content] for content in self._lines]
+        drawn = in_ascii if self._screen.ascii else str
+        texts = [[(f"{style}{stale}", drawn(clean(text))) for style, text, _ in content] for content in self._lines]
         return UIContent(
             get_line=lambda row: [*texts[row]] if row < len(texts) else [],
             line_count=max(1, len(texts)),
@@ -192,7 +194,9 @@ class Body:
         if arrangement != self._key:
             self._key = arrangement
             columns = [HSplit([_box(self._screen, box) for box in column]) for column in arrangement]
-            self._container = VSplit(columns, padding=1, padding_char="│", padding_style="class:rule")
+            self._container = VSplit(
+                columns, padding=1, padding_char="|" if self._screen.ascii else "│", padding_style="class:rule"
+            )
         return self._container
 
 

@@ -56,6 +56,9 @@ class PaneControls:
         self.prompt: Prompt | None = None
         self.size: Callable[[], tuple[int, int]] = lambda: (80, 24)
         self.mouse = True
+        self.ascii = False
+        """Has the terminal no more than ASCII?"""
+        self.on_theme: Callable[[str], None] = lambda theme: None
         self._view = ViewState()
 
     @property
@@ -156,6 +159,11 @@ class PaneControls:
 
     def close_sheet(self) -> None:
         self.dispatch(OpenSheet(None))
+
+    def set_theme(self, theme: str) -> None:
+        """Colours for this kind of terminal; remembered with the panes."""
+        self.on_theme(theme)
+        self.dispatch(Arrange(self._view.preferences._replace(theme=theme)))
 
     # Copying
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from frontend.commands.session import THEMES
 from frontend.tui.boxes import Arrangement, Box, Column
 
 LEAST_ROWS = 3
@@ -19,6 +20,8 @@ class Preferences(NamedTuple):
     taller: Mapping[str, int] = {}
     wider: Mapping[str, int] = {}
     moved: Mapping[str, str] = {}
+    theme: str = "dark"
+    """Not of the panes, but remembered with them."""
 
     def hide(self, name: str) -> Preferences:
         return self._replace(hidden=self.hidden | {name})
@@ -44,6 +47,7 @@ class Preferences(NamedTuple):
             "taller": dict(self.taller),
             "wider": dict(self.wider),
             "moved": dict(self.moved),
+            "theme": self.theme,
         }
 
 
@@ -68,7 +72,8 @@ def from_json(found: object, panes: frozenset[str]) -> Preferences | None:
         return None
     if not panes.issuperset(hidden) or set(moved) != set(moved.values()) or not panes.issuperset(moved):
         return None
-    return Preferences(frozenset(hidden), taller, wider, moved)
+    theme = found.get("theme", "dark")
+    return Preferences(frozenset(hidden), taller, wider, moved, theme if theme in THEMES else "dark")
 
 
 def _sizes(found: object, panes: frozenset[str]) -> Mapping[str, int] | None:

@@ -69,6 +69,28 @@ CODE = {
 }
 
 
-def make_style() -> Style:
-    """The application's style. Colours are dropped at the output (`app.color_depth`), not here."""
-    return Style.from_dict({**INTERFACE, **CODE})
+_ON_LIGHT = {"ansiyellow": "ansired", "ansicyan": "ansiblue"}
+"""Colours that are hard to read on white, and what stands for them there."""
+_BRIGHT = {
+    "ansired": "ansibrightred",
+    "ansigreen": "ansibrightgreen",
+    "ansiyellow": "ansibrightyellow",
+    "ansicyan": "ansibrightcyan",
+    "ansimagenta": "ansibrightmagenta",
+}
+
+
+def _themed(style: str, theme: str) -> str:
+    words = style.split()
+    if theme == "light":
+        words = [_ON_LIGHT.get(word, word) for word in words]
+    elif theme == "high-contrast":
+        words = [_BRIGHT.get(word, word) for word in words if word not in ("dim", "nodim")]
+    elif theme == "none":
+        words = [word for word in words if not word.startswith("ansi")]
+    return " ".join(words)
+
+
+def make_style(theme: str = "dark") -> Style:
+    """The application's style. Colours are dropped at the output as well (`app.color_depth`) where nobody wants any."""
+    return Style.from_dict({name: _themed(style, theme) for name, style in {**INTERFACE, **CODE}.items()})

@@ -41,6 +41,7 @@ RETRY_SECONDS = 1.0
 ATTACH_SECONDS = 10.0
 """How long one may take."""
 TICK_SECONDS = 1.0
+
 Reopen = Callable[[int], AbstractAsyncContextManager[Session]]
 """Another session with the same target, its stops numbered from there."""
 LOOK = Run((), typed=False)
@@ -60,8 +61,7 @@ class Worker(Leaving):
         run: int = 0,
         again: tuple[str, ...] = (),
     ) -> None:
-        """``reopen`` opens another session with a stub that was lost; ``run`` counts them. ``again`` are the lines that
-        the session before would have set again."""
+        """``reopen`` opens another session after a loss; ``run`` counts them; ``again`` is what that before had set."""
         super().__init__(screen, session)
         self._reopen = reopen
         self._run_number = run
@@ -96,6 +96,7 @@ class Worker(Leaving):
         session.show_stop = lambda record: None
         session.show_code = self._gatherer.show_code
         session.arrange = self._arrange
+        session.set_theme = screen.set_theme
         session.filter_stops = lambda sought: screen.dispatch(FilterStops(sought))
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
         cpus = len(debugger.capabilities.cpus)
@@ -217,27 +218,30 @@ class Worker(Leaving):
             return await self._next_while_lost()
         if self._session.shared is not None:  # who shares the guest listens
             self._waiting = True
-            job = await self._todo.receive()
-            self._waiting = False
-            return job
+            try:
+                return await self._todo.receive()
+            finally:
+                self._waiting = False
+        job: Job | None = None
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen)
+            nursery.start_soon(self._listen, nursery.cancel_scope)
             job = await self._todo.receive()
             nursery.cancel_scope.cancel()
-        return job
+        return await self._next_while_lost() if job is None else job
 
     async def _next_while_lost(self) -> Job:
-        """What the user asks for, or now and then another attempt to attach. A guest of our own comes back only when it
-        is asked for."""
+        """What the user asks for, or an attempt to attach now and then; a guest of our own comes when asked for."""
         owned = self._reopen is None or self._screen.owned
         with trio.move_on_after(math.inf if owned else RETRY_SECONDS):
             return await self._todo.receive()
         return ATTACH
 
-    async def _listen(self) -> None:
-        debugger = self._session.debugger
-        if self._session.live and not debugger.ended and not debugger.running and debugger.lost is None:
-            await debugger.watch_idle()
+    async def _listen(self, waiting: trio.CancelScope) -> None:
+        """Until the stub is lost, which ends the waiting for the user alone."""
+        if self._session.live and not self._session.debugger.running and not self._screen.view.ended:
+            await self._session.debugger.watch_idle()
+        if self._screen.view.lost:
+            waiting.cancel()
 
     async def _run(self, lines: tuple[str, ...], *, typed: bool = True, to_the_end: bool = False) -> int | None:
         """Execute ``lines`` up to the first that fails, or all of them; an exit code where one of them leaves."""

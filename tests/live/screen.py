@@ -57,7 +57,18 @@ async def screen(directory: Path, command: str, width: int = 80, height: int = 2
     """``command`` of a shell on a terminal of that size."""
     shown = Screen(directory / "tmux")
     size = ("-x", str(width), "-y", str(height))
-    shown.run("new-session", "-d", *size, "-e", "NO_COLOR=", "sh", "-c", command)
+    shown.run(
+        "new-session",
+        "-d",
+        *size,
+        "-e",
+        "NO_COLOR=",
+        "-e",
+        f"XDG_STATE_HOME={directory / 'state'}",
+        "sh",
+        "-c",
+        command,
+    )
     try:
         yield shown
     finally:

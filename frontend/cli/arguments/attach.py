@@ -13,6 +13,7 @@ from frontend.cli.exit_codes import USAGE
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     groups.target(parser)
     groups.script(parser)
+    groups.plain(parser)
     groups.init(parser)
     groups.beside(parser)
     groups.witness(parser)
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="kernel (ELF, multiboot, bzImage), boot disk or .iso")
     groups.script(parser)
+    groups.plain(parser)
     groups.init(parser)
     groups.beside(parser)
     groups.witness(parser)
@@ -38,15 +40,19 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     """``attach`` and ``launch``."""
-    from frontend.cli.attach import asking, batch, screen, script
+    from frontend.cli.attach import asking, batch, has_screen, screen, script
     from frontend.cli.guarded import run_headless
     from frontend.cli.init_file import startup
 
     lines = (*(() if options.nx else startup()), *script(options))
     connection = target_options(options, words)
-    if not options.batch:
+    if not options.batch and has_screen() and not options.plain:
         return screen(asking(connection), lines, serving_beside(options))
     if options.serve is not None:
         print("dr6: --serve is for the screen; without one, use dr6 serve.", file=sys.stderr)
         return USAGE
+    if not options.batch:
+        from frontend.cli.plain import plain
+
+        return run_headless(lambda interrupts: plain(asking(connection), lines, interrupts))
     return run_headless(lambda interrupts: batch(connection, lines, options.strict, interrupts))

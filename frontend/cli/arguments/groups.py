@@ -38,6 +38,16 @@ class Script(argparse.Action):
         namespace.script = [*(namespace.script or []), (kind, str(values))]
 
 
+def plain(parser: argparse.ArgumentParser) -> None:
+    """``--plain``."""
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="no screen: read commands from standard input, a line each (so by itself without a terminal, and with "
+        "TERM=dumb)",
+    )
+
+
 def positive(text: str) -> int:
     """A number from 1; argparse turns the ValueError into usage."""
     value = int(text, 0)

@@ -7,13 +7,16 @@ import re
 import pytest
 from prompt_toolkit.output import ColorDepth
 
+from frontend.commands.session import THEMES
 from frontend.tui.app import color_depth
 from frontend.tui.events import Focus, SelectStop, Toggle
+from frontend.tui.glyphs import has_utf8, in_ascii
 from frontend.tui.panes import HELP, PANES, key_bar, status, text_of, title
 from frontend.tui.style import CODE, INTERFACE, make_style
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
-from tests.frontend.stories import view
+from tests.frontend.drawing import draw, make_app, screen_with
+from tests.frontend.stories import events, view
 
 
 def test_only_the_terminals_own_colours_are_named() -> None:
@@ -40,6 +43,45 @@ def test_every_class_that_panes_use_has_a_style() -> None:
     state = update(update(view(), Focus("code")), Toggle("help"))
 
     assert classes(state) <= {*INTERFACE, *CODE}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_each_theme_has_every_class_and_only_the_terminals_own_colours(theme: str) -> None:
+    style = make_style(theme)
+    used = {attrs.color for _, attrs in ((name, style.get_attrs_for_style_str(f"class:{name}")) for name in CODE)}
+    assert all(colour == "" or str(colour).startswith("ansi") for colour in used)
+    assert (used == {""}) == (theme == "none")
+    dim = style.get_attrs_for_style_str("class:dim").dim
+    assert dim == (theme != "high-contrast")
+    assert ("ansiyellow" in used) == (theme == "dark")
+
+
+def test_what_is_drawn_has_a_form_in_ascii_of_as_many_cells() -> None:
+    screen = screen_with(events())
+    unicode = draw(make_app(screen, 120, 40))
+    screen.ascii = True
+    app = make_app(screen, 120, 40)
+    screen.ascii = True
+    plain = draw(app)
+    assert "\n".join(plain).isascii()
+    assert [len(row) for row in plain] == [len(row) for row in unicode]
+    assert "?" not in "".join(plain).replace("? ", "")
+    assert in_ascii("größer ●") == "gr??er *"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, True),
+        ({"LANG": "de_DE.UTF-8"}, True),
+        ({"LC_ALL": "C"}, False),
+        ({"LC_ALL": "C.utf8", "LANG": "C"}, True),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, False),
+        ({"LANG": "en_US.ISO-8859-1"}, False),
+    ],
+)
+def test_the_locale_says_whether_there_is_utf8(environment: dict[str, str], said: bool) -> None:
+    assert has_utf8(environment) is said
 
 
 @pytest.mark.parametrize(
