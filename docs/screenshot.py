@@ -125,7 +125,7 @@ def runs(screen: str, colours: tuple[str, ...]) -> Iterator[tuple[int, int, Look
             column += len(piece)  # every character that dr6 draws is one cell wide
 
 
-def svg(screen: str, shot: Shot) -> str:
+def svg(screen: str, shot: Shot = SHOTS[0]) -> str:
     """The picture of ``screen``, which is text with SGR sequences as ``tmux capture-pane -e`` gives it."""
     width, height = shot.width * CELL + 2 * MARGIN, shot.height * LINE + 2 * MARGIN
     parts = [

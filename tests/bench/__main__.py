@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import costs, serving
+from tests.bench import costs, screen, serving
 from tests.bench.contenders import (
     BARE,
     CONTENDERS,
@@ -30,6 +30,7 @@ from tests.guests.machine import qemu_version
 LOG_TIMES_GDB, LOG_OF_COUNTING = 100.0, 0.6
 TIMES_GDB, OF_BARE, HELP_SECONDS, MEGABYTES = 1.7, 0.8, 0.3, 150.0
 EXPLAIN_MILLISECONDS = 1.0
+FIRST_PICTURE, TIMES_BARE, STEP_MILLISECONDS, SCREEN_MEGABYTES = 0.4, 2.0, 40.0, 120.0
 BUSY = 0.7
 
 
@@ -40,6 +41,7 @@ class Options(argparse.Namespace):
     speed_only: bool
     serve_only: bool
     engines_only: bool
+    screen_only: bool
 
 
 class Rates(NamedTuple):
@@ -59,10 +61,14 @@ def main() -> None:
     parser.add_argument("--speed-only", action="store_true", help="only the contest")
     parser.add_argument("--serve-only", action="store_true", help="only gdb through dr6 against gdb directly")
     parser.add_argument("--engines-only", action="store_true", help="only the engines that are told by QEMU")
+    parser.add_argument("--screen-only", action="store_true", help="only the screen against a bare prompt")
     options = parser.parse_args(namespace=Options())
     print(f"QEMU {qemu_version()} (TCG), {_gdb_version()}, Python {sys.version.split()[0]}; guest: loop; unix socket")
     if (load := os.getloadavg()[0]) > BUSY:
         print(f"This machine is busy (load {load:.1f}): dr6 and QEMU want a core each, and lose most by that.")
+    if options.screen_only:
+        _screen()
+        return
     if options.serve_only:
         _serving(options.rounds)
         return
@@ -79,6 +85,7 @@ def main() -> None:
     _engines(options.rounds, options.steps)
     if not options.speed_only:
         _serving(options.rounds)
+        _screen()
 
 
 def _gdb_version() -> str:
@@ -131,6 +138,20 @@ def _serving(rounds: int) -> None:
             _tell(f"  {row.name}", f"{row.ratio:.2f} times")
         else:
             _judge(f"  {row.name}", row.ratio, row.target, unit=" times")
+
+
+def _screen() -> None:
+    print(f"\nThe screen at {screen.COLUMNS}x{screen.ROWS}, and a bare prompt of prompt_toolkit, letter for letter")
+    found = screen.measure()
+    _judge("first picture", found.first_picture, FIRST_PICTURE, unit=" s", least=False)
+    for name, waits in (("idle", found.idle), ("running", found.running), ("in a trace", found.tracing)):
+        _tell(f"key to redraw, {name}", f"{waits.median:.1f} ms, 95 % below {waits.most:.1f} ms")
+        _judge("  of a bare prompt", waits.median / found.bare.median, TIMES_BARE, unit=" times", least=False)
+    _tell("key to redraw, bare", f"{found.bare.median:.1f} ms, 95 % below {found.bare.most:.1f} ms")
+    _judge("a step, key to redraw", found.step.median, STEP_MILLISECONDS, unit=" ms", least=False)
+    _tell("CPU of a step in si N", f"{found.cpu_step:.2f} ms")
+    _judge("CPU in 3 idle seconds", found.cpu_idle, 0, unit=" s", least=False)
+    _judge(f"memory, {screen.TRACED} stops", found.megabytes, SCREEN_MEGABYTES, unit=" MB", least=False)
 
 
 def _costs(million: bool, output: Path) -> None:

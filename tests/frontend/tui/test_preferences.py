@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend.commands.general import LAYOUTS as NUMBERS
+from frontend.commands.session import THEMES
 from frontend.tui.arrangement import arrange, order
 from frontend.tui.boxes import Arrangement
 from frontend.tui.panes import PANES
@@ -27,6 +28,7 @@ wishes = st.builds(
     st.dictionaries(names, st.integers(-300, 300), max_size=4),
     st.dictionaries(names, st.integers(-300, 300), max_size=4),
     st.just({}),
+    st.sampled_from(THEMES),
 )
 
 
