@@ -202,8 +202,6 @@ def _help_one(session: Session, text: str) -> None:
 
 OWN_SCRIPTS = "dr6:"
 """In front of the name of a script that comes with dr6: dr6:windbg."""
-
-
 MOST_NESTED = 10
 LONGEST_SCRIPT = 1 << 20
 

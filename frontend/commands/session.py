@@ -34,9 +34,6 @@ from gdbstub.sessions.guest_lock import Reach
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import MASK_64, SEGMENTS
 
-THEMES = ("dark", "light", "high-contrast", "none")
-"""Of a screen: for terminals whose background is dark or light; without dim or pale text; without colours."""
-
 
 @dataclass(slots=True)
 class Display:

@@ -8,13 +8,17 @@ from typing import NamedTuple
 from frontend.commands.expressions import Node, Read, parse, read_type
 from frontend.commands.nodes import Variable
 from frontend.commands.registers import merged
-from frontend.commands.session import THEMES, Session
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
 from gdbstub.x86.registers import Mode
 
 MOST_STOPS = 1_000_000
+
+
+THEMES = ("dark", "light", "high-contrast", "none")
+"""Of a screen: for terminals whose background is dark or light; without dim or pale text; without colours."""
 
 
 class Fixed(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from frontend.commands.session import THEMES
+from frontend.commands.setting import THEMES
 from frontend.tui.boxes import Arrangement, Box, Column
 
 LEAST_ROWS = 3

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend.commands.general import LAYOUTS as NUMBERS
-from frontend.commands.session import THEMES
+from frontend.commands.setting import THEMES
 from frontend.tui.arrangement import arrange, order
 from frontend.tui.boxes import Arrangement
 from frontend.tui.panes import PANES

@@ -7,7 +7,7 @@ import re
 import pytest
 from prompt_toolkit.output import ColorDepth
 
-from frontend.commands.session import THEMES
+from frontend.commands.setting import THEMES
 from frontend.tui.app import color_depth
 from frontend.tui.events import Focus, SelectStop, Toggle
 from frontend.tui.glyphs import has_utf8, in_ascii
