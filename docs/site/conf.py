@@ -32,7 +32,7 @@ html_show_sourcelink = False
 html_show_copyright = False
 
 NAVIGATION = {
-    "First steps": ("docs/start", "docs/screen", "docs/ways", "docs/limits", "docs/screen", "docs/ways", "docs/limits", "docs/keys", "docs/commands"),
+    "First steps": ("docs/start", "docs/screen", "docs/ways", "docs/limits", "docs/keys", "docs/commands"),
     "Why it stopped": ("docs/explaining", "docs/causes", "docs/quirks", "docs/seeds"),
     "Traces": ("docs/traces", "docs/engines"),
     "Ways to a guest": ("docs/serve", "docs/xen", "docs/linux", "docs/backends", "docs/doctor"),
