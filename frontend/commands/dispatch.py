@@ -54,6 +54,7 @@ async def execute(session: Session, line: str) -> None:
     An empty line repeats the last one that may be repeated. Raises a `GdbError` with one sentence, or `Quit`.
     """
     session.note("command", line)
+    session.interrupted = False
     block: deque[str] = deque()
     session.blocks.append(block)
     try:
@@ -202,8 +203,7 @@ def _help_one(session: Session, text: str) -> None:
 
 OWN_SCRIPTS = "dr6:"
 """In front of the name of a script that comes with dr6: dr6:windbg."""
-MOST_NESTED = 10
-LONGEST_SCRIPT = 1 << 20
+MOST_NESTED, LONGEST_SCRIPT = 10, 1 << 20
 
 
 async def source(session: Session, arguments: Arguments) -> None:
@@ -224,13 +224,14 @@ def _read_script(path: str) -> str:
     try:
         with open(os.path.expanduser(path), encoding="utf-8", errors="backslashreplace") as file:
             return file.read(LONGEST_SCRIPT)
-    except OSError as error:
-        raise CommandError(f"Cannot read commands from {clean(path)}: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", "no file can have this name")
+        raise CommandError(f"Cannot read commands from {clean(path)}: {why}.") from error
 
 
 async def run_script(session: Session, path: str) -> None:
     """The lines of a file; the first that fails ends it, as in gdb, and the error says where."""
-    text = _read_script(path)
+    text = await trio.to_thread.run_sync(_read_script, path, abandon_on_cancel=True)  # it may be a pipe
     if session.nesting >= MOST_NESTED:
         raise CommandError(f"Scripts call each other more than {MOST_NESTED} deep; {clean(path)} was not run.")
     session.nesting += 1
