@@ -5,7 +5,7 @@
 # --defsym: TASK_GATE=1 (#DB through a task gate), COPIED=1 (LIDT runs in a copy elsewhere), ALIAS=1 (the gate is
 # filled in through another linear address), LATE=1 (the gate is filled in after LIDT), FAR=1 (it is a long way to LIDT),
 # ON_HANDLER=1 (an instruction breakpoint of the guest's own lies on its handler of #BP), STALE=1 (it steps once more while
-# the data breakpoint that it has hit is armed).
+# the data breakpoint that it has hit is armed), MANY=1 (30,000 #DBs).
 #
 # At the end it writes the count to port E9h, a byte for each two digits of hex, and shuts down by a triple fault.
 .ifndef TASK_GATE
@@ -39,7 +39,11 @@
 .set DS_FLAT, 0x10
 .set TSS_MAIN, 0x18
 .set TSS_DEBUG, 0x20
+.ifdef MANY
+.set ROUNDS, 3000
+.else
 .set ROUNDS, 4
+.endif
 
 .text
 .code32
