@@ -148,3 +148,14 @@ def test_an_int1_that_raises_ud_is_said_where_only_db_is_caught(tmp_path: Path) 
         with machine(tmp_path, None, *arguments(Way("multiboot", ("INT1",)), tmp_path / "console")) as guest:
             ran = dr6("trace", guest.target, "--events", "--catch", catches, "--format", "jsonl")
         assert ran.err.count("raised #UD, and no #DB") == (1 - number if INT1_IS_UD else 0)
+
+
+@pytest.mark.parametrize(("code", "said"), [("faf4", 1), ("fbf4ebfd", 0)], ids=["cli, hlt", "sti, hlt"])
+def test_a_guest_that_sleeps_for_good_is_no_silence(code: str, said: int, tmp_path: Path) -> None:
+    sector = tmp_path / "sector"
+    sector.write_bytes(bytes.fromhex(code).ljust(510, b"\x90") + b"\x55\xaa")
+    with machine(tmp_path, None, "-drive", f"format=raw,file={sector}", "-net", "none") as guest:
+        ran = dr6("trace", guest.target, "--break", "hw:0x7c01", "--seconds", "4", "--format", "jsonl")
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    assert (rows[1]["pc"], rows[-1]["reason"]) == ("0x7c01", "seconds")
+    assert ran.err.count("The guest waits in HLT with IF clear") == said
