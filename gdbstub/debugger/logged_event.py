@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gdbstub.backends.qemu.exception_log import LoggedException
-from gdbstub.debugger.cpu_reader import moment
 from gdbstub.debugger.record import CaughtEvent, StopRecord
-from gdbstub.explain.evidence import Action, CodeBytes, Evidence, Fact, Known, Platform, Unknown
+from gdbstub.explain.evidence import ABSENT, Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, Unknown
 from gdbstub.explain.explain import explain
+from gdbstub.explain.explanation import Explanation
 from gdbstub.protocol.stops import Stopped
-from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.breakpoints import ArmedBreakpoint
+from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import Frame, vector
 from gdbstub.x86.registers import Mode
@@ -30,7 +29,7 @@ def state_of(logged: LoggedException, cpu: int) -> CpuState:
     selectors = {name: segment.selector for name, segment in shown.segments.items()}
     bases = {"fs_base": shown.segments["fs"].base, "gs_base": shown.segments["gs"].base} if shown.mode == 64 else {}
     registers = {**logged.general, "rip": logged.rip, "rflags": shown.rflags, **selectors, **bases, **control}
-    debug = shown.debug._replace(source="log")
+    debug = DebugState(*shown.debug[:6], "log")
     return CpuState(cpu, registers, debug, shown.mode, shown.cpl, shown.segments, shown.tables, shown.halted)
 
 
@@ -46,49 +45,91 @@ def frame_of(logged: LoggedException, code: bytes) -> Frame | None:
     error = logged.error_code if vector(logged.vector).has_error_code and not logged.software else None
     rsp, ss = (logged.rsp, logged.ss) if wide or logged.cpl == 3 else (None, None)
     segments = logged.shown.segments
-    frame = Frame(rip, logged.cs, logged.shown.rflags, rsp, ss, error)
     if logged.shown.mode == 64:
-        return frame
-    return frame._replace(cs_base=segments["cs"].base, ss_base=segments["ss"].base)
+        return Frame(rip, logged.cs, logged.shown.rflags, rsp, ss, error)
+    bases = segments["cs"].base, segments["ss"].base
+    return Frame(rip, logged.cs, logged.shown.rflags, rsp, ss, error, cs_base=bases[0], ss_base=bases[1])
 
 
 EFER_LMA = 1 << 10
 
 
+Explained = dict[tuple[object, ...], Explanation]
+"""What was concluded, by all that an explanation without code looks at."""
+MOST_EXPLAINED = 4096
+
+
 def record_of_logged(
-    logged: LoggedException, number: int, cpu: int, platform: Platform, window: CodeBytes | None, seconds: float
+    logged: LoggedException,
+    number: int,
+    cpu: int,
+    platform: Platform,
+    window: CodeBytes | None,
+    seconds: float,
+    explained: Explained | None = None,
 ) -> StopRecord:
-    """Explain and keep. ``window`` are bytes around the linear RIP, where somebody knows them."""
+    """Explain and keep. ``window`` are bytes around the linear RIP, where somebody knows them. ``explained`` is kept
+    from one to the next, of one platform: guests take the same exception over and over, and where no code is known,
+    general registers make no difference."""
     state = state_of(logged, cpu)
     at = b"" if window is None else window.bytes[logged.pc - window.address :]
     frame = frame_of(logged, at)
     evidence = _evidence(logged, state, platform, window, frame)
+    if window is None and explained is not None:
+        shown, segments = logged.shown, logged.shown.segments
+        key = (logged.vector, frame, segments["cs"], shown.efer, shown.cr2, shown.cr4, shown.debug, shown.tables.tr)
+        if (known := explained.get(key)) is None:
+            if len(explained) >= MOST_EXPLAINED:
+                explained.clear()
+            known = explained[key] = explain(evidence)
+    else:
+        known = explain(evidence)
     event = CaughtEvent(logged.vector, None, frame, "log")
-    return StopRecord(number, cpu, Action.CONTINUE, Stopped(0), state, evidence, explain(evidence), b"", event, seconds)
+    return StopRecord(number, cpu, Action.CONTINUE, _STOPPED, state, evidence, known, b"", event, seconds)
+
+
+_STOPPED = Stopped(0)
+_OUR_REQUEST = Known(Action.CONTINUE, "our own request")
+_AT_HANDLER = Known(True, SOURCE)
+_NOTHING_ARMED: Fact[tuple[ArmedBreakpoint, ...]] = Known((), "our table")
+_NO_DEBUGCTL = Unknown("QEMU's log does not show DEBUGCTL")
 
 
 def _evidence(
     logged: LoggedException, state: CpuState, platform: Platform, window: CodeBytes | None, frame: Frame | None
 ) -> Evidence:
-    mode: Mode = 64 if logged.shown.efer & EFER_LMA else state.mode
-    handler_facts = replace(
-        moment(state, b""),
-        **dict.fromkeys(("rip", "rflags", "rsp", "cs", "cs_base"), _NOT_STOPPED),
+    shown, debug, registers = logged.shown, logged.shown.debug, state.registers
+    mode: Mode = 64 if shown.efer & EFER_LMA else state.mode
+    if state.mode != 64:
+        registers = registers | {f"{name}_base": segment.base for name, segment in shown.segments.items()}
+    dr: list[Fact[int]] = [ABSENT if value is None else Known(value, SOURCE) for value in debug[:6]]
+    after = CpuFacts(
+        *(_NOT_STOPPED, _NOT_STOPPED, _NOT_STOPPED, Known(registers["rcx"], SOURCE), _NOT_STOPPED, _NOT_STOPPED),
+        tr=Known(shown.tables.tr.selector, SOURCE),
+        cr2=Known(shown.cr2, SOURCE),
+        cr4=Known(shown.cr4, SOURCE),
+        debugctl=_NO_DEBUGCTL,
+        dr0=dr[0],
+        dr1=dr[1],
+        dr2=dr[2],
+        dr3=dr[3],
+        dr6=dr[4],
+        dr7=dr[5],
         bytes=_NO_BYTES,
+        registers=Known(registers, SOURCE),
     )
-    seen: Fact[Frame] = _NO_FRAME if frame is None else Known(frame, SOURCE)
     return Evidence(
         platform=platform,
         reply=_NOT_STOPPED,
-        action=Known(Action.CONTINUE, "our own request"),
+        action=_OUR_REQUEST,
         mode=Known(mode, SOURCE),
         cpl=_NOT_STOPPED,
-        after=handler_facts,
+        after=after,
         vector=Known(logged.vector, SOURCE),
-        at_handler=Known(True, SOURCE),
+        at_handler=_AT_HANDLER,
         handler=_NOT_STOPPED,
-        frame=seen,
+        frame=_NO_FRAME if frame is None else Known(frame, SOURCE),
         frame_mode=Known(state.mode, SOURCE),
         code=() if window is None else (window,),
-        breakpoints=Known((), "our table"),
+        breakpoints=_NOTHING_ARMED,
     )

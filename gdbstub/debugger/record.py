@@ -83,10 +83,11 @@ class StopRecord:
     @property
     def is_plain_step(self) -> bool:
         """Is this a step of the debugger's, and nothing else?"""
+        if self.event is not None or self.action is not Action.STEP or self.ended:
+            return False
         found = self.explanation
         alone = all((cause.cause, cause.owner) == ("single-step", "debugger") for cause in found.causes)
-        plain = self.action is Action.STEP and self.event is None and not self.ended
-        return plain and alone and not found.contradictions and not self.notes
+        return alone and not found.contradictions and not self.notes
 
     @property
     def brief(self) -> StopSummary:

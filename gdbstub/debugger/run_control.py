@@ -27,7 +27,13 @@ from gdbstub.errors import TransportError
 from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.breakpoints import BreakpointKind
+from gdbstub.x86.decode import shape
+from gdbstub.x86.registers import IF
 
+FOR_GOOD = (
+    "The guest waits in HLT with IF clear: nothing but an NMI, an SMI or a reset lets it go on. An interrupt (Ctrl-C) "
+    "stops it."
+)
 MOST_IDLE_STEPS = 6
 """Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
 PASSING_MILLISECONDS = 2.0
@@ -66,9 +72,12 @@ class RunControl(Stepping):
 
     async def run(self) -> Snapshot:
         """Continue to the next stop that is not dr6's own affair."""
-        stand = False
+        stand = said = False
         while True:
             seen = self._reader.seen
+            if not said and seen is not None and len(self._remote.threads) < 2 and sleeps_for_good(seen):
+                self._say(FOR_GOOD)
+                said = True
             if seen is not None and self._walk.is_due(seen) and not self._reader.stale:
                 snapshot = await self._walk.walk(self, seen)
                 if snapshot is not None:
@@ -193,6 +202,15 @@ class RunControl(Stepping):
             return await self._await_run()
         finally:
             self._patience = 0.0
+
+
+def sleeps_for_good(seen: Snapshot) -> bool:
+    """Does the guest stand at an HLT, or in one, that no interrupt ends? SDM vol. 2A, HLT."""
+    state = seen.state
+    if not isinstance(seen.stop, Stopped) or state.registers.get("rflags", IF) & IF:
+        return False
+    what = shape(seen.code, state.mode)
+    return bool(state.halted) or (state.cpl == 0 and what is not None and what.mnemonic == "hlt")
 
 
 def _is_same(snapshot: Snapshot, seen: Snapshot) -> bool:

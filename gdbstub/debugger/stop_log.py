@@ -10,7 +10,7 @@ from typing import overload
 
 from gdbstub.backends.qemu.exception_log import LoggedException
 from gdbstub.debugger.kept_stops import KeptStops
-from gdbstub.debugger.logged_event import record_of_logged
+from gdbstub.debugger.logged_event import Explained, record_of_logged
 from gdbstub.debugger.record import StopRecord, StopSummary
 from gdbstub.debugger.snapshot import Leak, Snapshot, evidence_of, leaked_tf, may_leak, record_of
 from gdbstub.explain.evidence import Action, CodeBytes, Platform, SteppedOver
@@ -36,6 +36,7 @@ class StopLog(Sequence[StopRecord]):
         self.kept = KeptStops(most)
         self._began = time.monotonic()
         self._publish = publish
+        self._explained: Explained = {}
         self._leaks: deque[Leak] = deque(maxlen=LEAKS_KEPT)
         self._unexplained: Callable[[], Snapshot] | None = None
 
@@ -55,7 +56,7 @@ class StopLog(Sequence[StopRecord]):
 
     def keep_logged(self, logged: LoggedException, cpu: int, window: CodeBytes | None) -> StopRecord:
         """The same of an exception that was seen in the hypervisor's log alone."""
-        record = record_of_logged(logged, self.number, cpu, self.platform, window, self._seconds)
+        record = record_of_logged(logged, self.number, cpu, self.platform, window, self._seconds, self._explained)
         self.number += 1
         self.kept.append(record)
         self._publish(record)

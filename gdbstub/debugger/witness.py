@@ -23,7 +23,8 @@ MOST_KEPT = 100_000
 READS_AT_ONCE = 64
 REFUSALS = frozenset((8, 10, 11, 12, 13, 14))
 """What is raised where a vector can't be delivered: #DF, #TS, #NP, #SS, #GP, #PF (SDM vol. 3A 6.15)."""
-DEBUG = 1
+DEBUG, UNDEFINED = 1, 6
+MOST_UNDEFINED = 64
 MOST_HELD = 32
 """Exceptions that were delivered and whose handlers have not begun yet."""
 
@@ -65,6 +66,8 @@ class Witness:
         """How many of them could not be kept."""
         self.on_exception: Callable[[LoggedException], None] | None = None
         """Hears of each as it comes, instead of its being kept."""
+        self.undefined: list[LoggedException] = []
+        """The first #UDs, where #DB counts and #UD does not: INT1 raises it where the emulator has none."""
         self.on_debug_exception: Callable[[int], None] = lambda pc: None
         """Hears of the linear RIP of each #DB, whatever the vectors are."""
 
@@ -130,6 +133,8 @@ class Witness:
         """QEMU writes its line for INT n before it looks at the gate: what refuses it follows at the same RIP."""
         if logged.vector == DEBUG and not logged.software:
             self.on_debug_exception(logged.pc)
+        if logged.vector == UNDEFINED and len(self.undefined) < MOST_UNDEFINED:
+            self.undefined.append(logged)
         before, self._undecided = self._undecided, None
         if before is not None and not (
             logged.vector in REFUSALS and (logged.cs, logged.rip) == (before.cs, before.rip)

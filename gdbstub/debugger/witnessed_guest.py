@@ -17,10 +17,11 @@ from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.vector_catch import BlindSpot
-from gdbstub.debugger.witness import DEBUG, Witness
+from gdbstub.debugger.witness import DEBUG, UNDEFINED, Witness
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.protocol.stops import Stopped
+from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import vector
 
 LOG_COMMANDS = frozenset(("log", "logfile"))
@@ -38,6 +39,7 @@ class WitnessedGuest(Attachment):
     _real_mode_is_unseen = False
     _said_unseen = False
     _parting = False
+    _said_no_int1 = False
     _went_with_catches = False
     on_gap: Callable[[str], None] = staticmethod(ignore)
     """Hears where events may have been missed, in a sentence; it is said to listeners, too."""
@@ -143,9 +145,26 @@ class WitnessedGuest(Attachment):
                 self.on_witnessed(self._log.keep_logged(logged, self._only_cpu, window))
             if self.witness.lost > lost:
                 self._say_gap(f"{self.witness.lost - lost} exceptions were delivered that could not be kept.")
+            await self._note_missing_int1(self.witness, snapshot)
         self._say_gaps(self._catcher.take_gaps())
         if gone:
             self.say_unseen()
+
+    async def _note_missing_int1(self, witness: Witness, snapshot: Snapshot) -> None:
+        """Once: who waits for the #DB of an INT1 that raises #UD waits in vain."""
+        undefined, witness.undefined = witness.undefined, []
+        if self._said_no_int1 or DEBUG not in witness.vectors or UNDEFINED in witness.vectors:
+            return
+        for logged in undefined:
+            window = await self._code_of(logged, snapshot)
+            what = None if window is None else shape(window.bytes[logged.pc - window.address :], logged.shown.mode)
+            if what is not None and "icebp" in what.traits:
+                self._said_no_int1 = True
+                self.say(
+                    f"The guest's INT1 at {logged.pc:#x} raised #UD, and no #DB: this emulator has no INT1. Catch ud "
+                    "as well to stop there."
+                )
+                return
 
     async def _code_of(self, logged: LoggedException, snapshot: Snapshot) -> CodeBytes | None:
         """The code around a logged RIP: the guest's, if it stands still in the same address space; else its image's."""

@@ -20,12 +20,31 @@ class FilteredWriter(WatchedWriter):
     def __init__(self, writer: TraceWriter, keeps: Filter) -> None:
         super().__init__(writer, lambda row: None)
         self._keeps = keeps
+        self._stops = self._events = self._insns = 0
+
+    @property
+    def stops(self) -> int:
+        """Of all rows, as `events` and `insns`: what comes next is numbered by them."""
+        return self._stops
+
+    @property
+    def events(self) -> int:
+        return self._events
+
+    @property
+    def insns(self) -> int:
+        return self._insns
 
     def record(self, record: StopRecord) -> None:
+        if record.event is None:
+            self._stops += 1
+        else:
+            self._events += 1
         if self._keeps(row(record)):
             self._writer.record(record)
 
     def columns(self, batch: Columns) -> None:
+        self._insns += batch.count
         kept = [self._keeps(found) for found in rows_of(batch, self._definitions)]
         for first, count in _stretches(kept):
             self._writer.columns(_part(batch, first, count))

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import costs, screen, serving
+from tests.bench import costs, events, screen, serving
 from tests.bench.contenders import (
     BARE,
     CONTENDERS,
@@ -31,6 +31,7 @@ LOG_TIMES_GDB, LOG_OF_COUNTING = 100.0, 0.6
 TIMES_GDB, OF_BARE, HELP_SECONDS, MEGABYTES = 1.7, 0.8, 0.3, 150.0
 EXPLAIN_MILLISECONDS = 1.0
 FIRST_PICTURE, TIMES_BARE, STEP_MILLISECONDS, SCREEN_MEGABYTES = 0.4, 2.0, 40.0, 120.0
+TIMES_CATCH = 50.0
 BUSY = 0.7
 
 
@@ -42,6 +43,7 @@ class Options(argparse.Namespace):
     serve_only: bool
     engines_only: bool
     screen_only: bool
+    events_only: bool
 
 
 class Rates(NamedTuple):
@@ -62,6 +64,9 @@ def main() -> None:
     parser.add_argument("--serve-only", action="store_true", help="only gdb through dr6 against gdb directly")
     parser.add_argument("--engines-only", action="store_true", help="only the engines that are told by QEMU")
     parser.add_argument("--screen-only", action="store_true", help="only the screen against a bare prompt")
+    parser.add_argument(
+        "--events-only", action="store_true", help="only events read from QEMU's log against caught ones"
+    )
     options = parser.parse_args(namespace=Options())
     print(f"QEMU {qemu_version()} (TCG), {_gdb_version()}, Python {sys.version.split()[0]}; guest: loop; unix socket")
     if (load := os.getloadavg()[0]) > BUSY:
@@ -75,6 +80,9 @@ def main() -> None:
     if options.engines_only:
         _engines(options.rounds, options.steps)
         return
+    if options.events_only:
+        _events(options.rounds)
+        return
     check_same_guest(300)
     print("dr6 and gdb write the same registers, 300 rows compared")
     with tempfile.TemporaryDirectory(prefix="dr6-bench-") as directory:
@@ -84,6 +92,7 @@ def main() -> None:
             _costs(options.million, output)
     _engines(options.rounds, options.steps)
     if not options.speed_only:
+        _events(options.rounds)
         _serving(options.rounds)
         _screen()
 
@@ -152,6 +161,13 @@ def _screen() -> None:
     _tell("CPU of a step in si N", f"{found.cpu_step:.2f} ms")
     _judge("CPU in 3 idle seconds", found.cpu_idle, 0, unit=" s", least=False)
     _judge(f"memory, {screen.TRACED} stops", found.megabytes, SCREEN_MEGABYTES, unit=" MB", least=False)
+
+
+def _events(rounds: int) -> None:
+    rates = events.compare(rounds)
+    print(f"\n#DBs that the guest takes, as rows; medians of {rounds} rounds, in which both take their turn")
+    _tell("dr6 --events --no-stop", f"{rates.log:.0f} events/s, caught at their handler {rates.handler:.0f}")
+    _judge("  --no-stop / --catch", rates.ratio, TIMES_CATCH, unit=" times")
 
 
 def _costs(million: bool, output: Path) -> None:

@@ -5,7 +5,8 @@
 # --defsym: TASK_GATE=1 (#DB through a task gate), COPIED=1 (LIDT runs in a copy elsewhere), ALIAS=1 (the gate is
 # filled in through another linear address), LATE=1 (the gate is filled in after LIDT), FAR=1 (it is a long way to LIDT),
 # ON_HANDLER=1 (an instruction breakpoint of the guest's own lies on its handler of #BP), STALE=1 (it steps once more while
-# the data breakpoint that it has hit is armed).
+# the data breakpoint that it has hit is armed), MANY=1 (30,000 #DBs), INT1=1 (an INT1
+# in each round, which raises #UD on QEMU before 9.1; its handler goes on behind it).
 #
 # At the end it writes the count to port E9h, a byte for each two digits of hex, and shuts down by a triple fault.
 .ifndef TASK_GATE
@@ -28,6 +29,9 @@
 .ifndef STALE
 .set STALE, 0
 .endif
+.ifndef INT1
+.set INT1, 0
+.endif
 .ifndef ON_HANDLER
 .set ON_HANDLER, 0
 .endif
@@ -39,7 +43,11 @@
 .set DS_FLAT, 0x10
 .set TSS_MAIN, 0x18
 .set TSS_DEBUG, 0x20
+.ifdef MANY
+.set ROUNDS, 3000
+.else
 .set ROUNDS, 4
+.endif
 
 .text
 .code32
@@ -99,6 +107,9 @@ round:
     call writes
 .if ON_HANDLER
     call breaks
+.endif
+.if INT1
+    .byte 0xf1
 .endif
     decl %ebx
     jnz round
@@ -161,7 +172,22 @@ bp_handler:
     iret
 .endif
 
+.if INT1
+ud_handler:
+    incl (%esp)
+    iret
+.endif
+
 fill_gate:
+.if INT1
+    movl $ud_handler, %eax
+    movl $idt + 48, %edi
+    movw $CS_FLAT, 2(%edi)
+    movw $0x8e00, 4(%edi)
+    movw %ax, (%edi)
+    shrl $16, %eax
+    movw %ax, 6(%edi)
+.endif
 .if ON_HANDLER
     movl $bp_handler, %eax
     movl $idt + 24, %edi

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.guests.machine import qemu_version
 from tests.guests.ways import Way, arguments, build_way, taken
 from tests.live.machine import Machine, dr6, machine
 from tests.live.served import gdb, serving
@@ -94,6 +95,7 @@ def test_the_log_goes_with_the_last_catch_and_where_the_user_takes_it(tmp_path: 
 
 STALE = Way("multiboot", ("STALE",))
 """It steps while the data breakpoint that it has hit is armed, alone in its page."""
+INT1_IS_UD = tuple(map(int, qemu_version().split(".")[:2])) < (9, 1)
 MEETING = Way("multiboot", ("ON_HANDLER",))
 """An instruction breakpoint of its own lies on its handler of #BP: a #DB more in each of four rounds."""
 
@@ -139,3 +141,21 @@ def test_who_stops_the_guest_takes_old_hits_out_of_its_dr6_and_who_reads_the_log
     }
     assert [row["dr"]["dr6"] for row in stopped] == ["0xffff4ff0"] * 5
     assert [cause["cause"] for row in stopped for cause in row["causes"]] == ["single-step"] * 5
+
+
+def test_an_int1_that_raises_ud_is_said_where_only_db_is_caught(tmp_path: Path) -> None:
+    for number, catches in enumerate(("db", "db,ud")):
+        with machine(tmp_path, None, *arguments(Way("multiboot", ("INT1",)), tmp_path / "console")) as guest:
+            ran = dr6("trace", guest.target, "--events", "--catch", catches, "--format", "jsonl")
+        assert ran.err.count("raised #UD, and no #DB") == (1 - number if INT1_IS_UD else 0)
+
+
+@pytest.mark.parametrize(("code", "said"), [("faf4", 1), ("fbf4ebfd", 0)], ids=["cli, hlt", "sti, hlt"])
+def test_a_guest_that_sleeps_for_good_is_no_silence(code: str, said: int, tmp_path: Path) -> None:
+    sector = tmp_path / "sector"
+    sector.write_bytes(bytes.fromhex(code).ljust(510, b"\x90") + b"\x55\xaa")
+    with machine(tmp_path, None, "-drive", f"format=raw,file={sector}", "-net", "none") as guest:
+        ran = dr6("trace", guest.target, "--break", "hw:0x7c01", "--seconds", "4", "--format", "jsonl")
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    assert (rows[1]["pc"], rows[-1]["reason"]) == ("0x7c01", "seconds")
+    assert ran.err.count("The guest waits in HLT with IF clear") == said

@@ -18,8 +18,14 @@ _HEAD = re.compile(
     rb"IP=([0-9a-f]{4}):([0-9a-f]{16}) pc=([0-9a-f]{16}) SP=([0-9a-f]{4}):([0-9a-f]{16}) "
 )
 _GENERAL = re.compile(r"\b([ER][ABCD]X|[ER][SD]I|[ER][BS]P|R(?:8|9|1[0-5]))\s?=([0-9a-f]{8,16})\b")
+_EIGHT = ("AX", "BX", "CX", "DX", "SI", "DI", "BP", "SP")
+_NAMES = {f"{wide}{name}": f"r{name.lower()}" for wide in "ER" for name in _EIGHT}
+_NAMES |= {f"R{n}": f"r{n}" for n in range(8, 16)}
 _FIRST = (b"RAX=", b"EAX=")
 _LAST = b"EFER="
+_NEXT = b": v="
+MOST_DUMP_BYTES = 4096
+"""Of one dump of registers; it has 1,400 at most."""
 MOST_LINES = 64
 """Of one dump of registers; it has 27 at most."""
 MOST_LINE_BYTES = 4096
@@ -58,9 +64,22 @@ class ExceptionLog:
 
     def feed(self, data: bytes) -> list[LoggedException]:
         """The exceptions that are complete now, in the order of their delivery."""
-        *lines, rest = (self._rest + data).split(b"\n")
-        self._rest = rest[-MOST_LINE_BYTES:]
-        return [one for line in lines if (one := self._line(line[:MOST_LINE_BYTES])) is not None]
+        text, at = self._rest + data, 0
+        found: list[LoggedException] = []
+        while True:
+            if self._dump is None and not self._heads and (whole := _whole(text, at)) is not None:
+                logged, at = whole
+                found.append(logged)
+                continue
+            end = text.find(b"\n", at)
+            if end < 0:
+                break
+            one = self._line(text[at : min(end, at + MOST_LINE_BYTES)])
+            if one is not None:
+                found.append(one)
+            at = end + 1
+        self._rest = text[max(at, len(text) - MOST_LINE_BYTES) :]
+        return found
 
     def _line(self, line: bytes) -> LoggedException | None:
         if (head := _HEAD.match(line)) is not None:
@@ -85,16 +104,37 @@ class ExceptionLog:
     def _complete(self, dump: str) -> LoggedException | None:
         """The registers belong to the first line with the same RIP: several vCPUs may write at a time, and SMM dumps
         registers without such a line."""
-        try:
-            shown = parse_info_registers(dump)
-        except RemoteProtocolError:
-            return None
         for at, head in enumerate(self._heads):
-            number, _, _, software, cpl, *_ = head
-            vector, error, cs, rip, pc, ss, rsp = (int(head[i], 16) for i in (1, 2, 5, 6, 7, 8, 9))
-            if rip == shown.rip and int(cpl) == shown.cpl:
+            logged = _logged(head, dump)
+            if logged is not None:
                 del self._heads[at]
-                general = {f"r{name[1:].lower()}": int(value, 16) for name, value in _GENERAL.findall(dump)}
-                which = (int(number), vector, error, software == b"1", int(cpl))
-                return LoggedException(*which, cs, rip, pc, ss, rsp, general, shown)
+                return logged
         return None
+
+
+def _whole(text: bytes, at: int) -> tuple[LoggedException, int] | None:
+    """The exception whose first line begins at ``at``, if all of its registers follow directly, and where it ends."""
+    head = _HEAD.match(text, at)
+    start = 0 if head is None else text.find(b"\n", head.end()) + 1
+    if head is None or not start or not text.startswith(_FIRST, start):
+        return None
+    last = text.find(b"\n" + _LAST, start, start + MOST_DUMP_BYTES)
+    end = text.find(b"\n", last + 1) + 1
+    if last < 0 or not end or text.find(_NEXT, start, last) >= 0:
+        return None
+    logged = _logged(head.groups(), text[start:end].decode("latin-1"))
+    return None if logged is None else (logged, end)
+
+
+def _logged(head: tuple[bytes, ...], dump: str) -> LoggedException | None:
+    """The first line and its registers; None where they don't belong to each other, or can't be read."""
+    rest = dump.find("IP=") - 1
+    try:
+        shown = parse_info_registers(dump[max(rest, 0) :])
+    except RemoteProtocolError:
+        return None
+    vector, error, cpl, cs, rip, pc, ss, rsp = (int(head[i], 16) for i in (1, 2, 4, 5, 6, 7, 8, 9))
+    if rip != shown.rip or cpl != shown.cpl:
+        return None
+    general = {_NAMES[name]: int(value, 16) for name, value in _GENERAL.findall(dump, 0, rest)}
+    return LoggedException(int(head[0]), vector, error, head[3] == b"1", cpl, cs, rip, pc, ss, rsp, general, shown)

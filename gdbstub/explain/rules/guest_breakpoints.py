@@ -88,7 +88,8 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
         because.append(old.clause)
     shown = culprit
     if shown is None and event.came_straight():
-        shown = event.likeliest_that(lambda candidate: _could(event, candidate, slot, address))
+        could = event.likeliest_that(lambda candidate: _could(event, candidate, slot, address))
+        shown = could if could is not None and event.came_by(could) else None
     if shown is None:
         shown = next((one for one in event.departures() if event.hits(one, slot, address or 0)), None)
     guess = shown is not None and shown is not culprit and not shown.exact

@@ -63,12 +63,13 @@ def packet(scene: StopFacts) -> Iterator[Finding]:
             reported,
             f"the debugger's watch on {armed.address:#x} ({armed.length} bytes) covers it",
         )
-        sure = scene.abilities.watches_are_its_own and stored_beside(scene, armed) is None
+        strays = not verified and stored_beside(scene, armed) is not None
+        sure = scene.abilities.watches_are_its_own and not strays
         level: Confidence = "certain" if verified or sure else "likely"
         if verified:
             because = (*because, "the instruction accesses it")
         cause = Cause(cause_name(armed.kind), "debugger", "trap", level, because, DATA, armed.slot)
-        yield Finding(cause, culprit, armed.address)
+        yield Finding(cause, culprit, armed.address, misses=strays)
     if own:
         return
     if scene.breakpoints is None:

@@ -67,6 +67,10 @@ def _watch(found: Finding) -> str:
     name = "write" if found.cause.cause == "data-write" else "access"
     if found.cause.owner == "debugger":
         place = "" if found.place is None else f" on {found.place:#x}"
+        if found.misses and found.instruction is not None:
+            return (
+                f"{name} watch of the debugger{place} reported hit behind `{found.instruction.text}`, which misses it"
+            )
         return f"{name} watch of the debugger{place} hit{_behind(found)}"
     return f"{_register(found)}{name} watch hit{_behind(found)}"
 

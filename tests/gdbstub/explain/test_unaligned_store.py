@@ -24,6 +24,9 @@ def test_a_watch_that_a_store_of_the_bios_missed_is_not_certain() -> None:
     answer = explain(reported_behind_the_store(TCG))
     (cause,) = answer.causes
     assert (cause.cause, cause.owner, cause.confidence) == ("data-write", "debugger", "likely")
+    assert answer.summary == (
+        "write watch of the debugger on 0x100198 reported hit behind `mov word ptr [0x413], 0x27f`, which misses it"
+    )
     (said,) = answer.contradictions
     assert said.startswith(
         "`mov word ptr [0x413], 0x27f` stores to 0x413, and not to what the watch on 0x100198 covers; hardware does "

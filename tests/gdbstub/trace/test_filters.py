@@ -27,6 +27,7 @@ def kept(path: Path, *words: str) -> list[int]:
         writer.record(step_record(number))
     writer.record(event_record(3))
     writer.columns(batch(4, 4, writer.define(0x1000, b"\x90", 64)))
+    assert (writer.stops, writer.events, writer.insns) == (3, 1, 4)
     writer.end("steps", 1.0)
     writer.close()
     with TraceReader(path) as trace:
