@@ -17,7 +17,7 @@ from gdbstub.trace.plan import Plan, Reason, Tracer
 EngineName = Literal["auto", "step", "log"]
 NAMES: tuple[EngineName, ...] = ("auto", "step", "log")
 MANY = 100_000
-"""Rows from which on steps take so long that *auto* rather has them told by QEMU."""
+"""Rows of columns from which on steps take so long that *auto* rather has them told by QEMU."""
 TELLS = (
     "engine log: QEMU tells of every instruction, and the guest is not stopped; no stop is explained, exceptions are. "
     "--engine step explains each stop."
@@ -58,11 +58,13 @@ def engine(
     debugger: Debugger,
     plan: Plan,
     writer: TraceWriter,
+    in_columns: bool,
     keep: Callable[[StopRecord], None],
     count: Callable[[int], None],
     say: Callable[[str], None],
 ) -> Engine:
-    """The one that ``--engine`` names. ``keep`` takes the records of stops, ``count`` hears how many rows there are.
+    """The one that ``--engine`` names. ``in_columns``: who reads lines may count on a ``stop`` for each step, so *auto*
+    leaves them to it. ``keep`` takes the records of stops, ``count`` hears how many rows there are.
     Raises `GdbError` where it can't do what the plan asks."""
     step = Tracer(debugger, plan, keep)
     if options.engine == "step":
@@ -71,7 +73,7 @@ def engine(
         if not plan.stepping:
             raise GdbError("The engine log records every instruction; it runs to no breakpoint, watchpoint or vector.")
         return _log(options, debugger, plan, writer, count, say)
-    if not plan.stepping or plan.count is None or plan.count < MANY:
+    if not plan.stepping or plan.count is None or plan.count < MANY or not in_columns:
         return step
     try:
         return Fallback(_log(options, debugger, plan, writer, count, say), step, say)

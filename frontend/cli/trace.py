@@ -100,7 +100,8 @@ async def _trace(options: argparse.Namespace, session: Session, writer: TraceWri
             if options.script is not None:
                 tracer: Engine = ScriptRun(options.script, ScriptedGuest(session, keep), options.seconds)
             else:
-                tracer = engine(options, debugger, plan, writer, keep, progress.count, _message)
+                in_columns = trace_format(options.format, options.output, sys.stdout.isatty()) == "parquet"
+                tracer = engine(options, debugger, plan, writer, in_columns, keep, progress.count, _message)
             interrupts.on_first = tracer.interrupt
             reason = await tracer.run()
         except TraceError:

@@ -183,8 +183,11 @@ def test_what_the_log_cannot_be_had_for_is_a_sentence(
     assert (ran.code, why in ran.err) == (1, True), ran.err
 
 
-def test_auto_takes_the_log_for_many_rows_and_steps_where_there_is_none(tmp_path: Path) -> None:
+def test_auto_takes_the_log_for_many_rows_of_columns_and_steps_where_there_is_none(tmp_path: Path) -> None:
     with machine(tmp_path, build("loop"), "-d", "guest_errors") as target:
-        words = ("--steps", "100000", "--seconds", "1", "-o", str(tmp_path / "rows.jsonl"))
-        ran = dr6("trace", target.target, *words)
-    assert (ran.code, "engine step, not log: QEMU logs by its own options" in ran.err) == (0, True), ran.err
+        words = ("--steps", "100000", "--seconds", "1", "-o")
+        columns = dr6("trace", target.target, *words, str(tmp_path / "rows.parquet"))
+        lines = dr6("trace", target.target, *words, str(tmp_path / "rows.jsonl"))
+    told = "engine step, not log: QEMU logs by its own options"
+    assert (columns.code, told in columns.err) == (0, True), columns.err
+    assert (lines.code, "engine" in lines.err) == (0, False), lines.err

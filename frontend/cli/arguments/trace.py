@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "step", "log"),
         default="auto",
         help="step: by the stub, each stop explained; log: QEMU's TCG of this machine tells of each instruction, a "
-        "hundred times faster; auto: log from 100,000 rows on, where that can be (default: auto)",
+        "hundred times faster; auto: log from 100,000 rows of Parquet on, where that can be (default: auto)",
     )
     parser.add_argument(
         "--self-check",

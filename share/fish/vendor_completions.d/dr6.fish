@@ -107,7 +107,7 @@ complete -c dr6 -n '__fish_seen_subcommand_from trace' -l no-stop -d 'with --eve
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l witness -x -a 'auto off require' -d 'QEMU\'s log of exceptions beside the breakpoints at handlers: what those miss is an event, too (default: auto)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -s o -l output -rF -d '.jsonl, .jsonl.zst, .txt, or a folder .parquet (default: standard output)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l format -x -a 'text jsonl parquet' -d 'default: by the file\'s suffix'
-complete -c dr6 -n '__fish_seen_subcommand_from trace' -l engine -x -a 'auto step log' -d 'step: by the stub, each stop explained; log: QEMU\'s TCG of this machine tells of each instruction, a hundred times faster; auto: log from 100,000 rows on, where that can be (default: auto)'
+complete -c dr6 -n '__fish_seen_subcommand_from trace' -l engine -x -a 'auto step log' -d 'step: by the stub, each stop explained; log: QEMU\'s TCG of this machine tells of each instruction, a hundred times faster; auto: log from 100,000 rows of Parquet on, where that can be (default: auto)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l self-check -x -d 'with --engine log: the first N rows are made by stepping, too, and compared (default: 1000)'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l keep -x -d 'record only rows that are all of these: cpu=N, mode=BITS, cpl=N, cause=NAME, every=N, in=SYMBOL, in=FIRST-LAST, branches; repeatable'
 complete -c dr6 -n '__fish_seen_subcommand_from trace' -l script -rF -d 'Python: its async def main(debugger) drives the guest (docs/traces.md)'
