@@ -63,7 +63,7 @@ def test_a_32_bit_guest_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "one of the arguments --dr6 --evidence --cause --list-causes is required"),
+        ((), "one of the arguments --dr6 --evidence --trace --cause --list-causes is required"),
         (("--dr6", "zz"), "'zz' is not a number like 0xffff4ff0"),
         (("--dr6", "-1"), "is not in the range of 64 bits"),
         (("--dr6", "0x10000000000000000"), "is not in the range of 64 bits"),
