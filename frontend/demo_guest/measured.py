@@ -49,6 +49,16 @@ _TCG: Mapping[str, Deviation] = {
     "bus_lock": _NO_BUS_LOCK,
 }
 
+# Of releases before 9.1.
+_TCG_BEFORE_9_1: Mapping[str, Deviation] = {
+    **_TCG,
+    "general_detect": Deviation((), "DR7.GD is ignored", ("tcg-no-general-detect",)),
+    "int1": Deviation((GuestLogEntry(6, "ev_int1", 0xFFFF0FF0),), _NO_ICEBP),
+    "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
+    "dr4": Deviation((GuestLogEntry(6, "ev_dr4", 0xFFFF0FF0),), _NO_RF_FAULT),
+    "user_int1": Deviation((GuestLogEntry(6, "ev_user_int1", 0xFFFF0FF0),), _NO_ICEBP),
+}
+
 _BOCHS: Mapping[str, Deviation] = {
     "movss_int3": Deviation(
         (GuestLogEntry(3, "ev_movss_int3_after", 0xFFFF0FF0),), "INT3 drops the #DB that MOV SS held back"
@@ -61,19 +71,21 @@ _BOCHS: Mapping[str, Deviation] = {
 
 MEASURED: Mapping[tuple[str, str], Mapping[str, Deviation]] = {
     ("qemu-tcg", "7.2"): {
-        **_TCG,
-        "general_detect": Deviation((), "DR7.GD is ignored", ("tcg-no-general-detect",)),
-        "int1": Deviation((GuestLogEntry(6, "ev_int1", 0xFFFF0FF0),), _NO_ICEBP),
+        **_TCG_BEFORE_9_1,
         "step_sti": Deviation(
             (GuestLogEntry(1, "ev_step_sti_after", 0xFFFF4FF0),), "the trap after STI comes one instruction late"
         ),
-        "step_rep": Deviation((_REP, _REP, _REP_LAST), _NO_RF_REP),
-        "dr4": Deviation((GuestLogEntry(6, "ev_dr4", 0xFFFF0FF0),), _NO_RF_FAULT),
-        "user_int1": Deviation((GuestLogEntry(6, "ev_user_int1", 0xFFFF0FF0),), _NO_ICEBP),
         "user_int_1": Deviation(
             (GuestLogEntry(13, "ev_user_int_1", 0xFFFF0FF0, error_code=0x12),),
             f"the error code has the vector times 16 instead of 8, and {_NO_RF_FAULT}",
         ),
+    },
+    ("qemu-tcg", "8.2"): {
+        **_TCG_BEFORE_9_1,
+        "step_movss": Deviation(
+            (GuestLogEntry(1, "ev_step_movss_next", 0xFFFF4FF0),), "the trap comes directly behind MOV SS"
+        ),
+        "user_int_1": Deviation((GuestLogEntry(13, "ev_user_int_1", 0xFFFF0FF0, error_code=0xA),), _NO_RF_FAULT),
     },
     ("qemu-tcg", "10.0"): {
         **_TCG,

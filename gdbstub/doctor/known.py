@@ -49,6 +49,7 @@ KNOWN: tuple[KnownFault, ...] = (
     _pvm("stops behind OUT one instruction late", ("step-out",), "2 instructions"),
     _pvm("steps over HLT", ("step-hlt",), "ends at once"),
     _quirk("tcg-sti-hides-step", ("own-tf-sti*",), "delivered 1 instruction late"),
+    _quirk("tcg-mov-ss-step", ("own-tf-mov-ss*",), "delivered 1 instruction early"),
     _quirk("tcg-icebp-ud", ("own-icebp*",), "#UD instead"),
     _quirk("tcg-no-general-detect", ("own-gd*",), "not delivered"),
     _quirk("tcg-rep-last", ("step-rep",), REP_AGAIN),

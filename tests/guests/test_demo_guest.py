@@ -57,7 +57,13 @@ def test_measured_rows_name_events_and_differ_from_the_architecture() -> None:
 
 
 def test_a_release_that_was_not_measured_is_taken_for_the_one_before_it() -> None:
-    for version, release in (("10.0.13", "10.0"), ("11.2.0", "10.0"), ("8.2.2", "7.2"), ("6.0", "7.2")):
+    for version, release in (
+        ("10.0.13", "10.0"),
+        ("11.2.0", "10.0"),
+        ("9.0.1", "8.2"),
+        ("8.1.0", "7.2"),
+        ("6.0", "7.2"),
+    ):
         assert deviations("qemu-tcg", version) is MEASURED["qemu-tcg", release]
     assert deviations("none", "1.0") == {}
 

@@ -3,7 +3,7 @@
 A line is one stop: where the saved RIP stands (a label of the guest, or RIP at a stop that is no event), the vector,
 and the causes with the number of their debug register (``int`` for an INT n) and their confidence. The owner is the
 guest, always. Behind a bar are the known departures of QEMU TCG at that stop; without them the line is what the
-architecture has. In front may be the release that alone does so: "@7.2".
+architecture has. In front may be the releases that alone do so: "@7.2,8.2".
 """
 
 from __future__ import annotations
@@ -34,13 +34,19 @@ CLASSES = {
 
 def lines(table: str, release: str) -> list[str]:
     """The lines of a list that hold for ``release`` of QEMU, without its comments and with single blanks."""
-    rows = (" ".join(row.partition("#")[0].split()).removeprefix(f"@{release} ") for row in table.splitlines())
-    return [row for row in rows if row and row[0] != "@"]
+    found = []
+    for text in table.splitlines():
+        row = " ".join(text.partition("#")[0].split())
+        only, _, rest = row.removeprefix("@").partition(" ") if row.startswith("@") else (release, "", row)
+        if rest and release in only.split(","):
+            found.append(rest)
+    return found
 
 
 def nearest(version: str) -> str:
     """The measured release whose rows are held against this QEMU: its own, or the newest before it."""
-    return "10.0" if int(version.split(".")[0]) >= 10 else "7.2"
+    numbers = tuple(int(part) for part in version.split(".")[:2])
+    return next((name for name, first in (("10.0", (10, 0)), ("8.2", (8, 2))) if numbers >= first), "7.2")
 
 
 def line_of(record: StopRecord, symbols: Symbols) -> str:

@@ -1,13 +1,13 @@
 """What the guests ``debug16``, ``debug32`` and ``debug64`` do, in order; the form is that of `events.py`.
 
 From the architecture (SDM vol. 3B 18.2-18.3, vol. 3A 6.8.3), with the departures of QEMU TCG, which are measured:
-rows that begin with @7.2 or @10.0 are what that release does (7.2.22, 10.0.13), and others are alike in both. A cause
-is only likely where the evidence for more is gone when the handler begins; the reason stands beside it.
+rows that begin with @7.2, @8.2 or @10.0 are what those releases do (7.2.22, 8.2.2, 10.0.13), and others are alike in
+all. A cause is only likely where the evidence for more is gone when the handler begins; the reason stands beside it.
 """
 
 DEBUG16 = """
     step_nop_next db single-step certain
-    @7.2 step_mov_next db single-step certain
+    @7.2,8.2 step_mov_next db single-step certain
     @10.0 step_mov_next db single-step likely  # its last byte is F1
     step_immediate_next db single-step likely  # its last bytes are CD 01
     chain_2 db single-step certain
@@ -25,9 +25,10 @@ DEBUG16 = """
     step_jump_to+6 db single-step certain
     step_jump_to+7 db single-step certain
     jumps_end db single-step certain
-    step_shadowed_next db single-step certain
+    @8.2 jumps_end+15 db single-step certain  # BS was set before: it may have come from elsewhere
+    @7.2,10.0 step_shadowed_next db single-step certain
     @7.2 step_sti_behind_next db single-step certain | tcg-sti-hides-step
-    @10.0 step_sti_behind db single-step certain
+    @8.2,10.0 step_sti_behind db single-step certain
     step_int_behind_next db single-step certain
     far_function db single-step certain
     iret_sets_tf_next db single-step certain
@@ -43,14 +44,14 @@ DEBUG16 = """
     by_push_next db data-write:0 certain
     by_call_to db data-write:0 certain
     by_enter_next db data-write:0 likely  # how far ENTER writes is not looked at
-    @7.2 by_rep_stos db data-write:0 certain
+    @7.2,8.2 by_rep_stos db data-write:0 certain
     by_rep_stos_next db data-write:0 certain
     execute stop instruction-breakpoint:1 certain | tcg-breakpoint-by-eip
     execute_rep stop instruction-breakpoint:2 certain | tcg-breakpoint-by-eip
     merged_next db single-step certain | tcg-breakpoint-by-eip
     plain_handler stop instruction-breakpoint:0 certain | tcg-breakpoint-by-eip
     int_1_next db software-interrupt certain
-    @7.2 icebp ud exception certain | tcg-icebp-ud
+    @7.2,8.2 icebp ud exception certain | tcg-icebp-ud
     @10.0 icebp_next db icebp certain
     int3_next bp software-breakpoint certain
     int_3_next bp software-breakpoint:int certain
@@ -83,13 +84,13 @@ DEBUG32 = """
     v86_write_next db data-write:1 likely  # DS was zeroed on the way to the handler
     v86_push_next db data-write:1 certain
     v86_int3_next bp software-breakpoint certain
-    @7.2 v86_icebp ud exception certain | tcg-icebp-ud
+    @7.2,8.2 v86_icebp ud exception certain | tcg-icebp-ud
     @10.0 v86_icebp_next db icebp certain
 """
 
 DEBUG64 = """
     step_nop_next db single-step certain
-    @7.2 step_mov_next db single-step certain
+    @7.2,8.2 step_mov_next db single-step certain
     @10.0 step_mov_next db single-step likely
     step_jump_to db single-step certain
     step_call_to db single-step certain
@@ -102,8 +103,8 @@ DEBUG64 = """
     chain_4 db single-step certain
     chain_4_next db single-step certain
     step_after_iret_next db single-step certain
-    @7.2 step_rep db single-step certain | tcg-rep-rf
-    @7.2 step_rep db single-step certain | tcg-rep-rf
+    @7.2,8.2 step_rep db single-step certain | tcg-rep-rf
+    @7.2,8.2 step_rep db single-step certain | tcg-rep-rf
     @10.0 step_rep db single-step certain
     @10.0 step_rep db single-step certain
     @10.0 step_rep db single-step certain | tcg-rep-last
@@ -112,9 +113,10 @@ DEBUG64 = """
     step_rep_next+8 db single-step certain
     step_rep_next+9 db single-step certain
     step_rep_none_next db single-step certain
-    step_shadowed_next db single-step certain
+    @8.2 step_shadowed db single-step certain  # BS was set before: it may have come from elsewhere
+    @7.2,10.0 step_shadowed_next db single-step certain
     @7.2 step_sti_behind_next db single-step certain | tcg-sti-hides-step
-    @10.0 step_sti_behind db single-step certain
+    @8.2,10.0 step_sti_behind db single-step certain
     step_int_behind_next db single-step certain
     step_int3_behind bp software-breakpoint certain
     step_int3_behind_next db single-step certain
@@ -149,7 +151,7 @@ DEBUG64 = """
     by_pop_next db data-access:1 certain
     by_leave_next db data-access:1 likely  # RBP is not what it was
     by_jump_to db data-access:1 likely  # the jump is elsewhere
-    @7.2 by_rep_stos db data-write:2 certain | tcg-rep-rf
+    @7.2,8.2 by_rep_stos db data-write:2 certain | tcg-rep-rf
     @10.0 by_rep_stos_next db data-write:2 likely
     by_rep_last_next db data-write:2 certain
     by_stos_next db data-write:2 certain
@@ -170,7 +172,7 @@ DEBUG64 = """
     on_int3 db instruction-breakpoint:2 certain
     on_int3+1 bp software-breakpoint certain
     on_rep db instruction-breakpoint:3 certain
-    @7.2 on_rep db instruction-breakpoint:3 certain | tcg-rep-rf
+    @7.2,8.2 on_rep db instruction-breakpoint:3 certain | tcg-rep-rf
     on_shadowed db instruction-breakpoint:0 certain
     merged_next db single-step certain, instruction-breakpoint:1 certain
     on_handler_to db instruction-breakpoint:2 certain
@@ -193,11 +195,11 @@ DEBUG64 = """
     port_step_next db io-breakpoint:3 certain | tcg-io-without-step
     port_ins_next db io-breakpoint:3 certain
     plain_int_1_next db software-interrupt certain
-    @7.2 plain_icebp ud exception certain | tcg-icebp-ud
+    @7.2,8.2 plain_icebp ud exception certain | tcg-icebp-ud
     @10.0 plain_icebp_next db icebp certain
     step_int_1_next db software-interrupt certain
-    @7.2 step_icebp ud exception certain | tcg-icebp-ud
-    @7.2 step_icebp_next+1 db single-step certain
+    @7.2,8.2 step_icebp ud exception certain | tcg-icebp-ud
+    @7.2,8.2 step_icebp_next+1 db single-step certain
     @10.0 step_icebp_next db icebp certain
     by_hand_to db unknown possible  # a jump to the handler
     user_write_next db data-write:0 certain

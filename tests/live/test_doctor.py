@@ -23,6 +23,7 @@ from gdbstub.explain.quirks.lookup import version_of
 from tests.guests.build import GuestName, build
 from tests.guests.image import read_image
 from tests.guests.machine import qemu_version
+from tests.live.events import nearest
 from tests.live.machine import Machine, Ran, dr6, finish, machine, start
 from tests.live.naive import Naive, Row
 from tests.live.relay import relay
@@ -64,7 +65,12 @@ def to(qemu: Machine, name: GuestName, symbol: str) -> None:
 
 DEPARTURES = {
     "step-mov-ss": "1 instruction",
-    **({f"own-tf-sti{armed}": "delivered 1 instruction late" for armed in ("", "-z1", "-z0")} if OLD else {}),
+    **{
+        f"own-tf-{name}{armed}": f"delivered 1 instruction {when}"
+        for release, name, when in (("7.2", "sti", "late"), ("8.2", "mov-ss", "early"))
+        for armed in ("", "-z1", "-z0")
+        if nearest(qemu_version()) == release
+    },
     **({f"own-icebp{armed}": "#UD instead" for armed in ("", "-z1", "-z0")} if OLD else {}),
     **({f"own-gd{armed}": "not delivered" for armed in ("", "-z1", "-z0")} if OLD else {}),
     **({} if OLD else {"step-rep": "one step each, and one without progress"}),

@@ -153,7 +153,7 @@ def shadow_not_kept(event: ExceptionFacts, found: list[Finding], ran: Ran) -> It
     elif ran.prediction.held & causes & BS:
         yield (
             f"The step over {_text(event, ran)} trapped directly behind it; hardware puts it off until after the next "
-            f"instruction.{known_quirk(event.scene, 'kvm-emulated-shadow')}"
+            f"instruction.{known_quirk(event.scene, 'tcg-mov-ss-step', 'kvm-emulated-shadow')}"
         )
 
 
@@ -172,7 +172,7 @@ def probably_not_kept(event: ExceptionFacts, found: list[Finding]) -> Iterator[s
         elif row.cause.cause == "single-step" and event.tf and event.new(BS):
             yield (
                 f"The step trapped directly behind `{last.shape.text}`, which probably ran last; hardware puts it off "
-                f"until after the next instruction.{known_quirk(event.scene, 'kvm-emulated-shadow')}"
+                f"until after the next instruction.{known_quirk(event.scene, 'tcg-mov-ss-step', 'kvm-emulated-shadow')}"
             )
 
 

@@ -13,6 +13,7 @@ QuirkName = Literal[
     "tcg-no-general-detect",
     "tcg-no-task-trap",
     "tcg-sti-hides-step",
+    "tcg-mov-ss-step",
     "tcg-mov-ss-data",
     "tcg-nested-step-data",
     "tcg-io-without-step",
@@ -114,6 +115,12 @@ TCG = (
         (9, 1),
     ),
     _tcg(
+        "tcg-mov-ss-step",
+        "QEMU TCG 8.2 takes the guest's step directly behind MOV SS or POP SS",
+        "measured on QEMU 8.2.2; mended by commit f0f0136abb, right in 7.2.22 and 10.0.2",
+        (9, 1),
+    ),
+    _tcg(
         "tcg-mov-ss-data",
         "QEMU TCG does not defer data breakpoints of MOV SS",
         "measured on QEMU 7.2.22 and 10.0.2",
@@ -164,8 +171,8 @@ TCG = (
     _tcg(
         "tcg-idt-error-code",
         "QEMU TCG 7.2 counts IDT entries of 16 bytes in units of 8 there",
-        "measured on QEMU 7.2.22; right in 10.0.2",
-        (10,),
+        "measured on QEMU 7.2.22; right in 8.2.2 and 10.0.2",
+        (8, 2),
     ),
     _tcg(
         "tcg-stack-gp",

@@ -119,6 +119,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         stop("fb", on=TCG),
         "Hardware delivers a #DB of the guest's own behind `sti` (BS)",
     ),
+    "tcg-mov-ss-step": Case(
+        event(0xFFFF4FF0, code="8ed0", rflags=TF, last_frame=AGAIN, on=TCG),
+        event(0xFFFF4FF0, code="8ed090", rflags=TF, last_frame=AGAIN, on=TCG),
+        "The step over `mov ss, eax` trapped directly behind it",
+    ),
     "tcg-mov-ss-data": Case(
         event(0xFFFF0FF2, code=MOV_SS_MEM, dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=TCG),
         event(0xFFFF0FF2, code=MOV_SS_MEM + "90", dr7=0xF0040A, dr={1: 0x5000}, registers=RBX, on=TCG),
