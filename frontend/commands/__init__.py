@@ -1,7 +1,7 @@
 """The command line inside: one table of commands, and `execute` for a line of it."""
 
 from frontend.commands.completion import complete, whole_lines, word_at_end
-from frontend.commands.dispatch import COMMANDS, execute, find_command, parse_line, run_script
+from frontend.commands.dispatch import COMMANDS, execute, find_command, parse_line
 from frontend.commands.info import SUBJECTS
 from frontend.commands.places import BreakAt, WatchAt, parse_break, parse_vectors, parse_watch
 from frontend.commands.script import run_lines
@@ -25,7 +25,6 @@ __all__ = [
     "parse_vectors",
     "parse_watch",
     "run_lines",
-    "run_script",
     "whole_lines",
     "word_at_end",
 ]

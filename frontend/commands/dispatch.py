@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os.path
 import re
 from collections import deque
-from pathlib import Path
 
 import trio
 
@@ -35,11 +33,11 @@ from frontend.commands import (
     translate,
 )
 from frontend.commands.defining import expand
-from frontend.commands.info import SUBJECTS, find_subject
+from frontend.commands.helping import help_command
 from frontend.commands.session import BlockLine, Collecting, Session
-from frontend.commands.table import GROUPS, Arguments, Command, CommandError
+from frontend.commands.sourcing import source_command
+from frontend.commands.table import Arguments, Command, CommandError
 from frontend.commands.words import elsewhere, near
-from gdbstub.errors import GdbError, ProtocolError, TransportError
 
 LONGEST_LINE = 4096
 MOST_COMMANDS = 1000
@@ -168,90 +166,6 @@ def _opens(line: str) -> bool:
         return False
 
 
-async def help_(session: Session, arguments: Arguments) -> None:
-    if arguments.text:
-        _help_one(session, arguments.text)
-        return
-    for group, title in GROUPS.items():
-        session.out(f"{title}:")
-        for row in sorted(COMMANDS, key=lambda row: row.name):
-            if row.group == group:
-                session.out(f"  {row.name:<12} {row.help}")
-    session.out("help COMMAND tells more. Unique beginnings of names will do; an empty line repeats.")
-
-
-def _help_one(session: Session, text: str) -> None:
-    name, _, rest = text.partition(" ")
-    if (defined := session.definitions.get(name)) is not None:
-        session.out(defined.help)
-        return
-    row = find_command(name)
-    if row.name == "info" and rest.strip():
-        subject = find_subject(rest.strip())
-        session.out(f"info {subject.name}: {subject.help}")
-        return
-    session.out(f"{row.name} {row.arguments}".rstrip())
-    if row.short:
-        session.out(f"Also: {', '.join(row.short)}")
-    session.out(row.help)
-    if row.details:
-        session.out(row.details)
-    if row.name == "info":
-        for subject in SUBJECTS:
-            session.out(f"  {subject.name:<12} {subject.help}")
-
-
-OWN_SCRIPTS = "dr6:"
-"""In front of the name of a script that comes with dr6: dr6:windbg."""
-MOST_NESTED, LONGEST_SCRIPT = 10, 1 << 20
-
-
-async def source(session: Session, arguments: Arguments) -> None:
-    path = arguments.text.removeprefix("-v ").strip()
-    if not path:
-        raise CommandError("source needs a file of commands.")
-    await run_script(session, path)
-
-
-async def _lines_follow(session: Session, arguments: Arguments) -> None:
-    """A recording has the lines of the file, too: each was noted when it was run."""
-    session.message(f"{clean(arguments.text)} is not read: what its lines did follows in the recording.")
-
-
-def _read_script(path: str) -> str:
-    if path.startswith(OWN_SCRIPTS):
-        path = str(Path(__file__).parents[1] / "data" / f"{os.path.basename(path.removeprefix(OWN_SCRIPTS))}.dr6")
-    try:
-        with open(os.path.expanduser(path), encoding="utf-8", errors="backslashreplace") as file:
-            return file.read(LONGEST_SCRIPT)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", "no file can have this name")
-        raise CommandError(f"Cannot read commands from {clean(path)}: {why}.") from error
-
-
-async def run_script(session: Session, path: str) -> None:
-    """The lines of a file; the first that fails ends it, as in gdb, and the error says where."""
-    text = await trio.to_thread.run_sync(_read_script, path, abandon_on_cancel=True)  # it may be a pipe
-    if session.nesting >= MOST_NESTED:
-        raise CommandError(f"Scripts call each other more than {MOST_NESTED} deep; {clean(path)} was not run.")
-    session.nesting += 1
-    try:
-        for index, line in enumerate(text.splitlines(), 1):
-            if not line.strip() and session.collecting is None:
-                continue
-            try:
-                await execute(session, line)
-            except (TransportError, ProtocolError):
-                raise  # the connection's end, not the line's fault
-            except GdbError as error:
-                raise CommandError(f"{clean(path)}:{index}: {error}") from error
-        if session.collecting is not None:
-            session.collecting = None
-            raise CommandError(f"{clean(path)} ends inside a block; an end is missing.")
-    finally:
-        session.nesting -= 1
-
-
 COMMANDS: tuple[Command, ...] = (
     *running.COMMANDS,
     *breaking.COMMANDS,
@@ -275,26 +189,7 @@ COMMANDS: tuple[Command, ...] = (
     *linux.COMMANDS,
     *shell.COMMANDS,
     *general.COMMANDS,
-    Command(
-        "source",
-        ("so",),
-        "FILE",
-        "Run the commands of a file; the first that fails ends it.",
-        source,
-        "session",
-        "dr6:windbg names a file of dr6's own: words of WinDbg.",
-        needs="",
-        without_files=_lines_follow,
-    ),
-    Command(
-        "help",
-        ("h",),
-        "[COMMAND]",
-        "List the commands, or explain one.",
-        help_,
-        "session",
-        needs="",
-        completes="command",
-    ),
+    source_command(execute),
+    help_command(lambda: COMMANDS, find_command),
 )
 _BY_NAME = {short: row for row in COMMANDS for short in (row.name, *row.short)}
