@@ -172,7 +172,7 @@ COMMANDS = (
         stepi,
         "running",
         "It ends early where something else happens: a breakpoint, a caught vector, an interrupt of yours. "
-        "There are no source lines here, so step is the same.",
+        "step goes by instructions, too, not by source lines.",
         repeat="same",
     ),
     Command(
