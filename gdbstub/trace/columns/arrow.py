@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gdbstub.trace.columns.schema import FRAME_FIELDS, TABLES, ColumnType, Table
@@ -17,7 +17,10 @@ from gdbstub.trace.columns.schema import FRAME_FIELDS, TABLES, ColumnType, Table
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+pa.set_memory_pool(pa.system_memory_pool())  # mimalloc, its default, keeps some 25 MB of what a writer has given back
 ArrowTable: TypeAlias = "pa.Table"
+SHARED = 4096
+"""Rows, and multiples of it, for which an array of equal values is kept."""
 LEVEL = 3  # zstd's own default; more takes longer than it saves
 _CAUSE = pa.struct(
     [
@@ -50,10 +53,8 @@ def table(of: Table, columns: Mapping[str, object], count: int) -> ArrowTable:
 
 
 def _array(name: str, values: object, wanted: pa.DataType, count: int) -> pa.Array:
-    if values is None:
-        return pa.nulls(count, wanted)
-    if isinstance(values, str | int):  # the same in every row
-        return pa.repeat(pa.scalar(values, wanted), count)
+    if values is None or isinstance(values, str | int):  # the same in every row
+        return _same(values, wanted, -(-count // SHARED) * SHARED).slice(0, count)
     try:
         array = pa.array(values) if hasattr(values, "__arrow_c_array__") else pa.array(values, wanted)
         array = array if array.type == wanted else array.cast(wanted)
@@ -64,6 +65,12 @@ def _array(name: str, values: object, wanted: pa.DataType, count: int) -> pa.Arr
     if len(array) != count:
         raise ValueError(f"column {name} has {len(array)} values for {count} rows")
     return array
+
+
+@lru_cache(maxsize=64)
+def _same(value: str | int | None, wanted: pa.DataType, count: int) -> pa.Array:
+    """Shared by the columns and tables that have it."""
+    return pa.nulls(count, wanted) if value is None else pa.repeat(pa.scalar(value, wanted), count)
 
 
 def _texts(values: object) -> Sequence[object]:
@@ -84,7 +91,11 @@ def _utf8(value: object) -> object:
 def join(tables: Sequence[ArrowTable], by: str | None = None) -> ArrowTable:
     """One table with the columns of all; what one lacks is null. ``by`` puts the rows in order."""
     joined = pa.concat_tables(tables, promote_options="default") if len(tables) > 1 else tables[0]
-    return joined.take(pc.sort_indices(joined, [(by, "ascending")])) if by is not None else joined
+    if by is None:
+        return joined
+    import pyarrow.compute as pc  # late: 14 MB for traces without an event
+
+    return joined.take(pc.sort_indices(joined, [(by, "ascending")]))
 
 
 def write(data: ArrowTable, path: Path, temporary: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from gdbstub.trace.columns.arrow import ArrowTable, join, write
 
 ROWS_A_PART = 64 * 1024
-"""Below a tenth of a second to write again, and some 40 MB."""
+"""Below a tenth of a second to write again, and 30 MB at most."""
 
 
 class PartFiles:
@@ -27,7 +27,8 @@ class PartFiles:
 
     def add(self, table: ArrowTable) -> None:
         """Further rows; on disk when a part is full, or by `settle`."""
-        self._columns = [join([*self._columns, table.slice(0, 0)])]  # a later part has the columns of the earlier ones
+        # a later part has the columns of the earlier ones; a slice of no rows would keep all of their memory
+        self._columns = [join([*self._columns, table.schema.empty_table()]).combine_chunks()]
         self._open.append(table)
         self._written = False
         if sum(table.num_rows for table in self._open) >= ROWS_A_PART:

@@ -18,7 +18,6 @@ from gdbstub.trace.columns.schema import DEBUG_REGISTERS, Table, column_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gdbstub.trace.columns.batch import Column
 
 PLAIN = frozenset({"pc", "insn", "mode", *DEBUG_REGISTERS})
 
@@ -77,15 +76,21 @@ def _instructions(batches: list[Columns]) -> ArrowTable:
     """Arrays of numpy are laid together first: an engine may hand over a few rows at a time."""
     if any(not isinstance(values, np.ndarray) for values in batches[0].values.values()):
         return join([_table(_numbers(batch), batch.values, batch.dr_source) for batch in batches])
-    values = {name: np.concatenate([batch.values[name] for batch in batches]) for name in batches[0].values}
+    values = {name: _once(np.concatenate([batch.values[name] for batch in batches])) for name in batches[0].values}
     return _table(np.concatenate([_numbers(batch) for batch in batches]), values, batches[0].dr_source)
+
+
+def _once(column: NDArray[np.uint64]) -> object:
+    """The value where all are the same: most registers of most rows need no memory of their own."""
+    same = column.dtype == np.uint64 and bool((column == column[0]).all())
+    return int(column[0]) if same else column
 
 
 def _numbers(batch: Columns) -> NDArray[np.uint64]:
     return np.arange(batch.first, batch.first + batch.count, dtype=np.uint64)
 
 
-def _table(numbers: NDArray[np.uint64], values: Mapping[str, Column], dr_source: str) -> ArrowTable:
+def _table(numbers: NDArray[np.uint64], values: Mapping[str, object], dr_source: str) -> ArrowTable:
     named: dict[str, object] = {name if name in PLAIN else column_of(name): array for name, array in values.items()}
     return table("rows", {"n": numbers, "kind": "insn", "dr_source": dr_source} | named, len(numbers))
 

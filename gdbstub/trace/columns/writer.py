@@ -23,7 +23,7 @@ from gdbstub.x86.registers import Mode
 
 SECONDS = 0.5
 """Between two looks for rows that wait."""
-ROWS_WAITING = 16 * 1024
+ROWS_WAITING = 8 * 1024
 """More do not wait as they came: who hands them over makes columns of them."""
 
 

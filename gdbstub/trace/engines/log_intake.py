@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import select
 import threading
+from collections import deque
 
-READ_BYTES = 1 << 20
-MOST_WAITING = 6 << 20
+READ_BYTES = 1 << 18
+MOST_WAITING = 4 << 20
 """Bytes that are kept; then the pipe fills up, and QEMU waits."""
 LOOK_SECONDS = 0.05
 """How often the thread looks whether it is to end, where nothing comes."""
@@ -22,7 +23,7 @@ class LogIntake:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
         self._size = 0
         self._change = threading.Condition()
         self._finish = threading.Event()
@@ -40,7 +41,8 @@ class LogIntake:
         """Take nothing until `drain`: there is enough, and who writes goes on for as long as there is room."""
         with self._change:
             self._held = self._unwanted = True
-            self._waiting, self._size = [], 0
+            self._waiting.clear()
+            self._size = 0
 
     def drain(self) -> None:
         """Go on after a `hold`, for nobody."""
@@ -53,13 +55,19 @@ class LogIntake:
         self._finish.set()
         self.drain()
 
-    def take(self, least: int, seconds: float) -> bytes | None:
-        """What has come, once it is ``least`` bytes, or after ``seconds``; None at the end."""
+    def take(self, least: int, most: int, seconds: float) -> bytes | None:
+        """What has come, once it is ``least`` bytes, or after ``seconds``; None at the end. ``most`` bytes of it
+        (`READ_BYTES` at least); what is more stays for the next time."""
         with self._change:
             self._change.wait_for(lambda: self._over or self._size >= least, seconds)
-            data, self._waiting, self._size = b"".join(self._waiting), [], 0
+            pieces: list[bytes] = []
+            taken = 0
+            while self._waiting and taken + len(self._waiting[0]) <= most:
+                pieces.append(self._waiting.popleft())
+                taken += len(pieces[-1])
+            self._size -= taken
             self._change.notify_all()
-            return None if self._over and not data else data
+            return None if self._over and not pieces else b"".join(pieces)
 
     def _run(self) -> None:
         poll = select.poll()

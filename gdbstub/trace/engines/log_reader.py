@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from gdbstub.backends.qemu.cpu_log.log_rows import LogRows, Piece
 from gdbstub.trace.engines.log_intake import LogIntake
 
-BATCH_BYTES = 2 << 20
+BATCH_BYTES = 1 << 20
 """Text that is looked at in one go."""
 BATCH_SECONDS = 0.25
 
@@ -47,7 +47,7 @@ class LogReader:
     def run(self) -> None:
         """In the thread, to the end."""
         self._intake.start()
-        while (data := self._intake.take(min(BATCH_BYTES, self._batch()), BATCH_SECONDS)) is not None:
+        while (data := self._intake.take(min(BATCH_BYTES, self._batch()), BATCH_BYTES, BATCH_SECONDS)) is not None:
             if data and self._wanted:
                 self._hand_over(data)
         if self.closed:
@@ -55,8 +55,7 @@ class LogReader:
 
     def _hand_over(self, data: bytes) -> None:
         try:
-            for start in range(0, len(data), BATCH_BYTES):
-                self._wanted = self._wanted and self._take(self._rows.feed(data[start : start + BATCH_BYTES]))
+            self._wanted = self._take(self._rows.feed(data))
         except Exception as error:  # raised again by who waits for the thread, once QEMU stands
             self.failure, self._wanted = error, False
         if not self._wanted:

@@ -6,6 +6,7 @@ import datetime
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from gdbstub.trace import Columns, Row, TraceError, TraceReader, open_writer, row
 from gdbstub.trace.columns import parts
 from gdbstub.trace.columns import writer as writer_module
+from gdbstub.trace.columns.arrow import SHARED, table
 from gdbstub.trace.columns.folder import NO_CPU
 from gdbstub.trace.columns.writer import ParquetWriter
 from tests.fakes.records import step_record
@@ -88,6 +90,34 @@ def test_large_batches_and_long_traces_become_several_parts(tmp_path: Path) -> N
     assert len(rows_below(tmp_path / "t.parquet")) == 4
     with TraceReader(tmp_path / "t.parquet") as trace:
         assert sum(row["regs"]["rax"] == hex(n) for n, row in enumerate(trace)) == 2_000
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_full_part_lets_its_rows_go(tmp_path: Path) -> None:
+    """So memory does not grow with the rows of a trace."""
+    parts_of = parts.PartFiles(tmp_path / "rows", tmp_path / "part.tmp")
+    held = []
+    for first in range(0, 1_000, 250):
+        numbers = np.arange(first, first + 250, dtype=np.uint64)
+        held.append(weakref.ref(numbers))
+        parts_of.add(table("rows", {"n": numbers}, 250))
+        del numbers
+    assert [array() is None for array in held] == [True] * 4
+
+
+def test_a_register_that_stays_the_same_is_there_in_all_rows(tmp_path: Path) -> None:
+    """Across batches, and for more rows than one shared array has."""
+    value, count = 2**64 - 1, SHARED + 1
+    with ParquetWriter(tmp_path / "t.parquet") as writer:
+        head(writer)
+        for first in (0, count):
+            same = {"rbx": np.full(count, value, np.uint64), "pc": np.full(count, 0x1000, np.uint64)}
+            writer.columns(Columns(0, first, count, same))
+        writer.end("steps", 1.0)
+    with TraceReader(tmp_path / "t.parquet") as trace:
+        assert [(row["n"], row["pc"], row["regs"]) for row in trace] == [
+            (n, "0x1000", {"rbx": hex(value)}) for n in range(2 * count)
+        ]
 
 
 def test_columns_that_do_not_fit_are_refused(tmp_path: Path) -> None:

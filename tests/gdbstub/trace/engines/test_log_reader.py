@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from gdbstub.backends.qemu.cpu_log.log_rows import LogRows, Piece
+from gdbstub.trace.engines.log_intake import READ_BYTES, LogIntake
 from gdbstub.trace.engines.log_reader import LogReader
 from tests.gdbstub.backends.qemu.cpu_log.test_log_rows import fed, text, told
 
@@ -88,3 +89,18 @@ def test_a_log_that_qemu_closes_is_noticed() -> None:
     assert run.full.wait(30)
     assert run.reader.closed
     run.end()
+
+
+def test_what_waits_is_taken_in_order_and_not_at_once() -> None:
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    intake = LogIntake(ours)
+    intake.start()
+    written = b"".join(b"%7d\n" % number for number in range(80_000))
+    for start in range(0, len(written), READ_BYTES):
+        os.write(theirs, written[start : start + READ_BYTES])
+    intake.finish()
+    taken = list(iter(lambda: intake.take(len(written), READ_BYTES, 30.0), None))
+    os.close(theirs)
+    assert b"".join(taken) == written
+    assert max(map(len, taken)) <= READ_BYTES
