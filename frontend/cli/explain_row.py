@@ -15,10 +15,14 @@ from gdbstub.explain.evidence_json import explanation_to_json
 from gdbstub.explain.explain import explain
 from gdbstub.explain.text.rendering import render_text
 from gdbstub.trace import Row, TraceReader
-from gdbstub.trace.evidence import evidence_of, took_db
+from gdbstub.trace.evidence import evidence_of, took_db, wrote_dr6
 
 ANSWER = ("summary", "causes", "contradictions", "unknowns")
-NOTHING = "The instruction ran, and DR6 gained no bit: the guest got no #DB here."
+NOTHING = (
+    "The instruction ran, and DR6 gained no bit: nothing here shows a #DB. One whose bit was set before, or that sets "
+    "none (INT1), would not show."
+)
+WROTE = "The instruction wrote DR6 itself and went on behind it: what DR6 shows then is no sign of a #DB."
 
 
 def explain_row(args: argparse.Namespace) -> int:
@@ -38,7 +42,8 @@ def explain_row(args: argparse.Namespace) -> int:
     elif before is None or row["dr"].get("dr6") is None:
         raise GdbError(f"Row {args.row} can't be explained: DR6 of it and of the row before is needed.")
     else:
-        print(json.dumps({"summary": NOTHING, "causes": []}) if args.json else NOTHING)
+        said = WROTE if wrote_dr6(row) else NOTHING
+        print(json.dumps({"summary": said, "causes": []}) if args.json else said)
     return DONE
 
 

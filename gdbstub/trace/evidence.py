@@ -8,6 +8,7 @@ from gdbstub.explain.abilities import Abilities
 from gdbstub.explain.evidence import Evidence
 from gdbstub.explain.evidence_json import MOMENT_NUMBERS, REGISTERS, evidence_from_json
 from gdbstub.trace.rows import Row
+from gdbstub.x86.decode import shape
 
 DEBUG_BITS = 0xE00F
 """B0 to B3, BD, BS and BT of DR6."""
@@ -28,7 +29,7 @@ def evidence_of(header: Row, before: Row | None, row: Row, abilities: Mapping[st
         data |= {"reply": row["reply"], "handler": row["handler"]}
     elif row["kind"] == "stop":
         data |= {"action": row["action"], "reply": row["reply"], "at_handler": False}
-    elif _gained(before, row):
+    elif took_db(before, row):
         data |= {"vector": 1, "at_handler": True, "handler": row["pc"]}
     else:
         data |= {"at_handler": False}
@@ -37,7 +38,19 @@ def evidence_of(header: Row, before: Row | None, row: Row, abilities: Mapping[st
 
 def took_db(before: Row | None, row: Row) -> bool:
     """Whether an instruction that ran without a stop ended with a #DB of the guest's, told by DR6."""
-    return row["kind"] == "insn" and _gained(before, row)
+    return row["kind"] == "insn" and _gained(before, row) and not wrote_dr6(row)
+
+
+def wrote_dr6(row: Row) -> bool:
+    """Whether it is a MOV to DR6 that went on behind itself, so that what DR6 gained is its own doing. DR4 is DR6
+    where CR4.DE is 0 (SDM vol. 3B 18.2.2)."""
+    insn = row.get("insn")
+    if not insn or not insn["bytes"]:
+        return False
+    known = shape(bytes.fromhex(insn["bytes"]), row["mode"])
+    if known is None or not known.text.startswith(("mov dr6,", "mov dr4,")):
+        return False
+    return int(row["pc"], 16) == int(insn["address"], 16) + len(known.bytes)
 
 
 def _gained(before: Row | None, row: Row) -> bool:

@@ -93,8 +93,27 @@ def test_an_instruction_that_ended_with_a_db_is_explained_when_asked(
     rows[1]["dr"]["dr6"] = "0xffff0ff0"
     path.write_text("\n".join([head, *map(json.dumps, rows)]) + "\n")
     assert main(["explain", "--trace", str(path), "--row", "1"]) == 0
-    assert "the guest got no #DB here" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "nothing here shows a #DB" in said
+    assert "would not show" in said
     assert main(["explain", "--trace", str(path), "--row", "0"]) == 1
+
+
+@pytest.mark.parametrize("pc", [0x1004, 0x2000])
+def test_a_mov_to_dr6_that_goes_on_is_not_taken_for_a_db(
+    pc: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It sets BS as a #DB would; only where the guest is then at another place was it one."""
+    rows = [
+        insn(0, "0xffff0ff0", 0x1000, "90", "nop", 0x1001),
+        insn(1, "0xffff4ff0", 0x1001, "0f23f0", "mov dr6, rax", pc),
+    ]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join([header_line("x", BACKEND, STARTED, "dr6 0.2.0"), *map(json.dumps, rows)]) + "\n")
+    assert main(["explain", "--trace", str(path), "--row", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [cause["cause"] for cause in found["causes"]] == ([] if pc == 0x1004 else ["single-step"])
+    assert ("wrote DR6 itself" in found["summary"]) == (pc == 0x1004)
 
 
 def test_the_same_trace_in_two_formats_does_not_differ(
