@@ -222,6 +222,7 @@ class Attachment:
                 if resume:
                     await self._runner.take_echo()
                 await self._before_leaving()
+                self._runner.give_up()
                 await self._parts.hooks.leave(resume=resume)
         except CannotBreakIn as error:
             left = (str(error), *self._parts.cleanup.remains())

@@ -68,8 +68,12 @@ class Resuming:
         token = self._resuming
         if self._stepping:
             await trio.sleep(STEP_GRACE)
-        if token == self._resuming and self._remote.running:
+        if token is not None and token == self._resuming and self._remote.running:
             await self._interrupter.break_in(tell=True)
+
+    def give_up(self) -> None:
+        """The guest is left to itself from now on: an interrupt that was asked of the last run is not for it."""
+        self._resuming = None
 
     @property
     def unanswered(self) -> bool:

@@ -11,7 +11,9 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.options import DebuggerOptions
 from gdbstub.debugger.record import StopRecord
+from gdbstub.debugger.resuming import STEP_GRACE
 from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import Known
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -154,6 +156,21 @@ async def test_an_endless_loop_is_interrupted_and_goes_on(kind: Kind) -> None:
             action, reply, offset, causes = guest.told(records[-1])
             assert (action, reply[:3], causes) == ("interrupt", "T02", ("interrupt-request",))
             assert offset in (0, 1, 2, 5)
+
+
+@pytest.mark.live
+async def test_an_interrupt_of_steps_is_not_for_the_guest_that_was_left() -> None:
+    """A step has a moment to end by itself before 0x03 is sent; the guest may be left by then, and has to run."""
+    async with launch_qemu(build("loop")) as launched:
+        debugger = Debugger(launched.endpoint.stream, "qemu", DebuggerOptions(watch_leaving=2 * STEP_GRACE))
+        await debugger.attach()
+        async with trio.open_nursery() as nursery:
+
+            def interrupt(record: StopRecord) -> None:
+                nursery.start_soon(debugger.interrupt)
+
+            await debugger.run_steps(None, interrupt)
+            await debugger.detach()
 
 
 @on_both
