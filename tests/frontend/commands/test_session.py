@@ -258,7 +258,7 @@ async def test_help_lists_and_explains(terminal: Terminal) -> None:
             "Also: si, s, step",
             "Execute one instruction, or N.",
             "It ends early where something else happens: a breakpoint, a caught vector, an interrupt of yours. "
-            "There are no source lines here, so step is the same.",
+            "step goes by instructions, too, not by source lines.",
         )
     )
     assert (await terminal.run("help info dr")) == "info dr: The debug registers, bit by bit."
