@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from frontend.commands.kernel_slide import KernelSlide
-from frontend.commands.nodes import Node, Variable, needs_types
+from frontend.commands.nodes import Name, Node, TypeName, Variable, needs_types
 from frontend.commands.nodes import walk as walk_nodes
 from frontend.commands.page_walk import walk
 from frontend.commands.values import CType, Value, pointer
@@ -40,7 +41,16 @@ class Variables(Protocol):
     """What a session knows and the guest's files do not."""
 
     async def variable(self, name: str) -> Value | None: ...
+    def symbol(self, name: str) -> int | None: ...
     async def frame_scope(self) -> tuple[dict[str, int], int]: ...
+
+
+def symbols_in(node: Node, lookup: Callable[[str], int | None]) -> dict[str, int]:
+    """The addresses of what it names."""
+    names = {
+        one.name if isinstance(one, Name) else one.text for one in walk_nodes(node) if isinstance(one, Name | TypeName)
+    }
+    return {name: address for name in names if (address := lookup(name)) is not None}
 
 
 def as_value(found: TypedValue) -> Value:
@@ -80,7 +90,7 @@ class DebugInfo:
         if not self.files:
             return NO_FILES
         try:
-            pass
+            import_module("frontend.symbols.drgn_library")
         except NoDebugInfo as error:
             return str(error)
         return ""
@@ -94,8 +104,8 @@ class DebugInfo:
         return await engine.run(await self._facts(engine), question)
 
     async def value(self, node: Node, variables: Variables, form: str = "") -> TypedValue | None:
-        """The value of an expression with types of the guest's; None for one without, and where no types are known.
-        Raises `BadExpression`."""
+        """The value of an expression with types of the guest's; None for one without, and where no types are known of
+        what it names. Raises `BadExpression`."""
         if not needs_types(node) or self.why_not():
             return None
         from frontend.commands.typed import Scope, evaluate
@@ -109,7 +119,9 @@ class DebugInfo:
                     raise BadExpression(f"${one.name} is neither a register nor a variable that was set.")
                 known[one.name] = value
         registers, frame = await variables.frame_scope()
-        scope = Scope(known, registers if self._slide.kernel in self.files else None, frame)
+        scope = Scope(
+            known, registers if self._slide.kernel in self.files else None, frame, symbols_in(node, variables.symbol)
+        )
         return await self.ask(lambda program: evaluate(program, node, scope, form))
 
     async def _opened(self) -> DrgnEngine:

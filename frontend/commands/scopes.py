@@ -6,12 +6,14 @@ import re
 from functools import partial
 
 from frontend.clean import clean
+from frontend.commands.debug_info import symbols_in
 from frontend.commands.parser import parse
 from frontend.commands.session import Session
 from frontend.commands.source_lines import places_of
 from frontend.commands.subject import Subject
 from frontend.commands.table import Arguments, Command, CommandError
 from frontend.symbols.engine import Locals, NamedValue
+from gdbstub.errors import BadExpression
 
 MOST_NAMES = 400
 
@@ -31,7 +33,11 @@ async def _type(session: Session, text: str, *, whole: bool) -> None:
 
     registers, frame = await session.frame_scope()
     in_kernel = session.slide.kernel in session.debug_info.files
-    scope = Scope({}, registers if in_kernel else None, frame)
+    try:
+        symbols = symbols_in(parse(text), session.symbol)
+    except BadExpression:  # only a type: `struct point`
+        symbols = {}
+    scope = Scope({}, registers if in_kernel else None, frame, symbols)
     said = await session.debug_info.ask(lambda program: type_text(program, text, parse, scope, whole=whole))
     for number, line in enumerate(said.splitlines()):
         session.out(f"type = {clean(line)}" if number == 0 else clean(line))

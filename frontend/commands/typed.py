@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from frontend.clean import clean
 from frontend.commands.nodes import (
     Binary,
     Cast,
@@ -20,6 +21,7 @@ from frontend.commands.nodes import (
     TypeName,
     Unary,
     Variable,
+    walk,
 )
 from frontend.commands.values import CType, Value
 from frontend.symbols.drgn_library import Object, Program, StackFrame, Type, TypeKind, cast, implicit_convert, sizeof
@@ -34,17 +36,20 @@ _UNSIGNED = {(1, False): "unsigned char", (2, False): "unsigned short", (4, Fals
 
 
 class Scope(NamedTuple):
-    """What names may stand for beside the program's own: ``variables`` of dr6, and the locals of a frame of the trace
-    from ``registers``."""
+    """What names may stand for beside the program's own: ``variables`` of dr6, the locals of a frame of the trace from
+    ``registers``, and ``symbols`` at their addresses, which have no type."""
 
     variables: Mapping[str, Value | TypedValue]
     registers: Mapping[str, int] | None
     frame: int
+    symbols: Mapping[str, int]
 
 
-def evaluate(program: Program, node: Node, scope: Scope, form: str = "") -> TypedValue:
-    """The value of a tree as plain data; ``form`` is the letter of ``print/F``."""
-    return plain(_Evaluator(program, scope).of(node), form)
+def evaluate(program: Program, node: Node, scope: Scope, form: str = "") -> TypedValue | None:
+    """The value of a tree as plain data; ``form`` is the letter of ``print/F``. None where all that it names are
+    symbols without a type."""
+    evaluator = _Evaluator(program, scope)
+    return None if evaluator.is_all_bare(node) else plain(evaluator.of(node), form)
 
 
 def type_text(program: Program, text: str, parse: Callable[[str], Node], scope: Scope, *, whole: bool) -> str:
@@ -53,7 +58,7 @@ def type_text(program: Program, text: str, parse: Callable[[str], Node], scope: 
     try:
         kind = program.type(text)
     except (LookupError, SyntaxError, ValueError):
-        kind = _Evaluator(program, scope).of(parse(text)).type_
+        kind = _Evaluator(program, scope).with_type(parse(text)).type_
         if not whole:
             return str(kind.type_name())
     if not whole:
@@ -82,6 +87,15 @@ class _Evaluator:
         if scope.registers is not None:
             self._frame = frame_of(program, scope.registers, scope.frame)
 
+    def is_all_bare(self, node: Node) -> bool:
+        """Is every name in it that of a symbol without a type, and does nothing else ask for one?"""
+        named = [one for one in walk(node) if isinstance(one, Name | Member | Repeat | SizeOf | TypeName)]
+        return bool(named) and all(isinstance(one, Name) and self._is_bare(one) for one in named)
+
+    def _is_bare(self, node: Node) -> bool:
+        """Is it a symbol that debug information has no type for, as an assembler's labels are?"""
+        return isinstance(node, Name) and node.name in self._scope.symbols and self._typed(node.name) is None
+
     def of(self, node: Node) -> Object:
         match node:
             case Number(value):
@@ -93,7 +107,7 @@ class _Evaluator:
             case Cast(kind, operand):
                 return cast(self._type(kind), self._value(operand))
             case Unary("&", operand):
-                return self.of(operand).address_of_()
+                return self.of(operand) if self._is_bare(operand) else self.of(operand).address_of_()
             case Unary(operator, operand):
                 return self._unary(operator, self._value(operand))
             case Binary(operator, left, right):
@@ -101,19 +115,25 @@ class _Evaluator:
             case Read(operand, kind):
                 return self._read(self._value(operand), kind)
             case Member(operand, name):
-                return self._member(self.of(operand), name)
+                return self._member(self.with_type(operand), name)
             case Index(operand, number):
                 return self.of(operand)[int(self._value(number))]
             case Repeat(operand, length):
-                return self._repeat(self.of(operand), int(self._value(length)))
+                return self._repeat(self.with_type(operand), int(self._value(length)))
             case SizeOf(operand):
                 return Object(self._program, "unsigned long", value=sizeof(self._measured(operand)))
 
     def _measured(self, operand: Node | CType | TypeName) -> Type:
         """A lone name may be a type's or a variable's."""
         if isinstance(operand, TypeName) and operand.text.isidentifier() and self._find(operand.text) is not None:
-            return self.of(Name(operand.text)).type_
-        return self._type(operand) if isinstance(operand, CType | TypeName) else self.of(operand).type_
+            operand = Name(operand.text)
+        return self._type(operand) if isinstance(operand, CType | TypeName) else self.with_type(operand).type_
+
+    def with_type(self, node: Node) -> Object:
+        """Its value, where it is asked for its type."""
+        if isinstance(node, Name) and self._is_bare(node):
+            raise BadExpression(f"'{clean(node.name)}' has unknown type; cast it to its declared type.")
+        return self.of(node)
 
     def _value(self, node: Node) -> Object:
         """As C takes an operand: an array is the address of its first element, a function its own."""
@@ -145,18 +165,25 @@ class _Evaluator:
         raise BadExpression(f'No symbol "{name}" in current context.')
 
     def _find(self, name: str) -> Object | None:
+        """Its value; a symbol without a type is its address."""
+        if (found := self._typed(name)) is not None:
+            return found
+        address = self._scope.symbols.get(name)
+        if address is None:
+            try:
+                address = self._program.symbol(name).address
+            except LookupError:
+                return None
+        return Object(self._program, "void *", value=address)
+
+    def _typed(self, name: str) -> Object | None:
         frame = self._frame
         if frame is not None and name in frame.locals():
             return frame[name]
         try:
             return self._program[name]
         except LookupError:
-            pass
-        try:
-            symbol = self._program.symbol(name)
-        except LookupError:
             return None
-        return Object(self._program, "char", address=symbol.address)
 
     def _member(self, value: Object, name: str) -> Object:
         return value.member_(name)
@@ -176,9 +203,9 @@ class _Evaluator:
     def _read(self, value: Object, kind: CType | None) -> Object:
         if kind is not None:
             return Object(self._program, self._type(kind), address=int(value))
-        if value.type_.unaliased_kind() is not TypeKind.POINTER:
+        target = value.type_.unaliased().type if value.type_.unaliased_kind() is TypeKind.POINTER else None
+        if target is None or target.unaliased_kind() is TypeKind.VOID:
             return Object(self._program, "long", address=int(value))
-        target = value.type_.unaliased().type
         if target.unaliased_kind() is TypeKind.FUNCTION:
             return Object(self._program, target, address=int(value))
         return value[0]

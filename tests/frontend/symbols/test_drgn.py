@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from elftools.elf.elffile import ELFFile
 from frontend.commands.parser import parse
 from frontend.symbols.engine import NoDebugInfo, TypedValue
 from frontend.symbols.line_table import find_lines
+from frontend.symbols.names import Symbols
 from gdbstub.errors import BadExpression, Refused
 
 pytest.importorskip("drgn", reason="it has no wheel for this machine, and is an extra")
@@ -38,6 +40,7 @@ struct all all = { "abc", { 1, 2 }, { { 3, 4 }, { 3, 4 }, { 5, 6 } }, &origin, G
     { .number = 0x4142 }, { 1, 2 }, "a\\tb\\"c" };
 long array[5] = { 1, 2, 3, 4, 5 };
 unsigned long ticks = 0xfffffffffffffff0;
+asm(".data; bare: .quad 9, 10; .text");
 void _start(void) { call(1); for (;;); }
 """
 EXPRESSIONS = (
@@ -108,11 +111,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-async def ask(path: Path, *texts: str) -> list[TypedValue]:
+async def ask(path: Path, *texts: str, symbols: Mapping[str, int] = {}) -> list[TypedValue | None]:
     image = Image(path)
     engine = DrgnEngine(GuestMemory(image))
     facts = Facts(None, (ImageFile(str(path), *image.span),), False)
-    scope = Scope({}, None, 0)
+    scope = Scope({}, None, 0, symbols)
     return [await engine.run(facts, partial(evaluate, node=parse(text), scope=scope)) for text in texts]
 
 
@@ -125,8 +128,23 @@ def gdbs(program: Path) -> list[str]:
 
 @pytest.mark.live
 async def test_values_are_printed_as_gdb_prints_them(program: Path, gdbs: list[str]) -> None:
-    ours = [one.text for one in await ask(program, *EXPRESSIONS)]
+    ours = [one and one.text for one in await ask(program, *EXPRESSIONS)]
     assert dict(zip(EXPRESSIONS, ours, strict=True)) == dict(zip(EXPRESSIONS, gdbs, strict=True))
+
+
+async def test_a_symbol_without_a_type_is_its_address(program: Path) -> None:
+    """Alone it is left to names; beside what has a type it counts in bytes."""
+    names = Symbols()
+    names.add(program)
+    bare = names.lookup("bare")
+    assert bare
+    symbols = {"bare": bare}
+    texts = ("bare", "&bare", "*bare", "bare + 4", "origin.x + *bare", "(long)bare - origin.x", "&bare == &origin")
+    found = [one and one.number for one in await ask(program, *texts, symbols=symbols)]
+    assert found == [None, None, None, None, 7 + 9, bare - 7, 0]
+    for text in ("bare@2", "sizeof(bare)", "bare->x"):
+        with pytest.raises(BadExpression, match=r"^'bare' has unknown type; cast it to its declared type\.$"):
+            await ask(program, text, symbols=symbols)
 
 
 @pytest.mark.live
