@@ -95,6 +95,10 @@ class ExceptionFacts(InterruptedCode):
             return True
         return candidate not in self.executed[1:] and self.came_straight()
 
+    def standing(self, candidate: Executed) -> str:
+        """Where ``candidate`` stands, in words: RIP stays on a REP until its last iteration."""
+        return f"the instruction {'at' if candidate.address == self.at else 'before'} the saved RIP"
+
     def likeliest_that(self, agrees: Callable[[Executed], bool]) -> Executed | None:
         """The first of `candidates` that ``agrees``."""
         return next((candidate for candidate in self.candidates() if agrees(candidate)), None)

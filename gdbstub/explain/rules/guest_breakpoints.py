@@ -76,7 +76,7 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
     because = [f"DR6.B{n} is set", f"DR7 enables DR{n} for {'I/O' if slot.type is BreakpointKind.IO else 'data'}"]
     culprit = None if address is None else accessor(event, slot, address)
     if culprit is not None:
-        because.append("the instruction before the saved RIP accesses what it covers")
+        because.append(f"{event.standing(culprit)} accesses what it covers")
     level: Confidence = "certain" if culprit is not None else "likely"
     if slot.type is BreakpointKind.IO and not event.de:
         because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")

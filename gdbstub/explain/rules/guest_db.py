@@ -205,7 +205,7 @@ def interrupted_delivery(event: ExceptionFacts) -> Iterator[Finding]:
             continue
         culprit = accessor(event, slot, address)
         if culprit is not None:
-            reason = f"the instruction before the saved RIP accesses what DR{slot.number} covers"
+            reason = f"{event.standing(culprit)} accesses what DR{slot.number} covers"
             name, klass = SLOT_CAUSES[slot.type]
             cause = Cause(name, owner(event), klass, "likely", (*because, reason), DATA, slot.number)
             yield Finding(cause, event.instruction(culprit), address)

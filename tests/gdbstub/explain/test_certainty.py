@@ -49,6 +49,16 @@ def outsb(rflags: int) -> Evidence:
     )  # fmt: skip
 
 
+def test_a_rep_that_rip_stays_on_is_the_instruction_at_the_saved_rip() -> None:
+    """REP MOVSD between two iterations: RIP is its own address, and RF is set."""
+    registers = {"rdi": 0x5004, "rsi": 0x6004, "rcx": 3}
+    hit = event(0xFFFF0FF2, code="90", rest="f3a5909090", rflags=RF, registers=registers, **ON_5000)
+    because = explain(hit).causes[0].because
+    assert "the instruction at the saved RIP accesses what it covers" in because
+    behind = event(0xFFFF0FF2, code="f3a5", registers=registers | {"rcx": 0}, **ON_5000)
+    assert "the instruction before the saved RIP accesses what it covers" in explain(behind).causes[0].because
+
+
 @pytest.mark.parametrize("rflags", [RF, 2])
 def test_a_rep_in_its_middle_is_not_taken_for_an_instruction_that_never_ran(rflags: int) -> None:
     answer = explain(outsb(rflags))
