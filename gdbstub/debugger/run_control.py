@@ -31,8 +31,8 @@ from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import IF
 
 FOR_GOOD = (
-    "The guest waits in HLT with IF clear: nothing but an NMI, an SMI or a reset lets it go on. An interrupt (Ctrl-C) "
-    "stops it."
+    "The guest waits in HLT with IF clear: nothing but an NMI, an SMI, INIT or a reset lets it go on. An interrupt "
+    "(Ctrl-C) stops it."
 )
 MOST_IDLE_STEPS = 6
 """Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
