@@ -52,13 +52,13 @@ def whole_row(row: Row, before: Row | None, accesses: Sequence[Row] = ()) -> Ite
         yield "frame  " + "  ".join(f"{name} {value}" for name, value in frame.items())
     yield "registers"
     yield from _registers(row["regs"], before["regs"] if before else {})
-    if "rflags" in row["regs"]:
-        yield f"  rflags: {_flags(int(row['regs']['rflags'], 16))}"
+    if flags := _flags(int(row["regs"].get("rflags", "0"), 16)):
+        yield f"  rflags: {flags}"
     yield f"debug registers  ({row['dr']['source']})"
     yield from _debug(row, before)
-    if "exit_dr6" in row:
-        value = row["exit_dr6"]["value"] or "unknown"
-        yield f"  DR6 of the exit: {value} ({row['exit_dr6']['provenance']})"
+    if "exit_dr6" in row and (row["kind"] != "event" or row["exit_dr6"]["value"]):
+        value, provenance = row["exit_dr6"]["value"], row["exit_dr6"]["provenance"]
+        yield f"  DR6 of the exit: {f'{value} ({provenance})' if value else 'unknown'}"
     if accesses:
         yield "memory"
         yield from (f"  {_access(access)}" for access in accesses)

@@ -39,7 +39,8 @@ async def why(session: Session, arguments: Arguments) -> None:
         session.out(line)
     if explanation.guest_dr6 is not None:
         session.out(f"  {_guest(explanation.guest_dr6)}")
-    session.out(f"  {_exit(record)}")
+    if record.event is None or explanation.exit_dr6.value is not None:  # a guest's own event is no exit of dr6's
+        session.out(f"  {_exit(record)}")
 
 
 def _guest(dr6: GuestDr6) -> str:

@@ -40,6 +40,19 @@ def test_show_has_all_of_a_row_and_marks_what_changed(trace: str, capsys: pytest
     assert " dr6  0xffff0ff0" in lines
 
 
+def test_show_leaves_out_what_an_event_has_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The DR6 of an exit that a guest's event is not, and the names of flags where none is set."""
+    unknown: dict[str, object] = {"value": None, "provenance": "unknown"}
+    path = edited(tmp_path / "t.jsonl", (5, "exit_dr6", unknown), (5, "regs", {"rip": "0x1000", "rflags": "0x2"}))
+    assert main(["show", path, "5"]) == 0
+    shown = capsys.readouterr().out
+    assert ("DR6 of the exit" in shown, "rflags:" in shown, "rflags " in shown) == (False, False, True)
+    path = edited(tmp_path / "s.jsonl", (4, "exit_dr6", unknown), (4, "regs", {"rip": "0x1000", "rflags": "0x42"}))
+    assert main(["show", path, "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {"  DR6 of the exit: unknown", "  rflags: ZF"} <= set(lines)
+
+
 def test_show_has_the_memory_that_an_instruction_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_all(tmp_path / "t.parquet")
     assert main(["show", str(tmp_path / "t.parquet"), "4"]) == 0
