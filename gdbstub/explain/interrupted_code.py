@@ -161,6 +161,11 @@ class InterruptedCode:
             return first is not None
         return "syscall" in first.shape.traits or first == self.handler_began() or self._runs_in(self.executed)
 
+    def only_stands_in_front(self, what: Executed) -> bool:
+        """Whether all that speaks for ``what`` is that its bytes end at the saved RIP, where a branch may have led."""
+        behind = self.at is not None and what.address + len(what.shape.bytes) == self.at
+        return behind and not what.exact and "syscall" not in what.shape.traits and what != self.handler_began()
+
     def likeliest(self) -> Shape | None:
         """The instruction that ran last if that is known, else the likeliest reading of the bytes in front."""
         if self.exact is not None:

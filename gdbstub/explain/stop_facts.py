@@ -34,6 +34,8 @@ class Finding(NamedTuple):
     place: int | None = None
     guess: bool = False
     """``instruction`` was only read backwards: it is what stands there, and another may have jumped here."""
+    in_front: bool = False
+    """Of a guess: it stands directly in front of the saved RIP, and nothing else says that it ran."""
     misses: bool = False
     """``instruction`` stands in front, and is known to access other places than ``place``."""
 

@@ -91,8 +91,11 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
     elif (by_itself := _by_itself(event)) is not None:
         whose, level = "hypervisor", "possible"
         because.append(by_itself.clause)
-    guess = last is not None and not last.exact
-    yield Finding(Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP), event.instruction(last), None, guess)
+    guess, in_front = last is not None and not last.exact, last is not None and event.only_stands_in_front(last)
+    if name == "branch-step" and in_front:  # a branch was taken, so RIP did not come by what stands in front of it
+        last, guess = None, False
+    cause = Cause(name, whose, "trap", level, tuple(because), SINGLE_STEP)
+    yield Finding(cause, event.instruction(last), None, guess, in_front)
 
 
 def _by_itself(event: ExceptionFacts) -> Ability | None:

@@ -15,6 +15,8 @@ from gdbstub.x86.instructions import Instruction
 def _over(found: Finding, word: str) -> str:
     if found.instruction is None:
         return ""
+    if found.guess and found.in_front:
+        return f", {word} the instruction in front, `{found.instruction.text}`, if no branch led here"
     return f"{', probably' if found.guess else ''} {word} `{found.instruction.text}`"
 
 

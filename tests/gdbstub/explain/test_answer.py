@@ -115,7 +115,7 @@ def test_the_dr6_of_the_exit_has_the_bits_of_the_debuggers_own_causes(name: str)
 
 def test_an_instruction_that_is_only_probable_is_not_the_answers() -> None:
     answer = explain(event(0xFFFF4FF0, rflags=TF, on=KVM_AMD))
-    assert "probably over `nop`" in answer.summary
+    assert "over the instruction in front, `nop`" in answer.summary
     assert answer.instruction is None
 
 

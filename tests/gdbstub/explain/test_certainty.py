@@ -344,6 +344,22 @@ def test_an_iret_that_began_with_tf_is_probable_since_rsp_tells_nothing_of_it() 
     assert "iret" not in landed(2)
 
 
+def test_an_instruction_in_front_is_no_evidence_of_what_a_step_was_over() -> None:
+    """JMP over a NOP, stepped: nothing but the bytes in front of the saved RIP speaks for the NOP, which never ran."""
+    jumped = event(0xFFFF4FF0, code="eb0190", rflags=TF)
+    assert explain(jumped).summary == (
+        "single-step by the guest, over the instruction in front, `nop`, if no branch led here"
+    )
+    assert explain(jumped).instruction is None
+    known = explain(replace(jumped, last_frame=know(Frame(CODE + 2, 8, TF))))
+    assert known.summary == "single-step by the guest over `nop`"
+
+
+def test_a_branch_step_is_not_said_to_be_over_what_it_jumped_across() -> None:
+    jumped = explain(event(0xFFFF4FF0, code="eb0190", rflags=TF, debugctl=2))
+    assert (jumped.causes[0].cause, "nop" in jumped.summary) == ("branch-step", False)
+
+
 JMP = "ff2502000000"
 """JMP [RIP+2]: it reads CODE + 8."""
 ON_TABLE: dict[str, Any] = {"dr7": 0xB0401, "dr": {0: CODE + 8}}

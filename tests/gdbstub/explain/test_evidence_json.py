@@ -55,7 +55,10 @@ def test_the_example_of_the_contract_is_read() -> None:
         (ArmedBreakpoint("debugger", BreakpointKind.EXECUTE, 0x100401, 1, 0),), "evidence"
     )
     assert isinstance(evidence.before.dr0, Unknown)
-    assert explain(evidence).summary == "single-step by the guest, probably over `nop`"
+    assert (
+        explain(evidence).summary
+        == "single-step by the guest, over the instruction in front, `nop`, if no branch led here"
+    )
     written = evidence_to_json(evidence)
     assert written | {"code": CONTRACT["code"]} == CONTRACT
 

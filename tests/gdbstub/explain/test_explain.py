@@ -551,7 +551,7 @@ EVENTS: dict[str, Row] = {
     "a step over an instruction that ends in F1": Row(
         event(0xFFFF4FF0, code="90900f21f1", rflags=TF, old=0xFFFF4FF0, on=KVM_AMD),
         ("single-step guest likely", "icebp guest possible"),
-        ("single-step by the guest, probably over `mov rcx, dr6`",),
+        ("single-step by the guest, over the instruction in front, `mov rcx, dr6`",),
     ),
     "INT1 with a BS that is old": Row(
         event(0xFFFF4FF0, code="9090f1", rflags=TF, old=0xFFFF4FF0, on=KVM_AMD),
@@ -563,7 +563,7 @@ EVENTS: dict[str, Row] = {
     "a step over an instruction that ends in CD 01": Row(
         event(0xFFFF4FF0, code="909066b9cd01", rflags=TF, old=0xFFFF4FF0, on=TCG),
         ("single-step guest likely", "software-interrupt guest possible"),
-        ("single-step by the guest, probably over `mov cx, 0x1cd`",),
+        ("single-step by the guest, over the instruction in front, `mov cx, 0x1cd`",),
     ),
     "INT 1 beside an old bit that can be no cause": Row(
         event(0xFFFF4FF0, code="9090cd01", old=0xFFFF4FF0, on=TCG), ("software-interrupt guest certain",)
@@ -585,7 +585,7 @@ EVENTS: dict[str, Row] = {
     "long NOPs in front of a place where functions begin": Row(
         event(0xFFFF4FF0, code="90" * 7 + "662e0f1f840000000000", after=None, rflags=TF, rest="90", on=TCG),
         ("single-step guest certain",),
-        ("single-step by the guest, probably over",),
+        ("single-step by the guest, over the instruction in front",),
     ),
     "the handler's return to itself by the frame of a nested #DB on an IST stack": Row(
         ist_again(0x8000), ("unknown guest possible",), ("the handler returned to its own first instruction",)
@@ -637,7 +637,7 @@ EVENTS: dict[str, Row] = {
         ("over `rep movsb", "tcg-rep-rf"),
     ),
     "a POPF under TF that a REP does not follow": Row(
-        event(0xFFFF4FF0, code="909d", rflags=TF, on=TCG), ("single-step guest certain",), ("over `popfq`",)
+        event(0xFFFF4FF0, code="909d", rflags=TF, on=TCG), ("single-step guest certain",), ("in front, `popfq`",)
     ),
     "INT n is never what a step was over": Row(
         event(0xFFFF4FF0, code="cd80", rflags=TF, on=TCG), ("single-step guest certain",)

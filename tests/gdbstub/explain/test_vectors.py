@@ -32,7 +32,7 @@ def test_the_vector_is_explained(name: str) -> None:
         assert answer.guest_dr6.stale == case.stale
     if case.instruction is not None:
         known = answer.instruction.text if answer.instruction is not None else ""
-        assert known == case.instruction or f"probably over `{case.instruction}`" in answer.summary
+        assert known == case.instruction or f"over the instruction in front, `{case.instruction}`" in answer.summary
 
 
 @pytest.mark.parametrize("name", CASES)
