@@ -14,7 +14,7 @@ from frontend.commands.values import Value
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.cpu_state import CpuState
-from gdbstub.x86.debug_registers import decode_dr7, describe_dr6, describe_dr7
+from gdbstub.x86.debug_registers import Slot, covered, decode_dr7, describe_dr6, describe_dr7
 
 
 async def registers(session: Session, text: str) -> None:
@@ -111,10 +111,19 @@ def _slots(session: Session, state: CpuState) -> None:
         if index < len(slots) and slots[index].enabled:
             slot = slots[index]
             which = "locally" if slot.local and not slot.global_ else "globally" if not slot.local else "both ways"
-            text += f"  {slot.type}, {slot.length} byte{'s' * (slot.length > 1)}, enabled {which}"
+            text += f"  {slot.type}, {slot.length} byte{'s' * (slot.length > 1)}, enabled {which}{_odd(slot, value)}"
         elif slots:
             text += "  off"
         session.out(f"DR{index}  {text}")
+
+
+def _odd(slot: Slot, address: int | None) -> str:
+    """What the manual has no room for, or reads otherwise than it looks (SDM vol. 3B 18.2.4, 18.2.5)."""
+    if slot.type is BreakpointKind.EXECUTE:
+        return "" if slot.length == 1 else "; undefined: LEN has to be 00 for instructions"
+    if address is None or address % slot.length == 0:
+        return ""
+    return f"; its low bits are ignored, so it covers the bytes from {covered(address, slot.length).start:#x} on"
 
 
 async def target(session: Session, text: str) -> None:

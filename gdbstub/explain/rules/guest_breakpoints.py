@@ -9,7 +9,7 @@ from gdbstub.explain.explanation import Cause, CauseName, Class, Confidence
 from gdbstub.explain.rules.no_dr6_bits import owner
 from gdbstub.explain.stop_facts import Finding
 from gdbstub.x86.breakpoints import BreakpointKind
-from gdbstub.x86.debug_registers import B_MASK, BS, Slot
+from gdbstub.x86.debug_registers import B_MASK, BS, Slot, covered
 
 INSTRUCTION = ("SDM 3B 18.3.1.1",)
 DATA = ("SDM 3B 18.3.1.2",)
@@ -61,8 +61,12 @@ def _execute(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
             return
         because = (*because, "the saved RIP is DRn: the instruction there has not run")
         level = "certain" if event.exact_address and not event.rf else "likely"
+    sources: tuple[str, ...] = INSTRUCTION
+    if slot.length != 1:
+        level, sources = "likely" if level == "certain" else level, (*INSTRUCTION, "SDM 3B 18.2.4")
+        because = (*because, f"LEN{n} is not 00, which leaves an instruction breakpoint undefined")
     yield Finding(
-        Cause("instruction-breakpoint", owner(event), "fault", level, because, INSTRUCTION, n),
+        Cause("instruction-breakpoint", owner(event), "fault", level, because, sources, n),
         event.next_instruction(),
         event.at if address is None else address,
     )
@@ -77,6 +81,9 @@ def _data(event: ExceptionFacts, slot: Slot) -> Iterator[Finding]:
     culprit = None if address is None else accessor(event, slot, address)
     if culprit is not None:
         because.append(f"{event.standing(culprit)} accesses what it covers")
+        if address is not None and address % slot.length:
+            start = covered(address, slot.length).start
+            because.append(f"LEN{n} masks the low bits of DR{n}: it covers {slot.length} bytes from {start:#x} on")
     level: Confidence = "certain" if culprit is not None else "likely"
     if slot.type is BreakpointKind.IO and not event.de:
         because.append("CR4.DE is not known" if event.de is None else "CR4.DE is 0, which leaves this type undefined")

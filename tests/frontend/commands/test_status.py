@@ -50,6 +50,14 @@ async def test_slots_say_type_length_and_who_enabled_them(terminal: Terminal) ->
     ]
 
 
+async def test_a_slot_that_is_undefined_or_masked_says_so(terminal: Terminal) -> None:
+    """DR7: slot 0 is for instructions with LEN 11, slot 1 watches 4 bytes at an address that is no multiple of 4."""
+    terminal.fake.debug = DebugState(0x4000, 0x5002, 0, 0, 0xFFFF0FF0, 0x00FC0405, "monitor")
+    lines = (await terminal.run("dr")).splitlines()
+    assert lines[1].endswith("execute, 4 bytes, enabled locally; undefined: LEN has to be 00 for instructions")
+    assert lines[2].endswith("enabled locally; its low bits are ignored, so it covers the bytes from 0x5000 on")
+
+
 async def test_debug_registers_that_nobody_shows_are_called_so(terminal: Terminal) -> None:
     terminal.fake.debug = DebugState()
     assert await terminal.run("dr") == "The debug registers are unknown: this stub does not show the debug registers."

@@ -360,6 +360,20 @@ def test_a_branch_step_is_not_said_to_be_over_what_it_jumped_across() -> None:
     assert (jumped.causes[0].cause, "nop" in jumped.summary) == ("branch-step", False)
 
 
+def test_an_instruction_breakpoint_whose_len_is_not_00_is_likely_at_most() -> None:
+    hit = event(0xFFFF0FF1, dr7=0xC0401, dr={0: CODE + 2})
+    assert causes(hit) == ["instruction-breakpoint guest likely"]
+    assert "LEN0 is not 00, which leaves an instruction breakpoint undefined" in explain(hit).causes[0].because
+    assert causes(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2})) == ["instruction-breakpoint guest certain"]
+
+
+def test_a_data_breakpoint_that_is_not_aligned_says_what_it_covers() -> None:
+    watched: dict[str, Any] = {"code": "8b07", "dr7": 0xF0040A, "registers": {"rdi": 0x5000}}
+    said = explain(event(0xFFFF0FF2, dr={1: 0x5002}, **watched)).causes[0].because
+    assert "LEN1 masks the low bits of DR1: it covers 4 bytes from 0x5000 on" in said
+    assert "masks" not in "".join(explain(event(0xFFFF0FF2, dr={1: 0x5000}, **watched)).causes[0].because)
+
+
 JMP = "ff2502000000"
 """JMP [RIP+2]: it reads CODE + 8."""
 ON_TABLE: dict[str, Any] = {"dr7": 0xB0401, "dr": {0: CODE + 8}}
