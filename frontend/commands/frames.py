@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from frontend.commands.session import Session
 from gdbstub.errors import GdbError, Refused
-from gdbstub.x86.cpu_state import CpuState
+from gdbstub.explain.evidence import Known
+from gdbstub.x86.cpu_state import CpuState, Registers, Segment
 from gdbstub.x86.decode import LONGEST, shape
 
 DEEPEST = 64
@@ -106,14 +108,35 @@ async def _has_no_frame_yet(session: Session, state: CpuState) -> bool:
     return found is not None and (found.mnemonic == "ret" or found.text in ("push rbp", "push ebp", "push bp"))
 
 
-async def backtrace(session: Session, most: int) -> list[CallFrame]:
-    """Frame 0 is the CPU; the others follow the saved frame pointers as long as they grow, and each return address
-    stands behind a call."""
-    state = await session.state()
+def interrupted(session: Session, state: CpuState) -> CpuState | None:
+    """The CPU as the event found it at whose handler it stands, by the exception frame; None where it stands elsewhere,
+    or nothing tells how the interrupted code is to be read. A task gate leaves no RBP of it: none is there then."""
+    if not session.debugger.records:
+        return None
+    record = session.record
+    frame = None if record.event is None else record.event.frame
+    mode = record.evidence.frame_mode
+    if frame is None or not isinstance(mode, Known) or (record.state.pc, record.cpu) != (state.pc, state.cpu):
+        return None
+    registers = Registers(state.registers | {"rip": frame.rip, "cs": frame.cs, "rflags": frame.rflags})
+    if frame.size is None:
+        registers = Registers({name: registers[name] for name in ("rip", "cs", "rflags")})
+    registers["rsp"] = state.registers["rsp"] + (frame.size or 0) if frame.rsp is None else frame.rsp
+    segments = dict(state.segments or {})
+    for name, selector, base in (("cs", frame.cs, frame.cs_base), ("ss", frame.ss, frame.ss_base)):
+        if selector is not None:
+            registers[name] = selector
+            segments[name] = Segment(selector, base or 0, 0, 0)
+    return replace(state, registers=registers, mode=mode.value, cpl=None, segments=segments)
+
+
+async def backtrace(session: Session, state: CpuState, most: int) -> list[CallFrame]:
+    """Frame 0 is the CPU in ``state``; the others follow the saved frame pointers as long as they grow, and each return
+    address stands behind a call."""
     width = state.mode // 8
     base, code = stack_base(state), _code_base(state)
     frames = [CallFrame(state.pc, "", state.registers["rsp"])]
-    pointer = state.registers["rbp"]
+    pointer = state.registers.get("rbp", 0)
     if await _has_no_frame_yet(session, state):
         value = await word(session, state, base + state.registers["rsp"])
         if value is not None and await is_behind_a_call(session, code + value, state):

@@ -7,6 +7,7 @@ from frontend.commands.frames import (
     CallFrame,
     Return,
     backtrace,
+    interrupted,
     is_behind_a_call,
     return_address,
     stack_base,
@@ -16,12 +17,14 @@ from frontend.commands.session import Session
 from frontend.symbols.engine import NoDebugInfo, Trace, TraceFrame
 from gdbstub.errors import BadExpression
 from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.registers import Mode
 
 SCANNED = 256
 """Words of the stack that are looked through."""
 BY_POINTERS = "By saved frame pointers; a function that keeps none is missing here."
 BY_SCAN = "By a scan of the stack: each of these stands behind a call, and may be left over from one that is long over."
-NO_CALLER = "No caller: RBP is no frame pointer here, and nothing on the stack stands behind a call."
+BY_FRAME = "from the exception frame"
+POINTERS: dict[Mode, str] = {16: "BP", 32: "EBP", 64: "RBP"}
 UNKNOWN_CODE = "Nothing is known of the code behind the last frame, so the trace ends there."
 MOST_GUESSED = 32
 
@@ -54,19 +57,34 @@ async def caller(session: Session) -> Return:
 
 async def _unwind(session: Session, state: CpuState, most: int) -> Trace:
     why = ""
+    before = interrupted(session, state)
     if state.mode == 64 and not session.debug_info.why_not():
         try:
             found = await _by_debug_info(session, state)
-            if len(found.frames) > 1:
+            if any(before is None or one.pc == before.pc for one in found.frames[1:]):
                 return found
         except (NoDebugInfo, BadExpression) as error:
             why = str(error)
-    guessed = [_frame(session, state, one) for one in await backtrace(session, most)]
-    note = BY_POINTERS
-    if len(guessed) == 1:
-        guessed += [_frame(session, state, one) for one in await _scan(session, state)]
-        note = BY_SCAN if len(guessed) > 1 else NO_CALLER
-    return Trace(tuple(guessed), f"{why} {note}".strip())
+    found = await _guess(session, state if before is None else before, most)
+    if before is not None:
+        first, *rest = found.frames
+        handler = _frame(session, state, CallFrame(state.pc, "", state.registers["rsp"]))
+        found = Trace((handler, first._replace(how=BY_FRAME), *rest), found.note)
+    return Trace(found.frames[:most], f"{why} {found.note}".strip())
+
+
+async def _guess(session: Session, state: CpuState, most: int) -> Trace:
+    guessed = [_frame(session, state, one) for one in await backtrace(session, state, most)]
+    if len(guessed) > 1:
+        return Trace(tuple(guessed), BY_POINTERS)
+    guessed += [_frame(session, state, one) for one in await _scan(session, state)]
+    return Trace(tuple(guessed), BY_SCAN if len(guessed) > 1 else _no_caller(state, f" of {session.place(state.pc)}"))
+
+
+def _no_caller(state: CpuState, of: str) -> str:
+    pointer = POINTERS[state.mode]
+    known = f"{pointer} is no frame pointer there" if "rbp" in state.registers else f"{pointer} is not known there"
+    return f"No caller{of}: {known}, and nothing on the stack stands behind a call."
 
 
 async def _by_debug_info(session: Session, state: CpuState) -> Trace:
