@@ -5,6 +5,8 @@ The text of each error is one sentence for the user: what failed, on which side,
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class GdbError(Exception):
     """Anything that went wrong between us and the guest; shown to the user as one sentence."""
@@ -71,3 +73,18 @@ class Unsupported(Refused):
 
 class BadExpression(GdbError):
     """What the user typed does not name an address, a register or a value."""
+
+
+MOST_NEAR = 3
+LIKE = 0.66
+"""How alike: a letter too many, too few, or another one."""
+
+
+def did_you_mean(word: str, words: Collection[str]) -> str:
+    """``did you mean break or tbreak?``: what ``word`` may be a slip for, words of the same letters first; "" where
+    nothing is near."""
+    from difflib import get_close_matches
+
+    same = [one for one in words if one != word and sorted(one) == sorted(word)]
+    found = list(dict.fromkeys((*same, *get_close_matches(word, words, MOST_NEAR, LIKE))))[:MOST_NEAR]
+    return f"did you mean {' or '.join(found)}?" if found else ""

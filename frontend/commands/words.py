@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
+
+from gdbstub.errors import did_you_mean
 
 ELSEWHERE = {
     "ba": "WinDbg's for a hardware breakpoint: hbreak PLACE, watch PLACE/LEN, rwatch, awatch",
@@ -30,9 +31,6 @@ ELSEWHERE = {
 }
 """Word → whose it is, and what it is here. One that is a command of dr6 as well is only meant with arguments: there it
 would let the guest run."""
-NEAR = 3
-LIKE = 0.7
-"""How alike: a letter too many, too few, or two that changed places."""
 
 
 def elsewhere(name: str) -> str | None:
@@ -43,5 +41,4 @@ def elsewhere(name: str) -> str | None:
 
 def near(name: str, names: Collection[str]) -> str:
     """`` did you mean break, tbreak?`` or what to do where no name is near."""
-    found = get_close_matches(name, names, NEAR, LIKE)
-    return f"did you mean {' or '.join(found)}?" if found else "help lists them."
+    return did_you_mean(name, names) or "help lists them."

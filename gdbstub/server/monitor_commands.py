@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from gdbstub.debugger.breakpoints import Breakpoint
-from gdbstub.errors import GdbError
+from gdbstub.errors import GdbError, did_you_mean
 from gdbstub.server.access_policy import word_of
 from gdbstub.server.physical_memory import check_physical, xp_range
 from gdbstub.server.session import ClientSession
@@ -127,7 +127,13 @@ async def _all_help(session: ClientSession) -> str:
 
 
 async def _passed_on(session: ClientSession, command: str) -> str:
-    session.policy.check_monitor(command)
+    try:
+        session.policy.check_monitor(command)
+    except GdbError as error:
+        guess = did_you_mean(word_of(command), _BY_NAME)
+        if not guess:
+            raise
+        raise GdbError(f"{error} Of dr6's own, {guess}") from error
     if word_of(command) == "xp" and not session.policy.devices:
         await check_physical(session, *xp_range(command))
     return await session.reach(lambda: session.debugger.monitor(command))

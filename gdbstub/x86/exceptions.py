@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from gdbstub.errors import did_you_mean
 from gdbstub.x86.registers import IF, VM, Mode
 
 ExceptionClass = Literal["fault", "trap", "abort", "interrupt", "either"]
@@ -88,7 +89,10 @@ def vector(which: int | str) -> Vector:
         try:
             number = int(which, 0)
         except ValueError:
-            raise ValueError(f"{which!r} is neither a vector's name (db, bp, pf, …) nor a number.") from None
+            guess = did_you_mean(which.strip().lower(), _BY_NAME)
+            raise ValueError(
+                f"{which!r} is neither a vector's name (db, bp, pf, …) nor a number{f'; {guess}' if guess else '.'}"
+            ) from None
     else:
         number = which
     if not 0 <= number <= 255:

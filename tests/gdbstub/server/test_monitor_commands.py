@@ -37,6 +37,13 @@ async def test_other_commands_do_not(autojump_clock: MockClock, command: str) ->
         assert passed_on(served.stub.log) == []
 
 
+@pytest.mark.parametrize(("word", "meant"), [("whi", "why"), ("evnets", "events"), ("cacth db", "catch")])
+async def test_a_slip_in_a_word_of_dr6s_own_is_told(autojump_clock: MockClock, word: str, meant: str) -> None:
+    async with serving() as served:
+        text = await (await served.gdb()).monitor(word)
+        assert text.rstrip().endswith(f" Of dr6's own, did you mean {meant}?")
+
+
 @pytest.mark.parametrize("monitor", ["none", "info", "all"])
 @pytest.mark.parametrize(
     "command",
