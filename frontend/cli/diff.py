@@ -11,12 +11,18 @@ from frontend.clean import clean
 from frontend.cli.exit_codes import DONE, UNEXPECTED, USAGE
 from frontend.cli.row_text import heading, one_row
 from gdbstub.trace import Row, TraceReader
-from gdbstub.trace.comparison.align import OnlyOneRan, Parted, RowsDiffer, SameRows, align
+from gdbstub.trace.comparison.align import ALIKE, OnlyOneRan, Parted, RowsDiffer, SameRows, Why, align
 from gdbstub.trace.comparison.facts import GROUPS
 from gdbstub.trace.comparison.meaning import of_missing, of_one_row
 from gdbstub.trace.comparison.stream import LOOK_AHEAD, RowStream
 
 CONTEXT = 3
+PARTED: dict[Why, str] = {
+    "apart": f"They do not meet again within {LOOK_AHEAD} rows; the comparison ends here.",
+    "apart to the end": "They do not meet again before they end.",
+    "too short": f"Too few rows are left to tell whether they meet again: that takes {ALIKE} rows that are alike, or "
+    "fewer up to both ends.",
+}
 
 
 def diff(options: argparse.Namespace) -> int:
@@ -49,8 +55,9 @@ class DiffReport:
 
     def __init__(self, left: Row, right: Row, show_all: bool) -> None:
         self._show_all = show_all
-        self._same = self._handlers = 0
-        self._kinds: Counter[str] = Counter()
+        self._same = self._handlers = self._stretches = 0
+        self._facts: Counter[str] = Counter()
+        self._ending: str | None = None
         self._headers = (left, right)
         self._names = _names(left, right)
         for sign, row in zip("-+", (left, right), strict=True):
@@ -58,7 +65,7 @@ class DiffReport:
 
     @property
     def differs(self) -> bool:
-        return bool(self._kinds)
+        return bool(self._facts or self._stretches or self._ending)
 
     def take(self, step: SameRows | RowsDiffer | OnlyOneRan | Parted) -> None:
         if isinstance(step, SameRows):
@@ -72,11 +79,20 @@ class DiffReport:
 
     def end(self) -> None:
         """The sum."""
-        if not self._kinds:
+        if not self.differs:
             print(f"The traces tell the same: {_counted(self._same)}{self._interrupts()}.")
             return
-        counted = ", ".join(f"{name} {count}" for name, count in self._kinds.most_common())
-        print(f"The same: {_counted(self._same)}{self._interrupts()}; differences: {clean(counted)}.")
+        found = [f"The same: {_counted(self._same)}{self._interrupts()}"]
+        if self._facts:
+            facts = ", ".join(f"{name} in {_counted(count)}" for name, count in self._facts.most_common())
+            found.append(f"different: {facts}")
+        if self._stretches:
+            found.append(
+                "1 stretch is not in both" if self._stretches == 1 else f"{self._stretches} stretches are not in both"
+            )
+        if self._ending:
+            found.append(self._ending)
+        print(clean(f"{'; '.join(found)}."))
 
     def _interrupts(self) -> str:
         if not self._handlers:
@@ -91,7 +107,7 @@ class DiffReport:
                 print(clean(f"  {name}: {left}, and {self._names[1]} has {right}"))
             sides = (0, step.left, step.right), (1, step.right, step.left)
             self._meaning([(side, text) for side, row, other in sides for text in of_one_row(row, other)])
-        self._kinds.update({difference.name for difference in step.found})
+        self._facts.update({difference.name for difference in step.found})
 
     def _alone(self, step: OnlyOneRan) -> None:
         if step.is_handler:
@@ -102,19 +118,19 @@ class DiffReport:
             print(f"  {_counted(len(step.left))} and {_counted(len(step.right))} until both go on alike.")
             sides = (0, step.right), (1, step.left)
             self._meaning([(side, text) for side, rows in sides for text in of_missing(rows, self._headers[side])])
-        self._kinds["rows that only one has"] += 1
+        self._stretches += 1
 
     def _parted(self, step: Parted) -> None:
         if self._shows():
             self._rows([step.left] if step.left else (), [step.right] if step.right else ())
-            if step.left and step.right:
-                print(f"  They do not meet again within {LOOK_AHEAD} rows; the comparison ends here.")
-            else:
+            if step.why == "ended":
                 print(f"  {self._names[1 if step.left else 0]} has ended, and the other goes on.")
-        self._kinds["the end" if not (step.left and step.right) else "they part"] += 1
+            else:
+                print(f"  {PARTED[step.why]}")
+        self._ending = "one ends before the other" if step.why == "ended" else "the rest is not compared"
 
     def _shows(self) -> bool:
-        return self._show_all or not self._kinds
+        return self._show_all or not self.differs
 
     def _rows(self, left: Sequence[Row], right: Sequence[Row]) -> None:
         print(f"The same until here: {_counted(self._same)}.")

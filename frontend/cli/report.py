@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from frontend.cli.diff import ignored_names
+from frontend.cli.diff import PARTED, ignored_names
 from frontend.cli.exit_codes import DONE
 from frontend.cli.query import open_database
 from frontend.cli.report_page import page
@@ -50,7 +50,7 @@ def divergences(options: argparse.Namespace) -> list[tuple[str, str, str]] | Non
                 found.append((rows[0], rows[1], " ".join(told)))
             elif isinstance(step, Parted):
                 ends = [one_row(row) if row else "(the end)" for row in (step.left, step.right)]
-                found.append((ends[0], ends[1], "they do not meet again"))
+                found.append((ends[0], ends[1], "" if step.why == "ended" else PARTED[step.why]))
             if len(found) > MOST_DIVERGENCES:
                 found.append(("…", "…", f"only the first {MOST_DIVERGENCES} are shown"))
                 break

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from typing import Literal
 
 from gdbstub.trace.comparison.facts import RowDifference, differences, place_of
 from gdbstub.trace.comparison.stream import LOOK_AHEAD, RowStream
@@ -16,8 +17,11 @@ from gdbstub.trace.rows import Row
 from gdbstub.x86.exceptions import VECTORS
 
 ALIKE = 4
-"""So many rows in a row make two traces be together again."""
+"""So many rows in a row make two traces be together again; fewer do where both end with them."""
 _EXCEPTIONS = frozenset(row.number for row in VECTORS if row.kind != "interrupt")
+
+
+Why = Literal["apart", "apart to the end", "too short", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,13 @@ class OnlyOneRan:
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """They do not meet again within the look ahead, or one of them has ended: then its next row is None."""
+    """They do not meet again, or one of them has ended: then its next row is None. ``why`` is
+    "apart" (within the look ahead), "apart to the end" (of both), "too short" (one ends before so many rows could be
+    alike as a meeting takes) or "ended"."""
 
     left: Row | None
     right: Row | None
+    why: Why
 
 
 Step = SameRows | RowsDiffer | OnlyOneRan | Parted
@@ -63,12 +70,12 @@ def align(left: RowStream, right: RowStream, ignored: Set[str] = frozenset()) ->
         one, other = left.peek(1), right.peek(1)
         if not one or not other:
             if one or other:
-                yield Parted(one[0] if one else None, other[0] if other else None)
+                yield Parted(one[0] if one else None, other[0] if other else None, "ended")
             return
         if place_of(one[0]) != place_of(other[0]):
             apart = _meet(left, right)
             if apart is None:
-                yield Parted(one[0], other[0])
+                yield Parted(one[0], other[0], _why(left.peek(LOOK_AHEAD), right.peek(LOOK_AHEAD)))
                 return
             yield apart
             continue
@@ -104,16 +111,35 @@ def _where(left: Sequence[Row], right: Sequence[Row]) -> tuple[int, int] | None:
     """How many rows of each stand in front of the nearest place where both go on alike."""
     places = [place_of(row) for row in left], [place_of(row) for row in right]
     runs: dict[tuple[object, ...], list[int]] = {}
-    for index in range(max(1, len(places[1]) - ALIKE + 1)):
+    for index in range(len(places[1]) - ALIKE + 1):
         runs.setdefault(tuple(places[1][index : index + ALIKE]), []).append(index)
     best: tuple[int, int] | None = None
-    for index in range(max(1, len(places[0]) - ALIKE + 1)):
+    for index in range(len(places[0]) - ALIKE + 1):
         if best is not None and index >= sum(best):
             break
         there = runs.get(tuple(places[0][index : index + ALIKE]))
-        if there and places[0] and (best is None or index + there[0] < sum(best)):
+        if there and (best is None or index + there[0] < sum(best)):
             best = index, there[0]
-    return best
+    return best or _at_the_end(*places)
+
+
+def _at_the_end(left: Sequence[object], right: Sequence[object]) -> tuple[int, int] | None:
+    """The same for fewer rows, which both end with."""
+    if max(len(left), len(right)) >= LOOK_AHEAD:
+        return None  # more may follow
+    for count in range(min(len(left), len(right), ALIKE - 1), 0, -1):
+        if left[-count:] == right[-count:]:
+            return len(left) - count, len(right) - count
+    return None
+
+
+def _why(left: Sequence[Row], right: Sequence[Row]) -> Why:
+    """Why they do not meet. A trace that ends with a row of the other might have gone on as that does."""
+    ended = [(rows, others) for rows, others in ((left, right), (right, left)) if len(rows) < LOOK_AHEAD]
+    for rows, others in ended:
+        if len(rows) < ALIKE or place_of(rows[-1]) in map(place_of, others):
+            return "too short"
+    return "apart to the end" if len(ended) == 2 else "apart"
 
 
 def _is_handler(left: Sequence[Row], right: Sequence[Row]) -> bool:

@@ -1,4 +1,4 @@
-"""The rows of a trace with a look ahead, and whole batches of columns passed over where two traces have the same."""
+"""The rows of a trace, with a look ahead."""
 
 from __future__ import annotations
 

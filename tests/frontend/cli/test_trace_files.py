@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from frontend.cli.parser import main
-from gdbstub.trace import Row, end_line, header_line
+from gdbstub.trace import Row, end_line, header_line, row
+from tests.fakes.records import step_record
 from tests.gdbstub.trace.traces import BACKEND, STARTED, write_all
 
 
@@ -148,7 +149,7 @@ def test_what_differs_is_shown_with_what_it_means(tmp_path: Path, capsys: pytest
         "+ #1 cpu0 step, now at 0x100403  0x100401  nop  [single-step/debugger]",
         "  pc: 0x100402, and the second has 0x100403",
         "  the second: RF is 0. Known quirk tcg-rep-rf: it is so (measured).",
-        "The same: 7 rows; differences: pc 1, mode 1.",
+        "The same: 7 rows; different: pc in 1 row, mode in 1 row.",
     ]
     assert main(["diff", str(tmp_path / "a.jsonl"), other, "--ignore", "pc,mode"]) == 0
     with pytest.raises(SystemExit):
@@ -165,3 +166,70 @@ def test_a_trace_that_was_cut_off_is_compared_as_far_as_it_goes(
     out, err = capsys.readouterr()
     assert "the second has ended, and the other goes on." in out
     assert "was cut off" in err
+
+
+def stepped(path: Path, *addresses: int) -> str:
+    """A trace of steps over NOPs at these addresses."""
+    one = row(step_record())
+    insn: Row = one["insn"]
+    rows = [
+        json.dumps(one | {"n": number, "insn": insn | {"address": hex(address)}})
+        for number, address in enumerate(addresses)
+    ]
+    head, end = header_line("x", BACKEND, STARTED, "dr6 0.2.0"), end_line("steps", len(rows), 0, 1.0)
+    path.write_text("\n".join([head, *rows, end]) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "said", "total"),
+    [
+        (
+            (1, 2, 3, 4, 5),
+            (1, 3, 4, 5),
+            "  1 row and 0 rows until both go on alike.",
+            "The same: 4 rows; 1 stretch is not in both.",
+        ),
+        (
+            (1, 2, 3, 4, 5, 6, 8, 10, 11),
+            (1, 3, 4, 5, 6, 10, 11),
+            "  1 row and 0 rows until both go on alike.",
+            "The same: 7 rows; 2 stretches are not in both.",
+        ),
+        (
+            (1, 8),
+            (1, 9),
+            "  Too few rows are left to tell whether they meet again: that takes 4 rows that are alike, or fewer up to "
+            "both ends.",
+            "The same: 1 row; the rest is not compared.",
+        ),
+        (
+            (1, *range(20, 30)),
+            (1, *range(40, 50)),
+            "  They do not meet again before they end.",
+            "The same: 1 row; the rest is not compared.",
+        ),
+        (
+            (1, 2),
+            (1, 2, 3),
+            "  the first has ended, and the other goes on.",
+            "The same: 2 rows; one ends before the other.",
+        ),
+    ],
+)
+def test_where_traces_part_is_said_in_a_sentence_that_is_true_and_summed_up_in_another(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    left: tuple[int, ...],
+    right: tuple[int, ...],
+    said: str,
+    total: str,
+) -> None:
+    one, other = stepped(tmp_path / "a.jsonl", *left), stepped(tmp_path / "b.jsonl", *right)
+    assert main(["diff", one, other]) == 4
+    lines = capsys.readouterr().out.splitlines()
+    assert said in lines
+    assert lines[-1] == total
+    assert main(["report", one, "--against", other, "-o", str(tmp_path / "r.html")]) == 0
+    told = said.strip() in (tmp_path / "r.html").read_text()
+    assert told == said.startswith(("  They", "  Too few"))

@@ -11,7 +11,7 @@ from gdbstub.trace import Row, row
 from gdbstub.trace.comparison.align import OnlyOneRan, Parted, RowsDiffer, SameRows, Step, align
 from gdbstub.trace.comparison.facts import differences
 from gdbstub.trace.comparison.meaning import of_missing, of_one_row
-from gdbstub.trace.comparison.stream import RowStream
+from gdbstub.trace.comparison.stream import LOOK_AHEAD, RowStream
 from tests.fakes.records import event_record, step_record
 
 HEADER: Row = {"backend": {"name": "qemu-tcg", "version": "7.2.22", "vendor": "amd", "profile": "qemu-tcg"}}
@@ -20,6 +20,12 @@ HEADER: Row = {"backend": {"name": "qemu-tcg", "version": "7.2.22", "vendor": "a
 def steps(*addresses: int) -> list[Row]:
     """Steps over NOPs at these addresses."""
     return [row(step_record(number, address + 1)) for number, address in enumerate(addresses)]
+
+
+def nops(*addresses: int) -> list[Row]:
+    """The same, quickly made for thousands."""
+    one = steps(1)[0]
+    return [one | {"insn": one["insn"] | {"address": hex(address)}} for address in addresses]
 
 
 def compared(left: list[Row], right: list[Row], ignored: frozenset[str] = frozenset()) -> list[Step]:
@@ -94,12 +100,59 @@ def test_ways_that_do_not_meet_again_end_the_comparison() -> None:
     assert isinstance(found, Parted)
     assert found.left is not None
     assert found.right is not None
+    assert found.why == "apart to the end"
+    (found,) = compared(nops(*range(0x1000, 0x2000)), nops(*range(0x5000, 0x6000)))
+    assert isinstance(found, Parted)
+    assert found.why == "apart"
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 4])
+def test_rows_that_are_alike_up_to_both_ends_are_a_meeting_however_few(kept: int) -> None:
+    rows = steps(*range(1, kept + 3))
+    found = list(align(RowStream(iter(rows)), RowStream(iter([rows[0], *rows[2:]]))))
+    assert sum(step.count for step in found if isinstance(step, SameRows)) == kept + 1
+    (alone,) = [step for step in found if not isinstance(step, SameRows)]
+    assert isinstance(alone, OnlyOneRan)
+    assert (len(alone.left), len(alone.right)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((1, 50), (1, 60)),
+        ((1, 50, 51), (1, 60, *range(61, 99))),
+        ((1, 50, 2, 3, 4), (1, 2, 3, 4, 5)),  # both have five rows, and one of them is more
+        ((1, 2, 3, 4, 5), (1, 50, 2, 3, 4)),
+    ],
+)
+def test_where_too_few_rows_are_left_to_meet_it_is_not_said_that_they_do_not(
+    left: tuple[int, ...], right: tuple[int, ...]
+) -> None:
+    (found,) = compared(steps(*left), steps(*right))
+    assert isinstance(found, Parted)
+    assert found.why == "too short"
+
+
+def test_a_few_rows_alike_where_more_may_follow_are_no_meeting() -> None:
+    far = range(0x10000, 0x10000 + LOOK_AHEAD - 4)
+    (found,) = compared(nops(1, *far, 2, 3, 4, 5), nops(7, 2, 3, 4))
+    assert isinstance(found, Parted)
+    assert found.why == "too short"
+
+
+def test_an_interrupt_shortly_before_the_end_is_a_handler() -> None:
+    left = steps(1, 2, 100, 101, 3)
+    left[1]["pc"] = hex(100)
+    left[3]["insn"]["text"] = "iretq"
+    (found,) = compared(left, steps(1, 2, 3))
+    assert isinstance(found, OnlyOneRan)
+    assert found.is_handler
 
 
 def test_a_trace_that_ends_earlier_is_a_difference() -> None:
     (found,) = compared(steps(1, 2), steps(1, 2, 3))
     assert isinstance(found, Parted)
-    assert found.left is None
+    assert (found.left, found.why) == (None, "ended")
 
 
 def test_events_may_be_left_out() -> None:
