@@ -13,13 +13,14 @@ import trio
 from frontend.clean import clean, visible
 from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.engines import Engine, engine
-from frontend.cli.exit_codes import DONE, INTERRUPTED, USAGE
+from frontend.cli.exit_codes import DONE, INTERRUPTED, NOT_BEGUN, USAGE
 from frontend.cli.expecting import judge, read_expectations
 from frontend.cli.filter_places import filter_places
 from frontend.cli.interrupts import Interrupts
 from frontend.cli.progress import Progress
 from frontend.cli.script_api import ScriptedGuest
 from frontend.cli.script_run import ScriptRun
+from frontend.cli.trace_end import TraceEnd
 from frontend.commands import parse_break, parse_vectors, parse_watch
 from frontend.commands.breaking import DEBUG_EVENTS, NO_IDT
 from frontend.commands.session import Session
@@ -43,21 +44,33 @@ KEPT = 64
 
 async def run(options: argparse.Namespace, connection: TargetOptions, interrupts: Interrupts) -> int:
     """Trace as the options say; the exit code. Raises what `open_session` raises."""
+    end = TraceEnd()
+    try:
+        return await _run(options, connection, interrupts, end)
+    finally:
+        if interrupts.seen and not end.began:
+            _message(NOT_BEGUN)
+
+
+async def _run(options: argparse.Namespace, connection: TargetOptions, interrupts: Interrupts, end: TraceEnd) -> int:
     async with open_session(connection) as session:
         session.out = _message
         await session.names_ready()
         await session.look_for_slide()
         expected = await read_expectations(options, session)
         keeps = parse_filters(options.keep, await filter_places(options.keep, session)) if options.keep else None
-        writer = _writer(options, session)
+        writer = written = _writer(options, session)
+        end.began = True
         if keeps is not None:
             writer = FilteredWriter(writer, keeps)
         if expected is not None:
             writer = WatchedWriter(writer, expected.take)
         try:
-            code = await _trace(options, session, writer, interrupts)
+            code = await _trace(options, session, writer, interrupts, end)
         finally:
             writer.close()
+            if options.output not in (None, "-") and (line := end.line(written)) is not None:
+                _message(line)
         return code if expected is None else judge(expected, options, code, session.debugger.target)
 
 
@@ -74,7 +87,9 @@ def _say_armed(session: Session, row: Breakpoint) -> None:
     _message(known or f"no handler yet: {name} is caught once the guest has one")
 
 
-async def _trace(options: argparse.Namespace, session: Session, writer: TraceWriter, interrupts: Interrupts) -> int:
+async def _trace(
+    options: argparse.Namespace, session: Session, writer: TraceWriter, interrupts: Interrupts, end: TraceEnd
+) -> int:
     debugger = session.debugger
     debugger.listen(
         lambda notice: _message(notice.text) if isinstance(notice, Output) and notice.origin == "dr6" else None
@@ -119,6 +134,7 @@ async def _trace(options: argparse.Namespace, session: Session, writer: TraceWri
             if reason is not None:
                 debugger.say_unseen()
                 writer.end(reason, time.monotonic() - began, _taken(debugger))
+                end.reason = reason
     return INTERRUPTED if reason == "interrupt" else DONE
 
 

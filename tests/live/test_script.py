@@ -98,7 +98,7 @@ def test_what_was_expected_decides_the_exit_code(loop: Machine, tmp_path: Path) 
     options = (*words, "--leave", "stopped", "--expect", str(expect), "--junit", str(junit))
     expect.write_text('[[expect]]\nat = "main_loop"\ncause = "single-step"\n')
     ran = dr6("trace", loop.target, *options)
-    assert (ran.code, ran.err) == (0, "All 1 expectations are met.\n")
+    assert (ran.code, ran.err) == (0, "5 stops, ended: steps\nAll 1 expectations are met.\n")
     expect.write_text('[[expect]]\nat = "main_loop"\ncause = "icebp"\nname = "a <b>"\n')
     ran = dr6("trace", loop.target, *options)
     assert ran.code == 4

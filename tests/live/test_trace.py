@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from frontend.cli.exit_codes import NOT_BEGUN
 from frontend.demo_guest import DEMO_EVENTS, DEMO_IMAGE, expected
 from gdbstub.trace import TraceReader
 from tests.guests.build import build
@@ -160,6 +162,22 @@ def test_ctrl_c_ends_a_trace_that_waits_for_an_event(loop: Machine) -> None:
     assert_nothing_of_ours_is_left(loop)
 
 
+def test_ctrl_c_before_a_trace_has_begun_says_that_nothing_was_recorded(tmp_path: Path) -> None:
+    """The stub takes the connection and never answers."""
+    output = tmp_path / "t.jsonl"
+    with socket.socket(socket.AF_UNIX) as stub:
+        stub.bind(str(tmp_path / "stub"))
+        stub.listen()
+        process = start("trace", f"unix:{tmp_path / 'stub'}", "--output", str(output))
+        with stub.accept()[0] as connection:
+            assert connection.recv(1)
+            process.send_signal(signal.SIGINT)
+            ran = finish(process)
+    assert ran.code == 130
+    assert NOT_BEGUN in ran.err.splitlines()
+    assert not output.exists()
+
+
 def test_sigterm_keeps_what_was_recorded_too(loop: Machine) -> None:
     process = start("trace", loop.target)
     assert process.stdout is not None
@@ -232,10 +250,11 @@ def test_a_stub_that_dies_leaves_a_trace_that_says_so(loop: Machine, tmp_path: P
     os.kill(loop.process.pid, signal.SIGKILL)
     ran = finish(process)
     assert ran.code == 3
-    assert ran.err.startswith("dr6: ")
-    assert ran.err.count("\n") == 1
     with TraceReader(output) as reader:
         stops = list(reader)
+        recorded, sentence = ran.err.splitlines()
+        assert recorded == f"{len(stops)} stops, ended: lost"
+        assert sentence.startswith("dr6: ")
         assert reader.end is not None
         assert reader.end["reason"] == "lost"
         assert reader.end["stops"] == len(stops) > 0
@@ -297,14 +316,16 @@ def test_what_is_armed_is_said_when_it_is_and_the_header_is_there_before(tmp_pat
     said = ran.err.splitlines()
     assert ran.code == 0
     assert said[0].startswith(("no handler yet: #DB", "armed: #DB at 0x"))
-    assert said[-1].startswith("armed: #DB at 0x")
+    assert said[-1] == "1 event, ended: steps"
+    assert said[-2].startswith("armed: #DB at 0x")
     (_, event, _) = rows(output.read_text())
-    assert event["handler"] in said[-1]
+    assert event["handler"] in said[-2]
 
 
 def test_a_trace_that_cannot_be_set_up_has_its_header_and_says_so_at_its_end(loop: Machine, tmp_path: Path) -> None:
     output = tmp_path / "t.jsonl"
-    assert dr6("trace", loop.target, "--break", "nowhere", "--output", str(output)).code == 1
+    ran = dr6("trace", loop.target, "--break", "nowhere", "--output", str(output))
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
     header, end = rows(output.read_text())
     assert (header["kind"], end["kind"], end["reason"]) == ("header", "end", "error")
 

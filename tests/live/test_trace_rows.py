@@ -54,7 +54,7 @@ def test_a_trace_says_of_every_step_what_a_naive_client_reads(
     words = ["--steps", str(steps), "--output", str(output), "--cpu", str(cpu), "--symbols", str(image)]
     with machine(tmp_path, image, "-smp", str(smp)) as qemu:
         ran = dr6("trace", qemu.target, *words, *(("--from", start) if start else ()))
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.err) == (0, f"{steps} stops, ended: steps\n")
     where = None if start is None else read_image(image).symbols[start]
     with machine(tmp_path, image, "-smp", str(smp)) as qemu:
         theirs = progress(naive_rows(qemu.path, where, cpu, steps), where)

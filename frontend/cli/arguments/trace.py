@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from frontend.cli.arguments import groups
 from frontend.cli.arguments.options import target_options
+from frontend.cli.exit_codes import NOT_BEGUN
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,8 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from dataclasses import replace
 
-    from frontend.cli import trace
-    from frontend.cli.guarded import run_headless
+    try:
+        from frontend.cli import trace
+        from frontend.cli.guarded import run_headless
+    except KeyboardInterrupt:  # the longest part of a start, before trio listens to signals
+        print(NOT_BEGUN, file=sys.stderr)
+        raise
 
     trace.check(options)
     connection = replace(target_options(options, words), history=trace.KEPT)
