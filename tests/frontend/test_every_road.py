@@ -81,16 +81,22 @@ def _evil_lines() -> list[str]:
     return [*STEPS, *(f"{row.name}{rest}" for row in calm for rest in ("", " $pc", f" {WORDS}"))]
 
 
+TRIES = 3
+"""On a machine that is very busy the stub's greeting may come too late for dr6, and then no command is run."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "sickness",
     ["memory-error-evil", "points-error-evil", "monitor-evil", "actions-evil"],
 )
 def test_no_command_lets_a_stub_or_its_own_words_command_the_terminal(sickness: str, tmp_path: Path) -> None:
+    words = [word for line in _evil_lines() for word in ("-ex", line)]
     with sick(sickness, tmp_path) as target:
-        ended = run(
-            "attach", target, "--batch", *(word for line in _evil_lines() for word in ("-ex", line)), cwd=tmp_path
-        )
+        for _ in range(TRIES):
+            ended = run("attach", target, "--batch", *words, cwd=tmp_path)
+            if "evi" in ended.out + ended.err:
+                break
     assert "evi" in ended.out + ended.err
     assert (UNPRINTABLE.search(ended.out), UNPRINTABLE.search(ended.err)) == (None, None)
     assert ended.faults == [], ended.err[-2000:]
