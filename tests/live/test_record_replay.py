@@ -9,31 +9,26 @@ import pytest
 from tests.guests.build import build
 from tests.live.machine import dr6
 
-COMMANDS = ("-ex", "break main_loop", "-ex", "continue", "-ex", "print $rip")
+ROUNDS = 3
 
 
-def launched(file: Path, trace: Path, *options: str) -> list[str]:
-    ran = dr6(
-        "launch",
-        str(build("loop")),
-        "--record-replay",
-        str(file),
-        "--batch",
-        *COMMANDS,
-        "-ex",
-        f"trace {trace} 200",
-        *options,
-    )
+def stops(file: Path, rounds: int) -> str:
+    """What a guest's registers were at each of some stops. It is not stepped: QEMU 7.2 at times does not end a step of
+    such a run, where the machine is busy."""
+    lines = ("break next_random", *("continue", "info registers") * rounds)
+    words = (word for line in lines for word in ("-ex", line))
+    ran = dr6("launch", str(build("loop")), "--record-replay", str(file), "--batch", *words)
     assert ran.code == 0, ran.err
-    return trace.read_text().splitlines()[1:-1]
+    return ran.out
 
 
 def test_the_second_run_is_the_first_one_again(tmp_path: Path) -> None:
     file = tmp_path / "a run, with a comma.rr"
-    first = launched(file, tmp_path / "one.jsonl")
+    first = stops(file, ROUNDS + 2)  # what comes behind the last event that is written is not had again
     size = file.stat().st_size
-    assert launched(file, tmp_path / "two.jsonl") == first
-    assert len(first) == 200
+    again = stops(file, ROUNDS)
+    assert first.startswith(again)
+    assert again.count("software breakpoint of the debugger") == ROUNDS
     assert file.stat().st_size == size > 0, "a run that is had again writes nothing"
 
 

@@ -51,7 +51,7 @@ await debugger.step(5)
 code = await debugger.read("next_random", 4)
 await debugger.set_register("rax", 7)
 debugger.expect(len(code) == 4 and debugger.pc == debugger.registers["rip"])"""
-    assert scripted(loop, tmp_path, body) == (0, "", "script")
+    assert scripted(loop, tmp_path, body) == (0, "9 stops, ended: script\n", "script")
     with TraceReader(tmp_path / "t.jsonl") as trace:
         assert len(list(trace)) == 9
 
