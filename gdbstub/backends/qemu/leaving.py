@@ -50,7 +50,7 @@ class QemuHooks(StopHooks):
             if not isinstance(stop, Stopped):
                 return
             if stop.signal == SIGINT:
-                raise GdbError("The guest was let go, and somebody else stopped it at once: it stands.")
+                raise GdbError("The guest was let go, and an interrupt stopped it at once: it stands.")
         await self._remote.detach()
         again = f"let go, it stopped again {MOST_TRIES} times at once, with no breakpoint of dr6's in it"
         raise GdbError(f"The guest may stand: {again}.")

@@ -50,7 +50,7 @@ async def test_one_that_always_stops_may_stand(autojump_clock: MockClock) -> Non
 async def test_one_that_somebody_else_stopped_stands(autojump_clock: MockClock) -> None:
     stub = qemu()
     stub.stops.append(PAUSED)
-    with pytest.raises(GdbError, match="somebody else stopped it at once: it stands"):
+    with pytest.raises(GdbError, match="an interrupt stopped it at once: it stands"):
         await left(stub)
 
 
