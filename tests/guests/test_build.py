@@ -13,6 +13,12 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 STEPS = 300
 
 
+def ran(rows: list[str]) -> list[str]:
+    """The rows without those of steps that ran nothing: TCG reports one where a timer of its own ended the step."""
+    assert len(rows) == STEPS
+    return [row for row, before in zip(rows, ["", *rows], strict=False) if row != before]
+
+
 async def test_the_loop_does_the_same_in_every_run() -> None:
     commands = (
         "hbreak *main_loop",
@@ -21,11 +27,11 @@ async def test_the_loop_does_the_same_in_every_run() -> None:
         "set $i = 0",
         f"python\nfor i in range({STEPS}):\n"
         " gdb.execute('stepi', to_string=True)\n"
-        " gdb.execute('printf \"= %lx %lx %lx %x\\\\n\", $pc, $rax, $rdx, $eflags')\nend",
+        " gdb.execute('printf \"= %lx %lx %lx %lx %x\\\\n\", $pc, $rax, $rcx, $rdx, $eflags')\nend",
     )
-    first = await gdb(build("loop"), *commands)
-    assert len(first) == STEPS
-    assert await gdb(build("loop"), *commands) == first
+    first, second = [ran(await gdb(build("loop"), *commands)) for _ in range(2)]
+    assert min(len(first), len(second)) > STEPS * 0.9
+    assert all(one == other for one, other in zip(first, second, strict=False))
     symbols = read_image(build("loop")).symbols
     reached = {int(line.split()[1], 16) for line in first}
     assert {symbols[name] for name in ("main_loop", "next_random", "touch", "copy", "inner_loop")} <= reached

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.guests.machine import qemu_version
 from tests.guests.ways import Way, arguments, build_way, taken
-from tests.live.machine import Machine, dr6, machine
+from tests.live.machine import SECONDS, Machine, dr6, machine
 from tests.live.served import gdb, serving
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -24,8 +25,21 @@ def commands(*lines: str) -> list[str]:
 
 
 def pipes(guest: Machine) -> list[str]:
-    folder = Path(f"/proc/{guest.process.pid}/fd")
-    return [where for link in folder.iterdir() if "dr6-log" in (where := os.readlink(link))]
+    """dr6's pipes that QEMU holds open once it has had time: it closes a log's file behind an RCU grace period
+    (util/log.c, qemu_set_log_internal)."""
+    folder, ends = Path(f"/proc/{guest.process.pid}/fd"), time.monotonic() + SECONDS
+    while (held := [name for link in folder.iterdir() if "dr6-log" in (name := _target(link))]) and (
+        time.monotonic() < ends
+    ):
+        time.sleep(0.02)
+    return held
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:  # closed since the folder was read
+        return ""
 
 
 def test_in_a_script_what_the_breakpoints_miss_is_said_and_listed(tmp_path: Path) -> None:
