@@ -26,6 +26,9 @@ _watcher = pytest.StashKey[Watcher]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background job has SIGINT ignored, nohup's SIGHUP, and so would all that tests start and send them to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.stash[_watcher] = Watcher()
 
 
