@@ -10,7 +10,7 @@ from docs.completions import FILES
 from docs.manual import manual
 from frontend.cli.cause_pages import overview_rows
 from frontend.commands.reference import markdown as commands
-from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS, STOPS, Place
+from frontend.tui.keys import KEYS, MOUSE, PANE_KEYS, PROMPT_KEYS, STOPS, Place
 from gdbstub.explain.explanation import CauseName
 from gdbstub.explain.quirks.lookup import QUIRKS, Quirk
 from gdbstub.explain.reference.causes import CAUSES, NAMES
@@ -61,7 +61,7 @@ def keys() -> str:
     for place, title in PLACES.items():
         rows = [(key.label, key.action.__doc__ or "") for key in KEYS if key.where == place]
         if place == "everywhere":
-            rows.append(("Alt-1 … Alt-9", "show the pane with that number and give it the keys"))
+            rows.append(PANE_KEYS)
         parts.append(_table(title, [*(PROMPT_KEYS if place == "prompt" else ()), *rows]))
     return "".join([*parts, _table("The list of stops", STOPS, "there | what it means"), _table("Mouse", MOUSE)])
 

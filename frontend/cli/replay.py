@@ -190,7 +190,7 @@ class Again:
                 if session.look_around:
                     from frontend.tui.window import looker
 
-                    look = look or looker(session.debugger, session.symbols)
+                    look = look or looker(session)
                     await look()
 
             waiting = list(more)

@@ -16,7 +16,9 @@ from gdbstub.sessions.shared_guest import SharedGuest
 
 FREE = frozenset(("why", "events", "help", "drive", "give", "clients"))
 """Commands that ask nothing of the guest: they work while another has it."""
-CHANGING = frozenset(("set", "kill", "detach", "disconnect", "source", "trace", "monitor", "delete", "commands"))
+CHANGING = frozenset(
+    ("set", "undo", "kill", "detach", "disconnect", "source", "trace", "monitor", "delete", "commands")
+)
 
 
 class SharedScreen:

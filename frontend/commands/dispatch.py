@@ -21,6 +21,7 @@ from frontend.commands import (
     hitting,
     info,
     linux,
+    memory_view,
     printing,
     running,
     saving,
@@ -31,6 +32,7 @@ from frontend.commands import (
     symbol_files,
     tracing,
     translate,
+    undoing,
 )
 from frontend.commands.defining import expand
 from frontend.commands.helping import help_command
@@ -41,7 +43,7 @@ from frontend.commands.words import elsewhere, near
 
 LONGEST_LINE = 4096
 MOST_COMMANDS = 1000
-NAMELESS = frozenset(("quit", "help", "detach", "kill"))
+NAMELESS = frozenset(("quit", "help", "detach", "kill", "panes"))
 """Commands that do not wait for the files with symbols."""
 _LINE = re.compile(r"(?P<name>!|[A-Za-z][\w-]*)(?:/(?P<format>\S*))?\s*(?P<rest>.*)", re.DOTALL)
 
@@ -90,7 +92,7 @@ async def _one(session: Session, line: str, *, repeat: bool = True) -> None:
         expand(session, name, defined, rest)
         return
     command, arguments = parse_line(line)
-    if repeat:
+    if repeat and command.repeat != "other":
         session.last_line = {"same": line, "bare": command.name, "": ""}[command.repeat]
     _check_needs(session, command)
     if command.name not in NAMELESS:
@@ -177,7 +179,9 @@ COMMANDS: tuple[Command, ...] = (
     *finding.COMMANDS,
     *printing.COMMANDS,
     *displaying.COMMANDS,
+    *memory_view.COMMANDS,
     *setting.COMMANDS,
+    *undoing.COMMANDS,
     *code.COMMANDS,
     *translate.COMMANDS,
     *info.COMMANDS,

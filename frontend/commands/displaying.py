@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from frontend.clean import clean
 from frontend.commands.examine import examine
 from frontend.commands.memory_format import format_value, parse_format
-from frontend.commands.session import Display, Session
+from frontend.commands.remembered import Display
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
 from gdbstub.errors import GdbError
 
@@ -20,21 +23,36 @@ async def show_displays(session: Session) -> None:
 
 
 async def _show(session: Session, display: Display) -> None:
+    title, lines, under = await shown(session, display)
+    if under:
+        session.out(title)
+        for line in lines:
+            session.out(line)
+    else:
+        session.out(f"{title} = {lines[0]}")
+
+
+class Shown(NamedTuple):
+    """What a display shows: its title, its lines, and whether these stand under the title as those of ``x`` do."""
+
+    title: str
+    lines: tuple[str, ...]
+    under: bool = False
+
+
+async def shown(session: Session, display: Display) -> Shown:
+    """A display now; what cannot be shown is a line that says why."""
     given = parse_format(display.format)
-    shown = f"/{display.format} {display.expression}" if display.format else display.expression
-    title = f"{display.number}: {clean(shown)}"
+    text = clean(f"/{display.format} {display.expression}" if display.format else display.expression)
+    title = f"{display.number}: {text}"
     try:
-        if given.letter in ("i", "s") or given.unit:
-            value = await session.evaluate(display.expression)
-            lines, _ = await examine(session, value.address, session.layout.take(given), given.repeat or 1)
-            session.out(f"{display.number}: x{clean(shown)}")
-            for line in lines:
-                session.out(line)
-            return
         value = await session.evaluate(display.expression)
-        session.out(f"{title} = {format_value(value, given.letter, session.symbols.text)}")
+        if given.letter in ("i", "s") or given.unit:
+            lines, _ = await examine(session, value.address, session.layout.take(given), given.repeat or 1)
+            return Shown(f"{display.number}: x{text}", tuple(lines), under=True)
+        return Shown(title, (format_value(value, given.letter, session.symbols.text),))
     except GdbError as error:
-        session.out(f"{title} = <{error}>")
+        return Shown(title, (f"<{error}>",))
 
 
 async def display(session: Session, arguments: Arguments) -> None:

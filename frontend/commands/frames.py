@@ -10,6 +10,7 @@ from gdbstub.errors import GdbError, Refused
 from gdbstub.explain.evidence import Known
 from gdbstub.x86.cpu_state import CpuState, Registers, Segment
 from gdbstub.x86.decode import LONGEST, shape
+from gdbstub.x86.registers import Mode
 
 DEEPEST = 64
 LONGEST_CALL = 7
@@ -46,7 +47,7 @@ def stack_base(state: CpuState) -> int:
     return 0 if state.mode == 64 else state.segment_base("ss") or 0
 
 
-def _code_base(state: CpuState) -> int:
+def code_base(state: CpuState) -> int:
     return state.pc - state.rip
 
 
@@ -66,8 +67,13 @@ async def is_behind_a_call(session: Session, address: int, state: CpuState) -> b
         code = await session.read_memory(address - LONGEST_CALL, LONGEST_CALL)
     except Refused:
         return False
-    for length in range(2, LONGEST_CALL + 1):
-        found = shape(code[-length:], state.mode)
+    return ends_a_call(code, state.mode)
+
+
+def ends_a_call(code: bytes, mode: Mode) -> bool:
+    """Do the last bytes of ``code`` make a CALL?"""
+    for length in range(2, min(LONGEST_CALL, len(code)) + 1):
+        found = shape(code[-length:], mode)
         if found is not None and len(found.bytes) == length and found.mnemonic in ("call", "lcall"):
             return True
     return False
@@ -88,8 +94,8 @@ async def return_address(session: Session) -> Return:
     order = [top, pointer] if await _has_no_frame_yet(session, state) else [pointer, top]
     for slot, source in order:
         value = await word(session, state, base + slot)
-        if value is not None and await is_behind_a_call(session, _code_base(state) + value, state):
-            return Return(_code_base(state) + value, source, slot + width)
+        if value is not None and await is_behind_a_call(session, code_base(state) + value, state):
+            return Return(code_base(state) + value, source, slot + width)
     raise GdbError(
         "Neither the top of the stack nor the frame pointer gives a return address with a call before it; "
         "use advance ADDRESS."
@@ -134,7 +140,7 @@ async def backtrace(session: Session, state: CpuState, most: int) -> list[CallFr
     """Frame 0 is the CPU in ``state``; the others follow the saved frame pointers as long as they grow, and each return
     address stands behind a call."""
     width = state.mode // 8
-    base, code = stack_base(state), _code_base(state)
+    base, code = stack_base(state), code_base(state)
     frames = [CallFrame(state.pc, "", state.registers["rsp"])]
     pointer = state.registers.get("rbp", 0)
     if await _has_no_frame_yet(session, state):

@@ -19,6 +19,7 @@ from frontend.commands.memory_format import Layout
 from frontend.commands.nodes import is_place
 from frontend.commands.recording import Recording
 from frontend.commands.registers import is_real_mode, register_value
+from frontend.commands.remembered import MOST_WRITES, Display, MemoryWrite, OwnCommand, PaneSubjects, RegisterWrite
 from frontend.commands.shared import Shared, Work, at_once, no_wait
 from frontend.commands.source_lines import places_of
 from frontend.commands.stop_filter import StopFilter
@@ -33,16 +34,6 @@ from gdbstub.errors import BadExpression, GdbError
 from gdbstub.sessions.guest_lock import Reach
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import MASK_64, SEGMENTS
-
-
-@dataclass(slots=True)
-class Display:
-    """One ``display``: shown after each stop. ``letter`` and ``unit`` as in ``x``; ``memory`` for formats of x."""
-
-    number: int
-    expression: str
-    format: str
-    enabled: bool = True
 
 
 class BlockLine(NamedTuple):
@@ -61,14 +52,6 @@ class Collecting:
     nests: bool = True
     depth: int = 0
     lines: list[BlockLine] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCommand:
-    """A command of the user's own (``define``); ``help`` is what ``document`` says of it."""
-
-    lines: tuple[str, ...] = ()
-    help: str = "A command of yours."
 
 
 PIECEWISE = frozenset(("find",))
@@ -118,6 +101,9 @@ class Session:
     """The file that keeps the conversation with the stub (``--record``), if any."""
 
     displays: dict[int, Display] = field(default_factory=dict)
+    panes: PaneSubjects = field(default_factory=PaneSubjects)
+    written: deque[MemoryWrite | RegisterWrite] = field(default_factory=lambda: deque(maxlen=MOST_WRITES))
+    """What ``undo`` takes back, the last one last."""
     history: list[Value] = field(default_factory=list)
     variables: dict[str, Value] = field(default_factory=dict)
     layout: Layout = field(default_factory=Layout)

@@ -10,6 +10,7 @@ from frontend.commands.nodes import Variable
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, number
+from frontend.commands.undoing import write_memory, write_register
 from frontend.commands.values import CType, Value, binary
 from gdbstub.errors import BadExpression
 from gdbstub.x86.registers import Mode
@@ -129,16 +130,17 @@ async def _assign_variable(session: Session, name: str, value: Value) -> None:
         raise BadExpression(f"${name} is a value of the history and cannot be set.")
     debugger = session.debugger
     if not debugger.ended:
-        target = merged(await session.state(), name, value.address)
+        state = await session.state()
+        target = merged(state, name, value.address)
         if target is not None:
-            await debugger.set_register(*target)
+            await write_register(session, state, *target)
             return
     session.variables[name] = value
 
 
 async def _assign_memory(session: Session, address: int, kind: CType, value: Value) -> None:
     data = (value.address & ((1 << kind.size * 8) - 1)).to_bytes(kind.size, "little")
-    await session.debugger.write_memory(address, data)
+    await write_memory(session, address, data)
 
 
 COMMANDS = (
@@ -149,7 +151,7 @@ COMMANDS = (
         "Change a register, memory, or a variable of your own.",
         set_,
         "data",
-        "Operators such as += work too. Writing a part of a register ($eax, $al) keeps the rest, as in gdb. "
+        "Operators such as += work too; undo takes it back. Writing a part of a register ($eax, $al) keeps the rest. "
         "Settings: confirm on|off; history size N, how many stops are kept (10000 at first): the oldest plain steps go "
         "before any event; history code N, of how many the screen keeps code and stack (500 at first), events again "
         "before steps; theme dark|light|high-contrast|none, the screen's colours; architecture "

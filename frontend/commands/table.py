@@ -34,8 +34,9 @@ Group = Literal["running", "breakpoints", "data", "status", "explaining", "sessi
 Completes = Literal["", "location", "breakpoint", "vector", "command", "info"]
 Needs = Literal["", "guest", "stopped"]
 """What must hold: nothing, a guest that is still there, or one that also stands still."""
-Repeat = Literal["", "same", "bare"]
-"""What an empty line does afterwards: nothing, the same line again, or the command without arguments."""
+Repeat = Literal["", "same", "bare", "other"]
+"""What an empty line does afterwards: nothing, the same line again, the command without arguments, or what it would
+have done before."""
 
 
 class Command(NamedTuple):

@@ -15,9 +15,17 @@ NEEDED = ("cr0", "cr3", "cr4")
 
 
 async def translate(session: Session, arguments: Arguments) -> None:
+    lines = await walk_lines(session, arguments.text)
+    session.panes.walked = arguments.text
+    for line in lines:
+        session.out(line)
+
+
+async def walk_lines(session: Session, text: str) -> list[str]:
+    """The page walk of a location, a line an entry. Raises `GdbError` where there is none."""
     if not session.debugger.capabilities.monitor:
         raise CommandError("translate reads physical memory through QEMU's monitor, and this stub has none.")
-    address = await session.location(arguments.text)
+    address = await session.location(text)
     registers = (await session.state()).registers
     missing = [name for name in NEEDED if name not in registers]
     if missing:
@@ -28,43 +36,39 @@ async def translate(session: Session, arguments: Arguments) -> None:
 
     cr0, cr3, cr4 = (registers[name] for name in NEEDED)
     found = await walk(address, cr0, cr3, cr4, registers.get("efer", 0), read)
-    _show(session, address, cr3, found)
-    await _compare(session, address, found)
+    return [*_lines(session, address, cr3, found), *await _compared(session, address, found)]
 
 
-def _show(session: Session, address: int, cr3: int, found: PageWalk) -> None:
+def _lines(session: Session, address: int, cr3: int, found: PageWalk) -> list[str]:
     paging = "paging is off" if found.mode == "none" else f"{found.mode} paging, CR3 {cr3:#x}"
-    session.out(f"{session.place(address)}: {paging}")
-    for entry in found.entries:
-        session.out(f"  {entry_text(entry, wide=found.mode != '32-bit')}")
+    lines = [f"{session.place(address)}: {paging}"]
+    lines += [f"  {entry_text(entry, wide=found.mode != '32-bit')}" for entry in found.entries]
     if found.physical is None:
-        session.out(f"not mapped: {found.why}")
-        return
-    session.out(f"physical {found.physical:#x}" + (f", in a {_size(found.page)} page" if found.page else ""))
+        return [*lines, f"not mapped: {found.why}"]
+    return [*lines, f"physical {found.physical:#x}" + (f", in a {_size(found.page)} page" if found.page else "")]
 
 
 def _size(size: int) -> str:
     return f"{size >> 30} GiB" if size >> 30 else f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
 
 
-async def _compare(session: Session, address: int, found: PageWalk) -> None:
+async def _compared(session: Session, address: int, found: PageWalk) -> list[str]:
     """QEMU walks too (``gva2gpa``); where it finds something else, that is said. It takes no notice of the
     width of linear addresses, so it is not asked about those that are none."""
     if not found.entries and found.physical is None:
-        return
+        return []
     try:
         text = await session.debugger.monitor(f"gva2gpa {address:#x}")
     except Refused:
-        return
+        return []
     match = _GPA.search(text)
     theirs = int(match[1], 16) if match else None
     if match is None and "Unmapped" not in text:
-        return
+        return []
     if theirs == found.physical:
-        session.out("QEMU's gva2gpa agrees.")
-    else:
-        answer = "unmapped" if theirs is None else f"{theirs:#x}"
-        session.out(f"contradiction: QEMU's gva2gpa says {answer}.")
+        return ["QEMU's gva2gpa agrees."]
+    answer = "unmapped" if theirs is None else f"{theirs:#x}"
+    return [f"contradiction: QEMU's gva2gpa says {answer}."]
 
 
 COMMANDS = (
@@ -75,7 +79,8 @@ COMMANDS = (
         "Walk the page tables for a linear address.",
         translate,
         "data",
-        "4-level, 5-level, PAE and 32-bit paging, large pages; each entry with its flags: W or R, U or S, A, D, NX.",
+        "4-level, 5-level, PAE and 32-bit paging, large pages; each entry with its flags: W or R, U or S, A, D, NX. "
+        "The screen's page walk follows the address from then on.",
         completes="location",
     ),
 )

@@ -3,65 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from frontend.commands.memory_view import MEMORY
 from frontend.tui.cursor import go_to_operand, neighbour, place, run_here, toggle_breakpoint
 from frontend.tui.debug_bits import next_bit
-from frontend.tui.events import Event, FilterStops, Focus, PutCursor, SelectBit, SelectStop, Toggle, Walk
-from frontend.tui.view import CODE, PROMPT, ViewState
-
-
-class Controls(Protocol):
-    """What a key can move. All calls are synchronous."""
-
-    @property
-    def view(self) -> ViewState: ...
-
-    def dispatch(self, event: Event) -> None:
-        """Change the view."""
-
-    def submit(self, line: str) -> None:
-        """Have a command line executed."""
-
-    def submit_here(self, line: Callable[[ViewState], str | None]) -> None:
-        """Have a command line executed that is made of the view when its turn comes."""
-
-    def interrupt(self) -> None:
-        """Stop the running guest, or clear the prompt."""
-
-    def leave(self) -> None:
-        """Ask how to leave."""
-
-    def scroll(self, lines: int = 0, pages: int = 0) -> None:
-        """Scroll the pane that has the keys (the messages while the prompt has them)."""
-
-    def next_pane(self, by: int) -> None:
-        """Give the keys to another pane, or back to the prompt."""
-
-    def show_pane(self, key: str) -> None:
-        """Bring the pane with this number to the front and give it the keys."""
-
-    def type(self, text: str) -> None:
-        """Give the prompt the keys, with ``text`` in it."""
-
-    def hide_pane(self) -> None:
-        """Hide the pane that has the keys."""
-
-    def resize_pane(self, rows: int = 0, cells: int = 0) -> None:
-        """Make the pane that has the keys larger or smaller."""
-
-    def move_pane(self, by: int) -> None:
-        """Exchange the pane that has the keys with another."""
-
-    def copy(self) -> None:
-        """Copy the last answer, or the pane that has the keys."""
-
-    def redraw(self) -> None:
-        """Draw the whole screen again."""
-
-    def toggle_mouse(self) -> None:
-        """Take the mouse from the terminal, or give it back."""
-
+from frontend.tui.events import FilterStops, Focus, PutCursor, SelectBit, SelectStop, Toggle, Walk
+from frontend.tui.key_controls import Controls
+from frontend.tui.view import CODE, PROMPT
 
 Action = Callable[[Controls], None]
 
@@ -196,12 +144,14 @@ def _move(controls: Controls, by: int) -> None:
         controls.dispatch(Walk(by))
     elif view.focus == "dr":
         controls.dispatch(SelectBit(next_bit(view.bit, by)))
+    elif view.focus == MEMORY:
+        controls.move_byte(rows=by)
     else:
         controls.scroll(lines=by)
 
 
 def up(controls: Controls) -> None:
-    """up: the cursor in the code, the stop in the list, the bit of a debug register, else scroll"""
+    """up: the cursor in the code, the stop in the list, the bit of a register, the row of the memory, else scroll"""
     _move(controls, -1)
 
 
@@ -210,8 +160,26 @@ def down(controls: Controls) -> None:
     _move(controls, 1)
 
 
+def left(controls: Controls) -> None:
+    """in the memory: the byte before"""
+    controls.move_byte(by=-1)
+
+
+def right(controls: Controls) -> None:
+    """in the memory: the byte behind"""
+    controls.move_byte(by=1)
+
+
+def undo(controls: Controls) -> None:
+    """take back what set wrote last into memory or a register"""
+    controls.submit("undo")
+
+
 def follow(controls: Controls) -> None:
-    """code: go to what the instruction names; stops: unfold the steps; elsewhere: back to the prompt"""
+    """code: go to what the instruction names; stops: unfold the steps; memory: set a byte; else: back to the prompt"""
+    if controls.view.focus == MEMORY and (area := controls.view.extras.memory) is not None and area.data:
+        controls.type(f"set {{u8}}{area.address + min(controls.view.byte, len(area.data) - 1):#x} = 0x")
+        return
     if controls.view.focus == "stops":
         controls.dispatch(Toggle("unfolded"))
         return

@@ -32,56 +32,61 @@ LOG = PanePlace(("messages", "output"), 4, 1)
 TALK = PanePlace(("messages",), 4, 1)
 OUTPUT = PanePlace(("output",), 4, 1)
 
+WIDE = ("memory", "tables", "pages")
+NEAR = ("stack", "breakpoints", "watch", "cpus")
+FEW = PanePlace(("breakpoints", "watch", "cpus"), 4)
+BEHIND_STOPS = STOPS._replace(panes=("stops", *WIDE))
+
 MAIN = (
     (
         CODE._replace(least=14),
         WHY._replace(least=12),
         STOPS._replace(least=8),
         TALK._replace(least=7),
-        OUTPUT,
+        OUTPUT._replace(panes=("output", *WIDE)),
     ),
-    (CODE._replace(least=12), WHY._replace(least=10), STOPS._replace(least=7), LOG._replace(least=7)),
-    (CODE, PanePlace(("why", "stops"), 7, 2), LOG),
-    (PanePlace(("code", "why", "stops"), 6, 2), LOG),
-    (PanePlace(("code", "why", "stops", "messages", "output"), 2),),
+    (CODE._replace(least=12), WHY._replace(least=10), BEHIND_STOPS._replace(least=7), LOG._replace(least=7)),
+    (CODE, PanePlace(("why", "stops", *WIDE), 7, 2), LOG),
+    (PanePlace(("code", "why", "stops", *WIDE), 6, 2), LOG),
+    (PanePlace(("code", "why", "stops", *WIDE, "messages", "output"), 2),),
 )
 LEFT = (
     (CODE._replace(least=16), TALK._replace(least=8, weight=2), OUTPUT._replace(least=6)),
     (CODE, LOG),
     (PanePlace(("code", "messages", "output"), 2),),
 )
-MIDDLE = ((WHY, STOPS), (PanePlace(("why", "stops"), 2),))
+MIDDLE = ((WHY, BEHIND_STOPS), (PanePlace(("why", "stops", *WIDE), 2),))
 NARROW = (
     (
         PanePlace(("registers",), 25, 1, 30),
         PanePlace(("dr",), 14, 1, 16),
         PanePlace(("stack",), 8),
-        PanePlace(("breakpoints",), 4),
+        FEW,
     ),
-    (PanePlace(("registers",), 9, 1, 30), PanePlace(("dr", "stack", "breakpoints"), 12)),
-    (PanePlace(("registers", "dr", "stack", "breakpoints"), 2),),
+    (PanePlace(("registers",), 9, 1, 30), PanePlace(("dr", *NEAR), 12)),
+    (PanePlace(("registers", "dr", *NEAR), 2),),
 )
 RIGHT = (
     (
         PanePlace(("registers",), 17, 1, 20),
         PanePlace(("dr",), 12, 1, 15),
         PanePlace(("stack",), 8, 2),
-        PanePlace(("breakpoints",), 4),
+        FEW,
     ),
-    (PanePlace(("registers",), 13, 1, 20), PanePlace(("dr", "stack", "breakpoints"), 12, 1)),
-    (PanePlace(("registers", "dr", "stack", "breakpoints"), 2),),
+    (PanePlace(("registers",), 13, 1, 20), PanePlace(("dr", *NEAR), 12, 1)),
+    (PanePlace(("registers", "dr", *NEAR), 2),),
 )
 STACKED = (
     (
         CODE,
-        PanePlace(("why", "stops"), 7, 2),
-        PanePlace(("registers", "dr", "stack", "breakpoints"), 8, 2, 22),
+        PanePlace(("why", "stops", *WIDE), 7, 2),
+        PanePlace(("registers", "dr", *NEAR), 8, 2, 22),
         LOG,
     ),
-    (PanePlace(("code", "registers", "dr", "stack", "breakpoints"), 6, 2), PanePlace(("why", "stops"), 5, 2), LOG),
-    (PanePlace(("code", "why", "stops", "registers", "dr", "stack", "breakpoints"), 6, 2), LOG),
+    (PanePlace(("code", "registers", "dr", *NEAR), 6, 2), PanePlace(("why", "stops", *WIDE), 5, 2), LOG),
+    (PanePlace(("code", "why", "stops", *WIDE, "registers", "dr", *NEAR), 6, 2), LOG),
 )
-ALL = ((PanePlace(("code", "why", "registers", "dr", "stops", "stack", "breakpoints", "messages", "output"), 2),),)
+ALL = ((PanePlace(("code", "why", "registers", "dr", "stops", *NEAR, *WIDE, "messages", "output"), 2),),)
 
 Choice = tuple[tuple[PanePlace, ...], ...]
 

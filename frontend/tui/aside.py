@@ -18,7 +18,7 @@ AT_ONCE = frozenset(("help", "why", "events", "stops", "layout", "echo"))
 """They ask nothing of the guest."""
 IN_A_PAUSE = frozenset(("breakpoints", "data", "status"))
 """Groups of commands that take a moment of a stopped guest."""
-NOT = frozenset(("commands", "find", "set", "symbol-file", "code"))
+NOT = frozenset(("commands", "find", "set", "undo", "memory", "symbol-file", "code"))
 PAUSED = "Done in a pause; the guest runs on."
 
 

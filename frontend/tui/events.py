@@ -186,6 +186,12 @@ class PutCursor(NamedTuple):
     address: int | None
 
 
+class PutByte(NamedTuple):
+    """Select a byte of the memory pane."""
+
+    offset: int
+
+
 class SelectBit(NamedTuple):
     """Say of a bit of DR6 or DR7 what it means (`debug_bits.BITS`); empty of none."""
 
@@ -247,6 +253,7 @@ Event = (
     | Arrange
     | FilterStops
     | ValueChanged
+    | PutByte
     | SelectBit
     | Toggle
     | Ask

@@ -49,7 +49,7 @@ class Gatherer:
         self._dispatch = dispatch
         self._run = run
         self._newest: StopRecord | None = None
-        self._read = looker(session.debugger, session.symbols)
+        self._read = looker(session)
         self.renamed = False
         """Are there names that were not there when the panes were filled?"""
 

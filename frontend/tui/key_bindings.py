@@ -55,7 +55,8 @@ def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
             bindings.add(*sequence.split(), filter=places[key.where])(_handler(screen, key.action))
     for pane in PANES.values():
         bindings.add("escape", pane.key, filter=places["everywhere"])(_digit(screen, pane.key))
-        bindings.add(pane.key, filter=places["pane"])(_digit(screen, pane.key))
+        if pane.key.isdigit():  # letters are commands there
+            bindings.add(pane.key, filter=places["pane"])(_digit(screen, pane.key))
 
     @bindings.add("escape", filter=asked, eager=True)
     @bindings.add("c-c", filter=asked)

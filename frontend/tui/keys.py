@@ -71,6 +71,9 @@ KEYS: tuple[Key, ...] = (
     Key(("/",), "/", "pane", actions.search_stops),
     Key(("up", "k"), "Up, k", "pane", actions.up),
     Key(("down", "j"), "Down, j", "pane", actions.down),
+    Key(("left",), "Left", "pane", actions.left),
+    Key(("right",), "Right", "pane", actions.right),
+    Key(("u",), "u", "pane", actions.undo),
     Key(("tab", "c-w"), "Tab", "pane", actions.next_pane),
     Key(("s-tab",), "Shift-Tab", "pane", actions.previous_pane),
     Key(("z",), "z", "pane", actions.zoom),
@@ -82,6 +85,8 @@ KEYS: tuple[Key, ...] = (
     Key(("c-d",), "Ctrl-D", "prompt", actions.leave, "quit"),
 )
 
+PANE_KEYS = ("Alt-0 … 9, w p t a", "show the pane with that number or letter and give it the keys")
+"""The panes' own keys, which their table has."""
 PROMPT_KEYS = (
     ("Enter", "run the command; on an empty line the one before again"),
     ("Tab", "complete; Shift-Tab goes back"),

@@ -33,6 +33,7 @@ from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from prompt_toolkit.widgets import SearchToolbar
 
 from frontend.clean import clean, width_of
+from frontend.commands.memory_view import READING
 from frontend.tui.arrangement import front
 from frontend.tui.boxes import Box
 from frontend.tui.controls import Screen
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 WHEEL = 3
 TURNS = {MouseEventType.SCROLL_UP: -1, MouseEventType.SCROLL_DOWN: 1}
 PROMPT_TEXT = "(dr6) "
-STALE = frozenset((CODE, "registers", "dr", "stack"))
+STALE = frozenset((CODE, "registers", "dr", *READING))
 """Panes that show the guest as it is."""
 
 
@@ -191,6 +192,7 @@ class Body:
         if self._screen.view.help:
             return self._help
         arrangement = self._screen.arrangement()
+        self._screen.look_at(arrangement)
         if arrangement != self._key:
             self._key = arrangement
             columns = [HSplit([_box(self._screen, box) for box in column]) for column in arrangement]

@@ -1,10 +1,12 @@
-"""How a screen leaves its guest."""
+"""How a screen asks its user, and leaves its guest."""
 
 from __future__ import annotations
 
+import trio
+
 from frontend.commands.session import Session
 from frontend.tui.controls import DROP, KILL, LEAVE_STOPPED, QUIT, Leave, Screen
-from frontend.tui.events import Working
+from frontend.tui.events import Answer, Question, Working
 from gdbstub.errors import GdbError
 
 LOST = 3
@@ -45,3 +47,10 @@ class Leaving:
             self._screen.dispatch(Working(""))
             self._screen.idle()
         return job.code
+
+    async def _confirm(self, text: str) -> bool:
+        """Ask a command's question on the screen."""
+        send, receive = trio.open_memory_channel[str | None](1)
+        question = Question(text, (Answer("y", "yes", "yes"), Answer("n", "no", "no")))
+        self._screen.ask(question, send.send_nowait)
+        return await receive.receive() == "yes"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from frontend.tui.arrangement import arrange, front, order
+from frontend.commands.memory_view import MEMORY, READING
+from frontend.tui.arrangement import arrange, front, order, visible
 from frontend.tui.boxes import Arrangement
 from frontend.tui.events import (
     Arrange,
@@ -16,12 +17,16 @@ from frontend.tui.events import (
     Looked,
     OpenSheet,
     Printed,
+    PutByte,
     Scroll,
     Sheet,
+    Show,
     StopShown,
     Working,
 )
 from frontend.tui.panes import HELP, PANES, SHEET, Page, Pane, sheet_size, text_of
+from frontend.tui.panes.memory import row_bytes
+from frontend.tui.preferences import LAYOUTS
 from frontend.tui.update import update
 from frontend.tui.view import MESSAGES, PROMPT, ViewState
 from gdbstub.debugger.events import Output, Resumed
@@ -53,6 +58,10 @@ class PaneControls:
         self.on_redraw: Callable[[], None] = lambda: None
         self.on_copy: Callable[[str], str] = lambda text: ""
         """Copies, and says how."""
+        self.on_sight: Callable[[], None] = lambda: None
+        """Other panes that read are in sight than were before."""
+        self.in_sight: tuple[str, ...] = ()
+        """Those, as the screen was drawn last."""
         self.prompt: Prompt | None = None
         self.size: Callable[[], tuple[int, int]] = lambda: (80, 24)
         self.mouse = True
@@ -83,6 +92,35 @@ class PaneControls:
 
     def arrangement(self) -> Arrangement:
         return arrange(self._view, *self.body())
+
+    def look_at(self, arrangement: Arrangement) -> None:
+        """The screen is drawn so."""
+        shown = visible(self._view, arrangement)
+        names = tuple(name for name in READING if name in shown)
+        if names != self.in_sight:
+            self.in_sight = names
+            self.on_sight()
+
+    def bring(self, name: str) -> None:
+        """Show a pane that a command is about; the prompt keeps the keys."""
+        self.dispatch(Arrange(self._view.preferences.show(name)))
+        self.dispatch(Show(name))
+
+    def arrange_as(self, which: str) -> str:
+        """``layout N``; what there is to say of it."""
+        title, preferences = LAYOUTS[which]
+        self.dispatch(Arrange(preferences))
+        return f"Layout {which}: {title}."
+
+    def move_byte(self, rows: int = 0, by: int = 0) -> None:
+        """Select another byte of the memory pane."""
+        area = self._view.extras.memory
+        if area is None or not area.data:
+            return
+        width = next((box.width for column in self.arrangement() for box in column if MEMORY in box.panes), 0)
+        wanted = self._view.byte + by + rows * row_bytes(self._view, width)
+        if 0 <= wanted < len(area.data):
+            self.dispatch(PutByte(wanted))
 
     def page(self, name: str) -> tuple[Page, int]:
         """What a pane shows now, and its height without the title."""

@@ -52,7 +52,7 @@ class Preferences(NamedTuple):
 
 
 USUAL = Preferences()
-_DATA = frozenset(("stack", "breakpoints"))
+_DATA = frozenset(("stack", "breakpoints", "watch", "cpus", "memory", "tables", "pages"))
 LAYOUTS: dict[str, tuple[str, Preferences]] = {
     "1": ("every pane", USUAL),
     "2": ("events: code, why, stops and the registers", Preferences(_DATA | {"output"})),

@@ -25,6 +25,7 @@ from frontend.tui.events import (
     Message,
     OpenSheet,
     Printed,
+    PutByte,
     PutCursor,
     Queued,
     Scroll,
@@ -273,6 +274,8 @@ def update(view: ViewState, event: Event) -> ViewState:
             return view if address == view.cursor else replace(view, cursor=address)
         case ShowCode(area):
             return replace(view, area=area, cursor=None, scroll=_scroll_code(view))
+        case PutByte(offset):
+            return replace(view, byte=offset, scroll={**view.scroll, "memory": 0})
         case SelectBit(key):
             return view if key == view.bit else replace(view, bit=key)
         case OpenSheet(sheet):

@@ -10,6 +10,7 @@ from frontend.commands.stop_filter import EVERY, StopFilter
 from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.event_code import origin
 from frontend.tui.events import Looked, Message, Question, Sheet, Stop
+from frontend.tui.extras import NONE, Extras
 from frontend.tui.listing import CodeArea, NameLookup
 from frontend.tui.preferences import USUAL, Preferences
 from frontend.tui.window import Window
@@ -83,6 +84,8 @@ class ViewState:
     cursor: int | None = None
     area: CodeArea | None = None
     """The code that the user went to, instead of that of the stop."""
+    byte: int = 0
+    """Which byte of the memory pane is selected, from its first."""
     bit: str = ""
     """The bit of a debug register that is selected."""
     at_handler: bool = False
@@ -145,6 +148,18 @@ class ViewState:
             return self.live.window
         record = self.record
         return None if record is None else self.windows.get(record.number)
+
+    @property
+    def extras(self) -> Extras:
+        """What the panes in sight read at the stop that is looked at."""
+        window = self.window
+        return NONE if window is None else window.extras
+
+    @property
+    def before(self) -> Extras:
+        """What they read at the stop before."""
+        window = self.windows.get(number_of(self.stops[self.index - 1])) if self.index > 0 else None
+        return NONE if window is None else window.extras
 
     @property
     def shows_event(self) -> bool:

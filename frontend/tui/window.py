@@ -7,29 +7,22 @@ for a stop that has none, the few bytes that its record holds.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from frontend.commands.session import Session
 from frontend.tui.breakpoint_rows import BreakpointRow, snapshot
 from frontend.tui.event_code import origin
+from frontend.tui.extras import NONE, Extras, read_extras
 from frontend.tui.listing import CodeLine, Guest, NameLookup, read_code, read_some, where
+from frontend.tui.telescope import StackWord
 from frontend.tui.watched import WatchedBytes
-from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.record import StopRecord
 from gdbstub.x86.cpu_state import CpuState
 
 STACK_BYTES = 128
 
 _MASKS: dict[int, int] = {16: 0xFFFF, 32: 0xFFFF_FFFF, 64: 0xFFFF_FFFF_FFFF_FFFF}
-
-
-class StackWord(NamedTuple):
-    """One word of the stack; ``offset`` is from the stack pointer, ``name`` what it points at, or empty."""
-
-    address: int
-    offset: int
-    value: int
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +38,8 @@ class Window:
     event: tuple[CodeLine, ...] = ()
     plain: bool = False
     """Is it that of a plain step? Those go before others where there are too many."""
+    extras: Extras = NONE
+    """What was read for the panes that were in sight."""
 
 
 def _ran_last(record: StopRecord, address: int) -> int | None:
@@ -100,17 +95,20 @@ class Surroundings(NamedTuple):
     change: str
 
 
-def looker(debugger: Debugger, symbols: NameLookup) -> Callable[[], Awaitable[Surroundings | None]]:
+def looker(session: Session) -> Callable[[], Awaitable[Surroundings | None]]:
     """What reads, at each stop, what panes show of it; None where there is nothing to be read. A replay of a screen's
     session asks the same at the same places."""
-    watched = WatchedBytes()
+    debugger, symbols, watched = session.debugger, session.symbols, WatchedBytes()
 
     async def look() -> Surroundings | None:
         if debugger.running or debugger.ended or debugger.lost is not None or not debugger.records:
             return None
         record, rows, state = debugger.records[-1], snapshot(debugger.breakpoints), await debugger.state()
         window = await gather_window(debugger, symbols, record, rows, state)
-        return Surroundings(record, state, window, await watched.change(debugger, symbols, record, rows))
+        change = await watched.change(debugger, symbols, record, rows)
+        if session.panes.seen:
+            window = replace(window, extras=await read_extras(session, state, window.stack))
+        return Surroundings(record, state, window, change)
 
     return look
 

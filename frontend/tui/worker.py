@@ -15,13 +15,10 @@ from frontend.commands.session import Session
 from frontend.tui.aside import Aside, runs_the_guest
 from frontend.tui.controls import ATTACH, Here, Job, Leave, Run, Screen
 from frontend.tui.events import (
-    Answer,
-    Arrange,
     FilterStops,
     Gap,
     Keep,
     Printed,
-    Question,
     SessionOpened,
     Submitted,
     Ticked,
@@ -29,7 +26,6 @@ from frontend.tui.events import (
 )
 from frontend.tui.gatherer import Gatherer
 from frontend.tui.leaving import LOST, Leaving
-from frontend.tui.preferences import LAYOUTS
 from frontend.tui.view import number_of
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
@@ -95,7 +91,9 @@ class Worker(Leaving):
         screen.forget = self._forget
         session.show_stop = lambda record: None
         session.show_code = self._gatherer.show_code
-        session.arrange = self._arrange
+        session.arrange = lambda which: session.message(screen.arrange_as(which))
+        session.panes.show = screen.bring
+        screen.on_sight = self._look_soon
         session.set_theme = screen.set_theme
         session.filter_stops = lambda sought: screen.dispatch(FilterStops(sought))
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
@@ -137,6 +135,16 @@ class Worker(Leaving):
         """Names are there that were not when the panes were filled."""
         self._gatherer.renamed = True
         self._queue(LOOK)
+
+    def _look_soon(self) -> None:
+        """Panes came into sight that have nothing to show yet."""
+        self._queue(LOOK)
+
+    async def _see(self) -> None:
+        """Have the panes in sight read. It is a command, so that the replay of a recording asks for the same."""
+        session, wanted = self._session, self._screen.in_sight
+        if session.live and session.collecting is None and wanted != session.panes.seen:
+            await execute(session, " ".join(("panes", *wanted)))
 
     def _forget(self) -> int:
         """Drop what is queued; how much that was."""
@@ -269,6 +277,7 @@ class Worker(Leaving):
     async def _execute(self, line: str) -> None:
         """One line, and what panes show after it; where the guest is shared, when the screen may have it."""
         shared = self._session.shared
+        await self._see()
         if shared is None:
             await execute(self._session, line)
             if self._session.debugger.deferred.waiting and not self._session.debugger.running:
@@ -282,19 +291,7 @@ class Worker(Leaving):
         self._foreign = False
         shared = self._session.shared
         try:
+            await self._see()
             await (self._gatherer.refresh() if shared is None else shared.look(self._gatherer.refresh))
         except GdbError as error:
             self._screen.complain(str(error))
-
-    def _arrange(self, which: str) -> None:
-        """``layout N``."""
-        title, preferences = LAYOUTS[which]
-        self._screen.dispatch(Arrange(preferences))
-        self._session.message(f"Layout {which}: {title}.")
-
-    async def _confirm(self, text: str) -> bool:
-        """Ask a command's question on the screen."""
-        send, receive = trio.open_memory_channel[str | None](1)
-        question = Question(text, (Answer("y", "yes", "yes"), Answer("n", "no", "no")))
-        self._screen.ask(question, send.send_nowait)
-        return await receive.receive() == "yes"

@@ -110,7 +110,7 @@ class FakeDebugger:
         await self.read_memory(address, len(data))
         self.memory[address - BASE : address - BASE + len(data)] = data
 
-    async def set_register(self, name: str, value: int) -> None:
+    async def set_register(self, name: str, value: int, cpu: int | None = None) -> None:
         if name not in self.registers:
             raise GdbError(f"The stub has no register {name}.")
         self.registers[name] = value & MASK

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from frontend.commands.displaying import Shown
+from frontend.commands.memory_view import MemoryArea
 from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import Event, Gathered, Printed, SessionOpened, StopShown, Submitted
+from frontend.tui.extras import CpuRow, Extras, WatchRow
 from frontend.tui.gatherer import place
 from frontend.tui.listing import CodeLine, disassemble, where
+from frontend.tui.telescope import Chain, ChainLink, StackWord
 from frontend.tui.update import update
 from frontend.tui.view import ViewState
-from frontend.tui.window import StackWord, Window
+from frontend.tui.window import Window
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import Action, Evidence
@@ -205,7 +209,29 @@ def window(record: StopRecord) -> Window:
     top = record.state.registers["rsp"]
     values = [0x10_041F, 8, 0x246, 0x10_7FC8, 0x10, 0, 0x1002F8, 0xFFFF_FFFF_8100_0000, *range(8)]
     stack = tuple(StackWord(top + 8 * n, 8 * n, v, where(NAMES, v)) for n, v in enumerate(values))
-    return Window(record.number, code_window(record.state.pc), stack, 8, BREAKPOINTS, _event_window(record))
+    code, event = code_window(record.state.pc), _event_window(record)
+    return Window(record.number, code, stack, 8, BREAKPOINTS, event, extras=extras(record))
+
+
+def extras(record: StopRecord) -> Extras:
+    """What the panes in sight read: a counter that goes up with the stops, a text behind it."""
+    data = bytes([record.number, 0, 0, 0]) + b"guest says \x1b[31mhi\0" + bytes(range(0xE0, 0x100)) + bytes(40)
+    chains = [Chain() for _ in range(16)]
+    chains[0], chains[3] = Chain("return"), Chain("", (ChainLink(0x10_5000), ChainLink(0x10_5000, text='"guest says"')))
+    chains[5] = Chain("frame")
+    counter = WatchRow(1, Shown("1: counter", (f"{record.number:#x}",)))
+    words = tuple(f"0x105000:\t0x{record.number:08x}\t0x00000000" for _ in range(1))
+    return Extras(
+        MemoryArea("counter", 0x10_5000, data),
+        (counter, WatchRow(2, Shown("2: x/2xw counter", words, under=True))),
+        tuple(chains),
+        (CpuRow(0, record.state, "icebp_test"), CpuRow(1, replace(record.state, cpu=1, halted=True))),
+        (
+            "IDT at 0x102000 <idt>, limit 0xfff",
+            "   1 #DB        0008:0x100149 <db_handler>  64-bit interrupt gate, DPL 0",
+        ),
+        ("0x105000 <counter>: 4-level paging, CR3 0x101000", "  PML4E[0] at 0x101000 = 0x102027: 0x102000 W U A"),
+    )
 
 
 def events() -> list[Event]:

@@ -16,7 +16,8 @@ from frontend.tui.controls import Screen
 from frontend.tui.events import Gathered, Printed, SessionOpened, Stop, StopShown
 from frontend.tui.listing import CodeLine
 from frontend.tui.panes import PANES
-from frontend.tui.window import StackWord, Window
+from frontend.tui.telescope import StackWord
+from frontend.tui.window import Window
 from gdbstub.debugger.events import Disconnected, Output
 from gdbstub.explain.explanation import Cause, ExitDr6, Explanation
 from gdbstub.remote.capabilities import BackendInfo

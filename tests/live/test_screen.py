@@ -179,21 +179,26 @@ async def test_a_recorded_screen_is_gone_through_whole_with_and_without_one(tmp_
             await shown.wait(r"^#1\b|#1 ")
             for line, answer in (
                 *(("x/2i $pc", r"\(dr6\) x/2i \$pc.*\n.*0x"), ("break", "Breakpoint 1 at")),
+                *(("memory $rip", r"\$rip · 0x"), ("display/x $rip", r"1: /x \$rip = 0x")),
                 *(("nonsense again", r"nonsense again.*\n\s*nonsense is no command"), ("stepi 2", r"#3 ")),
             ):
                 shown.keys(line, "Enter")
                 await shown.wait(answer)
+            shown.keys("M-w")
+            await shown.wait(r"\$rip = 0x[0-9a-f]+ → 0x|\$rip = 0x")
+            shown.keys("M-6", "s")
+            await shown.wait(r"#4 ")
             shown.keys("C-d")
             await shown.wait("running")
             shown.keys("r")
             await shown.wait("ended with 0")
     again = dr6("replay", "--batch", str(file), "-ex", "p 6*7")
     assert (again.code, again.out.splitlines()[-1]) == (0, "$1 = 42")
-    assert [line.split()[0] for line in again.out.splitlines() if line.startswith("#")] == ["#1", "#3"]
+    assert [line.split()[0] for line in again.out.splitlines() if line.startswith("#")] == ["#1", "#3", "#4"]
     assert again.err.count("nonsense") == 2
     assert again.err.count("\n") == 2
     async with screen(tmp_path, in_shell(tmp_path, "replay", str(file)), 120, 40) as shown:
-        await shown.wait(r"#3 ")
+        await shown.wait(r"stop #4 (?s:.*)\$rip · 0x")
 
 
 async def test_a_question_keeps_its_place_and_a_search_leaves_nothing_behind(tmp_path: Path) -> None:

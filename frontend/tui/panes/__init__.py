@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from frontend.commands.memory_view import PAGES, TABLES
 from frontend.tui.panes import (
     breakpoints,
+    cpus,
     debug_registers,
     disassembly,
     explanation,
     help,
     history,
     log,
+    lookups,
+    memory,
     registers,
     sheet,
     stack,
+    watch,
 )
 from frontend.tui.panes.frame import key_bar, question_line, status, title
 from frontend.tui.panes.pane import Pane
@@ -48,6 +53,11 @@ _ALL = (
     Pane(breakpoints.NAME, "breakpoints", "7", breakpoints.render, breakpoints.note),
     Pane(MESSAGES, "messages", "8", log.render_messages, log.note),
     Pane(OUTPUT, "guest output", "9", log.render_output, log.note),
+    Pane(memory.NAME, "memory", "0", memory.render, memory.note),
+    Pane(watch.NAME, "watch", "w", watch.render, watch.note),
+    Pane(cpus.NAME, "vCPUs", "p", cpus.render, cpus.note),
+    Pane(TABLES, "IDT, GDT", "t", lookups.render_tables, lookups.note),
+    Pane(PAGES, "page walk", "a", lookups.render_pages, lookups.note_pages),
 )
 PANES: dict[str, Pane] = {pane.name: pane for pane in _ALL}
 SHEET = Pane(sheet.NAME, "answer", "", sheet.render, sheet.note)

@@ -20,14 +20,8 @@ def title(view: ViewState, panes: Sequence[Pane], front: Pane, page: Page, width
     """One rule across: the tabs of a place, the front one with its note, and how much more there is."""
     note = front.note(view)
     more = "".join(f" {arrow}{count}" for arrow, count in (("↑", page.above), ("↓", page.below)) if count)
-    tabs = [_tab(view, pane, pane is front) for pane in panes]
-    left: Line = line(span(RULE, "rule"))
-    for tab in tabs:
-        left = (*left, *tab, span(RULE, "rule"))
-    if length(left) + 1 > width:
-        left = _short(view, panes, front)
     tail = line(span(f" {note} " if note else "", "title.note"), span(f"{more[1:]} " if more else "", "title.note"))
-    left = fit(left, width)
+    left = fit(_tabs(view, panes, front, width - length(tail)), width)
     room = width - length(left)
     if length(tail) > room - 1:
         tail = tail[1:] if length(tail[1:]) <= room - 1 else ()
@@ -45,13 +39,35 @@ def _tab(view: ViewState, pane: Pane, front: bool) -> Line:
     return (span(f" {pane.key} {pane.title}{star} ", style, Focus(pane.name)),)
 
 
+def _tabs(view: ViewState, panes: Sequence[Pane], front: Pane, width: int) -> Line:
+    """The tabs of a place in their order; those behind the first that finds no room are their keys alone, sorted."""
+    whole = [_tab(view, pane, pane is front) for pane in panes]
+    keys = [_key(view, pane) for pane in panes]
+    for names in range(len(panes), 0, -1):
+        named = [one for n, one in enumerate(whole) if n < names or panes[n] is front]
+        short = sorted((n for n in range(names, len(panes)) if panes[n] is not front), key=lambda n: panes[n].key)
+        parts: Line = (span(RULE, "rule"),)
+        for tab in named:
+            parts = (*parts, *tab, span(RULE, "rule"))
+        if short:
+            parts = parts[:-1]
+        for n in short:
+            parts = (*parts, *keys[n])
+        if length(parts) + 1 <= width:
+            return parts
+    return _short(view, panes, front)
+
+
+def _key(view: ViewState, pane: Pane) -> Line:
+    star = "*" if pane.name in view.unread else ""
+    return (span(f"{pane.key}{star} ", "title", Focus(pane.name)),)
+
+
 def _short(view: ViewState, panes: Sequence[Pane], front: Pane) -> Line:
-    """The title of the front pane, and only the numbers of the others."""
+    """The title of the front pane, and only the keys of the others."""
     parts: Line = (span(RULE, "rule"), *_tab(view, front, True))
     for pane in sorted(panes, key=lambda pane: pane.key):
-        if pane is not front:
-            star = "*" if pane.name in view.unread else ""
-            parts = (*parts, span(f"{pane.key}{star} ", "title", Focus(pane.name)))
+        parts = parts if pane is front else (*parts, *_key(view, pane))
     return parts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from frontend.tui.keys import KEYS, MOUSE, PROMPT_KEYS, STOPS
+from frontend.tui.keys import KEYS, MOUSE, PANE_KEYS, PROMPT_KEYS, STOPS
 from frontend.tui.panes.text import EMPTY, Line, Page, line, page, span, wrap
 from frontend.tui.view import ViewState
 
@@ -32,7 +32,7 @@ def help_lines(width: int) -> list[Line]:
         lines.append(line(span(head, "help.title")))
         rows = [(key.label, key.action.__doc__ or "") for key in KEYS if key.where == where]
         if where == "everywhere":
-            rows.append(("Alt-1 … 9", "show the pane with that number and give it the keys"))
+            rows.append(PANE_KEYS)
         if where == "prompt":
             rows = [*PROMPT_KEYS, *rows]
         lines.extend((*_rows(rows, width), EMPTY))

@@ -10,7 +10,7 @@ from frontend.tui.view import ViewState
 
 
 class Pane(NamedTuple):
-    """``key`` is the digit that shows it; ``note`` is a word or two for its title."""
+    """``key`` is the digit or letter that shows it; ``note`` is a word or two for its title."""
 
     name: str
     title: str

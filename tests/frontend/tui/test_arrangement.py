@@ -21,16 +21,16 @@ def shape(arrangement: Arrangement) -> list[list[str]]:
 
 def test_the_small_screen_has_code_why_and_messages_beside_the_registers() -> None:
     assert shape(arrange(view(), 80, 21)) == [
-        ["code 54x9", "why+stops 54x8", "messages+output 54x4"],
-        ["registers 25x9", "dr+stack+breakpoints 25x12"],
+        ["code 54x9", "why+stops+memory+tables+pages 54x8", "messages+output 54x4"],
+        ["registers 25x9", "dr+stack+breakpoints+watch+cpus 25x12"],
     ]
 
 
 def test_the_large_screen_has_a_place_for_every_pane() -> None:
     assert shape(arrange(view(), 200, 57)) == [
         ["code 83x30", "messages 83x17", "output 83x10"],
-        ["why 65x37", "stops 65x20"],
-        ["registers 50x20", "dr 50x15", "stack 50x15", "breakpoints 50x7"],
+        ["why 65x37", "stops+memory+tables+pages 65x20"],
+        ["registers 50x20", "dr 50x15", "stack 50x15", "breakpoints+watch+cpus 50x7"],
     ]
 
 

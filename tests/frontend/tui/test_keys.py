@@ -6,7 +6,7 @@ from collections import Counter
 
 from prompt_toolkit.key_binding.key_bindings import _parse_key
 
-from frontend.tui.keys import KEYS, PROMPT_KEYS
+from frontend.tui.keys import KEYS, PANE_KEYS, PROMPT_KEYS
 from frontend.tui.panes import HELP, PANES
 from frontend.tui.view import ViewState
 from tests.frontend.drawing import text
@@ -41,5 +41,8 @@ def test_every_action_says_what_it_does_in_one_clause() -> None:
         assert not doc.endswith(".")
 
 
-def test_every_pane_has_a_digit_of_its_own() -> None:
-    assert sorted(pane.key for pane in PANES.values()) == list("123456789")
+def test_every_pane_has_a_key_of_its_own_that_the_help_names() -> None:
+    keys = sorted(pane.key for pane in PANES.values())
+    assert keys == sorted({*keys, *"0123456789"})
+    assert [key for key in keys if not key.isdigit()] == sorted(PANE_KEYS[0].split(", ")[1].split())
+    assert not {f"escape {key}" for key in keys} & {sequence for row in KEYS for sequence in row.sequences}
