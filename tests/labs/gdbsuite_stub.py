@@ -1,7 +1,7 @@
 """Stands for gdbserver in gdb's testsuite: the real one behind, dr6 in front of it at the address that was asked for.
 
-``gdbserver`` without a program (``--multi``), and one on standard input and output, are left as they are: dr6 is no
-``target extended-remote``, and gdb starts that stub itself.
+``gdbserver`` without a program (``--multi``), one on standard input and output, and one for UDP are left as they are:
+dr6 is no ``target extended-remote``, gdb starts that stub itself, and dr6 has TCP alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ READY = re.compile(r"is served at")
 LISTENS = re.compile(r"Listening on port (\d+)")
 
 
+IN_USE = "Can't bind address: Address already in use."
+"""gdbserver's words, at which the suite takes another port."""
+ADDRESS = re.compile(r"((?P<six>tcp6:(::1|\[::1\])|\[::1\])|(tcp4?:)?(localhost|127\.0\.0\.1|)):(?P<port>\d+)")
+
+
 class Words(NamedTuple):
     """A command line of gdbserver's."""
 
@@ -38,8 +43,25 @@ def parse(words: list[str]) -> Words:
     return Words(words[:at], words[at] if at < len(words) else "", words[at + 1 :])
 
 
+def listens_at(address: str) -> str | None:
+    """Where dr6 listens for one who asks gdbserver for ``address``; None where it does not stand between.
+
+    UDP is none of dr6's, and what gdbserver has to refuse it refuses itself.
+    """
+    if not (found := ADDRESS.fullmatch(address)):
+        return None
+    return f"{'[::1]' if found['six'] else '127.0.0.1'}:{found['port']}"
+
+
 def goes_between(words: Words) -> bool:
-    return bool(words.program) and words.address not in ("-", "stdio") and "--multi" not in words.options
+    return bool(words.program) and listens_at(words.address) is not None and "--multi" not in words.options
+
+
+def said(first: str, listen: str) -> str:
+    """What gdbserver would say where dr6 says ``first``."""
+    if READY.search(first):
+        return f"Listening on port {listen.rpartition(':')[2]}\n"
+    return f"{IN_USE}\n" if "address already in use" in first.lower() else first
 
 
 def copy(source: IO[str], into: IO[str]) -> None:
@@ -52,7 +74,8 @@ def main() -> int:
     words = parse(sys.argv[1:])
     if not goes_between(words):
         os.execv(REAL, [REAL, *sys.argv[1:]])
-    port = words.address.rpartition(":")[2]
+    listen = listens_at(words.address)
+    assert listen is not None
     server = subprocess.Popen([REAL, *words.options, "localhost:0", *words.program], stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
     behind = ""
@@ -65,7 +88,7 @@ def main() -> int:
         return server.wait()
     threading.Thread(target=copy, args=(server.stderr, sys.stderr), daemon=True).start()
     log = Path(tempfile.mkstemp(prefix="dr6-gdbsuite-", suffix=".log")[1])
-    command = [sys.executable, "-m", "frontend", "serve", f"tcp:127.0.0.1:{behind}", "--listen", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "frontend", "serve", f"tcp:127.0.0.1:{behind}", "--listen", listen]
     dr6 = subprocess.Popen(
         [*command, "--allow-kill", "--monitor", "all"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -74,8 +97,10 @@ def main() -> int:
     try:
         assert dr6.stderr is not None
         first = dr6.stderr.readline()
-        sys.stderr.write(f"Listening on port {port}\n" if READY.search(first) else first)
+        sys.stderr.write(said(first, listen))
         sys.stderr.flush()
+        if not READY.search(first):
+            return 1
         with log.open("w") as kept:
             threading.Thread(target=copy, args=(dr6.stderr, kept), daemon=True).start()
             return server.wait()
