@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tests.processes import kill
 
-JOBS = 2
+JOBS = 4
 """Most of what a file does is to wait."""
 
 Results = Counter[str]

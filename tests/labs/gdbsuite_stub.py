@@ -61,7 +61,7 @@ def said(first: str, listen: str) -> str:
     """What gdbserver would say where dr6 says ``first``."""
     if READY.search(first):
         return f"Listening on port {listen.rpartition(':')[2]}\n"
-    return f"{IN_USE}\n" if "address already in use" in first.lower() else first
+    return f"{IN_USE}\n" if "is taken already" in first else first
 
 
 def copy(source: IO[str], into: IO[str]) -> None:

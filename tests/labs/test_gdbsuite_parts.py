@@ -107,5 +107,5 @@ def test_the_stand_in_listens_where_gdbserver_would_or_leaves_it_to_it(address: 
 
 def test_the_stand_in_speaks_as_gdbserver() -> None:
     assert said("dr6: a is served at tcp:127.0.0.1:2345", "127.0.0.1:2345") == "Listening on port 2345\n"
-    assert said("dr6: cannot listen: Address already in use.", "127.0.0.1:2345") == f"{IN_USE}\n"
+    assert said("dr6: 127.0.0.1:2345 is taken already; choose another port.", "127.0.0.1:2345") == f"{IN_USE}\n"
     assert said("dr6: no such host", "127.0.0.1:2345") == "dr6: no such host"
