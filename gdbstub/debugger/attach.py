@@ -204,10 +204,20 @@ class Attachment:
     def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
         self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
         self.process.note(snapshot.stop)
+        if isinstance(snapshot.stop, Stopped) and (program := snapshot.stop.new_program) is not None:
+            self._program_replaced(program)
         able, threads = self.capabilities, self._remote.threads
         if len(threads) > len(able.cpus):  # a process has made some
             self._parts = replace(self._parts, capabilities=replace(able, cpus=tuple(range(len(threads)))))
         return self._log.keep(snapshot, action)
+
+    def _program_replaced(self, program: str) -> None:
+        self._remote.inserted.clear()
+        if rows := self._table.program_replaced():
+            numbers = ", ".join(str(row.number) for row in rows)
+            self.say(
+                f"The process runs {program} now. Breakpoints at addresses of its former program: {numbers}, disabled."
+            )
 
     async def detach(self, *, resume: bool = True) -> None:
         """Take every breakpoint out and go: the guest runs on, or stays stopped with ``resume=False`` (QEMU leaves it

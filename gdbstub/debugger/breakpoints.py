@@ -183,6 +183,20 @@ class BreakpointTable:
         row.address = address
         await self._arm(row)
 
+    def program_replaced(self) -> tuple[Breakpoint, ...]:
+        """Nothing is in the target any more, and what an address names is another program's: rows of participants go
+        as if they had been taken out, and the user's are disabled; those."""
+        self.points.forget_all()
+        disabled = []
+        for row in self._rows.values():
+            row.placed = None
+            if row.owner is not None:
+                row.removal_pending = True
+            elif row.enabled and not row.hidden:
+                row.enabled = False
+                disabled.append(row)
+        return tuple(disabled)
+
     async def clear(self) -> tuple[str, ...]:
         """Take every packet out of the target; the rows stay, unarmed. The answer has a sentence for each that the
         target had taken and does not give back; one whose arming was given up half-way may not be there at all."""

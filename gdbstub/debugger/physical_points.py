@@ -153,6 +153,13 @@ class PhysicalPoints:
         self._shadow.pop(point.address, None)
         self._armed = self._marks = None
 
+    def forget_all(self) -> None:
+        """The process runs another program: nothing of ours is in it, and the stub has forgotten all."""
+        for kept in (self._uses, self._shadow, self._slots, self._aside, self._sure):
+            kept.clear()
+        self._out = ()
+        self._armed = self._marks = None
+
     # -- out for a step ---------------------------------------------------------------------------------------
 
     async def lift(self, address: int) -> tuple[PhysicalBreakpoint, ...]:

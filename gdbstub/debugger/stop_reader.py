@@ -134,6 +134,9 @@ class StopReader:
     async def read_registers(self, stop: Stopped) -> StopAtArrival:
         """The registers of the vCPU that stopped."""
         reply, stop = stop, self.without_strays(stop)
+        if stop.new_program is not None:
+            self.forget_before()  # of another program
+            self.code.forget()
         cpu = await self._hooks.stopped_vcpu(stop)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)

@@ -22,8 +22,8 @@ CLIENT_FEATURES: Final[Mapping[str, FeatureValue]] = MappingProxyType(
 )
 """What our client says of itself."""
 
-FOLLOWED: Final = ("fork-events", "vfork-events")
-"""Told of where both sides say so: a process makes another one."""
+FOLLOWED: Final = ("fork-events", "vfork-events", "exec-events")
+"""Told of where both sides say so: a process makes another one, or runs another program."""
 
 OF_PROCESSES: Final = frozenset(
     (

@@ -85,6 +85,17 @@ class Stopped:
         """The first reason that the stub gave, if any."""
         return self.reasons[0] if self.reasons else None
 
+    @property
+    def new_program(self) -> str | None:
+        """The file that the process runs from now on (``exec``), if the stop tells of it."""
+        names = [why.value for why in self.reasons if isinstance(why, NamedReason) and why.name == "exec"]
+        if not names:
+            return None
+        try:
+            return decode_hex(names[0].encode("latin-1")).decode("utf-8", "replace")
+        except RemoteProtocolError:
+            return names[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Exited:

@@ -40,10 +40,13 @@ class ClientBreakpoints:
 
     def get(self, key: BreakpointKey) -> Breakpoint | None:
         """One that is in the guest, marked or not."""
-        return self._rows.get(key)
+        row = self._rows.get(key)
+        return None if row is None or row.placed is None else row
 
     async def insert(self, key: BreakpointKey) -> Breakpoint:
         """Raises `GdbError`. The guest has to be stopped."""
+        if (former := self._rows.pop(key, None)) is not None:  # of a program that the process runs no more
+            await self._debugger.delete_breakpoint(former.number)
         if len(self._rows) >= MOST:
             raise GdbError(f"A client may have {MOST} breakpoints.")
         try:

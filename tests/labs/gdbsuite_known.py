@@ -24,7 +24,6 @@ KNOWN: tuple[Known, ...] = (
         "z0",
         "it is answered before it is carried out, which is when the guest goes",
     ),
-    Known("gdb.threads/execl.exp: .*", "qSupported", "exec is no event: `exec-events` is not offered"),
     Known("gdb.server/server-mon.exp: monitor$", "qRcmd", "an empty one shows the stub's own words and dr6's"),
     Known(
         "gdb.server/stop-reply-no-thread.*: .*(t_nonstop|target-non-stop)=on", "QNonStop", "there is no non-stop mode"

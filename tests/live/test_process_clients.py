@@ -49,6 +49,11 @@ FORKED = (
     "continue",
 )
 
+REPLACED = (
+    *("tbreak main", "continue", "break turn", "watch turns", "continue", "catch exec", "continue", "continue"),
+    *("backtrace", "info breakpoints", "continue", "delete", "continue"),
+)
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -122,6 +127,20 @@ def test_gdb_on_gdbserver_shows_the_same_through_dr6(program: Path, commands: tu
         through = by_gdb(ours, program, commands)
     assert through == directly
     assert ("New inferior 2" if commands == FORKED else "process.c") in directly
+
+
+@needs_gdbserver
+def test_what_a_process_execs_has_gdbs_breakpoints_as_directly(tmp_path: Path) -> None:
+    """The stub forgets those of the former program without a word; gdb puts its own in again."""
+    program = tmp_path / "exec"
+    subprocess.run(["gcc", "-g", "-O0", "-pie", "-o", str(program), str(SOURCE.with_name("exec.c"))], check=True)
+    with gdbserver(program) as port:
+        directly = by_gdb(port, program, REPLACED)
+    with gdbserver(program) as port, in_front_of(f"tcp:127.0.0.1:{port}") as ours:
+        through = by_gdb(ours, program, REPLACED)
+    assert through == directly
+    assert "(exec'd" in directly
+    assert "turn (which=2)" in directly
 
 
 @needs_lldb

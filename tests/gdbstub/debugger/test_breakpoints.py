@@ -52,6 +52,21 @@ async def test_two_rows_at_one_place_share_a_packet_until_the_last_one_goes() ->
         assert (other.armed_as, rows.points.armed) == (None, ())
 
 
+async def test_of_a_program_that_is_replaced_nothing_is_in_the_target_and_nothing_is_taken_out() -> None:
+    """The stub has forgotten all by itself: a ``z`` would take out what is the new program's."""
+    stub = FakeStub()
+    async with table(stub, TCG) as rows:
+        user = await rows.add(BreakpointKind.EXECUTE, CODE, means="hw")
+        client = await rows.add(BreakpointKind.WRITE, DATA, 8, owner=2)
+        stub.log.clear()
+        assert rows.program_replaced() == (user,)
+        assert (user.enabled, client.removal_pending, rows.points.marks) == (False, True, frozenset())
+        await rows.remove(client.number)
+        assert points(stub) == []
+        await rows.enable(user.number, True)
+        assert points(stub) == [b"Z1,1000,1"]
+
+
 async def test_numbers_are_never_given_twice_and_hidden_rows_are_not_listed() -> None:
     async with table(FakeStub(), TCG) as rows:
         first = await rows.add(BreakpointKind.EXECUTE, CODE)

@@ -109,6 +109,12 @@ def test_the_first_reason_is_the_reason() -> None:
     assert Stopped(5).reason is None
 
 
+@pytest.mark.parametrize(("value", "program"), [("2f62696e2f6c73", "/bin/ls"), ("", ""), ("no hex", "no hex")])
+def test_exec_names_the_program_that_runs_now(value: str, program: str) -> None:
+    assert Stopped(5, None, (NamedReason("exec", value),)).new_program == program
+    assert Stopped(5, None, (NamedReason("fork", value),)).new_program is None
+
+
 bytes_of_registers = st.tuples(st.integers(0, 255), st.binary(min_size=1, max_size=8))
 reasons = st.one_of(
     st.builds(Watch, st.sampled_from(["write", "read", "access"]), st.integers(0, 2**64 - 1)),
