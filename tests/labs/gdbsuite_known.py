@@ -18,6 +18,10 @@ class Known(NamedTuple):
         return re.search(self.form, line) is not None
 
 
+NON_STOP = (
+    "(stop-reply-no-thread.*: .*(t_nonstop|target-non-stop)=on|connect-stopped-target.exp: non-stop=on|"
+    "solib-list.exp: non-stop 1)"
+)
 KNOWN: tuple[Known, ...] = (
     Known(
         "gdb.base/break-main-file-remove-fail.exp: .*failure to remove breakpoint warns",
@@ -25,9 +29,7 @@ KNOWN: tuple[Known, ...] = (
         "it is answered before it is carried out, which is when the guest goes",
     ),
     Known("gdb.server/server-mon.exp: monitor$", "qRcmd", "an empty one shows the stub's own words and dr6's"),
-    Known(
-        "gdb.server/stop-reply-no-thread.*: .*(t_nonstop|target-non-stop)=on", "QNonStop", "there is no non-stop mode"
-    ),
+    Known(f"gdb.server/{NON_STOP}", "QNonStop", "there is no non-stop mode"),
 )
 
 

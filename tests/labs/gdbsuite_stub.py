@@ -6,6 +6,7 @@ dr6 is no ``target extended-remote``, gdb starts that stub itself, and dr6 has T
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ import threading
 from pathlib import Path
 from typing import IO, NamedTuple
 
+PR_SET_PDEATHSIG = 1
+"""Linux, <linux/prctl.h>."""
 REAL = "/usr/bin/gdbserver"
 READY = re.compile(r"is served at")
 LISTENS = re.compile(r"Listening on port (\d+)")
@@ -65,9 +68,17 @@ def said(first: str, listen: str) -> str:
 
 
 def copy(source: IO[str], into: IO[str]) -> None:
+    """Without gdbserver's complaint of a kernel that lacks some set of registers: it would come in the middle of what
+    the program prints, where gdbserver's own has come before."""
     for line in source:
-        into.write(line)
-        into.flush()
+        if not line.startswith("Warning: ptrace(regsets"):
+            into.write(line)
+            into.flush()
+
+
+def die_with_me() -> None:
+    """In a child: what the suite does to gdbserver, SIGKILL too, it does to all of us."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main() -> int:
@@ -76,7 +87,8 @@ def main() -> int:
         os.execv(REAL, [REAL, *sys.argv[1:]])
     listen = listens_at(words.address)
     assert listen is not None
-    server = subprocess.Popen([REAL, *words.options, "localhost:0", *words.program], stderr=subprocess.PIPE, text=True)
+    behind_us = [REAL, *words.options, "localhost:0", *words.program]
+    server = subprocess.Popen(behind_us, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_me)
     assert server.stderr is not None
     behind = ""
     for line in server.stderr:
@@ -90,7 +102,11 @@ def main() -> int:
     log = Path(tempfile.mkstemp(prefix="dr6-gdbsuite-", suffix=".log")[1])
     command = [sys.executable, "-m", "frontend", "serve", f"tcp:127.0.0.1:{behind}", "--listen", listen]
     dr6 = subprocess.Popen(
-        [*command, "--allow-kill", "--monitor", "all"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*command, "--allow-kill", "--monitor", "all"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_me,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))

@@ -14,6 +14,7 @@ from tests.labs.gdbsuite_known import KNOWN, Known, known_lines, unknown
 from tests.labs.gdbsuite_run import Run, Side, results_of
 from tests.labs.gdbsuite_stub import IN_USE, Words, goes_between, listens_at, parse, said
 
+PAGE = (Path(__file__).parents[2] / "docs" / "labs.md").read_text()
 SUM = """\
 Running gdb.base/break.exp ...
 PASS: gdb.base/break.exp: run
@@ -78,6 +79,7 @@ def test_what_is_known_is_told_with_its_packet_and_the_rest_is_unknown() -> None
 def test_what_is_known_to_differ_is_a_pattern_of_one_file(row: Known) -> None:
     assert re.compile(row.form)
     assert row.form.startswith("gdb.")
+    assert f"| `{row.packet}` | {row.why} |" in PAGE
 
 
 def test_the_stand_in_reads_gdbservers_command_line() -> None:
