@@ -6,27 +6,25 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from frontend.commands.guest_names import GuestNames
+from frontend.commands.kernel_memory import KernelMemory
 from frontend.commands.kernel_slide import KernelSlide
 from frontend.commands.nodes import Name, Node, TypeName, Variable, needs_types
 from frontend.commands.nodes import walk as walk_nodes
-from frontend.commands.page_walk import walk
 from frontend.commands.values import CType, Value, pointer
 from frontend.symbols import Symbols
+from frontend.symbols.btf import BadBtf
 from frontend.symbols.engine import NoDebugInfo, TypedValue
 from gdbstub.debugger.debugger import Debugger
-from gdbstub.errors import BadExpression, GdbError, Refused, Unsupported
-from gdbstub.server.physical_memory import LAYOUT, memory_ranges
+from gdbstub.errors import BadExpression
 
 if TYPE_CHECKING:
     from frontend.symbols.drgn_engine import DrgnEngine
     from frontend.symbols.drgn_library import Program
-    from frontend.symbols.drgn_program import Facts, KernelFile
-    from gdbstub.x86.cpu_state import CpuState
+    from frontend.symbols.drgn_program import Facts, KernelFile, KernelOfGuest
 
 T = TypeVar("T")
 MOST_VMCOREINFO = 4096
-USER_TABLE = 1 << 12
-"""Of CR3 under page-table isolation: the tables of the kernel lie one page below those of its programs."""
 CR4_LA57 = 1 << 12
 NO_FILES = (
     "That needs debug information (DWARF), and no file has any: load one with --symbols FILE, for a kernel vmlinux."
@@ -70,8 +68,10 @@ class DebugInfo:
         self._debugger = debugger
         self._symbols = symbols
         self._slide = slide
+        self.memory = KernelMemory(debugger)
+        self.guest = GuestNames(debugger, symbols, slide, self.memory)
+        self._typed = True
         self._engine: DrgnEngine | None = None
-        self._physical = False
         self._vmcoreinfo: tuple[str, int, bytes] | None = None
         self.history: dict[str, TypedValue] = {}
         """``$N`` whose type is one of the guest's."""
@@ -83,12 +83,36 @@ class DebugInfo:
         """The files with DWARF."""
         return [path for path in self._symbols.files if self._symbols.file(path)[0].dwarf]
 
+    @property
+    def kernel(self) -> str | None:
+        """The file of the kernel, where there is debug information of it: one with DWARF, or what the guest says."""
+        path = self._slide.kernel
+        return path if path in self.files or (path is not None and path == self._own) else None
+
+    @property
+    def _own(self) -> str | None:
+        """What stands for a file, where the kernel is known from the guest alone."""
+        return None if self.guest.table is None else self.guest.table.file.path
+
+    async def prepare(self) -> None:
+        """Where there is no file of a kernel with debug information, the guest may say what it is."""
+        if not self.refused and self._slide.kernel not in self.files:
+            await self.guest.look()
+
+    async def prepare_for(self, node: Node, lookup: Callable[[str], int | None]) -> None:
+        """`prepare`, where the expression has a name that nobody knows yet."""
+        if any(
+            isinstance(one, TypeName) or (isinstance(one, Name) and lookup(one.name) is None)
+            for one in walk_nodes(node)
+        ):
+            await self.prepare()
+
     def why_not(self) -> str:
-        """Why it cannot be asked, in a sentence; "" where it can."""
+        """Why it cannot be asked, in a sentence; "" where it can. `prepare` may change it."""
         if self.refused:
             return self.refused
-        if not self.files:
-            return NO_FILES
+        if not self.files and self.guest.table is None:
+            return f"{NO_FILES} {self.guest.why_not}".strip()
         try:
             import_module("frontend.symbols.drgn_library")
         except NoDebugInfo as error:
@@ -98,14 +122,23 @@ class DebugInfo:
     async def ask(self, question: Callable[[Program], T]) -> T:
         """``question`` of drgn's Program of this guest as it stands. Raises `NoDebugInfo` where there is none, and
         `BadExpression` where the guest has no answer."""
+        await self.prepare()
         if why := self.why_not():
             raise NoDebugInfo(why)
         engine = await self._opened()
-        return await engine.run(await self._facts(engine), question)
+        try:
+            return await engine.run(await self._facts(), question)
+        except BadBtf as error:
+            if not self._typed:
+                raise
+            self._typed = False
+            self._debugger.say(str(error))
+        return await engine.run(await self._facts(), question)
 
     async def value(self, node: Node, variables: Variables, form: str = "") -> TypedValue | None:
         """The value of an expression with types of the guest's; None for one without, and where no types are known of
         what it names. Raises `BadExpression`."""
+        await self.prepare_for(node, variables.symbol)
         if not needs_types(node) or self.why_not():
             return None
         from frontend.commands.typed import Scope, evaluate
@@ -120,38 +153,33 @@ class DebugInfo:
                 known[one.name] = value
         registers, frame = await variables.frame_scope()
         scope = Scope(
-            known, registers if self._slide.kernel in self.files else None, frame, symbols_in(node, variables.symbol)
+            known, registers if self.kernel in self.files else None, frame, symbols_in(node, variables.symbol)
         )
         return await self.ask(lambda program: evaluate(program, node, scope, form))
 
     async def _opened(self) -> DrgnEngine:
         if self._engine is None:
             from frontend.symbols.drgn_engine import DrgnEngine
-            from frontend.symbols.guest_memory import GuestMemory
 
-            ranges: tuple[tuple[int, int], ...] = ()
-            if self._debugger.capabilities.monitor:
-                try:
-                    ranges = memory_ranges(await self._debugger.monitor(LAYOUT))
-                    if ranges:
-                        await self._debugger.read_aside(ranges[0][0], 8, physical=True)
-                        self._physical = True
-                except (Refused, Unsupported):
-                    ranges = ()
-            self._engine = DrgnEngine(GuestMemory(self._debugger, ranges))
+            self._engine = DrgnEngine(await self.memory.pages())
         return self._engine
 
-    async def _facts(self, engine: DrgnEngine) -> Facts:
-        from frontend.symbols.drgn_program import Facts, ImageFile
+    async def _facts(self) -> Facts:
+        from frontend.symbols.drgn_program import Facts, ImageFile, KernelOfGuest
 
         path = self._slide.kernel
-        kernel = await self._kernel(path) if path is not None and path in self.files else None
+        kernel: KernelFile | KernelOfGuest | None = None
+        if path is not None and path in self.files:
+            kernel = await self._kernel(path)
+        elif self.guest.table is not None and path == self._own:
+            notes = await self._notes(self.guest.table.file.path, self.guest.table.offset)
+            kernel = KernelOfGuest(self.guest.table, notes, self._typed)
         images = []
         for other in self.files:
             file, offset = self._symbols.file(other)
             if other != path and file.span[1]:
                 images.append(ImageFile(other, file.span[0] + offset, file.span[1] + offset))
-        return Facts(kernel, tuple(images), self._physical)
+        return Facts(kernel, tuple(images), self.memory.physical)
 
     async def _kernel(self, path: str) -> KernelFile:
         from frontend.symbols.drgn_program import KernelFile
@@ -169,39 +197,18 @@ class DebugInfo:
         state = await self._debugger.state()
         place = file.lookup("vmcoreinfo_data")
         up = state.mode == 64 and state.registers.get("cr0", 0) >> 31
-        pointer = await self._word(state, place + slide) if place is not None and up else None
+        pointer = await self._word(place + slide) if place is not None and up else None
         if pointer and pointer >> 63:
-            data = await self._read(state, pointer, MOST_VMCOREINFO)
+            data = await self.memory.read(pointer, MOST_VMCOREINFO)
             if data is not None and data.startswith(b"OSRELEASE="):
                 self._vmcoreinfo = path, slide, data.rstrip(b"\0")
                 return self._vmcoreinfo[2]
         base = file.lookup("phys_base")
-        physical = await self._word(state, base + slide) if base is not None and up else None
+        physical = await self._word(base + slide) if base is not None and up else None
         tables = file.lookup("init_top_pgt") or 0
         five = bool(up and state.registers.get("cr4", 0) & CR4_LA57)
         return early_vmcoreinfo(file.build_id, slide, tables + slide, physical or 0, five)
 
-    async def _word(self, state: CpuState, address: int) -> int | None:
-        data = await self._read(state, address, 8)
+    async def _word(self, address: int) -> int | None:
+        data = await self.memory.read(address, 8)
         return None if data is None else int.from_bytes(data, "little")
-
-    async def _read(self, state: CpuState, address: int, length: int) -> bytes | None:
-        """Kernel memory, also where only a program's tables are in force."""
-        try:
-            return await self._debugger.read_aside(address, length)
-        except Refused:
-            if not self._physical:
-                return None
-        registers = state.registers
-
-        async def entry(where: int, size: int) -> int:
-            return int.from_bytes(await self._debugger.read_aside(where, size, physical=True), "little")
-
-        try:
-            tables = (registers["cr0"], registers["cr3"] & ~USER_TABLE, registers["cr4"], registers.get("efer", 0))
-            found = await walk(address, *tables, entry)
-            if found.physical is None or address % MOST_VMCOREINFO + length > MOST_VMCOREINFO:
-                return None
-            return await self._debugger.read_aside(found.physical, length, physical=True)
-        except (KeyError, GdbError):
-            return None

@@ -158,6 +158,8 @@ async def symbol(session: Session, text: str) -> None:
     if not text:
         raise CommandError("info symbol needs an address.")
     address = await session.location(text) if ":" in text else (await session.evaluate(text)).address
+    if session.symbols.nearest(address) is None:
+        await session.debug_info.prepare()
     found = session.symbols.nearest(address)
     if found is None:
         session.out(f"No symbol matches {clean(text)}.")

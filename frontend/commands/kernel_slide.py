@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
+from frontend.commands.handlers import kernel_table, read_handlers
 from frontend.symbols import kaslr
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.interrupt_table import InterruptTable
-from gdbstub.errors import GdbError, Refused
+from gdbstub.errors import GdbError
 from gdbstub.x86.breakpoints import BreakpointKind
-from gdbstub.x86.exceptions import GATE_SIZES, parse_gate
 
 if TYPE_CHECKING:
     from frontend.symbols import Symbols
     from gdbstub.debugger.debugger import Debugger
 
 Kaslr = int | Literal["auto", "off"]
-VECTORS = 32
 LATER = (
     "The kernel is not up yet, and may come to run elsewhere than it is linked to: breakpoint {number} moves with it "
     "{when}."
@@ -59,11 +58,11 @@ class KernelSlide:
             await self._apply(path, self.how)
             return f"The kernel's symbols are {self.how:#x} higher than linked, as --kaslr says."
         state = await self._debugger.state()
-        table = InterruptTable.of(state)
-        if table is None or table == self._seen or table.kind != 64 or not table.base >> 63:
+        table = kernel_table(state)
+        if table is None or table == self._seen:
             return None
         self._seen = table
-        found = kaslr.find_slide(await self._handlers(table), self._symbols.file(path)[0].lookup)
+        found = kaslr.find_slide(await read_handlers(self._debugger, table), self._symbols.file(path)[0].lookup)
         if found is None:
             return None
         await self._apply(path, found.slide)
@@ -73,16 +72,6 @@ class KernelSlide:
             f"KASLR: the kernel runs {found.slide:#x} higher than linked; {found.agree} of {found.asked} handlers in "
             "its IDT say so."
         )
-
-    async def _handlers(self, table: InterruptTable) -> dict[int, int]:
-        size = GATE_SIZES[table.kind]
-        count = min(VECTORS, (table.limit + 1) // size)
-        try:
-            data = await self._debugger.read_aside(table.base, count * size)
-        except Refused:
-            return {}
-        gates = ((number, parse_gate(data[number * size : (number + 1) * size], 64)) for number in range(count))
-        return {number: gate.offset for number, gate in gates if gate is not None and gate.present}
 
     async def _apply(self, path: str, slide: int) -> None:
         file, before = self._symbols.file(path)

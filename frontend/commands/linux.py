@@ -8,8 +8,8 @@ from pathlib import Path
 from frontend.clean import clean, clean_text
 from frontend.commands.session import Session
 from frontend.commands.subject import Subject
-from frontend.commands.table import Arguments, Command, no_arguments
-from frontend.symbols import read_names
+from frontend.commands.table import Arguments, Command, CommandError, no_arguments
+from frontend.symbols import SymbolFile, read_names
 from frontend.symbols.engine import NoDebugInfo, TaskLine
 from gdbstub.errors import BadExpression
 
@@ -17,8 +17,9 @@ from gdbstub.errors import BadExpression
 async def tasks(session: Session, text: str) -> None:
     from frontend.symbols.drgn_linux import tasks as all_tasks
 
+    found = await session.debug_info.ask(all_tasks)
     session.out("      TASK             PID  ST CPU  COMM")
-    for one in await session.debug_info.ask(all_tasks):
+    for one in found:
         cpu = "" if one.cpu is None else str(one.cpu)
         session.out(f"{one.address:#018x} {one.pid:>6}  {one.state:<2} {cpu:<4} {one.comm}")
 
@@ -26,14 +27,32 @@ async def tasks(session: Session, text: str) -> None:
 async def modules(session: Session, text: str) -> None:
     from frontend.symbols.drgn_linux import modules as all_modules
 
+    found = await session.debug_info.ask(all_modules)
     session.out("Address            Module                  Size")
     files = {Path(path).stem.replace("-", "_"): path for path in session.symbols.modules}
-    for one in await session.debug_info.ask(all_modules):
+    for one in found:
         path = files.get(one.name)
         if path is not None and path not in session.symbols.files and one.sections:
             session.symbols.add_file(read_names(path, one.sections))
         named = f"  {clean(path)}" if path is not None else ""
         session.out(f"{one.address:#018x} {one.name:<23} {one.size}{named}")
+
+
+async def lx_symbols(session: Session, arguments: Arguments) -> None:
+    """gdb's word of scripts/gdb: the kernel's own names, where no file has them, and those of its modules."""
+    no_arguments("lx-symbols", arguments)
+    await session.debug_info.prepare()
+    if session.slide.kernel is None:
+        why = session.debug_info.refused or session.debug_info.guest.why_not
+        raise CommandError(why or "This guest does not stand in a Linux kernel, as far as its IDT tells.")
+    from frontend.symbols.drgn_linux import module_names
+
+    files = {Path(path).stem.replace("-", "_") for path in session.symbols.modules if path in session.symbols.files}
+    for name, symbols in (await session.debug_info.ask(module_names)).items():
+        if name not in files:
+            session.symbols.add_file(SymbolFile(f"[{name}]", symbols))
+            session.out(f"{len(symbols)} symbols of the module {name}.")
+    session.on_names()
 
 
 async def linux_(session: Session, text: str) -> None:
@@ -69,8 +88,7 @@ async def dmesg(session: Session, arguments: Arguments) -> None:
 
 async def current_task(session: Session) -> TaskLine | None:
     """The task of the selected CPU; None where that cannot be told."""
-    kernel = session.slide.kernel
-    if kernel is None or kernel not in session.debug_info.files or session.debug_info.why_not():
+    if session.debug_info.kernel is None or session.debug_info.why_not():
         return None
     from frontend.symbols.drgn_linux import current
 
@@ -102,6 +120,14 @@ SUBJECTS = (
 )
 COMMANDS = (
     Command("dmesg", ("lx-dmesg",), "", "Print the log of the guest's Linux.", dmesg, "status"),
+    Command(
+        "lx-symbols",
+        (),
+        "",
+        "Read the names of Linux and its modules from the guest itself.",
+        lx_symbols,
+        "status",
+    ),
     Command("lx-ps", (), "", "As info tasks.", _lx_ps, "status"),
     Command("lx-lsmod", (), "", "As info modules.", _lx_lsmod, "status"),
     Command("lx-version", (), "", "The version of the guest's Linux.", _lx_version, "status"),

@@ -7,6 +7,7 @@ from functools import partial
 
 from frontend.clean import clean
 from frontend.commands.debug_info import symbols_in
+from frontend.commands.guest_names import MORE
 from frontend.commands.parser import parse
 from frontend.commands.session import Session
 from frontend.commands.source_lines import places_of
@@ -47,6 +48,9 @@ async def _scope(session: Session) -> Locals:
     from frontend.symbols.drgn_traces import variables
 
     registers, frame = await session.frame_scope()
+    await session.debug_info.prepare()
+    if session.debug_info.kernel not in session.debug_info.files and session.debug_info.guest.table is not None:
+        raise CommandError(f"Of this kernel there is only what the guest says of itself; {MORE}")
     return await session.debug_info.ask(partial(variables, registers=registers, number=frame))
 
 
@@ -98,6 +102,7 @@ async def functions(session: Session, text: str) -> None:
         wanted = re.compile(text)
     except re.error as error:
         raise CommandError(f"{clean(text)} is no regular expression: {error}.") from error
+    await session.debug_info.prepare()
     found = [one for one in session.symbols.functions() if wanted.search(one.name)]
     session.out(f'All functions matching regular expression "{clean(text)}":' if text else "All functions:")
     for one in found[:MOST_NAMES]:
@@ -108,6 +113,8 @@ async def functions(session: Session, text: str) -> None:
 
 async def address(session: Session, text: str) -> None:
     """``info address SYMBOL``."""
+    if session.symbols.find(text) is None:
+        await session.debug_info.prepare()
     symbol = session.symbols.find(text)
     if symbol is None:
         raise CommandError(f'No symbol "{clean(text)}" in current context.')

@@ -255,6 +255,7 @@ class Session:
         node = parse(text.removeprefix("*"))
         if text.startswith("*") or not is_place(node):
             return (await self.evaluate_node(node)).address
+        await self.debug_info.prepare_for(node, self.symbol)
         return (await evaluate(node, self)).address
 
     async def _far(self, segment: str, offset: int) -> int:

@@ -58,6 +58,8 @@ async def caller(session: Session) -> Return:
 async def _unwind(session: Session, state: CpuState, most: int) -> Trace:
     why = ""
     before = interrupted(session, state)
+    if state.mode == 64:
+        await session.debug_info.prepare()
     if state.mode == 64 and not session.debug_info.why_not():
         try:
             found = await _by_debug_info(session, state)

@@ -1,5 +1,5 @@
-"""The names of large files, kept by build ID under ``$XDG_CACHE_HOME/dr6/names``: reading a kernel's symbol table takes
-a second, this a fifth of one.
+"""The names of large files, and a guest's types, kept by build ID under ``$XDG_CACHE_HOME/dr6/names``: reading a
+kernel's symbol table takes a second, this a fifth of one.
 
 Anything that is not whole or of another version is not there; the folder can be deleted at any time.
 """
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from frontend.symbols.symbol import RANKS, Kind, Symbol
 
-VERSION = b"dr6 names 2\n"
+VERSION = b"dr6 names 3\n"
 MOST_FILES = 16
 """Of 6 MB each, for a kernel; those that were not used for longest go."""
-_HEAD = struct.Struct(f"<{len(VERSION)}s32sQ")
+_HEAD = struct.Struct(f"<{len(VERSION)}s32s")
 _KINDS: tuple[Kind, ...] = tuple(RANKS)
 
 
@@ -30,30 +30,45 @@ def folder() -> Path:
 
 def load(build_id: bytes, *, at: Path | None = None) -> list[Symbol] | None:
     """The symbols that `store` kept for a file of this build ID."""
-    path = _path(build_id, at or folder())
+    body = load_bytes(build_id, "", at=at)
+    if body is None:
+        return None
     try:
-        data = path.read_bytes()
-        version, digest, count = _HEAD.unpack_from(data)
-        body = data[_HEAD.size :]
-        if version != VERSION or hashlib.sha256(body).digest() != digest:
-            return None
-        os.utime(path)
-        return _unpacked(body, count)
-    except (OSError, ValueError, struct.error, LookupError):
+        return _unpacked(body[8:], int.from_bytes(body[:8], "little"))
+    except (ValueError, LookupError):
         return None
 
 
 def store(build_id: bytes, symbols: list[Symbol], *, at: Path | None = None) -> None:
     """Keep ``symbols``, where that is possible."""
+    store_bytes(build_id, len(symbols).to_bytes(8, "little") + _packed(symbols), "", at=at)
+
+
+def load_bytes(build_id: bytes, what: str, *, at: Path | None = None) -> bytes | None:
+    """What `store_bytes` kept."""
+    path = _path(build_id, what, at or folder())
+    try:
+        data = path.read_bytes()
+        version, digest = _HEAD.unpack_from(data)
+        body = data[_HEAD.size :]
+        if version != VERSION or hashlib.sha256(body).digest() != digest:
+            return None
+        os.utime(path)
+    except (OSError, ValueError, struct.error):
+        return None
+    return body
+
+
+def store_bytes(build_id: bytes, body: bytes, what: str, *, at: Path | None = None) -> None:
+    """Keep ``body``, where that is possible; ``what`` ends its name."""
     root = at or folder()
-    body = _packed(symbols)
-    head = _HEAD.pack(VERSION, hashlib.sha256(body).digest(), len(symbols))
+    head = _HEAD.pack(VERSION, hashlib.sha256(body).digest())
     with suppress(OSError):
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=root, prefix=".new-", delete=False) as file:
             try:
                 file.write(head + body)
-                os.replace(file.name, _path(build_id, root))
+                os.replace(file.name, _path(build_id, what, root))
             except BaseException:
                 os.unlink(file.name)
                 raise
@@ -62,8 +77,8 @@ def store(build_id: bytes, symbols: list[Symbol], *, at: Path | None = None) -> 
             path.unlink()
 
 
-def _path(build_id: bytes, root: Path) -> Path:
-    return root / build_id.hex()
+def _path(build_id: bytes, what: str, root: Path) -> Path:
+    return root / (build_id.hex() + what)
 
 
 def _packed(symbols: list[Symbol]) -> bytes:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from frontend.clean import clean
 from frontend.symbols.drgn_library import (
     Object,
     Program,
+    SymbolKind,
     cpu_curr,
     for_each_module,
     for_each_online_cpu,
     for_each_task,
     get_dmesg,
     module_address_regions,
+    module_kallsyms,
     per_cpu,
     task_state_to_char,
 )
 from frontend.symbols.engine import DebugSlot, ModuleLine, TaskLine
+from frontend.symbols.symbol import FARTHEST, Kind, Symbol, limited
 
 MOST_TASKS = 1 << 16
+MOST_NAMES = 1 << 17
+"""Of one module."""
 
 
 def tasks(program: Program) -> tuple[TaskLine, ...]:
@@ -54,6 +61,30 @@ def modules(program: Program) -> tuple[ModuleLine, ...]:
         sections = {one.decode("utf-8", "backslashreplace"): at for one, at in _sections(module)}
         found.append(ModuleLine(name, start, sum(length for _, length in ranges) or size, sections))
     return tuple(found)
+
+
+def module_names(program: Program) -> dict[str, list[Symbol]]:
+    """Module → its functions and objects, by the table of symbols that Linux keeps of each."""
+    found: dict[str, list[Symbol]] = {}
+    for module in for_each_module(program):
+        table = module.kallsyms if hasattr(module, "kallsyms") else module
+        if int(table.num_symtab) > MOST_NAMES:
+            continue
+        ranges = module_address_regions(module)
+        here = [
+            (one, last)
+            for one in module_kallsyms(module)
+            for first, last in ((start, start + size) for start, size in ranges)
+            if first <= one.address < last
+        ]
+        symbols = [_module_name(one, last) for one, last in here if one.name]
+        found[clean(module.name.string_().decode("utf-8", "backslashreplace"))] = limited(symbols)
+    return found
+
+
+def _module_name(one: Any, last: int) -> Symbol:
+    kind: Kind = "function" if one.kind is SymbolKind.FUNC else "object" if one.kind is SymbolKind.OBJECT else "label"
+    return Symbol(one.address, clean(one.name), one.size, kind, min(one.address + (one.size or FARTHEST), last))
 
 
 def _sections(module: Object) -> list[tuple[bytes, int]]:

@@ -10,13 +10,21 @@ import os.path
 from typing import NamedTuple
 
 from frontend.clean import clean
+from frontend.symbols import cache
+from frontend.symbols.btf import MOST_BYTES
+from frontend.symbols.drgn_guest import attach
 from frontend.symbols.drgn_library import Architecture, FaultError, Platform, Program
 from frontend.symbols.engine import NoDebugInfo
 from frontend.symbols.guest_memory import GuestMemory
+from frontend.symbols.names import Table
 
 LOWER_HALF, UPPER_HALF = 1 << 56, (1 << 64) - (1 << 57)
 """Of 5-level paging, which covers that of 4-level paging."""
 _PHYSICAL = 1 << 52
+TYPES = ".btf"
+"""Of a name in the cache."""
+SAMPLES, SAMPLE = 16, 256
+"""Any guest can say that it has any build ID."""
 
 
 class ImageFile(NamedTuple):
@@ -37,10 +45,19 @@ class KernelFile(NamedTuple):
     modules: tuple[str, ...]
 
 
+class KernelOfGuest(NamedTuple):
+    """A Linux kernel of which there is no file: its own table of symbols, where it runs; ``types`` are its BTF's, where
+    those can be had."""
+
+    names: Table
+    vmcoreinfo: bytes
+    types: bool
+
+
 class Facts(NamedTuple):
     """What a Program is made of; another one needs another Program. ``physical``: can physical memory be read?"""
 
-    kernel: KernelFile | None
+    kernel: KernelFile | KernelOfGuest | None
     images: tuple[ImageFile, ...]
     physical: bool
 
@@ -76,14 +93,17 @@ def open_program(facts: Facts, memory: GuestMemory) -> Program:
         return _found(memory.read_physical(address, length), address)
 
     if facts.kernel is not None:
-        _check(facts.kernel)
+        if isinstance(facts.kernel, KernelFile):
+            _check(facts.kernel)
         if facts.physical:
             program.add_memory_segment(0, _PHYSICAL, physical, True)
         program.set_linux_kernel_custom(facts.kernel.vmcoreinfo.decode("latin-1"), True)
     if facts.kernel is None or not facts.physical:
         program.add_memory_segment(UPPER_HALF, (1 << 64) - 1 - UPPER_HALF, linear, False)
     program.add_memory_segment(0, LOWER_HALF, linear, False)
-    if facts.kernel is not None:
+    if isinstance(facts.kernel, KernelOfGuest):
+        attach(program, facts.kernel.names, _types(program, facts.kernel))
+    elif facts.kernel is not None:
         paths = [facts.kernel.path, *facts.kernel.modules]
         program.load_debug_info([os.path.expanduser(path) for path in paths])
     for number, image in enumerate(facts.images):
@@ -91,6 +111,24 @@ def open_program(facts: Facts, memory: GuestMemory) -> Program:
         module.address_ranges = [(image.first, image.last)]
         module.try_file(os.path.expanduser(image.path), force=True)
     return program
+
+
+def _types(program: Program, kernel: KernelOfGuest) -> bytes:
+    """The guest's BTF, b"" where it has none; read once for each build ID, and then only compared in places."""
+    first, last = (kernel.names.find(name) for name in ("__start_BTF", "__stop_BTF"))
+    if not kernel.types or first is None or last is None:
+        return b""
+    size = max(0, min(last.address - first.address, MOST_BYTES))
+    build_id = kernel.names.file.build_id
+    kept = cache.load_bytes(build_id, TYPES) if build_id else None
+    if kept is not None and len(kept) == size:
+        places = range(0, size - SAMPLE, max(1, size // SAMPLES))
+        if all(program.read(first.address + at, SAMPLE) == kept[at : at + SAMPLE] for at in places):
+            return kept
+    data = bytes(program.read(first.address, size))
+    if build_id:
+        cache.store_bytes(build_id, data, TYPES)
+    return data
 
 
 def _found(data: bytes | None, address: int) -> bytes:

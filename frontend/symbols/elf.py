@@ -202,17 +202,7 @@ class _Reader:
         return b""
 
     def _gnu_note(self, offset: int, size: int) -> bytes:
-        data = self._read(offset, min(size, LONGEST_NOTES), counted=False)
-        head = struct.Struct(self._order + "III")
-        at = 0
-        while at + head.size <= len(data):
-            name_size, size, kind = head.unpack_from(data, at)
-            name = at + head.size
-            described = name + (name_size + 3 & ~3)
-            if kind == _BUILD_ID and data[name : name + name_size] == b"GNU\0":
-                return data[described : described + min(size, 64)]
-            at = described + (size + 3 & ~3)
-        return b""
+        return gnu_build_id(self._read(offset, min(size, LONGEST_NOTES), counted=False), self._order)
 
     def symbols(self) -> Iterator[RawSymbol]:
         count = 0
@@ -242,6 +232,20 @@ class _Reader:
             if left < 0:
                 raise BadElf("its names overlap")
             yield RawSymbol(text, info, section, value, size)
+
+
+def gnu_build_id(notes: bytes, order: str) -> bytes:
+    """The build ID among ``notes``, b"" where there is none; ``order`` is a byte order of struct's."""
+    head = struct.Struct(order + "III")
+    at = 0
+    while at + head.size <= len(notes):
+        name_size, size, kind = head.unpack_from(notes, at)
+        name = at + head.size
+        described = name + (name_size + 3 & ~3)
+        if kind == _BUILD_ID and notes[name : name + name_size] == b"GNU\0":
+            return notes[described : described + min(size, 64)]
+        at = described + (size + 3 & ~3)
+    return b""
 
 
 def _title(titles: bytes, at: int) -> str:

@@ -49,6 +49,10 @@ class Table:
         )
         self.addresses = [symbol.address for symbol in self.ordered]
 
+    def find(self, name: str) -> Symbol | None:
+        symbol = self.by_name.get(name)
+        return None if symbol is None else symbol.moved(self.offset)
+
     def at(self, address: int) -> Symbol | None:
         address = (address - self.offset) & MASK
         index = bisect.bisect_right(self.addresses, address)
@@ -124,9 +128,9 @@ class Symbols:
 
     def find(self, name: str) -> Symbol | None:
         for table in reversed(self._tables.values()):
-            symbol = table.by_name.get(name)
+            symbol = table.find(name)
             if symbol is not None:
-                return self._tell(symbol.moved(table.offset))
+                return self._tell(symbol)
         return None
 
     def lookup(self, name: str) -> int | None:

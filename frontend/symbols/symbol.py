@@ -47,8 +47,8 @@ class Symbol(NamedTuple):
         return cls(int(address, 16) & MASK, clean(name), int(size, 16), KIND_NAMES[kind], int(limit, 16))
 
     def moved(self, offset: int) -> Symbol:
-        """The same, ``offset`` higher. What is no address stays."""
-        if self.kind in NAMELESS or not offset:
+        """The same, ``offset`` higher. What is no address stays; per-CPU symbols are some from Linux 6.15 on."""
+        if not offset or (self.kind in NAMELESS and not (self.kind == "per-cpu" and self.address >> 63)):
             return self
         return Symbol(
             (self.address + offset) & MASK, self.name, self.size, self.kind, (self.limit + offset) & MASK or MASK
@@ -71,6 +71,8 @@ def limited(symbols: list[Symbol]) -> list[Symbol]:
             continue
         if symbol.address < here:
             here, following = symbol.address, here
-        result.append(symbol if symbol.size else symbol._replace(limit=min(symbol.limit, following)))
+        if not symbol.size and following < symbol.limit:
+            symbol = Symbol(symbol.address, symbol.name, 0, symbol.kind, following)
+        result.append(symbol)
     result.reverse()
     return result

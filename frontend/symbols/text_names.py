@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from frontend.clean import clean
 from frontend.symbols.symbol import FARTHEST, Kind, Symbol, SymbolError, limited
@@ -46,10 +46,14 @@ def read_map(path: str) -> SymbolFile:
             f"All addresses in {clean(path)} are 0: the kernel hides them from who may not see them; read kallsyms as "
             "root, with kernel.kptr_restrict not 2."
         )
+    return SymbolFile(path, listed(rows))
+
+
+def listed(rows: Sequence[tuple[int, str, str]]) -> list[Symbol]:
+    """The symbols of (address, letter of nm(1), name)."""
     named = {name: address for address, _, name in rows if name in (PER_CPU_START, PER_CPU_END)}
     low, high = named.get(PER_CPU_START, 0), named.get(PER_CPU_END, 0)
-    symbols = [Symbol(at, name, 0, *_kind(at, letter, low, high)) for at, letter, name in rows]
-    return SymbolFile(path, limited(symbols))
+    return limited([Symbol(at, name, 0, *_kind(at, letter, low, high)) for at, letter, name in rows])
 
 
 def _rows(path: str, text: str) -> Iterator[tuple[int, str, str]]:
@@ -62,11 +66,11 @@ def _rows(path: str, text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _kind(address: int, letter: str, low: int, high: int) -> tuple[Kind, int]:
-    """The kind, and the limit as far as this line alone tells it. Linux's per-CPU area is linked at 0, and kallsyms
-    calls what is in it absolute."""
+    """The kind, and the limit as far as this line alone tells it. What lies in Linux's per-CPU area, which up to 6.14
+    is linked at 0, kallsyms calls absolute."""
+    if low <= address < high:
+        return "per-cpu", address
     if letter in _ABSOLUTE:
         return "absolute", address
-    if low <= address < high and low < 1 << 20:
-        return "per-cpu", address
     kind: Kind = "function" if letter in _FUNCTIONS else "label" if letter in _LABELS else "object"
     return kind, address + FARTHEST

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from frontend.cli.explain import read_evidence
-from frontend.symbols import SymbolError, Symbols, read_kernel
+from frontend.symbols import SymbolError, Symbols, btf, read_kernel
+from frontend.symbols.btf import BadBtf, Btf
+from frontend.symbols.kallsyms import decode, find_tables
 from gdbstub.backends.qemu import monitor
 from gdbstub.backends.qemu.exception_log import ExceptionLog
 from gdbstub.backends.xen.left_behind import left_behind
@@ -24,6 +26,8 @@ from gdbstub.protocol.features import CLIENT_FEATURES, parse_supported, settle
 from gdbstub.protocol.framing import FrameReader
 from gdbstub.protocol.target_xml import annexes_wanted, parse_description
 from gdbstub.server import Policy
+from tests.fakes import kallsyms
+from tests.fakes.btf import sample
 from tests.fakes.elf import Entry, write_elf
 from tests.fakes.stub import FakeStub
 from tests.faults.files import changed
@@ -144,6 +148,28 @@ def _policy(data: bytes, folder: Path) -> None:
     assert word in ("info", "help", "?", "x", "xp", "p", "print", "gva2gpa", "gpa2hpa"), f"{command!r} passes"
 
 
+def _kallsyms(data: bytes, folder: Path) -> None:
+    """The guest's memory from its text on."""
+
+    def read(address: int, length: int) -> bytes | None:
+        at = address - kallsyms.TEXT
+        return data[at : at + length] if at >= 0 and at + length <= len(data) else None
+
+    rows = decode(read, find_tables(read, kallsyms.TEXT, kallsyms.TEXT + (1 << 24)))
+    assert all(0 <= address < 1 << 64 and name.isprintable() for address, _, name in rows)
+
+
+def _btf(data: bytes, folder: Path) -> None:
+    types = Btf(data)
+    types.enumerator("SLEEPING")
+    for number in range(1, len(types)):
+        entry = types.entry(number)
+        if entry.kind in (btf.STRUCT, btf.UNION):
+            types.members(entry)
+        if entry.kind == btf.FUNC_PROTO:
+            types.parameters(entry)
+
+
 def _elf(folder: Path) -> tuple[bytes, ...]:
     entries = [Entry(b"start", 0x100000, 4, 2), Entry(b"data", 0x100010, 0, 1)]
     return (write_elf(folder / "whole", entries).read_bytes(),)
@@ -159,6 +185,14 @@ READERS: dict[str, Reader] = {
     "descriptions": Reader(lambda folder: (FakeStub().description,), _description, (GdbError,)),
     "monitor texts": Reader(_texts, _monitor, (GdbError,)),
     "elf files": Reader(_elf, _written("e.elf", _symbols), (SymbolError,)),
+    "guests' symbols": Reader(
+        lambda folder: tuple(
+            kallsyms.image(form, kallsyms.symbols(per_cpu="per-cpu" in form)) for form in kallsyms.FORMS
+        ),
+        _kallsyms,
+        (SymbolError,),
+    ),
+    "guests' types": Reader(lambda folder: (sample(),), _btf, (BadBtf,)),
     "kernels": Reader(_elf, _written("k.elf", lambda path: read_kernel(str(path))), (SymbolError, OSError)),
     "evidence": Reader(
         lambda folder: tuple(p.read_bytes() for p in VECTORS), _written("e.json", _evidence), (GdbError,)
