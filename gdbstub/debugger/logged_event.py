@@ -7,12 +7,13 @@ from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import ABSENT, Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Platform, Unknown
 from gdbstub.explain.explain import explain
 from gdbstub.explain.explanation import Explanation
+from gdbstub.explain.quirks.lookup import applies
 from gdbstub.protocol.stops import Stopped
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import Frame, vector
-from gdbstub.x86.registers import Mode
+from gdbstub.x86.registers import EFER_LMA, RF, Mode
 
 SOURCE = "QEMU's log"
 _NOT_STOPPED = Unknown("the guest was not stopped: QEMU's log tells of it")
@@ -33,9 +34,14 @@ def state_of(logged: LoggedException, cpu: int) -> CpuState:
     return CpuState(cpu, registers, debug, shown.mode, shown.cpl, shown.segments, shown.tables, shown.halted)
 
 
-def frame_of(logged: LoggedException, code: bytes) -> Frame | None:
-    """What the CPU pushes; None where the log does not say where RIP is to go on. ``code`` are the bytes at RIP, empty
-    where they are not known. SDM vol. 3A 6.12-6.14: SS and RSP always in 64-bit mode, else from CPL 3 only."""
+NO_FAULTS = frozenset((1, 3, 4, 8, 18))
+"""For these QEMU pushes RF as it is (``exception_is_fault`` of its seg_helper.c)."""
+
+
+def frame_of(logged: LoggedException, code: bytes, *, sets_rf: bool) -> Frame | None:
+    """What the CPU pushes, or would have pushed; None where the log does not say where RIP is to go on. ``code`` are
+    the bytes at RIP, empty where they are not known. ``sets_rf``: in the frame of a fault, as hardware does. SDM vol.
+    3A 6.12-6.14: SS and RSP always in 64-bit mode, else from CPL 3 only."""
     rip, wide = logged.rip, logged.shown.efer & EFER_LMA
     if logged.software:
         what = shape(code, logged.shown.mode) if code else None
@@ -44,14 +50,13 @@ def frame_of(logged: LoggedException, code: bytes) -> Frame | None:
         rip += len(what.bytes)
     error = logged.error_code if vector(logged.vector).has_error_code and not logged.software else None
     rsp, ss = (logged.rsp, logged.ss) if wide or logged.cpl == 3 else (None, None)
-    segments = logged.shown.segments
+    segments, rflags = logged.shown.segments, logged.shown.rflags
+    if sets_rf and not logged.software and logged.vector not in NO_FAULTS:
+        rflags |= RF
     if logged.shown.mode == 64:
-        return Frame(rip, logged.cs, logged.shown.rflags, rsp, ss, error)
+        return Frame(rip, logged.cs, rflags, rsp, ss, error)
     bases = segments["cs"].base, segments["ss"].base
-    return Frame(rip, logged.cs, logged.shown.rflags, rsp, ss, error, cs_base=bases[0], ss_base=bases[1])
-
-
-EFER_LMA = 1 << 10
+    return Frame(rip, logged.cs, rflags, rsp, ss, error, cs_base=bases[0], ss_base=bases[1])
 
 
 Explained = dict[tuple[object, ...], Explanation]
@@ -73,18 +78,21 @@ def record_of_logged(
     general registers make no difference."""
     state = state_of(logged, cpu)
     at = b"" if window is None else window.bytes[logged.pc - window.address :]
-    frame = frame_of(logged, at)
+    frame = frame_of(logged, at, sets_rf=not applies("tcg-fault-rf", platform))
     evidence = _evidence(logged, state, platform, window, frame)
     if window is None and explained is not None:
         shown, segments = logged.shown, logged.shown.segments
-        key = (logged.vector, frame, segments["cs"], shown.efer, shown.cr2, shown.cr4, shown.debug, shown.tables.tr)
+        key = (
+            *(logged.vector, frame, logged.failed, logged.instead_of, segments["cs"]),
+            *(shown.efer, shown.cr2, shown.cr4, shown.debug, shown.tables.tr),
+        )
         if (known := explained.get(key)) is None:
             if len(explained) >= MOST_EXPLAINED:
                 explained.clear()
             known = explained[key] = explain(evidence)
     else:
         known = explain(evidence)
-    event = CaughtEvent(logged.vector, None, frame, "log")
+    event = CaughtEvent(logged.vector, None, frame if logged.failed is None else None, "log")
     return StopRecord(number, cpu, Action.CONTINUE, _STOPPED, state, evidence, known, b"", event, seconds)
 
 
@@ -128,8 +136,17 @@ def _evidence(
         vector=Known(logged.vector, SOURCE),
         at_handler=_AT_HANDLER,
         handler=_NOT_STOPPED,
-        frame=_NO_FRAME if frame is None else Known(frame, SOURCE),
+        frame=_frame_fact(logged, frame),
+        failed=ABSENT if logged.failed is None else Known(logged.failed, SOURCE),
+        unpushed=ABSENT if logged.failed is None or frame is None else Known(frame, SOURCE),
+        instead_of=ABSENT if logged.instead_of is None else Known(logged.instead_of, SOURCE),
         frame_mode=Known(state.mode, SOURCE),
         code=() if window is None else (window,),
         breakpoints=_NOTHING_ARMED,
     )
+
+
+def _frame_fact(logged: LoggedException, frame: Frame | None) -> Fact[Frame]:
+    if logged.failed is not None:
+        return Unknown(f"none was pushed, since the delivery failed: {logged.failed} came instead")
+    return _NO_FRAME if frame is None else Known(frame, SOURCE)

@@ -126,7 +126,9 @@ class Running(LoggedGuest):
         self._begin(stepping=False, only=only, interrupted=interrupted)
         while True:
             snapshot = await runner.run()
-            await self._keep_witnessed(snapshot)
+            snapshot = await self._keep_witnessed(snapshot)
+            if self._came_by_itself(snapshot) and not runner.interrupted and not hits(self._table, snapshot):
+                continue
             wanted = await self._wanted(snapshot, self._log.number)
             if wanted or runner.interrupted:  # who asked for a stop takes any: a busy breakpoint comes before 0x03
                 asked = runner.interrupted and (runner.is_pause(snapshot.stop) or not wanted)
@@ -204,7 +206,7 @@ class Running(LoggedGuest):
         if rest.stop is None and await self._light.read(stop, told):
             return
         snapshot = await self._runner.read_step(stop)
-        await self._keep_witnessed(snapshot)
+        snapshot = await self._keep_witnessed(snapshot)
         record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(snapshot.stop) else Action.STEP)
         await self._wanted(snapshot, record.number)
         told(record.brief)

@@ -9,6 +9,7 @@ from gdbstub.backends.interface import LastStop
 from gdbstub.debugger.breakpoints import BreakpointTable
 from gdbstub.debugger.record import CaughtEvent, StopRecord
 from gdbstub.explain.evidence import (
+    ABSENT,
     NOTHING_KNOWN,
     Action,
     CodeBytes,
@@ -72,6 +73,10 @@ class Snapshot(NamedTuple):
     """What keeps the event from being surely that of its vector."""
     retried: int = 0
     """How often the step was done again, since the stub reported one that ran nothing."""
+    triple_fault: tuple[int, ...] | None = None
+    """As in `Evidence`, where a log told of one."""
+    instead_of: int | None = None
+    """Likewise."""
 
     @property
     def as_last(self) -> LastStop:
@@ -123,6 +128,8 @@ def evidence_of(
         exit_dr6=_of_exit(snapshot, state.debug.exit_dr6),
         exit_dr7=_of_exit(snapshot, state.debug.exit_dr7),
         exit_event=_of_exit(snapshot, state.debug.exit_event),
+        instead_of=ABSENT if snapshot.instead_of is None else Known(snapshot.instead_of, "QEMU's log"),
+        triple_fault=ABSENT if snapshot.triple_fault is None else Known(snapshot.triple_fault, "QEMU's log"),
         stepped=stepped,
     )
 

@@ -39,8 +39,8 @@ class Behind(NamedTuple):
 
 
 class StepLoop:
-    """One run. ``before`` is done at each stop where vectors are caught, ``keep`` makes the record of a stop, ``sink``
-    gets every record in order."""
+    """One run. ``before`` is done at each stop where vectors are caught, and gives it back; ``keep`` makes the record
+    of a stop, ``sink`` gets every record in order."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class StepLoop:
         runner: RunControl,
         catcher: VectorCatch,
         deferred: DeferredRequests,
-        before: Callable[[Snapshot], Awaitable[None]],
+        before: Callable[[Snapshot], Awaitable[Snapshot]],
         keep: Keep,
         sink: Sink,
     ) -> None:
@@ -99,7 +99,7 @@ class StepLoop:
                 stop = await self._runner.end_step(lifted)
                 continue
             if self._catcher.active:
-                await self._before(snapshot)
+                snapshot = await self._before(snapshot)
             record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
             self._sink(record)
             met = await ends(snapshot)
@@ -137,7 +137,7 @@ class StepLoop:
             stop = rest.stop or await self._runner.end_step(())
             snapshot = await self._runner.read_step(stop)
             if self._catcher.active:
-                await self._before(snapshot)
+                snapshot = await self._before(snapshot)
             record = self._keep(snapshot, Action.INTERRUPT if self._runner.is_pause(stop) else Action.STEP)
             met = await ends(snapshot)
             over = record.ended or self._runner.interrupted or self._runner.is_pause(stop)

@@ -88,12 +88,16 @@ class VectorCatch:
             }
         return self._handlers
 
+    def vectors_at(self, pc: int) -> list[int]:
+        """The caught vectors with this handler."""
+        return sorted(
+            row.vector for row in self._caught if row.enabled and row.address == pc and row.vector is not None
+        )
+
     def vector_at(self, state: CpuState, before: CpuState | None) -> int | None:
         """The caught vector at whose handler the guest stands. Of several with one handler: #PF if CR2 is new, #DB if
         DR6 is, else the first of the others."""
-        numbers = sorted(
-            row.vector for row in self._caught if row.enabled and row.address == state.pc and row.vector is not None
-        )
+        numbers = self.vectors_at(state.pc)
         if len(numbers) < 2 or before is None:
             return numbers[0] if numbers else None
         if PAGE_FAULT in numbers and state.registers.get("cr2") != before.registers.get("cr2"):

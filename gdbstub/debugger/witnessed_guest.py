@@ -15,15 +15,18 @@ from gdbstub.debugger.attach import Attachment
 from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
-from gdbstub.debugger.snapshot import Snapshot
+from gdbstub.debugger.snapshot import SIGTRAP, Snapshot
 from gdbstub.debugger.vector_catch import BlindSpot
-from gdbstub.debugger.witness import DEBUG, UNDEFINED, Witness
+from gdbstub.debugger.witness import DEBUG, UNDEFINED, Witness, Witnessed
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import CodeBytes
+from gdbstub.explain.rules.stop_reply import triple_fault
 from gdbstub.protocol.stops import Stopped
 from gdbstub.x86.decode import shape
 from gdbstub.x86.exceptions import vector
 
+GOES_ON = frozenset((2, SIGTRAP))
+"""Signals of a guest that did not end."""
 LOG_COMMANDS = frozenset(("log", "logfile"))
 """With these a user takes QEMU's log away from the witness."""
 
@@ -40,6 +43,7 @@ class WitnessedGuest(Attachment):
     _said_unseen = False
     _parting = False
     _said_no_int1 = False
+    _said_unread = False
     _went_with_catches = False
     on_gap: Callable[[str], None] = staticmethod(ignore)
     """Hears where events may have been missed, in a sentence; it is said to listeners, too."""
@@ -62,6 +66,7 @@ class WitnessedGuest(Attachment):
                 return str(error)
             self.witness = Witness(self._remote, pipe)
             self.witness.on_debug_exception = self._look_where_it_was
+            self.witness.on_unread = self._say_unread
             self._real_mode_is_unseen = False
         began = self.witness.active
         if why := await self.witness.begin(vectors):
@@ -129,26 +134,61 @@ class WitnessedGuest(Attachment):
 
     # -- what it saw --------------------------------------------------------------------------------------------
 
-    async def _keep_witnessed(self, snapshot: Snapshot) -> None:
+    async def _keep_witnessed(self, snapshot: Snapshot) -> Snapshot:
         """What the guest got since the last stop that no breakpoint at a handler saw, in front of this stop; then where
-        nobody can have seen anything."""
-        gone = not isinstance(snapshot.stop, Stopped)
+        nobody can have seen anything. The stop, with what the witness knows of it."""
+        stop = snapshot.stop
+        gone = not isinstance(stop, Stopped)
         if self.witness is not None:
-            lost = self.witness.lost
             met = self._runner.meeting.places(snapshot.state.debug)
             handlers = {number: at for at, number in self._catcher.handlers.items() if at not in met}
-            passed = self.witness.passed_by(snapshot.event, handlers)
-            if gone:
-                passed += self.witness.never_begun()
+            snapshot = await self._named(self.witness, snapshot)
+            seen = self.witness.passed_by(snapshot.event, handlers)
+            snapshot = self._confirmed(seen, snapshot)
+            passed = seen.passed + (self.witness.never_begun() if gone else ())
             for logged in passed:
                 window = await self._code_of(logged, snapshot)
                 self.on_witnessed(self._log.keep_logged(logged, self._only_cpu, window))
-            if self.witness.lost > lost:
-                self._say_gap(f"{self.witness.lost - lost} exceptions were delivered that could not be kept.")
+            self._say_losses(self.witness)
+            failed = self.witness.take_triple_fault()
+            if not isinstance(stop, Stopped) or stop.signal not in GOES_ON:
+                snapshot = snapshot._replace(triple_fault=failed)
+            elif failed is not None:
+                self.say(f"The guest was reset by a {triple_fault(failed)}.")
             await self._note_missing_int1(self.witness, snapshot)
         self._say_gaps(self._catcher.take_gaps())
         if gone:
             self.say_unseen()
+        return snapshot
+
+    async def _named(self, witness: Witness, snapshot: Snapshot) -> Snapshot:
+        """Of several caught vectors with one handler the log tells which it was."""
+        state, event = snapshot.state, snapshot.event
+        numbers = [] if event is None else self._catcher.vectors_at(state.pc)
+        number = witness.newest_of(numbers) if len(numbers) > 1 else None
+        if event is None or number in (None, event.vector):
+            return snapshot
+        event, frame_mode, windows = await self._catcher.event(number or 0, state)
+        return snapshot._replace(event=event, frame_mode=frame_mode, windows=windows)
+
+    def _confirmed(self, seen: Witnessed, snapshot: Snapshot) -> Snapshot:
+        """Where the log tells of no exception of that vector the guest came to its handler by itself: that is no event.
+        Of real mode's it tells nothing."""
+        if snapshot.event is None or self.witness is None:
+            return snapshot
+        if seen.event is not None:
+            return snapshot._replace(instead_of=seen.event.instead_of, doubts=())
+        protected = snapshot.state.registers.get("cr0", 0) & CR0_PE
+        if seen.denied and protected and not self.witness.unread:
+            self._reader.forget_event()
+            return snapshot._replace(event=None)
+        self.witness.taken += 1
+        return snapshot
+
+    def _came_by_itself(self, snapshot: Snapshot) -> bool:
+        """Is this stop at a caught handler of no interest, since no exception led there?"""
+        plain = isinstance(snapshot.stop, Stopped) and snapshot.stop.signal == SIGTRAP and not snapshot.stop.reasons
+        return plain and snapshot.event is None and snapshot.state.pc in self._catcher.handlers
 
     async def _note_missing_int1(self, witness: Witness, snapshot: Snapshot) -> None:
         """Once: who waits for the #DB of an INT1 that raises #UD waits in vain."""
@@ -184,6 +224,19 @@ class WitnessedGuest(Attachment):
         self.say(why)
         self.on_gap(why)
 
+    def _say_unread(self) -> None:
+        """At once, for the first since the last stop; a log that goes on like that is said once more, with a number."""
+        if self.witness is not None and not self._said_unread:
+            self._said_unread = True
+            self._say_gap(_damaged(self.witness))
+
+    def _say_losses(self, witness: Witness) -> None:
+        lost, witness.lost, self._said_unread = witness.lost, 0, False
+        if lost:
+            self._say_gap(f"{lost} exceptions were delivered that could not be kept.")
+        if witness.unread:
+            self._say_gap(_damaged(witness))
+
     def _say_gaps(self, gaps: Iterable[BlindSpot]) -> None:
         """Not where a witness has seen what the breakpoints missed: all but real mode."""
         for gap in gaps:
@@ -200,3 +253,9 @@ class WitnessedGuest(Attachment):
             self._say_gap(f"{name} never had a handler that dr6 found; if the guest took one, it is missing.")
         if self._real_mode_is_unseen:
             self._say_gap("QEMU's log has no line for exceptions of real mode, through which this guest went.")
+
+
+def _damaged(witness: Witness) -> str:
+    """What can't be read, once."""
+    count, witness.unread = witness.unread, 0
+    return f"QEMU's log is damaged: {count} exception{'s' * (count > 1)} in it can't be read."

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from gdbstub.errors import RemoteProtocolError
+from gdbstub.explain import delivery_json as delivery
 from gdbstub.explain import json_values as read
 from gdbstub.explain.abilities import NONE_KNOWN, UNKNOWN, Abilities
 from gdbstub.explain.evidence import (
@@ -31,7 +32,6 @@ from gdbstub.explain.explanation import Cause, Explanation
 from gdbstub.explain.json_values import SOURCE, BadEvidence, Json
 from gdbstub.protocol.stops import Stop, parse_stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind, Owner
-from gdbstub.x86.exceptions import Frame, vector
 from gdbstub.x86.registers import GENERAL_64, Mode
 
 T = TypeVar("T")
@@ -59,15 +59,6 @@ def _mode(value: object, where: str) -> Mode:
     raise BadEvidence(f'"{where}" has to be 16, 32 or 64, not {read.shown(value)}.')
 
 
-def _vector(value: object, where: str) -> int:
-    if isinstance(value, str) and not value.lower().startswith("0x"):
-        try:
-            return vector(value).number
-        except ValueError as error:
-            raise BadEvidence(f'"{where}": {error}') from None
-    return read.small(0, 255)(value, where)
-
-
 MOMENT_NUMBERS = (
     *("rip", "rflags", "rsp", "rcx", "cs", "cs_base", "tr", "cr2", "cr4", "debugctl"),
     *("dr0", "dr1", "dr2", "dr3", "dr6", "dr7"),
@@ -75,8 +66,6 @@ MOMENT_NUMBERS = (
 SEGMENT_BASES = ("cs_base", "ss_base", "ds_base", "es_base", "fs_base", "gs_base")
 REGISTERS = tuple(dict.fromkeys((*GENERAL_64, "rip", "rflags", *SEGMENT_BASES, "ss", "ds", "es")))
 MOMENT_KEYS = dict.fromkeys((*MOMENT_NUMBERS, "bytes", *REGISTERS))
-FRAME_OPTIONS = ("rsp", "ss", "error_code", "size", "cs_base", "ss_base")
-FRAME_KEYS = dict.fromkeys(("rip", "cs", "rflags", *FRAME_OPTIONS))
 CODE_KEYS = dict.fromkeys(("address", "bytes"))
 ARMED_KEYS = dict.fromkeys(("owner", "kind", "address", "length", "slot"))
 
@@ -91,17 +80,6 @@ def _moment(data: Json, key: str) -> CpuFacts:
     general = any(name in given for name in REGISTERS if name not in MOMENT_NUMBERS)
     registers: Fact[Mapping[str, int]] = Known(given, SOURCE) if general else ABSENT
     return CpuFacts(**numbers, bytes=read.fact(fields, "bytes", read.hex_bytes, where), registers=registers)
-
-
-def _frame(value: object, where: str) -> Frame:
-    fields = read.fields_of(value, f'"{where}"', FRAME_KEYS)
-    at = f"{where}."
-    return Frame(
-        read.needed(fields, "rip", read.number, at),
-        read.needed(fields, "cs", read.number, at),
-        read.needed(fields, "rflags", read.number, at),
-        *(read.optional(fields, name, read.number, at) for name in FRAME_OPTIONS),
-    )
 
 
 def _code(value: object, where: str) -> CodeBytes:
@@ -158,7 +136,7 @@ TOP_KEYS = dict.fromkeys(
     (
         *("backend", "version", "vendor", "guest", "reply", "action", "mode", "cpl", "vector", "at_handler", "handler"),
         *("before", "after", "frame", "frame_mode", "last_frame", "saved_rip", "code", "breakpoints"),
-        *("exit_dr6", "exit_dr7", "exit_event", "stepped"),
+        *("failed", "unpushed", "instead_of", "triple_fault", "exit_dr6", "exit_dr7", "exit_event", "stepped"),
     )
 )
 
@@ -183,13 +161,17 @@ def evidence_from_json(data: object, abilities: Mapping[str, Abilities] = NONE_K
         cpl=read.fact(top, "cpl", read.small(0, 3)),
         before=_moment(top, "before"),
         after=_moment(top, "after"),
-        vector=read.fact(top, "vector", _vector),
+        vector=read.fact(top, "vector", delivery.vector_of),
         at_handler=read.fact(top, "at_handler", read.flag),
         handler=read.fact(top, "handler", read.number),
-        frame=read.fact(top, "frame", _frame),
+        frame=read.fact(top, "frame", delivery.frame),
         frame_mode=read.fact(top, "frame_mode", _mode),
-        last_frame=read.fact(top, "last_frame", _frame),
+        last_frame=read.fact(top, "last_frame", delivery.frame),
         saved_rip=read.fact(top, "saved_rip", read.number),
+        failed=read.fact(top, "failed", delivery.failed),
+        unpushed=read.fact(top, "unpushed", delivery.frame),
+        instead_of=read.fact(top, "instead_of", delivery.vector_of),
+        triple_fault=read.fact(top, "triple_fault", delivery.vectors),
         code=_codes(top),
         breakpoints=read.fact(top, "breakpoints", _breakpoints),
         exit_dr6=read.fact(top, "exit_dr6", read.number),
@@ -218,10 +200,6 @@ def _moment_json(moment: CpuFacts) -> Json:
             if name in REGISTERS:
                 row.setdefault(name, hex(value))
     return row
-
-
-def _frame_json(frame: Frame) -> Json:
-    return {key: hex(value) for key, value in frame._asdict().items() if value is not None}
 
 
 def _code_json(row: CodeBytes | SteppedOver) -> Json:
@@ -254,8 +232,12 @@ def evidence_to_json(evidence: Evidence) -> Json:
         moment = _moment_json(getattr(evidence, name))
         if moment:
             row[name] = moment
-    _put(row, "frame", evidence.frame, _frame_json)
-    _put(row, "last_frame", evidence.last_frame, _frame_json)
+    _put(row, "frame", evidence.frame, delivery.frame_json)
+    _put(row, "last_frame", evidence.last_frame, delivery.frame_json)
+    _put(row, "failed", evidence.failed, delivery.failed_json)
+    _put(row, "unpushed", evidence.unpushed, delivery.frame_json)
+    _put(row, "instead_of", evidence.instead_of, _same)
+    _put(row, "triple_fault", evidence.triple_fault, list)
     if evidence.code:
         row["code"] = [_code_json(piece) for piece in evidence.code]
     _put(row, "breakpoints", evidence.breakpoints, _armed_json)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from gdbstub.explain.evidence import Action
+from gdbstub.explain.evidence import Action, Known
 from gdbstub.explain.stop_facts import StopFacts, known
 from gdbstub.x86.debug_registers import BS, decode_dr6
 from gdbstub.x86.decode import LINEAR_MASKS, predecessors, shape, successors
@@ -63,7 +63,7 @@ class InterruptedCode:
         evidence = scene.evidence
         self.scene = scene
         self.vector = known(evidence.vector)
-        self.frame: Frame | None = known(evidence.frame)
+        self.frame: Frame | None = known(evidence.frame) or known(evidence.unpushed)
         self.mode: Mode = known(evidence.frame_mode) or scene.mode
         dr6 = known(evidence.after.dr6)
         self.stepped = self.vector == 1 and dr6 is not None and bool(decode_dr6(dr6).causes & BS)
@@ -244,8 +244,13 @@ class InterruptedCode:
         return at is not None and rip is not None and rip in successors(what, start - at + rip, self.mode)
 
     @property
+    def was_pushed(self) -> bool:
+        """Is the frame known as it was pushed, and no mere state of the guest whose exception was not delivered?"""
+        return isinstance(self.scene.evidence.frame, Known)
+
+    @property
     def tf(self) -> bool | None:
-        """TF in the frame."""
+        """TF in the frame, or what would have been there."""
         return None if self.frame is None else bool(self.frame.rflags & TF)
 
     @property

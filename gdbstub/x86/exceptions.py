@@ -30,6 +30,19 @@ class Frame(NamedTuple):
     ss_base: int | None = None
 
 
+class FailedDelivery(NamedTuple):
+    """What came instead of an exception that could not be delivered, since its gate or its stack is bad: another one
+    (``vector``, with ``error_code``). Nothing was pushed for the first. ``vector`` is None where the CPU gave up."""
+
+    vector: int | None
+    error_code: int = 0
+
+    def __str__(self) -> str:
+        if self.vector is None:
+            return "a triple fault"
+        return f"{vector(self.vector).name}({self.error_code:#x})"
+
+
 class Vector(NamedTuple):
     """``kind`` is "either" for #DB, which is a fault or a trap by its cause, and "interrupt" where the saved RIP
     says nothing about an instruction."""

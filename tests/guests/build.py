@@ -19,7 +19,18 @@ from typing import Literal
 import pytest
 
 GuestName = Literal[
-    "debug16", "debug32", "debug64", "debug_smp", "exam", "faults", "loop", "modes", "smp", "xen_pv", "xen_pvh"
+    "debug16",
+    "debug32",
+    "debug64",
+    "debug_smp",
+    "exam",
+    "faults",
+    "loop",
+    "modes",
+    "smp",
+    "undelivered",
+    "xen_pv",
+    "xen_pvh",
 ]
 
 INSTALLED_BY = "2.40"

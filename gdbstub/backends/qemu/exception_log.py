@@ -2,16 +2,20 @@
 
 Formats: ``do_interrupt_all`` of target/i386/tcg/seg_helper.c for the first line, ``x86_cpu_dump_state`` of
 target/i386/cpu-dump.c for the registers (7.2 and 10.0 print the same). Interrupts and exceptions of real mode have no
-line. What does not look as it should is passed over and counted, never guessed at.
+line. With ``cpu_reset`` beside ``int`` a triple fault has a line as well (``check_exception`` of
+target/i386/tcg/excp_helper.c). What does not look as it should is passed over and counted, never guessed at.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from enum import Enum
 from typing import NamedTuple
 
 from gdbstub.backends.qemu.monitor import MonitorRegisters, parse_info_registers
 from gdbstub.errors import RemoteProtocolError
+from gdbstub.x86.exceptions import FailedDelivery
 
 _HEAD = re.compile(
     rb" *(\d{1,10}): v=([0-9a-f]{2}) e=([0-9a-f]{4,8}) i=([01]) cpl=([0-3]) "
@@ -24,6 +28,8 @@ _NAMES |= {f"R{n}": f"r{n}" for n in range(8, 16)}
 _FIRST = (b"RAX=", b"EAX=")
 _LAST = b"EFER="
 _NEXT = b": v="
+_GAVE_UP = b"Triple fault"
+_SERVICED = re.compile(rb"Servicing (?:virtual )?hardware INT=0x([0-9a-f]{2})")
 MOST_DUMP_BYTES = 4096
 """Of one dump of registers; it has 1,400 at most."""
 MOST_LINES = 64
@@ -50,26 +56,44 @@ class LoggedException(NamedTuple):
     rsp: int
     general: dict[str, int]
     shown: MonitorRegisters
+    failed: FailedDelivery | None = None
+    """What came instead, where it was not delivered: QEMU writes its line before it tries to."""
+    instead_of: int | None = None
+    """The vector of an exception or an interrupt (no INT n) whose delivery failed, so that this one came."""
+    interrupt: bool = False
+    """Is it an interrupt of a device?"""
+
+
+class LogMark(Enum):
+    """What else the log tells of, in its place among the exceptions."""
+
+    TRIPLE_FAULT = "triple fault"
 
 
 class ExceptionLog:
     """Takes the log as it comes, cut anywhere."""
 
     def __init__(self) -> None:
-        self.damaged = 0
-        """How many first lines had no registers behind them that could be read."""
+        self.unread: Counter[int | None] = Counter()
+        """Exceptions that could not be read, by vector (None: not even that): who asks takes them out."""
         self._rest = b""
         self._heads: list[tuple[bytes, ...]] = []
         self._dump: list[bytes] | None = None
+        self._serviced: int | None = None
+        """The vector of an interrupt, whose exception line is the next one; there is none in real mode."""
 
     def feed(self, data: bytes) -> list[LoggedException]:
         """The exceptions that are complete now, in the order of their delivery."""
+        return [one for one in self.read(data) if not isinstance(one, LogMark)]
+
+    def read(self, data: bytes) -> list[LoggedException | LogMark]:
+        """The same, and what else the log tells of."""
         text, at = self._rest + data, 0
-        found: list[LoggedException] = []
+        found: list[LoggedException | LogMark] = []
         while True:
             if self._dump is None and not self._heads and (whole := _whole(text, at)) is not None:
                 logged, at = whole
-                found.append(logged)
+                found.append(self._told(logged))
                 continue
             end = text.find(b"\n", at)
             if end < 0:
@@ -81,16 +105,22 @@ class ExceptionLog:
         self._rest = text[max(at, len(text) - MOST_LINE_BYTES) :]
         return found
 
-    def _line(self, line: bytes) -> LoggedException | None:
+    def _line(self, line: bytes) -> LoggedException | LogMark | None:
         if (head := _HEAD.match(line)) is not None:
             self._heads.append(head.groups())
             if len(self._heads) > MOST_PENDING:
-                self.damaged += 1
-                del self._heads[0]
+                self._give_up(self._heads.pop(0))
+            return None
+        if _NEXT in line:
+            self.unread[None] += 1
             return None
         if line.startswith(_FIRST):
             self._dump = [line]
             return None
+        if line.startswith(_GAVE_UP):
+            return LogMark.TRIPLE_FAULT
+        serviced = _SERVICED.match(line)
+        self._serviced = None if serviced is None else int(serviced[1], 16)
         if self._dump is None:
             return None
         self._dump.append(line)
@@ -108,8 +138,22 @@ class ExceptionLog:
             logged = _logged(head, dump)
             if logged is not None:
                 del self._heads[at]
-                return logged
+                return self._told(logged)
         return None
+
+    def settle(self) -> None:
+        """Nobody writes now: first lines without registers stay so."""
+        while self._heads:
+            self._give_up(self._heads.pop())
+        self._dump = None
+
+    def _give_up(self, head: tuple[bytes, ...]) -> None:
+        self.unread[int(head[1], 16)] += 1
+
+    def _told(self, logged: LoggedException) -> LoggedException:
+        """As an interrupt, if that is what the line in front said."""
+        serviced, self._serviced = self._serviced, None
+        return logged if serviced != logged.vector or logged.software else logged._replace(interrupt=True)
 
 
 def _whole(text: bytes, at: int) -> tuple[LoggedException, int] | None:

@@ -130,7 +130,9 @@ def unaligned(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
 
 def resume_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     """RF in the frame: 1 between the iterations of REP, 0 for every other #DB. A 16-bit frame has no room for it."""
-    if event.vector != 1 or event.frame is None or event.causes is None or 16 in (event.mode, event.scene.mode):
+    if event.vector != 1 or not event.was_pushed or event.frame is None or 16 in (event.mode, event.scene.mode):
+        return
+    if event.causes is None:
         return
     rf = bool(event.frame.rflags & RF)
     here = event.next_shape()
@@ -229,10 +231,10 @@ def other_vector_named(event: ExceptionFacts, found: list[Finding]) -> Iterator[
 
 def fault_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     """RF in the frame of a fault other than #DB: 1 (SDM vol. 3B 18.3.1.1). A 16-bit frame has no room for it."""
-    if event.frame is None or event.vector in (None, 1) or 16 in (event.mode, event.scene.mode):
+    if not event.was_pushed or event.vector in (None, 1) or 16 in (event.mode, event.scene.mode):
         return
     called = event.front[-2:] == bytes((0xCD, event.vector & 0xFF))
-    if vector(event.vector & 0xFF).kind == "fault" and not called and not event.frame.rflags & RF:
+    if vector(event.vector & 0xFF).kind == "fault" and not called and not event.rf:
         yield (
             "RF is 0 in the frame of a fault; hardware saves 1, so that an instruction breakpoint does not fire again."
             f"{known_quirk(event.scene, 'tcg-fault-rf')}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbstub.explain.exception_facts import ExceptionFacts
-from gdbstub.explain.quirks.lookup import known_quirk
+from gdbstub.explain.quirks.lookup import QuirkName, known_quirk
 from gdbstub.explain.rules.instruction_faults import not_canonical
 from gdbstub.explain.rules.page_fault import judge
-from gdbstub.explain.stop_facts import Finding
-from gdbstub.x86.error_codes import ALWAYS_0
+from gdbstub.explain.stop_facts import Finding, known
+from gdbstub.x86.error_codes import ALWAYS_0, EXTERNAL, IN_IDT, SELECTORS
 from gdbstub.x86.exceptions import vector
 
 PROTECTION = 13
@@ -40,4 +40,25 @@ def stack_segment(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
         )
 
 
-EVENT_RULES = (page_fault, never_zero, stack_segment)
+def external(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
+    """An error code that names a gate which no INT n went through: EXT (SDM vol. 3A 6.13). What came instead of an
+    exception names that one."""
+    code, what = None if event.frame is None else event.frame.error_code, event.next_shape()
+    if code is None or event.vector not in SELECTORS or not code & IN_IDT:
+        return
+    failed = known(event.scene.evidence.instead_of)
+    if failed is not None and code != (due := failed * 8 + IN_IDT + EXTERNAL):
+        names: tuple[QuirkName, ...] = ("tcg-no-ext", "tcg-idt-error-code")
+        quirk = known_quirk(event.scene, *names[:: -1 if code >> 3 != failed else 1])
+        yield (
+            f"The error code {code:#x} came since {vector(failed).name} was not delivered; hardware gives {due:#x}."
+            f"{quirk}"
+        )
+    elif failed is None and not code & EXTERNAL and what is not None and "gate" not in what.traits:
+        yield (
+            f"The error code {code:#x} names a gate, and `{what.text}` goes through none by itself; hardware sets EXT "
+            f"then: {code | EXTERNAL:#x}.{known_quirk(event.scene, 'tcg-no-ext')}"
+        )
+
+
+EVENT_RULES = (page_fault, never_zero, stack_segment, external)

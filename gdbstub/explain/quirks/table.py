@@ -24,6 +24,7 @@ QuirkName = Literal[
     "tcg-io-without-de",
     "tcg-one-data-hit",
     "tcg-idt-error-code",
+    "tcg-no-ext",
     "tcg-stack-gp",
     "tcg-step-mov-ss",
     "tcg-own-watch-first",
@@ -173,6 +174,11 @@ TCG = (
         "QEMU TCG 7.2 counts IDT entries of 16 bytes in units of 8 there",
         "measured on QEMU 7.2.22; right in 8.2.2 and 10.0.2",
         (8, 2),
+    ),
+    _tcg(
+        "tcg-no-ext",
+        "QEMU TCG leaves EXT clear in the error code of what comes instead of an exception or an interrupt",
+        "measured on QEMU 7.2.22; do_interrupt64, do_interrupt_protected of a later seg_helper.c raise intno * 8 + 2",
     ),
     _tcg(
         "tcg-stack-gp",

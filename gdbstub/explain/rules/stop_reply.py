@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from gdbstub.explain.abilities import GDB_MANUAL
 from gdbstub.explain.evidence import Action, NoStop
 from gdbstub.explain.explanation import Cause, Confidence
-from gdbstub.explain.stop_facts import Finding, StopFacts
+from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.protocol.stops import Exited, Stopped, Terminated
 from gdbstub.x86.breakpoints import Owner
+from gdbstub.x86.exceptions import vector
 
 SIGINT, SIGTRAP = 2, 5
 SIGNALS: dict[int, str] = {
@@ -43,8 +44,25 @@ def ended(scene: StopFacts) -> Iterator[Finding]:
     """The guest is gone: ``W``, ``X``, or the end of the connection."""
     reply = scene.reply
     if isinstance(reply, Exited | Terminated) or reply == NoStop(""):
-        because = (f"the stub said {reply.raw[:3] or 'connection closed'}",)
-        yield Finding(Cause("shutdown", "guest", "none", "certain", because, GDB_MANUAL))
+        because, sources = _by_what(scene, f"the stub said {reply.raw[:3] or 'connection closed'}", GDB_MANUAL)
+        yield Finding(Cause("shutdown", "guest", "none", "certain", because, sources))
+
+
+def _by_what(scene: StopFacts, said: str, sources: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Reasons and sources of an end, with the triple fault in front where one is known."""
+    failed = known(scene.evidence.triple_fault)
+    if failed is None:
+        return (said,), sources
+    return (triple_fault(failed), said), ("SDM 3A 6.15 (#DF)", *sources)
+
+
+def triple_fault(failed: tuple[int, ...]) -> str:
+    """In a clause, with the exceptions that led to it where they are known."""
+    if not failed:
+        return "triple fault: a double fault could not be delivered"
+    first, *others = (vector(number).name for number in failed)
+    instead = f", nor could {' and then '.join(others)} instead" if others else ""
+    return f"triple fault: {first} could not be delivered{instead}"
 
 
 def other_signals(scene: StopFacts) -> Iterator[Finding]:
@@ -55,11 +73,12 @@ def other_signals(scene: StopFacts) -> Iterator[Finding]:
     said = scene.abilities.signals.get(signal)
     if said is None:
         named = f" ({SIGNALS[signal]})" if signal in SIGNALS else ""
-        because = (f"the stub reports signal {signal}{named}, which is no debug stop",)
-        yield Finding(Cause("unknown", "unknown", "none", "possible", because, GDB_MANUAL))
+        why = f"the stub reports signal {signal}{named}, which is no debug stop"
+        yield Finding(Cause("unknown", "unknown", "none", "possible", (why,), GDB_MANUAL))
         return
     level: Confidence = "possible" if said.cause == "unknown" else "certain"
-    yield Finding(Cause(said.cause, said.owner, "none", level, (said.clause,), scene.abilities.signal_sources))
+    because, sources = _by_what(scene, said.clause, scene.abilities.signal_sources)
+    yield Finding(Cause(said.cause, said.owner, "none", level, because, sources))
 
 
 def interrupted(scene: StopFacts) -> Iterator[Finding]:

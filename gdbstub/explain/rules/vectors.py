@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbstub.explain.evidence import Known
 from gdbstub.explain.exception_facts import ExceptionFacts, Executed
 from gdbstub.explain.explanation import Cause, Class, Confidence
 from gdbstub.explain.rules.instruction_faults import reasons
@@ -61,6 +62,9 @@ def other_vector(event: ExceptionFacts) -> Iterator[Finding]:
     code = None if event.frame is None else event.frame.error_code
     if code is not None:
         because.append(f"error code {error_code_text(row.number, code)}")
+    failed = known(event.scene.evidence.instead_of)
+    if failed is not None:
+        because.append(f"it came instead of {vector(failed).name}, which could not be delivered")
     because += reasons(event)
     called = _called(event, row)
     if called is not None:
@@ -81,6 +85,8 @@ def other_vector(event: ExceptionFacts) -> Iterator[Finding]:
 
 def _told(event: ExceptionFacts) -> str:
     """How the vector is known: by where the guest stands, or by somebody who saw the event and stopped nothing."""
+    if isinstance(event.scene.evidence.failed, Known):
+        return "the CPU raised"
     return "the guest took" if event.scene.pc is None else "the guest stands at its handler of"
 
 

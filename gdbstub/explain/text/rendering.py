@@ -121,7 +121,10 @@ def _seen(explanation: Explanation, evidence: Evidence | None) -> Iterator[str]:
 
 def _frame(evidence: Evidence) -> Iterator[str]:
     if not isinstance(evidence.frame, Known):
-        if isinstance(evidence.saved_rip, Known):
+        if isinstance(evidence.failed, Known):
+            where = f", at RIP {evidence.unpushed.value.rip:#x}" if isinstance(evidence.unpushed, Known) else ""
+            yield f"No handler of the guest began and no frame was pushed{where}: {evidence.failed.value} came instead"
+        elif isinstance(evidence.saved_rip, Known):
             yield f"Frame of the guest: RIP {evidence.saved_rip.value:#x}; the rest is not known"
         return
     frame = evidence.frame.value

@@ -174,6 +174,8 @@ def summarize(found: Sequence[Finding], evidence: Evidence) -> str:
         if text not in parts:
             parts.append(text)
     line = "; and ".join(parts) if sure else " or ".join(parts)
+    if (failed := known(evidence.failed)) is not None:
+        line += f"; its delivery failed: {failed} came instead"
     return line if sure or found[0].cause.cause in ("unknown", "spurious") else f"possibly {line}"
 
 
@@ -199,7 +201,7 @@ def _caught(found: Finding, evidence: Evidence) -> str:
     """A vector that was caught, with its error code and what it is about."""
     number = known(evidence.vector) or 0
     row = vector(number)
-    frame = known(evidence.frame)
+    frame = known(evidence.frame) or known(evidence.unpushed)
     error = ""
     if frame is not None and frame.error_code is not None:
         error = f", error code {error_code_text(number, frame.error_code)}"

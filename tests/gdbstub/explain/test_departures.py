@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from gdbstub.explain.evidence import Action, Evidence, Known, Platform, SteppedOver
+from gdbstub.explain.evidence import Action, Evidence, Known, Platform, SteppedOver, Unknown
 from gdbstub.explain.explain import explain
 from gdbstub.explain.quirks.lookup import QUIRKS, QuirkName, applies, brief
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
@@ -49,6 +49,11 @@ class Case(NamedTuple):
 
 def without_btf(evidence: Evidence) -> Evidence:
     return replace(evidence, before=replace(evidence.before, debugctl=Known(0, "test")))
+
+
+def instead_of(vector: int, evidence: Evidence) -> Evidence:
+    """It came since that vector could not be delivered."""
+    return replace(evidence, instead_of=Known(vector, "test"))
 
 
 def ours_too(evidence: Evidence) -> Evidence:
@@ -189,6 +194,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0x12, rflags=RF, on=TCG),
         event(0xFFFF0FF0, vector=13, rest="cd01", error_code=0xA, rflags=RF, on=TCG),
         "hardware gives 0xa",
+    ),
+    "tcg-no-ext": Case(
+        instead_of(6, event(0xFFFF0FF0, vector=13, rest="0f0b", error_code=0x32, rflags=RF, on=TCG)),
+        instead_of(6, event(0xFFFF0FF0, vector=13, rest="0f0b", error_code=0x33, rflags=RF, on=TCG)),
+        "The error code 0x32 came since #UD was not delivered; hardware gives 0x33",
     ),
     "tcg-stack-gp": Case(
         far_away(event(0xFFFF0FF0, vector=13, rest="50", registers=FAR, on=TCG)),
@@ -413,6 +423,42 @@ def test_a_line_in_a_list_has_no_more_than_the_quirks_name() -> None:
 def test_a_16_bit_frame_has_no_room_for_rf() -> None:
     narrow = replace(QUIRK_CASES["tcg-rep-rf"].has, mode=Known(16, "test"))
     assert not any("RF is 0" in text for text in explain(narrow).contradictions)
+
+
+@pytest.mark.parametrize(
+    ("rest", "vector", "code", "said"),
+    [
+        ("0f0b", 13, 0x32, "The error code 0x32 names a gate, and `ud2` goes through none by itself"),
+        ("0f0b", 11, 0x0A, "hardware sets EXT then: 0xb"),
+        ("0f0b", 13, 0x33, ""),
+        ("0f0b", 13, 0x30, ""),
+        ("0f0b", 14, 0x32, ""),
+        ("0f0b", 13, None, ""),
+        ("cd06", 13, 0x32, ""),
+        ("cc", 13, 0x1A, ""),
+        ("", 13, 0x32, ""),
+    ],
+)
+def test_a_gate_that_no_instruction_went_through_is_an_event_of_its_own(
+    rest: str, vector: int, code: int | None, said: str
+) -> None:
+    found = explain(event(0xFFFF0FF0, vector=vector, rest=rest, error_code=code, rflags=RF)).contradictions
+    assert [said in text for text in found if "EXT" in text] == [True] * bool(said)
+
+
+def test_the_entry_that_qemu_counts_in_units_of_8_is_that_quirk() -> None:
+    counted = instead_of(6, event(0xFFFF0FF0, vector=13, rest="0f0b", error_code=0x62, rflags=RF, on=TCG))
+    assert ["Known quirk tcg-idt-error-code" in text for text in explain(counted).contradictions] == [True]
+    right = instead_of(6, event(0xFFFF0FF0, vector=13, rest="0f0b", error_code=0x32, rflags=RF, on=TCG_10))
+    assert ["Known quirk tcg-no-ext" in text for text in explain(right).contradictions] == [True]
+
+
+@pytest.mark.parametrize("vector", [6, 1])
+def test_what_was_not_pushed_has_no_rf_to_be_wrong(vector: int) -> None:
+    pushed = event(0xFFFF4FF0, vector=vector, rflags=0x2 if vector == 6 else RF, rest="f3aa", registers=MORE, on=TCG)
+    assert any("RF is" in text for text in explain(pushed).contradictions) == (vector == 6)
+    unpushed = replace(pushed, frame=Unknown("none was pushed"), unpushed=pushed.frame)
+    assert not any("RF is" in text for text in explain(unpushed).contradictions)
 
 
 def test_versions_vendors_and_guests_narrow_a_quirk() -> None:

@@ -14,7 +14,7 @@ from gdbstub.explain.evidence_json import (
 from gdbstub.explain.explain import explain
 from gdbstub.explain.json_values import BadEvidence
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
-from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.exceptions import FailedDelivery, Frame
 from tests.gdbstub.explain.build import event, stop
 
 CONTRACT: dict[str, object] = {
@@ -70,6 +70,10 @@ def test_every_further_key_is_read_and_written() -> None:
         "frame_mode": 32,
         "last_frame": {"rip": "0x1", "cs": "0x8", "rflags": "0x2", "rsp": "0x3", "ss": "0x10", "error_code": "0x4"},
         "saved_rip": "0x1",
+        "failed": {"vector": 13, "error_code": "0x33"},
+        "unpushed": {"rip": "0x1", "cs": "0x8", "rflags": "0x2"},
+        "instead_of": 6,
+        "triple_fault": [6, 13, 8],
         "code": [{"address": "0x1", "bytes": "90"}, {"address": "0x9", "bytes": "f1"}],
         "stepped": [{"address": "0x5", "bytes": "9c"}],
         "after": {"rbx": "0x7", "fs_base": "0x9", "rip": "0x1"},
@@ -78,6 +82,13 @@ def test_every_further_key_is_read_and_written() -> None:
     assert evidence.stepped == (SteppedOver(5, b"\x9c"),)
     assert evidence.after.registers == Known({"rbx": 7, "fs_base": 9, "rip": 1}, "evidence")
     assert evidence_to_json(evidence) == row
+
+
+def test_a_delivery_that_a_triple_fault_ended_names_no_vector() -> None:
+    evidence = evidence_from_json({"failed": {}})
+    assert evidence.failed == Known(FailedDelivery(None, 0), "evidence")
+    assert evidence_to_json(evidence) == {"failed": {}}
+    assert evidence_from_json({"failed": {"vector": "np"}}).failed == Known(FailedDelivery(11, 0), "evidence")
 
 
 def test_registers_that_are_not_in_the_format_are_not_written() -> None:

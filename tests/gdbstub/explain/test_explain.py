@@ -83,6 +83,21 @@ BASED = (ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE + 0x101, 1),)
 
 STOPS: dict[str, Row] = {
     "W is the end": Row(stop(reply="W00"), ("shutdown guest certain",), ("shutdown: the stub said W00",)),
+    "a triple fault names what led to it": Row(
+        replace(stop(reply="W00"), triple_fault=Known((6, 13, 8), "test")),
+        ("shutdown guest certain",),
+        ("shutdown: triple fault: #UD could not be delivered, nor could #GP and then #DF instead",),
+    ),
+    "a triple fault of which the log shows no more": Row(
+        replace(stop(reply="T03thread:01;", on=TCG), triple_fault=Known((), "test")),
+        ("shutdown guest certain",),
+        ("shutdown: triple fault: a double fault could not be delivered",),
+    ),
+    "a triple fault at once": Row(
+        replace(stop(reply="W00"), triple_fault=Known((8,), "test")),
+        ("shutdown guest certain",),
+        ("shutdown: triple fault: #DF could not be delivered",),
+    ),
     "the end of the connection is the end": Row(stop(reply=""), ("shutdown guest certain",)),
     "SIGQUIT of QEMU is a shutdown": Row(stop(reply="T03thread:01;", on=TCG), ("shutdown guest certain",)),
     "SIGABRT of QEMU is a failure of the hypervisor": Row(

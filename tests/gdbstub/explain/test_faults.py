@@ -205,7 +205,10 @@ FAULTS = {
     "#AC with an error code": Row(raised(17, error_code=1), (), "The error code of #AC is 0x1"),
     "#MC": Row(raised(18), ("an abort",)),
     "#TS": Row(raised(10, error_code=0x28), ("error code 0x28 (GDT selector 0x28)",)),
-    "#NP of a gate": Row(raised(11, error_code=0x102), ("error code 0x102 (IDT vector 32)",)),
+    "#NP of a gate": Row(raised(11, "cd20", error_code=0x102), ("error code 0x102 (IDT vector 32)",)),
+    "#NP of a gate that an interrupt was to go through": Row(
+        raised(11, error_code=0x102), ("error code 0x102 (IDT vector 32)",), "hardware sets EXT then: 0x103"
+    ),
     "#SS of a stack that is not canonical": Row(
         on_stack(0x8000_0000_0000_1000, raised(12, "50", error_code=0, registers=RBX)), ("is not canonical (48 bits)",)
     ),

@@ -28,7 +28,7 @@ from gdbstub.x86.debug_registers import (
     merge_dr6,
 )
 from gdbstub.x86.decode import predecessors, shape
-from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.exceptions import FailedDelivery, Frame
 from gdbstub.x86.registers import Mode, flag_names
 from tests.gdbstub.explain.vectors import CASES
 
@@ -128,6 +128,10 @@ EVIDENCE = st.builds(
     frame_mode=facts(MODES),
     last_frame=facts(FRAMES),
     saved_rip=facts(NEAR),
+    failed=facts(st.builds(FailedDelivery, st.none() | st.integers(0, 255), st.integers(0, 0xFFFF))),
+    unpushed=facts(FRAMES),
+    instead_of=facts(st.integers(0, 255)),
+    triple_fault=facts(st.lists(st.integers(0, 255), max_size=3).map(tuple)),
     code=st.lists(st.builds(CodeBytes, st.just(BASE), BYTES), max_size=1).map(tuple),
     breakpoints=facts(st.lists(ARMED, max_size=3).map(tuple)),
     stepped=st.lists(st.builds(SteppedOver, NEAR, BYTES), max_size=2).map(tuple),

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from gdbstub.explain.evidence import Action, CpuFacts, Evidence
+from gdbstub.explain.evidence import Action, CpuFacts, Evidence, Unknown
 from gdbstub.explain.explain import explain
 from gdbstub.explain.text.rendering import render_text, wrapped
+from gdbstub.x86.exceptions import FailedDelivery
 from tests.gdbstub.explain.build import CODE, KVM_AMD, TCG, XEN, event, know, stop
 from tests.gdbstub.explain.vectors import RBX, STORE
 
@@ -32,6 +33,26 @@ def test_the_frame_of_another_vector_has_its_error_code() -> None:
 def test_a_saved_rip_alone_is_no_whole_frame() -> None:
     evidence = Evidence(mode=know(64), vector=know(1), saved_rip=know(CODE), after=CpuFacts(dr6=know(0xFFFF4FF0)))
     assert "Frame of the guest: RIP 0x1000; the rest is not known" in said(evidence)
+
+
+def test_what_was_not_delivered_reached_no_handler() -> None:
+    whole = event(0xFFFF0FF0, vector=6, rest="0f0b")
+    failed = replace(whole, frame=Unknown("none was pushed"), failed=know(FailedDelivery(13, 0x33)))
+    said_of = said(failed)
+    assert "No handler of the guest began and no frame was pushed: #GP(0x33) came instead" in said_of
+    assert said_of.startswith("#UD invalid opcode (fault); its delivery failed: #GP(0x33) came instead\n")
+    assert "because the CPU raised vector 6" in said_of
+    state = said(replace(failed, unpushed=whole.frame))
+    assert "no frame was pushed, at RIP 0x1002: #GP(0x33) came instead" in state
+    assert state.startswith(
+        "#UD invalid opcode at `ud2` (0x1002) (fault); its delivery failed: #GP(0x33) came instead\n"
+    )
+
+
+def test_what_came_instead_says_of_what() -> None:
+    assert "it came instead of #UD, which could not be delivered" in said(
+        replace(event(0xFFFF0FF0, vector=13, rest="0f0b", error_code=0x33), instead_of=know(6))
+    )
 
 
 def test_a_frame_without_cs_says_nothing_of_it() -> None:

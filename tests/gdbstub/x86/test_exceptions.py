@@ -8,6 +8,7 @@ import pytest
 
 from gdbstub.x86.exceptions import (
     VECTORS,
+    FailedDelivery,
     Frame,
     Gate,
     frame_size,
@@ -35,6 +36,11 @@ def test_vectors_are_told_apart_and_have_the_manuals_names() -> None:
     assert len({row.number for row in VECTORS}) == len(VECTORS)
     assert names((1, 3, 9, 32)) == "#DB, #BP, vector 9, vector 32"
     assert [row.number for row in VECTORS if row.has_error_code] == [8, 10, 11, 12, 13, 14, 17, 21, 29, 30]
+
+
+def test_what_came_instead_is_named() -> None:
+    instead = (FailedDelivery(13, 0x33), FailedDelivery(8), FailedDelivery(64), FailedDelivery(None))
+    assert [str(one) for one in instead] == ["#GP(0x33)", "#DF(0x0)", "vector 64(0x0)", "a triple fault"]
 
 
 FRAMES: list[tuple[Mode, bytes, bool, bool | None, Frame | None]] = [
