@@ -360,8 +360,8 @@ def interrupt() -> Iterator[Outcome]:
         yield f"Ctrl-C{turn}: the guest ran", rounds() > before, True
     gdb.events.stop.disconnect(stopped)
     do("thread 1")  # QEMU 10 names any vCPU in that stop, one that waits in HLT too
-    before = rip()
-    yield "stepi behind Ctrl-C", step() == before, False
+    stood = rip()
+    yield "stepi behind Ctrl-C", step() == stood, False
 
 
 def _send_sigint(_event: object) -> None:
