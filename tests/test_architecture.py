@@ -107,6 +107,7 @@ HOMES = {  # a library that only these modules import
         "frontend.tui.host",
         "frontend.tui.key_bindings",
         "frontend.tui.layout",
+        "frontend.tui.pane_windows",
         "frontend.tui.style",
     },
 }

@@ -95,10 +95,13 @@ def asking(connection: TargetOptions) -> TargetOptions:
     return replace(connection, may_restore=at_terminal) if connection.may_restore is always else connection
 
 
-def screen(connection: TargetOptions, startup: tuple[str, ...], serving: Serving | None = None) -> int:
+def screen(
+    connection: TargetOptions, startup: tuple[str, ...], serving: Serving | None = None, welcome: str = ""
+) -> int:
     """The TUI on a fresh session, which others may share if ``serving``; the exit code."""
     again = None if serving is not None else partial(_again, connection)
-    return show(lambda: _shown(connection, serving), startup, owned=isinstance(connection.target, Launch), reopen=again)
+    owned = isinstance(connection.target, Launch)
+    return show(lambda: _shown(connection, serving), startup, owned=owned, reopen=again, welcome=welcome)
 
 
 def show(
@@ -107,6 +110,7 @@ def show(
     *,
     owned: bool,
     reopen: Callable[[int], AbstractAsyncContextManager[Session]] | None = None,
+    welcome: str = "",
 ) -> int:
     """The TUI; what `open_session` raises comes before the screen is taken."""
     if not has_screen():
@@ -114,7 +118,7 @@ def show(
         return USAGE
     from frontend.tui.app import run_tui
 
-    return guarded(lambda: run_tui(open_, startup=startup, owned=owned, reopen=reopen))
+    return guarded(lambda: run_tui(open_, startup=startup, owned=owned, reopen=reopen, welcome=welcome))
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from gdbstub.x86.exceptions import vector
 
 STARTUP = ("catch db,bp,ud,gp,pf,df", "continue")
 """The commands before the first stop; the last one again and again."""
+WELCOME = "New here? tour shows the screen in six steps; ? shows the keys."
 
 
 async def demo(connection: TargetOptions, interrupts: Interrupts) -> int:

@@ -144,6 +144,15 @@ async def layout(session: Session, arguments: Arguments) -> None:
     session.arrange(arguments.text)
 
 
+async def tour(session: Session, arguments: Arguments) -> None:
+    """``tour``, ``tour off``."""
+    if arguments.text not in ("", "off"):
+        raise CommandError("tour begins the tour of the screen, tour off leaves it.")
+    if session.panes.tour is None:
+        raise CommandError("There is no screen here to be shown; help lists the commands.")
+    session.panes.tour(not arguments.text)
+
+
 async def complete(session: Session, arguments: Arguments) -> None:
     """What could stand at the end of a line, with what is in front of it, as gdb's ``complete`` has it."""
     for line in session.offer(arguments.text):
@@ -169,6 +178,15 @@ COMMANDS = (
         "session",
         "Alt-H hides the pane that has the keys, Alt-+ and Alt-- make it taller and lower, Alt-> and Alt-< wider and "
         "narrower, Alt-X exchanges it with the next. How it was left is how it is next time.",
+        needs="",
+    ),
+    Command(
+        "tour",
+        (),
+        "[off]",
+        "Show the screen in six steps, each until it was done; tour off leaves it.",
+        tour,
+        "session",
         needs="",
     ),
     Command(

@@ -55,5 +55,7 @@ class PaneSubjects:
     """The expression that the memory pane follows."""
     walked: str = "$pc"
     """The one whose pages the page walk follows."""
+    tour: Callable[[bool], None] | None = None
+    """Begins the tour of the screen, or (False) leaves it."""
     show: Callable[[str], None] | None = None
     """Brings a pane to the front; where there is a screen."""

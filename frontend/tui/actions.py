@@ -7,7 +7,7 @@ from collections.abc import Callable
 from frontend.commands.memory_view import MEMORY
 from frontend.tui.cursor import go_to_operand, neighbour, place, run_here, toggle_breakpoint
 from frontend.tui.debug_bits import next_bit
-from frontend.tui.events import FilterStops, Focus, PutCursor, SelectBit, SelectStop, Toggle, Walk
+from frontend.tui.events import FilterStops, Focus, OpenPalette, Palette, PutCursor, SelectBit, SelectStop, Toggle, Walk
 from frontend.tui.key_controls import Controls
 from frontend.tui.view import CODE, PROMPT
 
@@ -203,6 +203,11 @@ def zoom(controls: Controls) -> None:
 def show_help(controls: Controls) -> None:
     """this help"""
     controls.dispatch(Toggle("help"))
+
+
+def open_palette(controls: Controls) -> None:
+    """find a command, a key or a pane by a few letters"""
+    controls.dispatch(OpenPalette(Palette()))
 
 
 def redraw(controls: Controls) -> None:

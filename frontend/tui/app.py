@@ -148,18 +148,24 @@ def make_application(
 
 
 def run_tui(
-    open_session: OpenSession, *, startup: tuple[str, ...] = (), owned: bool = False, reopen: Reopen | None = None
+    open_session: OpenSession,
+    *,
+    startup: tuple[str, ...] = (),
+    owned: bool = False,
+    reopen: Reopen | None = None,
+    welcome: str = "",
 ) -> int:
     """Open a session and show it until the user leaves; the exit code (128 + number after a signal).
 
     ``open_session`` is entered in trio before the screen is taken, so that its errors are raised here on an
-    untouched terminal; the session has to be attached. ``startup`` are command lines to execute first. ``owned``
+    untouched terminal; the session has to be attached. ``startup`` are command lines to execute first, ``welcome`` is
+    what to say then. ``owned``
     says that the guest ends with the session, so that nobody is asked how to leave it; ``reopen`` attaches again to a
     stub that was lost, and raises `GdbError` where it is not there. On the way out the
     session's own exit runs, in a cancelled scope where the screen ended first (a bug, SIGTERM, SIGHUP).
     """
     try:
-        return run_screen(Screen(owned=owned), open_session, startup, open_history(), reopen=reopen)
+        return run_screen(Screen(owned=owned), open_session, startup, open_history(), reopen=reopen, welcome=welcome)
     except TerminatedError as error:
         with suppress(OSError):  # standard error may be the terminal that is gone
             print(f"dr6: {error}", file=sys.stderr)
@@ -176,6 +182,7 @@ def run_screen(
     input: Input | None = None,
     output: Output | None = None,
     reopen: Reopen | None = None,
+    welcome: str = "",
 ) -> int:
     """`run_tui` on a given screen, terminal (by default the process's own) and history."""
     sessions: list[Session] = []
@@ -194,7 +201,7 @@ def run_screen(
             screen.dispatch(Arrange(preferences))
             show()
             try:
-                return await worker.serve(startup)
+                return await worker.serve(startup, welcome)
             finally:
                 write_preferences(screen.view.preferences)
 

@@ -47,6 +47,13 @@ class Sheet(NamedTuple):
     lines: tuple[Message, ...]
 
 
+class Palette(NamedTuple):
+    """What is typed into the palette, and which of the rows found is selected."""
+
+    query: str = ""
+    at: int = 0
+
+
 class Answer(NamedTuple):
     """One way to answer a question: the key, what the screen says, and what it means to who asked."""
 
@@ -204,6 +211,18 @@ class OpenSheet(NamedTuple):
     sheet: Sheet | None
 
 
+class OpenPalette(NamedTuple):
+    """Show the palette so; None takes it away."""
+
+    palette: Palette | None
+
+
+class Tour(NamedTuple):
+    """Go to a step of the tour, from 1; 0 leaves it."""
+
+    step: int
+
+
 class Arrange(NamedTuple):
     """Arrange the panes so."""
 
@@ -250,6 +269,8 @@ Event = (
     | Queued
     | Ticked
     | OpenSheet
+    | OpenPalette
+    | Tour
     | Arrange
     | FilterStops
     | ValueChanged

@@ -14,7 +14,7 @@ from prompt_toolkit.keys import Keys
 from frontend.tui import actions
 from frontend.tui.actions import Action
 from frontend.tui.controls import Screen
-from frontend.tui.events import Toggle
+from frontend.tui.events import OpenPalette, Toggle
 from frontend.tui.keys import KEYS, Place
 from frontend.tui.panes import PANES
 from frontend.tui.view import PROMPT
@@ -36,10 +36,42 @@ def _digit(screen: Screen, digit: str) -> Callable[[KeyPressEvent], None]:
     return press
 
 
+def _bind_palette(bindings: KeyBindings, screen: Screen, finding: Filter) -> None:
+    """While the palette is open, all keys are its own."""
+    bindings.add(Keys.Any, filter=finding)(lambda event: screen.search(event.data if event.data.isprintable() else ""))
+    bindings.add("space", filter=finding)(lambda event: screen.search(" "))
+    bindings.add("backspace", filter=finding)(lambda event: screen.search(back=True))
+    for key, by in (("up", -1), ("c-p", -1), ("s-tab", -1), ("down", 1), ("c-n", 1), ("tab", 1)):
+        bindings.add(key, filter=finding)(lambda event, by=by: screen.search(by=by))
+    for key, by in (("pageup", -10), ("pagedown", 10)):
+        bindings.add(key, filter=finding)(lambda event, by=by: screen.search(by=by))
+
+    @bindings.add("escape", filter=finding)
+    @bindings.add("c-c", filter=finding)
+    @bindings.add("c-g", filter=finding)
+    @bindings.add("c-d", filter=finding)
+    def close(event: KeyPressEvent) -> None:
+        """close the palette"""
+        screen.dispatch(OpenPalette(None))
+
+    @bindings.add("enter", filter=finding)
+    def take(event: KeyPressEvent) -> None:
+        """do what is selected"""
+        from frontend.tui.palette import chosen
+
+        palette = screen.view.palette
+        choice = None if palette is None else chosen(palette)
+        screen.dispatch(OpenPalette(None))
+        if choice is not None:
+            choice.act(screen)
+
+
 def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
     """All rows of `KEYS`, each where it counts; a question takes every key until it is answered."""
     bindings = KeyBindings()
-    asked = Condition(lambda: screen.view.question is not None)
+    questioned = Condition(lambda: screen.view.question is not None)
+    finding = Condition(lambda: screen.view.palette is not None and screen.view.question is None)
+    asked = questioned | finding
     helping = Condition(lambda: screen.view.help)
     in_prompt = Condition(lambda: screen.view.focus == PROMPT)
     places: dict[Place, Filter] = {
@@ -48,7 +80,7 @@ def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
         "prompt": ~asked & in_prompt & Condition(lambda: not buffer.text),
     }
     # what no other row takes is not for the prompt while it has not got the keys
-    bindings.add(Keys.Any, filter=asked)(lambda event: screen.answer(event.data))
+    bindings.add(Keys.Any, filter=questioned)(lambda event: screen.answer(event.data))
     bindings.add(Keys.Any, filter=~asked & (helping | ~in_prompt))(lambda event: None)
     for key in KEYS:
         for sequence in key.sequences:
@@ -58,15 +90,17 @@ def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
         if pane.key.isdigit():  # letters are commands there
             bindings.add(pane.key, filter=places["pane"])(_digit(screen, pane.key))
 
-    @bindings.add("escape", filter=asked, eager=True)
-    @bindings.add("c-c", filter=asked)
-    @bindings.add("c-g", filter=asked)
-    @bindings.add("c-d", filter=asked)
+    _bind_palette(bindings, screen, finding)
+
+    @bindings.add("escape", filter=questioned, eager=True)
+    @bindings.add("c-c", filter=questioned)
+    @bindings.add("c-g", filter=questioned)
+    @bindings.add("c-d", filter=questioned)
     def take_back(event: KeyPressEvent) -> None:
         """take the question back"""
         screen.answer(None)
 
-    @bindings.add("enter", filter=asked)
+    @bindings.add("enter", filter=questioned)
     def ignore(event: KeyPressEvent) -> None:
         """Enter answers nothing"""
 

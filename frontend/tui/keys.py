@@ -24,10 +24,13 @@ class Key(NamedTuple):
     where: Place
     action: Action
     bar: str = ""
+    only_there: bool = False
+    """Does it mean something only with the keys in a pane? Then it is not in the palette."""
 
 
 KEYS: tuple[Key, ...] = (
     Key(("f1",), "F1", "everywhere", actions.show_help, "help"),
+    Key(("c-p",), "Ctrl-P", "everywhere", actions.open_palette, "find"),
     Key(("f7",), "F7", "everywhere", actions.step, "step"),
     Key(("f8",), "F8", "everywhere", actions.step_over, "next"),
     Key(("f9", "f5"), "F9, F5", "everywhere", actions.resume, "continue"),
@@ -69,19 +72,20 @@ KEYS: tuple[Key, ...] = (
     Key(("v",), "v", "pane", actions.by_cpu),
     Key(("=",), "=", "pane", actions.by_cause),
     Key(("/",), "/", "pane", actions.search_stops),
-    Key(("up", "k"), "Up, k", "pane", actions.up),
-    Key(("down", "j"), "Down, j", "pane", actions.down),
-    Key(("left",), "Left", "pane", actions.left),
-    Key(("right",), "Right", "pane", actions.right),
+    Key(("up", "k"), "Up, k", "pane", actions.up, only_there=True),
+    Key(("down", "j"), "Down, j", "pane", actions.down, only_there=True),
+    Key(("left",), "Left", "pane", actions.left, only_there=True),
+    Key(("right",), "Right", "pane", actions.right, only_there=True),
     Key(("u",), "u", "pane", actions.undo),
     Key(("tab", "c-w"), "Tab", "pane", actions.next_pane),
     Key(("s-tab",), "Shift-Tab", "pane", actions.previous_pane),
     Key(("z",), "z", "pane", actions.zoom),
     Key(("?",), "?", "pane", actions.show_help),
-    Key(("enter",), "Enter", "pane", actions.follow),
+    Key(("enter",), "Enter", "pane", actions.follow, only_there=True),
     Key(("h", "backspace"), "h", "pane", actions.handler),
-    Key(("escape", "i", ":"), "Esc, :", "pane", actions.prompt),
+    Key(("escape", "i", ":"), "Esc, :", "pane", actions.prompt, only_there=True),
     Key(("q", "c-d"), "q", "pane", actions.leave),
+    Key(("?",), "?", "prompt", actions.show_help),
     Key(("c-d",), "Ctrl-D", "prompt", actions.leave, "quit"),
 )
 
@@ -103,6 +107,39 @@ STOPS = (
     ("?", "events before this one may be missing: see why"),
 )
 """What the list of stops means by its column and its marks."""
+
+MARKS: dict[str, tuple[tuple[str, str], ...]] = {
+    "code": (
+        ("▶", "RIP, where the guest stands"),
+        ("◀", "the instruction that caused the event, and what it touched"),
+        ("→", "the RIP that was saved: a trap's is behind the instruction, a fault's on it"),
+        ("● ○", "a breakpoint, one that is disabled"),
+        ("›", "the cursor"),
+    ),
+    "registers": (("•", "it has changed since this vCPU's stop before"),),
+    "dr": (
+        ("●", "this stop hit the slot, or the slot is enabled so"),
+        ("[B1]", "set by this event"),
+        ("(B1)", "left from before"),
+    ),
+    "why": (
+        ("■", "a cause: whose, fault or trap, how sure"),
+        ("!", "a contradiction: hardware would do something else"),
+        ("?", "what is not known"),
+        ("→", "what to do about it"),
+    ),
+    "stops": STOPS,
+    "stack": (
+        ("return", "it stands behind a call"),
+        ("frame", "a saved frame pointer"),
+        ("→", "where the word leads"),
+    ),
+    "breakpoints": (("● ○", "set, disabled"), ("pending", "it will be armed when it can be")),
+    "memory": (("red", "bytes that have changed since the stop before; reversed: the one that Enter sets"),),
+    "watch": (("→", "what it was at the stop before, and what it is now"),),
+    "cpus": (("▶", "the selected vCPU"), ("■", "the one that stopped")),
+}
+"""What the marks of a pane mean."""
 
 MOUSE = (
     ("click", "a stop: look at it; code: put the cursor; a title: show that pane"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from frontend.clean import clean
 from frontend.commands.memory_view import MEMORY, READING
 from frontend.tui.arrangement import arrange, front, order, visible
 from frontend.tui.boxes import Arrangement
@@ -15,18 +16,22 @@ from frontend.tui.events import (
     Focus,
     Gathered,
     Looked,
+    OpenPalette,
     OpenSheet,
+    Palette,
     Printed,
     PutByte,
     Scroll,
     Sheet,
     Show,
     StopShown,
+    Tour,
     Working,
 )
-from frontend.tui.panes import HELP, PANES, SHEET, Page, Pane, sheet_size, text_of
+from frontend.tui.panes import HELP, PANES, SHEET, Page, Pane, sheet_size, text_of, tour_lines
 from frontend.tui.panes.memory import row_bytes
 from frontend.tui.preferences import LAYOUTS
+from frontend.tui.tour import END, follow
 from frontend.tui.update import update
 from frontend.tui.view import MESSAGES, PROMPT, ViewState
 from gdbstub.debugger.events import Output, Resumed
@@ -79,6 +84,9 @@ class PaneControls:
         that is through, or soon: a step would make the screen blink."""
         view = update(self._view, event)
         if view is not self._view:
+            if view.tour and (step := follow(self._view, view)) != view.tour:
+                view = update(view, Tour(step))
+                view = view if step else update(view, Printed(END, "note"))
             self._view = view
             if isinstance(event, Resumed) or (view.working and isinstance(event, IN_BETWEEN)):
                 self.on_change_soon()
@@ -88,7 +96,7 @@ class PaneControls:
     def body(self) -> tuple[int, int]:
         """Width and rows of the panes: all but the status line, the prompt and the bar of keys."""
         columns, rows = self.size()
-        return columns, max(1, rows - 3)
+        return columns, max(1, rows - 3 - len(tour_lines(self._view, columns)))
 
     def arrangement(self) -> Arrangement:
         return arrange(self._view, *self.body())
@@ -197,6 +205,23 @@ class PaneControls:
 
     def close_sheet(self) -> None:
         self.dispatch(OpenSheet(None))
+
+    # The palette, the tour
+
+    def search(self, add: str = "", *, back: bool = False, by: int = 0) -> None:
+        """Type into the palette, take a letter back, or go down its rows."""
+        from frontend.tui.palette import found  # all commands: they load when somebody looks for one
+
+        palette = self._view.palette
+        if palette is None:
+            return
+        query = palette.query[:-1] if back else palette.query + clean(add)
+        at = 0 if back or add else max(0, min(palette.at + by, len(found(query)) - 1))
+        self.dispatch(OpenPalette(Palette(query, at)))
+
+    def begin_tour(self, begin: bool) -> None:
+        """``tour``, ``tour off``."""
+        self.dispatch(Tour(1 if begin else 0))
 
     def set_theme(self, theme: str) -> None:
         """Colours for this kind of terminal; remembered with the panes."""

@@ -23,6 +23,7 @@ INTERFACE = {
     "keys.key": "nodim bold",
     "prompt": "bold",
     "question": "bold ansiyellow",
+    "tour": "bold reverse",
     "dim": "dim",
     "stale": "dim",
     "strong": "bold",

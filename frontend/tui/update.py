@@ -5,11 +5,9 @@ nothing is drawn.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, assert_never
 
-from frontend.clean import clean_text, console_line
 from frontend.tui.events import (
     Arrange,
     Ask,
@@ -20,9 +18,8 @@ from frontend.tui.events import (
     Gap,
     Gathered,
     Keep,
-    Kind,
     Looked,
-    Message,
+    OpenPalette,
     OpenSheet,
     Printed,
     PutByte,
@@ -39,15 +36,15 @@ from frontend.tui.events import (
     Submitted,
     Ticked,
     Toggle,
+    Tour,
     ValueChanged,
     Walk,
     Working,
 )
 from frontend.tui.stop_list import next_match
+from frontend.tui.talk import print_text, scrolled, show, submitted, write_output
 from frontend.tui.view import (
     CODE,
-    LINES_KEPT,
-    LONGEST_LINE,
     MESSAGES,
     OUTPUT,
     PROMPT,
@@ -56,10 +53,6 @@ from frontend.tui.view import (
 )
 from frontend.tui.window import Window
 from gdbstub.debugger.events import Disconnected, Output, Resumed
-
-
-def _scrolled(view: ViewState, name: str, by: int) -> Mapping[str, int]:
-    return {**view.scroll, name: view.scroll.get(name, 0) + by}
 
 
 def _elsewhere(view: ViewState) -> dict[str, int]:
@@ -154,58 +147,13 @@ def _looked(view: ViewState, live: Looked) -> ViewState:
     )
 
 
-def _hidden(view: ViewState, name: str) -> frozenset[str]:
-    return view.unread if view.front[:1] == (name,) else view.unread | {name}
-
-
-def _print(view: ViewState, text: str, kind: Kind) -> ViewState:
-    lines = tuple(Message(kind, line) for line in clean_text(text))
-    below = view.scroll.get(MESSAGES, 0)
-    return replace(
-        view,
-        messages=(*view.messages, *lines)[-LINES_KEPT:],
-        spoken=view.spoken + len(lines),
-        scroll=_scrolled(view, MESSAGES, -len(lines)) if below < 0 else view.scroll,
-        unread=_hidden(view, MESSAGES),
-    )
-
-
-def _write(view: ViewState, text: str) -> ViewState:
-    """What the guest wrote; lines end at line feeds, and one that never ends is broken up."""
-    *whole, rest = (view.output_rest + text).split("\n")
-    while len(rest) > LONGEST_LINE:
-        whole.append(rest[:LONGEST_LINE])
-        rest = rest[LONGEST_LINE:]
-    below = view.scroll.get(OUTPUT, 0)
-    return replace(
-        view,
-        output=(*view.output, *map(console_line, whole))[-LINES_KEPT:],
-        output_rest=rest,
-        scroll=_scrolled(view, OUTPUT, -len(whole)) if below < 0 else view.scroll,
-        unread=_hidden(view, OUTPUT),
-    )
-
-
-def _show(view: ViewState, name: str) -> ViewState:
-    if view.front[:1] == (name,) and name not in view.unread:
-        return view
-    front = (name, *(other for other in view.front if other != name))
-    return replace(view, front=front, unread=view.unread - {name})
-
-
-def _submitted(view: ViewState, line: str) -> ViewState:
-    """The line is put down among the messages, which come to the front at their end."""
-    view = replace(_print(view, f"(dr6) {line}", "command"), spoken=1, sheet=None, scroll={**view.scroll, MESSAGES: 0})
-    return _show(view, MESSAGES)
-
-
 def _focus(view: ViewState, name: str) -> ViewState:
-    shown = view if name == PROMPT else _show(view, name)
+    shown = view if name == PROMPT else show(view, name)
     return shown if shown.focus == name else replace(shown, focus=name)
 
 
 def _lost(view: ViewState, why: str) -> ViewState:
-    return replace(_print(view, why, "error"), lost=why, running=False, ran=False)
+    return replace(print_text(view, why, "error"), lost=why, running=False, ran=False)
 
 
 def _toggle(view: ViewState, what: Literal["help", "zoom", "handler", "unfolded"]) -> ViewState:
@@ -229,7 +177,7 @@ def update(view: ViewState, event: Event) -> ViewState:
                 view if view.running else replace(view, running=True, ran=True, seconds=view.seconds if view.ran else 0)
             )
         case Output(text, origin):
-            return _write(view, text) if origin == "guest" else _print(view, text, "note")
+            return write_output(view, text) if origin == "guest" else print_text(view, text, "note")
         case Disconnected(why):
             return _lost(view, why)
         case Gathered(window):
@@ -241,9 +189,9 @@ def update(view: ViewState, event: Event) -> ViewState:
         case BreakpointsChanged(rows):
             return view if rows == view.breakpoints else replace(view, breakpoints=rows)
         case Printed(text, kind):
-            return _print(view, text, kind)
+            return print_text(view, text, kind)
         case Submitted(line):
-            return _submitted(view, line)
+            return submitted(view, line)
         case Working(line):
             return view if line == view.working else replace(view, working=line, ran=view.running)
         case SessionOpened(target, backend, cpus, names):
@@ -267,9 +215,9 @@ def update(view: ViewState, event: Event) -> ViewState:
         case Focus(name):
             return _focus(view, name)
         case Show(name):
-            return _show(view, name)
+            return show(view, name)
         case Scroll(name, by):
-            return replace(view, scroll=_scrolled(view, name, by)) if by else view
+            return replace(view, scroll=scrolled(view, name, by)) if by else view
         case PutCursor(address):
             return view if address == view.cursor else replace(view, cursor=address)
         case ShowCode(area):
@@ -280,6 +228,10 @@ def update(view: ViewState, event: Event) -> ViewState:
             return view if key == view.bit else replace(view, bit=key)
         case OpenSheet(sheet):
             return view if sheet == view.sheet else replace(view, sheet=sheet, scroll={**view.scroll, "sheet": 0})
+        case OpenPalette(palette):
+            return view if palette == view.palette else replace(view, palette=palette)
+        case Tour(step):
+            return view if step == view.tour else replace(view, tour=step)
         case Arrange(preferences):
             return view if preferences == view.preferences else replace(view, preferences=preferences)
         case Toggle(what):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from frontend.commands.stop_filter import EVERY, StopFilter
 from frontend.tui.breakpoint_rows import BreakpointRow
 from frontend.tui.event_code import origin
-from frontend.tui.events import Looked, Message, Question, Sheet, Stop
+from frontend.tui.events import Looked, Message, Palette, Question, Sheet, Stop
 from frontend.tui.extras import NONE, Extras
 from frontend.tui.listing import CodeArea, NameLookup
 from frontend.tui.preferences import USUAL, Preferences
@@ -76,6 +76,9 @@ class ViewState:
     """How many lines of messages came since the last command was typed, or the last stop."""
     sheet: Sheet | None = None
     """The answer that lies over the panes."""
+    palette: Palette | None = None
+    tour: int = 0
+    """Which step of the tour is shown; 0: none."""
     preferences: Preferences = USUAL
     scroll: Mapping[str, int] = field(default_factory=dict)
     front: tuple[str, ...] = ()

@@ -68,15 +68,16 @@ class Worker(Leaving):
         self._scope = trio.CancelScope()
         self._waiting = self._foreign = False
 
-    async def serve(self, startup: tuple[str, ...] = ()) -> int:
-        """Serve the screen; the exit code when the user has left (3 when the connection was lost)."""
+    async def serve(self, startup: tuple[str, ...] = (), welcome: str = "") -> int:
+        """Serve the screen; the exit code when the user has left (3 when the connection was lost). ``welcome`` is said
+        behind the ``startup`` lines."""
         self._take_over()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._interrupt)
             nursery.start_soon(self._tick)
             self._screen.aside = Aside(self._session, self._screen, nursery).take
             with self._scope:
-                code = await self._work(startup)
+                code = await self._work(startup, welcome)
             nursery.cancel_scope.cancel()
         if self._scope.cancelled_caught:
             return LOST if self._screen.view.lost else 0
@@ -92,7 +93,7 @@ class Worker(Leaving):
         session.show_stop = lambda record: None
         session.show_code = self._gatherer.show_code
         session.arrange = lambda which: session.message(screen.arrange_as(which))
-        session.panes.show = screen.bring
+        session.panes.show, session.panes.tour = screen.bring, screen.begin_tour
         screen.on_sight = self._look_soon
         session.set_theme = screen.set_theme
         session.filter_stops = lambda sought: screen.dispatch(FilterStops(sought))
@@ -171,10 +172,12 @@ class Worker(Leaving):
             except GdbError as error:
                 self._screen.complain(str(error))
 
-    async def _work(self, startup: tuple[str, ...]) -> int:
+    async def _work(self, startup: tuple[str, ...], welcome: str) -> int:
         await self._look()
         await self._offer_again()
         code = await self._run(startup, to_the_end=True)
+        if welcome:
+            self._screen.dispatch(Printed(welcome, "note"))
         while code is None:
             job = await self._next_job()
             if job is LOOK:

@@ -17,12 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from frontend.cli.attach import has_screen, screen
-    from frontend.cli.demo import STARTUP, demo
+    from frontend.cli.demo import STARTUP, WELCOME, demo
     from frontend.cli.guarded import run_headless
     from frontend.demo_guest import DEMO_IMAGE
 
     options.image = str(DEMO_IMAGE)
     connection = target_options(options, words)
     if has_screen() and not options.batch:
-        return screen(connection, STARTUP, serving_beside(options))
+        return screen(connection, STARTUP, serving_beside(options), WELCOME)
     return run_headless(lambda interrupts: demo(connection, interrupts))

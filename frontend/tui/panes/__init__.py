@@ -19,7 +19,7 @@ from frontend.tui.panes import (
     stack,
     watch,
 )
-from frontend.tui.panes.frame import key_bar, question_line, status, title
+from frontend.tui.panes.frame import key_bar, question_line, status, title, tour_lines
 from frontend.tui.panes.pane import Pane
 from frontend.tui.panes.text import Fragment, Line, Page, pad, text_of
 from frontend.tui.view import MESSAGES, OUTPUT
@@ -40,6 +40,7 @@ __all__ = [
     "status",
     "text_of",
     "title",
+    "tour_lines",
 ]
 
 

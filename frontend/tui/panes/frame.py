@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from frontend.tui.events import Focus, Question
 from frontend.tui.keys import KEYS
 from frontend.tui.panes.pane import Pane
-from frontend.tui.panes.text import Fragment, Line, Page, fit, length, line, pad, span
+from frontend.tui.panes.text import Fragment, Line, Page, fit, length, line, pad, span, wrap
+from frontend.tui.tour import text as tour_text
 from frontend.tui.view import ViewState
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 
@@ -128,6 +129,12 @@ def key_bar(view: ViewState, width: int) -> Line:
             break
         bar = (*bar, *entry, span(" " * GAP))
     return fit((*bar, *entries[-1]), width)
+
+
+def tour_lines(view: ViewState, width: int) -> list[Line]:
+    """The step of the tour, if one goes on."""
+    said = tour_text(view)
+    return [pad(one, width, "tour") for one in wrap(said, width, "tour")] if said else []
 
 
 def question_line(question: Question, width: int) -> Line:

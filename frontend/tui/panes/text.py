@@ -55,8 +55,8 @@ def length(content: Line) -> int:
 def _cut(text: str, width: int) -> str:
     """As much of ``text`` as fits into ``width`` cells."""
     if text.isascii():
-        return text[:width]
-    while width_of(text) > width:
+        return text[: max(0, width)]
+    while text and width_of(text) > width:
         text = text[:-1]
     return text
 

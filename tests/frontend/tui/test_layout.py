@@ -8,7 +8,7 @@ from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
 from frontend.tui.controls import Screen
 from frontend.tui.events import SelectStop
-from frontend.tui.layout import at_column
+from frontend.tui.pane_windows import at_column
 from frontend.tui.panes.text import line, span
 from tests.frontend.drawing import draw, make_app, screen_with
 from tests.frontend.stories import HANDLER, events

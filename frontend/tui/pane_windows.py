@@ -1,0 +1,156 @@
+"""prompt_toolkit's controls for lines of panes. All text of the panes goes through one of them, which cleans it once
+more: the last wall before the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.data_structures import Point
+from prompt_toolkit.layout import UIContent, UIControl
+from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+
+from frontend.clean import clean, width_of
+from frontend.commands.memory_view import READING
+from frontend.tui.arrangement import front
+from frontend.tui.controls import Screen
+from frontend.tui.events import Arrange, Event, Focus
+from frontend.tui.glyphs import in_ascii
+from frontend.tui.panes import SHEET, Fragment, Line, Page, Pane, pad, sheet_title, title
+from frontend.tui.view import CODE, ViewState
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+
+WHEEL = 3
+TURNS = {MouseEventType.SCROLL_UP: -1, MouseEventType.SCROLL_DOWN: 1}
+STALE = frozenset((CODE, "registers", "dr", *READING))
+"""Panes that show the guest as it is."""
+
+
+def at_column(content: Line, column: int) -> Event | None:
+    """What a click on ``column`` of a line means."""
+    end = 0
+    for fragment in content:
+        end += width_of(fragment.text)
+        if column < end:
+            return fragment.click
+    return content[-1].click if content else None
+
+
+class LinesControl(UIControl):
+    """Lines that a function of size makes; made anew only when the view or the size is another."""
+
+    def __init__(self, screen: Screen, make: Callable[[ViewState, int, int], Sequence[Line]]) -> None:
+        self._screen = screen
+        self._make = make
+        self._made_for: tuple[ViewState, int, int] | None = None
+        self._lines: list[Line] = []
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        view = self._screen.view
+        made_for = self._made_for
+        if made_for is None or made_for[0] is not view or made_for[1:] != (width, height):
+            self._lines = [*self._make(view, width, height)][:height]
+            self._lines.extend(() for _ in range(height - len(self._lines)))
+            self._made_for = (view, width, height)
+        stale = " class:stale" if self.is_stale(view) else ""
+        drawn = in_ascii if self._screen.ascii else str
+        texts = [[(f"{style}{stale}", drawn(clean(text))) for style, text, _ in content] for content in self._lines]
+        return UIContent(
+            get_line=lambda row: [*texts[row]] if row < len(texts) else [],
+            line_count=max(1, len(texts)),
+            show_cursor=False,
+        )
+
+    def is_stale(self, view: ViewState) -> bool:
+        """Is what is shown of a guest that has gone on since?"""
+        return False
+
+    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
+        at: Point = mouse_event.position
+        if mouse_event.event_type == MouseEventType.MOUSE_UP and at.y < len(self._lines):
+            self.clicked(at_column(self._lines[at.y], at.x))
+        elif mouse_event.event_type in TURNS:
+            turned = TURNS[mouse_event.event_type]
+            self.wheel_on_title(-turned) if at.y == 0 else self.wheel(turned * WHEEL)
+        return None
+
+    def clicked(self, click: Event | None) -> None:
+        if click is not None:
+            self._screen.dispatch(click)
+
+    def wheel(self, by: int) -> None:
+        """Nothing here scrolls."""
+
+    def wheel_on_title(self, rows: int) -> None:
+        """Nor has a size."""
+
+
+class BoxControl(LinesControl):
+    """A place: the title with its tabs, and the front pane below."""
+
+    def __init__(self, screen: Screen, panes: Sequence[Pane]) -> None:
+        super().__init__(screen, self._draw)
+        self._panes = {pane.name: pane for pane in panes}
+        self._shown: tuple[Pane, Page] = (panes[0], Page(()))
+
+    def _draw(self, view: ViewState, width: int, height: int) -> Sequence[Line]:
+        pane = self._panes[front(view, tuple(self._panes))]
+        page = pane.render(view, width, max(0, height - 1))
+        self._shown = (pane, page)
+        return (title(view, tuple(self._panes.values()), pane, page, width), *page.lines)
+
+    def is_stale(self, view: ViewState) -> bool:
+        return view.stale and self._shown[0].name in STALE
+
+    def clicked(self, click: Event | None) -> None:
+        if not isinstance(click, Focus):
+            self._screen.dispatch(Focus(self._shown[0].name))
+        super().clicked(click)
+
+    def wheel_on_title(self, rows: int) -> None:
+        wanted = self._screen.view.preferences.resize(self._shown[0].name, rows)
+        self._screen.dispatch(Arrange(wanted))
+
+    def wheel(self, by: int) -> None:
+        pane, page = self._shown
+        self._screen.scroll_page(pane.name, page, by)
+
+
+class PaletteControl(LinesControl):
+    """The list of the palette."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen, self._draw)
+
+    def _draw(self, view: ViewState, width: int, height: int) -> Sequence[Line]:
+        from frontend.tui.panes.palette_list import lines
+
+        return lines(view, width, height)
+
+
+def palette_size(screen: Screen) -> tuple[int, int]:
+    if screen.view.palette is None:
+        return 0, 0
+    from frontend.tui.panes.palette_list import size
+
+    return size(screen.view, *screen.body())
+
+
+class SheetControl(LinesControl):
+    """The answer that lies over the panes."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen, self._draw)
+        self._page = Page(())
+
+    def _draw(self, view: ViewState, width: int, height: int) -> Sequence[Line]:
+        self._page = SHEET.render(view, width, max(0, height - 1))
+        edge = Fragment("class:rule", "│")
+        rows = [(*pad(one, width - 1), edge) for one in self._page.lines]
+        return (sheet_title(view, self._page, width), *rows)
+
+    def wheel(self, by: int) -> None:
+        self._screen.scroll_page(SHEET.name, self._page, by)
