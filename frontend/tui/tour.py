@@ -10,7 +10,7 @@ from frontend.tui.view import PROMPT, ViewState
 from gdbstub.explain.evidence import Action
 
 
-class Step(NamedTuple):
+class TourStep(NamedTuple):
     """``text`` says what to do; ``done`` says of two views, one behind the other, whether it was."""
 
     text: str
@@ -43,12 +43,18 @@ def _palette(old: ViewState, new: ViewState) -> bool:
 
 
 STEPS = (
-    Step("F9 lets the guest run to the next exception that it raises: code shows where that came from.", _new_event),
-    Step("Why did it stop? Alt-4 gives the keys to the pane why: causes, reasons, ! for a contradiction.", _in_why),
-    Step("F7 steps one instruction. Registers that changed have a •, and the prompt says who has the keys.", _new_step),
-    Step("Alt-Up looks at the stop before, with all panes as they were then; Alt-End comes back.", _walked_back),
-    Step("Esc gives the keys to the prompt, which takes gdb's commands: type info registers, or x/4i $pc.", _command),
-    Step("Ctrl-P finds any command, key or pane by a few letters; ? shows keys and marks. Open it; Esc.", _palette),
+    TourStep(
+        "F9 lets the guest run to the next exception that it raises: code shows where that came from.", _new_event
+    ),
+    TourStep("Why did it stop? Alt-4 gives the keys to the pane why: causes, reasons, ! for a contradiction.", _in_why),
+    TourStep(
+        "F7 steps one instruction. Registers that changed have a •, and the prompt says who has the keys.", _new_step
+    ),
+    TourStep("Alt-Up looks at the stop before, with all panes as they were then; Alt-End comes back.", _walked_back),
+    TourStep(
+        "Esc gives the keys to the prompt, which takes gdb's commands: type info registers, or x/4i $pc.", _command
+    ),
+    TourStep("Ctrl-P finds any command, key or pane by a few letters; ? shows keys and marks. Open it; Esc.", _palette),
 )
 LEAVE = "tour off leaves"
 END = "That was the tour. tour begins it again, Ctrl-D quits."
