@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from frontend.commands.guest_names import GuestNames
 from frontend.commands.kernel_memory import KernelMemory
 from frontend.commands.kernel_slide import KernelSlide
-from frontend.commands.nodes import Name, Node, TypeName, Variable, needs_types
+from frontend.commands.nodes import CURRENT, Call, Name, Node, TypeName, Variable, needs_types
 from frontend.commands.nodes import walk as walk_nodes
 from frontend.commands.values import CType, Value, pointer
 from frontend.symbols import Symbols
@@ -102,7 +102,9 @@ class DebugInfo:
     async def prepare_for(self, node: Node, lookup: Callable[[str], int | None]) -> None:
         """`prepare`, where the expression has a name that nobody knows yet."""
         if any(
-            isinstance(one, TypeName) or (isinstance(one, Name) and lookup(one.name) is None)
+            isinstance(one, TypeName | Call)
+            or one == Variable(CURRENT)
+            or (isinstance(one, Name) and lookup(one.name) is None)
             for one in walk_nodes(node)
         ):
             await self.prepare()
@@ -148,13 +150,14 @@ class DebugInfo:
             if isinstance(one, Variable):
                 typed = self.history.get(one.name)
                 value = await variables.variable(one.name) if typed is None else typed
-                if value is None:
+                if value is None and one.name != CURRENT:
                     raise BadExpression(f"${one.name} is neither a register nor a variable that was set.")
-                known[one.name] = value
+                if value is not None:
+                    known[one.name] = value
         registers, frame = await variables.frame_scope()
-        scope = Scope(
-            known, registers if self.kernel in self.files else None, frame, symbols_in(node, variables.symbol)
-        )
+        symbols = symbols_in(node, variables.symbol)
+        in_frame = registers if self.kernel in self.files else None
+        scope = Scope(known, in_frame, frame, symbols, self._debugger.cpu)
         return await self.ask(lambda program: evaluate(program, node, scope, form))
 
     async def _opened(self) -> DrgnEngine:

@@ -2,10 +2,10 @@
 
 Grammar, loosest first: ``|| && | ^ & == != < <= > >= << >> + - * / %``, unary ``- + ~ ! * &``, casts
 ``(type)`` and ``(type *)``, ``{type} address``, ``pointer[index]``, parentheses; with debug information also
-``a.b``, ``a->b``, ``a@count``, ``sizeof``, and casts to any type (`typed`); numbers as in C; ``$name``
-is a register, a convenience variable or, as ``$``, ``$$``, ``$N``, a value of the history; any other name
-is the address of a symbol. A tree is parsed once and evaluated often (a breakpoint's condition), so the two
-are apart.
+``a.b``, ``a->b``, ``a@count``, ``sizeof``, casts to any type (`typed`), and functions (`linux_functions`);
+numbers as in C; ``$name`` is a register, a convenience variable or, as ``$``, ``$$``, ``$N``, a value of the
+history; any other name is the address of a symbol. A tree is parsed once and evaluated often (a breakpoint's
+condition), so the two are apart.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol
 
 from frontend.commands.nodes import (
     Binary,
+    Call,
     Cast,
     Index,
     Member,
@@ -23,13 +24,16 @@ from frontend.commands.nodes import (
     Read,
     Repeat,
     SizeOf,
+    Text,
     Unary,
     Variable,
 )
 from frontend.commands.parser import parse
 from frontend.commands.values import (
     LONG,
+    MASK,
     POINTER,
+    ULONG,
     CType,
     Value,
     binary,
@@ -42,7 +46,9 @@ from gdbstub.errors import BadExpression
 
 __all__ = ["Environment", "Node", "Read", "evaluate", "evaluate_text", "parse", "read_type"]
 
-NEEDS_TYPES = "Members, structures and @ need the types of debug information (info files says what is loaded)."
+NEEDS_TYPES = (
+    "Members, structures, functions and @ need the types of debug information (info files says what is loaded)."
+)
 
 
 class Environment(Protocol):
@@ -95,7 +101,11 @@ async def evaluate(node: Node, environment: Environment) -> Value:
             return await evaluate(Read(Binary("+", operand, number), None), environment)
         case SizeOf(operand) if isinstance(operand, CType):
             return literal(operand.size, decimal=True)
-        case Member() | Repeat() | SizeOf():
+        case Call(("per_cpu" | "$lx_per_cpu"), (Name(name), number)):
+            offsets = Binary("+", Name("__per_cpu_offset"), Binary("*", number, Number(literal(8, decimal=True))))
+            area = await evaluate(Read(offsets, ULONG), environment)
+            return pointer((await evaluate(Name(name), environment)).address + area.address & MASK)
+        case Member() | Repeat() | SizeOf() | Call() | Text():
             raise BadExpression(NEEDS_TYPES)
         case Read(operand, kind):
             where = await evaluate(operand, environment)

@@ -107,6 +107,19 @@ async def _lx_lsmod(session: Session, arguments: Arguments) -> None:
     await modules(session, arguments.text)
 
 
+async def _lx_cmdline(session: Session, arguments: Arguments) -> None:
+    from frontend.symbols.drgn_linux import command_line
+
+    session.out(await session.debug_info.ask(command_line))
+
+
+async def _lx_cpus(session: Session, arguments: Arguments) -> None:
+    from frontend.symbols.drgn_linux import cpus
+
+    for what, numbers in (await session.debug_info.ask(cpus)).items():
+        session.out(f"{what:<8} CPUs: {', '.join(map(str, numbers))}")
+
+
 async def _lx_version(session: Session, arguments: Arguments) -> None:
     from frontend.symbols.drgn_linux import banner
 
@@ -130,5 +143,7 @@ COMMANDS = (
     ),
     Command("lx-ps", (), "", "As info tasks.", _lx_ps, "status"),
     Command("lx-lsmod", (), "", "As info modules.", _lx_lsmod, "status"),
+    Command("lx-cmdline", (), "", "What the guest's Linux was booted with.", _lx_cmdline, "status"),
+    Command("lx-cpus", (), "", "The CPUs that the guest's Linux knows.", _lx_cpus, "status"),
     Command("lx-version", (), "", "The version of the guest's Linux.", _lx_version, "status"),
 )

@@ -20,6 +20,19 @@ class Name(NamedTuple):
     name: str
 
 
+class Text(NamedTuple):
+    """A text in double quotes, as an argument of a function."""
+
+    text: str
+
+
+class Call(NamedTuple):
+    """``function(arguments)``: one of ours; a name of the user's variables keeps its dollar."""
+
+    function: str
+    arguments: tuple[Node, ...]
+
+
 class Unary(NamedTuple):
     operator: str
     operand: Node
@@ -74,12 +87,17 @@ class SizeOf(NamedTuple):
     operand: Node | CType | TypeName
 
 
-Node = Number | Variable | Name | Unary | Binary | Cast | Read | Member | Index | Repeat | SizeOf
+CURRENT = "current"
+"""``$current``: Linux's task of the CPU that is looked at."""
+
+Node = Number | Variable | Name | Text | Call | Unary | Binary | Cast | Read | Member | Index | Repeat | SizeOf
 
 
 def needs_types(node: Node) -> bool:
     """Is there anything in it that has a type of the guest's?"""
-    return any(isinstance(one, Name | Member | Repeat | TypeName) for one in walk(node))
+    return any(
+        isinstance(one, Name | Member | Repeat | TypeName | Call) or one == Variable(CURRENT) for one in walk(node)
+    )
 
 
 def walk(node: Node | CType | TypeName) -> Iterator[Node | CType | TypeName]:
@@ -97,6 +115,9 @@ def walk(node: Node | CType | TypeName) -> Iterator[Node | CType | TypeName]:
             yield from walk(one)
         case SizeOf(one):
             yield from walk(one)
+        case Call(_, arguments):
+            for one in arguments:
+                yield from walk(one)
         case Binary(_, one, other) | Index(one, other) | Repeat(one, other):
             yield from walk(one)
             yield from walk(other)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from frontend.commands.nodes import (
     Binary,
+    Call,
     Cast,
     Index,
     Member,
@@ -16,6 +17,7 @@ from frontend.commands.nodes import (
     Read,
     Repeat,
     SizeOf,
+    Text,
     TypeName,
     Unary,
     Variable,
@@ -31,8 +33,8 @@ DEEPEST = 40
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>0[xX][0-9a-fA-F]+|0[bB][01]+|\d+)(?![\w.])"
     r"|(?P<variable>\$\$?\d*(?![\w])|\$[A-Za-z_]\w*)"
-    r"|(?P<name>[A-Za-z_.][\w.]*(?:@+[A-Za-z_][\w.]*)*(?:\$[\w.]+)*)|'(?P<quoted>[^']+)'|(?P<character>\"(?:\\.|[^\"\\])\")"
-    r"|(?P<operator>\|\||&&|->|<<|>>|[=!<>]=|[-+*/%&|^~!<>()\[\]{}@]))"
+    r"|(?P<name>[A-Za-z_.][\w.]*(?:@+[A-Za-z_][\w.]*)*(?:\$[\w.]+)*)|'(?P<quoted>[^']+)'|(?P<character>\"(?:\\.|[^\"\\])\")|\"(?P<string>[^\"]*)\""
+    r"|(?P<operator>\|\||&&|->|<<|>>|[=!<>]=|[-+*/%&|^~!<>()\[\]{}@,]))"
 )
 _PRECEDENCE = {
     operator: level
@@ -176,6 +178,8 @@ class _Parser:
         self.position += 1
         if kind == "number":
             return Number(_number(text))
+        if kind in ("variable", "name") and self.take("("):
+            return Call(text, self.arguments())
         if kind == "variable":
             return Variable(text[1:])
         if kind == "name":
@@ -185,6 +189,20 @@ class _Parser:
         raise BadExpression(
             f"A value is missing before {text!r}." if kind != "end" else "A value is missing at the end."
         )
+
+    def arguments(self) -> tuple[Node, ...]:
+        """Up to the closing parenthesis of a call."""
+        found: list[Node] = []
+        while not self.take(")"):
+            if found:
+                self.expect(",")
+            token = self.peek()
+            if token.kind in ("string", "character"):
+                self.position += 1
+                found.append(Text(token.text.strip('"')))
+            else:
+                found.append(self.expression(1))
+        return tuple(found)
 
     def in_parentheses(self, *, alone: bool = False) -> CType | TypeName | None:
         """A type in parentheses, if one stands here: C's own, ``struct NAME``, a name with stars, or a name in front of

@@ -38,7 +38,7 @@ async def _type(session: Session, text: str, *, whole: bool) -> None:
         symbols = symbols_in(parse(text), session.symbol)
     except BadExpression:  # only a type: `struct point`
         symbols = {}
-    scope = Scope({}, registers if in_kernel else None, frame, symbols)
+    scope = Scope({}, registers if in_kernel else None, frame, symbols, session.debugger.cpu)
     said = await session.debug_info.ask(lambda program: type_text(program, text, parse, scope, whole=whole))
     for number, line in enumerate(said.splitlines()):
         session.out(f"type = {clean(line)}" if number == 0 else clean(line))

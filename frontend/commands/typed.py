@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from frontend.clean import clean
+from frontend.commands.linux_functions import PER_CPU, Argument, call, check_readable, variable
 from frontend.commands.nodes import (
     Binary,
+    Call,
     Cast,
     Index,
     Member,
@@ -18,13 +20,15 @@ from frontend.commands.nodes import (
     Read,
     Repeat,
     SizeOf,
+    Text,
     TypeName,
     Unary,
     Variable,
     walk,
 )
+from frontend.commands.typed_operators import COMPARED, arithmetic, compare
 from frontend.commands.values import CType, Value
-from frontend.symbols.drgn_library import Object, Program, StackFrame, Type, TypeKind, cast, implicit_convert, sizeof
+from frontend.symbols.drgn_library import Object, Program, StackFrame, Type, TypeKind, cast, sizeof
 from frontend.symbols.drgn_text import RECORDS, value_text
 from frontend.symbols.drgn_traces import frame_of
 from frontend.symbols.engine import TypedValue
@@ -37,19 +41,25 @@ _UNSIGNED = {(1, False): "unsigned char", (2, False): "unsigned short", (4, Fals
 
 class Scope(NamedTuple):
     """What names may stand for beside the program's own: ``variables`` of dr6, the locals of a frame of the trace from
-    ``registers``, and ``symbols`` at their addresses, which have no type."""
+    ``registers``, and ``symbols`` at their addresses, which have no type. ``cpu`` is the one that is looked at."""
 
     variables: Mapping[str, Value | TypedValue]
     registers: Mapping[str, int] | None
     frame: int
     symbols: Mapping[str, int]
+    cpu: int = 0
 
 
 def evaluate(program: Program, node: Node, scope: Scope, form: str = "") -> TypedValue | None:
     """The value of a tree as plain data; ``form`` is the letter of ``print/F``. None where all that it names are
     symbols without a type."""
     evaluator = _Evaluator(program, scope)
-    return None if evaluator.is_all_bare(node) else plain(evaluator.of(node), form)
+    if evaluator.is_all_bare(node):
+        return None
+    value = evaluator.of(node)
+    if isinstance(node, Name):
+        check_readable(program, value, node.name)
+    return plain(value, form)
 
 
 def type_text(program: Program, text: str, parse: Callable[[str], Node], scope: Scope, *, whole: bool) -> str:
@@ -89,7 +99,7 @@ class _Evaluator:
 
     def is_all_bare(self, node: Node) -> bool:
         """Is every name in it that of a symbol without a type, and does nothing else ask for one?"""
-        named = [one for one in walk(node) if isinstance(one, Name | Member | Repeat | SizeOf | TypeName)]
+        named = [one for one in walk(node) if isinstance(one, Name | Member | Repeat | SizeOf | TypeName | Call)]
         return bool(named) and all(isinstance(one, Name) and self._is_bare(one) for one in named)
 
     def _is_bare(self, node: Node) -> bool:
@@ -100,8 +110,15 @@ class _Evaluator:
         match node:
             case Number(value):
                 return self._number(value)
-            case Variable(name):
+            case Variable(name) if name in self._scope.variables:
                 return self._number(self._scope.variables[name])
+            case Variable(name):
+                return variable(self._program, name, self._scope.cpu)
+            case Text(text):
+                raise BadExpression(f'"{clean(text)}" is a text, and no value.')
+            case Call(name, arguments):
+                given = [self._argument(one, name in PER_CPU) for one in arguments]
+                return call(self._program, name, self._scope.cpu, given)
             case Name(name):
                 return self._named(name)
             case Cast(kind, operand):
@@ -122,6 +139,12 @@ class _Evaluator:
                 return self._repeat(self.with_type(operand), int(self._value(length)))
             case SizeOf(operand):
                 return Object(self._program, "unsigned long", value=sizeof(self._measured(operand)))
+
+    def _argument(self, node: Node, named: bool) -> Argument:
+        """A text is one, or, where a variable is needed, its name."""
+        if isinstance(node, Text):
+            return self.with_type(Name(node.text)) if named else node.text
+        return self.with_type(node)
 
     def _measured(self, operand: Node | CType | TypeName) -> Type:
         """A lone name may be a type's or a variable's."""
@@ -224,9 +247,9 @@ class _Evaluator:
                 decided = bool(self._value(right))
             return Object(self._program, "int", value=int(decided))
         one, other = self._value(left), self._value(right)
-        if operator in _COMPARED:
-            return Object(self._program, "int", value=int(_compare(operator, one, other)))
-        return _arithmetic(operator, _bytewise(one), _bytewise(other))
+        if operator in COMPARED:
+            return Object(self._program, "int", value=int(compare(operator, one, other)))
+        return arithmetic(operator, _bytewise(one), _bytewise(other))
 
 
 def _bytewise(value: Object) -> Object:
@@ -235,52 +258,6 @@ def _bytewise(value: Object) -> Object:
     if kind.kind is TypeKind.POINTER and kind.type.unaliased_kind() in (TypeKind.FUNCTION, TypeKind.VOID):
         return cast("char *", value)
     return value
-
-
-_COMPARED = ("==", "!=", "<", "<=", ">", ">=")
-
-
-def _compare(operator: str, one: Object, other: Object) -> bool:
-    """A pointer and a number are compared as numbers, as gdb does."""
-    if (one.type_.unaliased_kind() is TypeKind.POINTER) is not (other.type_.unaliased_kind() is TypeKind.POINTER):
-        one, other = (implicit_convert("unsigned long", cast("unsigned long", each)) for each in (one, other))
-    match operator:
-        case "==":
-            return bool(one == other)
-        case "!=":
-            return bool(one != other)
-        case "<":
-            return bool(one < other)
-        case "<=":
-            return bool(one <= other)
-        case ">":
-            return bool(one > other)
-        case _:
-            return bool(one >= other)
-
-
-def _arithmetic(operator: str, one: Object, other: Object) -> Object:
-    match operator:
-        case "+":
-            return one + other
-        case "-":
-            return one - other
-        case "*":
-            return one * other
-        case "/":
-            return one / other
-        case "%":
-            return one % other
-        case "<<":
-            return one << other
-        case ">>":
-            return one >> other
-        case "&":
-            return one & other
-        case "|":
-            return one | other
-        case _:
-            return one ^ other
 
 
 def _name_of(kind: CType) -> str:

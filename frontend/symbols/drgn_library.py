@@ -40,15 +40,16 @@ try:
         TypeMember,
         TypeParameter,
         cast,
+        container_of,
         implicit_convert,
         offsetof,
         sizeof,
     )
-    from drgn.helpers.linux.cpumask import for_each_online_cpu
+    from drgn.helpers.linux.cpumask import for_each_online_cpu, for_each_possible_cpu, for_each_present_cpu
     from drgn.helpers.linux.kallsyms import module_kallsyms
     from drgn.helpers.linux.module import for_each_module, module_address_regions
     from drgn.helpers.linux.percpu import per_cpu
-    from drgn.helpers.linux.pid import for_each_task
+    from drgn.helpers.linux.pid import find_task, for_each_task
     from drgn.helpers.linux.printk import get_dmesg
     from drgn.helpers.linux.sched import cpu_curr, task_state_to_char
 except ImportError:
@@ -75,9 +76,13 @@ __all__ = [
     "TypeMember",
     "TypeParameter",
     "cast",
+    "container_of",
     "cpu_curr",
+    "find_task",
     "for_each_module",
     "for_each_online_cpu",
+    "for_each_possible_cpu",
+    "for_each_present_cpu",
     "for_each_task",
     "get_dmesg",
     "implicit_convert",

@@ -12,6 +12,8 @@ from frontend.symbols.drgn_library import (
     cpu_curr,
     for_each_module,
     for_each_online_cpu,
+    for_each_possible_cpu,
+    for_each_present_cpu,
     for_each_task,
     get_dmesg,
     module_address_regions,
@@ -107,6 +109,20 @@ def log(program: Program) -> str:
 def banner(program: Program) -> str:
     """``linux_banner``."""
     return clean(program["linux_banner"].string_().decode("utf-8", "backslashreplace").strip())
+
+
+def command_line(program: Program) -> str:
+    """What the kernel was booted with."""
+    return clean(program["saved_command_line"].string_().decode("utf-8", "backslashreplace"))
+
+
+def cpus(program: Program) -> dict[str, list[int]]:
+    """Linux's CPUs, by what it calls them."""
+    return {
+        "possible": list(for_each_possible_cpu(program)),
+        "present": list(for_each_present_cpu(program)),
+        "online": list(for_each_online_cpu(program)),
+    }
 
 
 def debug_slots(program: Program, cpu: int) -> tuple[DebugSlot, ...]:

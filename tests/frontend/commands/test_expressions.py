@@ -20,7 +20,7 @@ class World:
         return {"rax": Value(5), "rcx": Value(-1), "big": Value(1 << 63, ULONG)}.get(name)
 
     def symbol(self, name: str) -> int | None:
-        return {"main": 0x1000, "a.b": 0x2000}.get(name)
+        return {"main": 0x1000, "a.b": 0x2000, "counter": 0x28, "__per_cpu_offset": 0x1000}.get(name)
 
     async def read_memory(self, address: int, length: int) -> bytes:
         if not 0x1000 <= address <= 0x1010 - length:
@@ -154,3 +154,24 @@ NUMBERS = st.integers(-(1 << 63), (1 << 63) - 1)
 def test_arithmetic_wraps_at_64_bits(a: int, b: int, operator: str) -> None:
     plain = {"+": a + b, "-": a - b, "*": a * b, "&": a & b, "|": a | b, "^": a ^ b}[operator]
     assert binary(operator, Value(a), Value(b)) == Value(LONG.wrap(plain))
+
+
+async def test_a_per_cpu_variable_is_its_offset_in_the_area_of_a_cpu() -> None:
+    assert (await value("per_cpu(counter, 1)")).number == 0x1000 + 0x28
+    assert (await value("$lx_per_cpu(counter, 0) + 1")).number == 0x1_FFFF_FFFF + 0x29
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("per_cpu(counter", "Expected ','"),
+        ("per_cpu(counter,", "A value is missing"),
+        ("per_cpu(counter 1)", "Expected ','"),
+        ('"abc"', "A value is missing before 'abc'"),
+        ("f(1)", "need the types"),
+        ('$lx_module("loop")', "need the types"),
+    ],
+)
+async def test_a_call_that_means_nothing_is_one_sentence(text: str, why: str) -> None:
+    with pytest.raises(BadExpression, match=why):
+        await value(text)
