@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from frontend.commands.session import BlockLine, Collecting, Session
+from frontend.commands.collecting import BlockLine, Collecting
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError, no_arguments
 
 MOST_WAITING = 100_000

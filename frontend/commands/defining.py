@@ -7,8 +7,9 @@ import shlex
 
 from frontend.clean import clean
 from frontend.commands.blocks import put_in_front
+from frontend.commands.collecting import BlockLine, Collecting
 from frontend.commands.remembered import OwnCommand
-from frontend.commands.session import BlockLine, Collecting, Session
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*")

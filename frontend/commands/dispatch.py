@@ -29,14 +29,16 @@ from frontend.commands import (
     setting,
     sharing,
     shell,
+    source_listing,
     symbol_files,
     tracing,
     translate,
     undoing,
 )
+from frontend.commands.collecting import BlockLine, Collecting
 from frontend.commands.defining import expand
 from frontend.commands.helping import help_command
-from frontend.commands.session import BlockLine, Collecting, Session
+from frontend.commands.session import Session
 from frontend.commands.sourcing import source_command
 from frontend.commands.table import Arguments, Command, CommandError
 from frontend.commands.words import elsewhere, near
@@ -183,6 +185,7 @@ COMMANDS: tuple[Command, ...] = (
     *setting.COMMANDS,
     *undoing.COMMANDS,
     *code.COMMANDS,
+    *source_listing.COMMANDS,
     *translate.COMMANDS,
     *info.COMMANDS,
     *explaining.COMMANDS,

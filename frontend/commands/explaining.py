@@ -6,6 +6,7 @@ from typing import get_args
 
 from frontend.clean import clean
 from frontend.commands.session import Session
+from frontend.commands.source_place import line_here
 from frontend.commands.stop_filter import EVERY, StopFilter
 from frontend.commands.stop_text import describe, details, one_line
 from frontend.commands.stop_words import kind, phrase
@@ -32,7 +33,8 @@ async def why(session: Session, arguments: Arguments) -> None:
     record = find_record(session, arguments.text)
     explanation = record.explanation
     detailed = details(explanation)
-    for line in describe(record, session.symbols):
+    place = None if record.ended else await line_here(session, record.state.pc)
+    for line in describe(record, session.symbols, "" if place is None else str(place)):
         if line not in detailed:
             session.out(line)
     for line in details(explanation, sources=True):

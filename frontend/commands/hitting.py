@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from frontend.commands.breaking import add_break, breakpoint_row, set_condition, user_rows
+from frontend.commands.collecting import BlockLine, Collecting
 from frontend.commands.expressions import parse
-from frontend.commands.session import BlockLine, Collecting, Session
+from frontend.commands.session import Session
 from frontend.commands.table import Arguments, Command, CommandError
 from gdbstub.debugger.breakpoints import Breakpoint
 

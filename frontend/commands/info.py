@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frontend.clean import clean
-from frontend.commands import cpu_tables, linux, scopes
+from frontend.commands import cpu_tables, linux, scopes, source_listing
 from frontend.commands.breaking import KIND_NAMES, where
 from frontend.commands.memory_format import format_value
 from frontend.commands.registers import register_value
@@ -199,6 +199,7 @@ SUBJECTS = (
     Subject("display", ("d",), "What is displayed after each stop.", displays, False),
     Subject("files", ("f",), "Where symbols come from.", files, False),
     *scopes.SUBJECTS,
+    *source_listing.SUBJECTS,
     *linux.SUBJECTS,
 )
 

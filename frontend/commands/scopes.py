@@ -11,6 +11,7 @@ from frontend.commands.guest_names import MORE
 from frontend.commands.parser import parse
 from frontend.commands.session import Session
 from frontend.commands.source_lines import places_of
+from frontend.commands.source_place import selected_place
 from frontend.commands.subject import Subject
 from frontend.commands.table import Arguments, Command, CommandError
 from frontend.symbols.engine import Locals, NamedValue
@@ -80,20 +81,37 @@ async def scope(session: Session, text: str) -> None:
 
 
 async def line(session: Session, text: str) -> None:
-    """``info line [LOCATION]``."""
+    """``info line [N | LOCATION]``."""
+    if text.isdigit() and (near := await selected_place(session)) is not None:
+        text = f"{near.file}:{text}"
     if text and (places := await places_of(session.symbols, text)) is not None:
         for one in places:
-            session.out(f'Line {one.line} of "{clean(one.file)}" starts at address {session.place(one.address)}.')
+            span = await session.source.at(one.address)
+            ends = "" if span is None else f" and ends at {session.place(span.last)}"
+            session.out(f'Line {one.line} of "{clean(one.file)}" starts at address {session.place(one.address)}{ends}.')
         return
     address = await session.location(text) if text else (await session.state()).pc
+    span = await session.source.at(address)
+    if span is not None:
+        which = f'Line {span.line} of "{clean(span.file)}"'
+        session.out(f"{which} starts at address {session.place(span.first)} and ends at {session.place(span.last)}.")
+    if span is not None and session.debug_info.why_not():
+        return
+    await _inlined(session, address, 0 if span is None else 1)
+
+
+async def _inlined(session: Session, address: int, said: int) -> None:
+    """The functions that an address is inlined into, as debug information has them, the innermost first; ``said`` of
+    them are known already."""
     from frontend.symbols.drgn_traces import lines
 
     found = await session.debug_info.ask(lambda program: lines(program, address))
-    if not found:
+    if not found and not said:
         session.out(f"No line number information available for address {session.place(address)}.")
-    for here in found:
+    for here in found[said:]:
         function = f" in {clean(here.function)}" if here.function else ""
-        session.out(f'Line {here.line} of "{clean(here.file)}"{function}, at {session.place(address)}.')
+        inlined = ", inlined" if said else f", at {session.place(address)}"
+        session.out(f'Line {here.line} of "{clean(here.file)}"{function}{inlined}.')
 
 
 async def functions(session: Session, text: str) -> None:

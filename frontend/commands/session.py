@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
+from frontend.commands.collecting import Collecting
 from frontend.commands.debug_info import RECORDED, DebugInfo, as_value
 from frontend.commands.expressions import Node, evaluate, parse
 from frontend.commands.kernel_slide import KernelSlide
@@ -22,6 +22,7 @@ from frontend.commands.registers import is_real_mode, register_value
 from frontend.commands.remembered import MOST_WRITES, Display, MemoryWrite, OwnCommand, PaneSubjects, RegisterWrite
 from frontend.commands.shared import Shared, Work, at_once, no_wait
 from frontend.commands.source_lines import places_of
+from frontend.commands.source_view import SourceView
 from frontend.commands.stop_filter import StopFilter
 from frontend.commands.stop_text import describe
 from frontend.commands.values import Value, pointer
@@ -34,25 +35,6 @@ from gdbstub.errors import BadExpression, GdbError
 from gdbstub.sessions.guest_lock import Reach
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import MASK_64, SEGMENTS
-
-
-class BlockLine(NamedTuple):
-    """``depth`` is how many blocks of the block it lies in: ``else`` and ``end`` of the block itself are at 0."""
-
-    text: str
-    depth: int
-
-
-@dataclass(slots=True)
-class Collecting:
-    """A block that is being typed, up to its ``end``; ``keep`` takes its lines then. ``nests`` where blocks inside it
-    have an ``end`` of their own."""
-
-    keep: Callable[[list[BlockLine]], Awaitable[None]]
-    nests: bool = True
-    depth: int = 0
-    lines: list[BlockLine] = field(default_factory=list)
-
 
 PIECEWISE = frozenset(("find",))
 """Commands that may take minutes: they have the guest for a part at a time."""
@@ -135,11 +117,13 @@ class Session:
     frame: int = 0
     """Which frame of it is looked at."""
     debug_info: DebugInfo = field(init=False)
+    source: SourceView = field(init=False)
     slide: KernelSlide = field(init=False)
     """How much higher than linked a Linux kernel runs."""
 
     def __post_init__(self) -> None:
         self.slide = KernelSlide(self.debugger, self.symbols)
+        self.source = SourceView(self.symbols)
         self.debug_info = DebugInfo(self.debugger, self.symbols, self.slide)
 
     def without_debug_info(self) -> None:
@@ -187,13 +171,13 @@ class Session:
             raise GdbError("There is no stop yet.")
         return self.debugger.records[-1]
 
-    def report(self, record: StopRecord) -> None:
-        """Print a stop."""
+    def report(self, record: StopRecord, line: str = "") -> None:
+        """Print a stop; ``line`` is where in the source it is, where that is known."""
         if self.show_stop is not None:
             self.show_stop(record)
             return
-        for line in describe(record, self.symbols):
-            self.out(line)
+        for text in describe(record, self.symbols, line):
+            self.out(text)
 
     async def state(self) -> CpuState:
         return await self.debugger.state()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from frontend.commands.expressions import Node, Read, parse, read_type
 from frontend.commands.nodes import Variable
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
+from frontend.commands.source_listing import list_size, substitute_path
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.undoing import write_memory, write_register
 from frontend.commands.values import CType, Value, binary
@@ -40,6 +42,8 @@ FIXED = {
     "osabi": Fixed(".*", ""),
 }
 
+SETTINGS: dict[str, Callable[[Session, str], None]] = {"substitute-path": substitute_path, "listsize": list_size}
+
 ARCHITECTURES: dict[str, Mode | None] = {"auto": None, "i8086": 16, "i386": 32, "i386:x86-64": 64}
 """gdb's names, each with ``:intel`` behind it, too."""
 
@@ -64,6 +68,9 @@ async def set_(session: Session, arguments: Arguments) -> None:
         return
     elif word == "history":
         _keep(session, rest.strip())
+        return
+    elif word in SETTINGS:
+        SETTINGS[word](session, rest.strip())
         return
     elif word in FIXED:
         if not re.fullmatch(FIXED[word].holds, rest.strip()):
@@ -156,7 +163,8 @@ COMMANDS = (
         "before any event; history code N, of how many the screen keeps code and stack (500 at first), events again "
         "before steps; theme dark|light|high-contrast|none, the screen's colours; architecture "
         "auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
-        "others hold whatever it does, and tell the mode of one that does not show it. What gdb's scripts begin with "
+        "others hold whatever it does, and tell the mode of one that does not show it; substitute-path FROM TO, where "
+        "source files are (directory); listsize N, how many lines list shows. What gdb's scripts begin with "
         "(pagination off, width 0, …) is so anyway; other values are refused.",
         needs="",
         completes="location",

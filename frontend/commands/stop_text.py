@@ -19,13 +19,15 @@ class Names(Protocol):
     def text(self, address: int) -> str: ...
 
 
-def describe(record: StopRecord, symbols: Names) -> list[str]:
-    """The stop for people: a headline, the instruction, each cause with its reasons, and what is odd.
+def describe(record: StopRecord, symbols: Names, line: str = "") -> list[str]:
+    """The stop for people: a headline, the instruction, each cause with its reasons, and what is odd. ``line`` is the
+    source of where it stands.
 
     Nothing of it needs escaping any more.
     """
     explanation = record.explanation
-    lines = [f"{_where(record, symbols)}: {clean(explanation.summary)}"]
+    place = f", {clean(line)}" if line else ""
+    lines = [f"{_where(record, symbols)}{place}: {clean(explanation.summary)}"]
     if explanation.instruction is not None:
         lines.append("  " + _instruction(explanation.instruction, symbols))
     if record.event is not None and record.event.frame is not None:

@@ -11,6 +11,7 @@ import trio
 from frontend.commands.displaying import show_displays
 from frontend.commands.linux import current_task
 from frontend.commands.session import Session
+from frontend.commands.source_place import line_here
 from gdbstub.debugger.breakpoints import Breakpoint
 from gdbstub.debugger.record import StopRecord
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -45,7 +46,10 @@ async def resume_and_report(session: Session, action: Callable[[], Awaitable[Sto
         await session.look_for_slide()
     hit = watched.hit()
     if not any(row.silent for row in hit):
-        session.report(record)
+        place = None if record.ended else await line_here(session, record.state.pc)
+        session.report(record, "" if place is None else str(place))
+        if place is not None and session.show_stop is None and (text := session.source.line_text(place)) is not None:
+            session.out(f"{place.line}\t{text}")
         if not record.ended and session.show_stop is None and (task := await current_task(session)) is not None:
             session.out(f"  task: {task.comm}[{task.pid}] on CPU {record.cpu}")
         if not record.ended:

@@ -27,10 +27,11 @@ async def backtrace_(session: Session, arguments: Arguments) -> None:
 def frame_line(session: Session, at: int, frame: TraceFrame) -> str:
     """As gdb writes it: an address where no line of the source begins, the function, its arguments, the source."""
     address = f"{frame.pc:#018x}"
-    if frame.how or not frame.source:
+    if frame.how or not frame.source or frame.arguments is None:
         name = f" <{clean(frame.name)}+{frame.offset}>" if frame.offset else f" <{clean(frame.name)}>"
         how = f"  ({frame.how})" if frame.how else "  (interrupted)" if at and frame.interrupted else ""
-        return f"#{at:<2} {address}{name if frame.name else session.symbols.text(frame.pc)}{how}"
+        line = f" at {clean(str(frame.source))}" if frame.source else ""
+        return f"#{at:<2} {address}{name if frame.name else session.symbols.text(frame.pc)}{line}{how}"
     arguments = ", ".join(f"{clean(one.name)}={one.text}" for one in frame.arguments)
     place = "" if frame.inline or (at == 0 and not frame.offset) else f"{address} in "
     interrupted = "  (interrupted)" if at and frame.interrupted and not frame.inline else ""

@@ -14,7 +14,7 @@ from frontend.commands.frames import (
     word,
 )
 from frontend.commands.session import Session
-from frontend.symbols.engine import NoDebugInfo, Trace, TraceFrame
+from frontend.symbols.engine import NoDebugInfo, SourceLine, Trace, TraceFrame
 from gdbstub.errors import BadExpression
 from gdbstub.x86.cpu_state import CpuState
 from gdbstub.x86.registers import Mode
@@ -72,7 +72,20 @@ async def _unwind(session: Session, state: CpuState, most: int) -> Trace:
         first, *rest = found.frames
         handler = _frame(session, state, CallFrame(state.pc, "", state.registers["rsp"]))
         found = Trace((handler, first._replace(how=BY_FRAME), *rest), found.note)
-    return Trace(found.frames[:most], f"{why} {found.note}".strip())
+    return Trace(await _with_lines(session, found.frames[:most]), f"{why} {found.note}".strip())
+
+
+async def _with_lines(session: Session, frames: tuple[TraceFrame, ...]) -> tuple[TraceFrame, ...]:
+    """What files say of lines, where no types are known; a frame that waits for a call stands in the line of that."""
+    if not session.source.known:
+        return frames
+    found = []
+    for number, frame in enumerate(frames):
+        waits = number and frame.how != BY_FRAME
+        place = await session.source.place(frame.pc - 1 if waits else frame.pc)
+        source = None if place is None else SourceLine(place.file, place.line, 0, frame.name)
+        found.append(frame._replace(source=source, arguments=None))
+    return tuple(found)
 
 
 async def _guess(session: Session, state: CpuState, most: int) -> Trace:

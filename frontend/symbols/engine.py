@@ -56,7 +56,8 @@ class TraceFrame(NamedTuple):
     inline: bool
     interrupted: bool
     registers: dict[str, int]
-    arguments: tuple[NamedValue, ...] = ()
+    arguments: tuple[NamedValue, ...] | None = ()
+    """None where nothing says which there are."""
     how: str = ""
     """How it was guessed, where it was."""
 

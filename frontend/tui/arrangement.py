@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from frontend.tui.boxes import Arrangement, Box, Column
 from frontend.tui.preferences import applied
-from frontend.tui.view import MESSAGES, PROMPT, ViewState
+from frontend.tui.view import MESSAGES, PROMPT, SOURCE, ViewState
 
 
 class PanePlace(NamedTuple):
@@ -25,6 +25,7 @@ class PanePlace(NamedTuple):
     most: int = 1000
 
 
+SOURCES = PanePlace((SOURCE,), 8, 2)
 CODE = PanePlace(("code",), 7, 3)
 WHY = PanePlace(("why",), 7, 2)
 STOPS = PanePlace(("stops",), 5, 1)
@@ -128,6 +129,27 @@ def heights(places: Sequence[PanePlace], rows: int) -> list[int]:
     return found
 
 
+def _with_source(choice: Choice) -> Choice:
+    """The same with the source: above the code where there is room for both, else as a tab beside it."""
+    if not any("code" in place.panes for places in choice for place in places):
+        return choice
+    roomy = tuple(_beside(places) for places in choice if any(place.panes == ("code",) for place in places))
+    return (*roomy, *(tuple(_tabbed(place) for place in places) for places in choice))
+
+
+def _as_is(choice: Choice) -> Choice:
+    return choice
+
+
+def _beside(places: tuple[PanePlace, ...]) -> tuple[PanePlace, ...]:
+    at = next(at for at, place in enumerate(places) if place.panes == ("code",))
+    return (*places[:at], SOURCES, *places[at:])
+
+
+def _tabbed(place: PanePlace) -> PanePlace:
+    return place._replace(panes=("code", SOURCE, *place.panes[1:])) if "code" in place.panes else place
+
+
 def _column(choice: Choice, width: int, rows: int) -> Column:
     fitting = (places for places in choice if sum(place.least for place in places) <= rows)
     places = next(fitting, choice[-1])
@@ -139,14 +161,17 @@ def arrange(view: ViewState, width: int, rows: int) -> Arrangement:
     """The panes for ``width`` cells and ``rows`` rows (without status line, prompt and bar of keys)."""
     if view.zoom:
         return ((Box((zoomed(view),), width, rows),),)
+    with_source = _with_source if view.source is not None else _as_is
     if rows < ROWS_FOR_COLUMNS:
-        return applied((_column(ALL, width, rows),), view.preferences)
+        return applied((_column(with_source(ALL), width, rows),), view.preferences)
     columns = next(size.columns for size in SIZES if width >= size.width)
     shares = sum(share for _, _, share in columns)
     spare = width - sum(fixed for _, fixed, _ in columns) - (len(columns) - 1)
     widths = [fixed or spare * share // shares for _, fixed, share in columns]
     widths[0] += width - sum(widths) - (len(columns) - 1)
-    found = tuple(_column(choice, each, rows) for (choice, _, _), each in zip(columns, widths, strict=True))
+    found = tuple(
+        _column(with_source(choice), each, rows) for (choice, _, _), each in zip(columns, widths, strict=True)
+    )
     return applied(found, view.preferences)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from frontend.clean import clean
 from frontend.commands.session import Session
+from frontend.commands.source_place import selected_place
 from frontend.tui.breakpoint_rows import snapshot
 from frontend.tui.event_code import stopped_rip
 from frontend.tui.events import (
@@ -21,7 +24,7 @@ from frontend.tui.events import (
 )
 from frontend.tui.listing import CodeArea, NameLookup, read_code, where
 from frontend.tui.view import CODE
-from frontend.tui.window import looker
+from frontend.tui.window import SourceArea, looker
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 
@@ -68,6 +71,7 @@ class Gatherer:
             self._dispatch(BreakpointsChanged(snapshot(debugger.breakpoints)))
             return
         record, state, window, change = looked
+        window = replace(window, source=await self._source())
         if change:
             self._dispatch(ValueChanged(record.number, change))
         if state == record.state and not self.renamed:
@@ -75,6 +79,13 @@ class Gatherer:
         else:
             self.renamed = False
             self._dispatch(Looked(state, where(session.symbols, state.pc), window))
+
+    async def _source(self) -> SourceArea | None:
+        """Of the frame that is looked at."""
+        place = await selected_place(self._session)
+        if place is None:
+            return None
+        return SourceArea(clean(place.file), place.line, self._session.source.text(place))
 
     async def show_code(self, address: int | None) -> None:
         """`code`: bring code to the pane; None brings back that of the stop."""

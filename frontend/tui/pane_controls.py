@@ -33,7 +33,7 @@ from frontend.tui.panes.memory import row_bytes
 from frontend.tui.preferences import LAYOUTS
 from frontend.tui.tour import END, follow
 from frontend.tui.update import update
-from frontend.tui.view import MESSAGES, PROMPT, ViewState
+from frontend.tui.view import MESSAGES, PROMPT, SOURCE, ViewState
 from gdbstub.debugger.events import Output, Resumed
 
 IN_BETWEEN = (Working, StopShown, Gathered, Looked, Printed, Output, BreakpointsChanged)
@@ -170,7 +170,9 @@ class PaneControls:
 
     def show_pane(self, key: str) -> None:
         for pane in PANES.values():
-            if pane.key == key:
+            if pane.key == key and pane.name == SOURCE and self._view.source is None:
+                self.dispatch(Printed("No line of the source is known here: that needs a file with lines.", "note"))
+            elif pane.key == key:
                 self.dispatch(Arrange(self._view.preferences.show(pane.name)))
                 self.dispatch(Focus(pane.name))
 

@@ -86,7 +86,11 @@ def applied(arrangement: Arrangement, wanted: Preferences) -> Arrangement:
     """The arrangement as the user wants it, of the same size; one that would hide everything stays whole."""
     if wanted == USUAL:
         return arrangement
-    columns = [[box._replace(panes=_moved(box.panes, wanted.moved)) for box in column] for column in arrangement]
+    present = frozenset(name for column in arrangement for box in column for name in box.panes)
+    columns = [
+        [box._replace(panes=tuple(_standing(name, wanted.moved, present) for name in box.panes)) for box in column]
+        for column in arrangement
+    ]
     shown = [kept for column in columns if (kept := _without(column, wanted.hidden))]
     if not shown:
         return arrangement
@@ -94,8 +98,12 @@ def applied(arrangement: Arrangement, wanted: Preferences) -> Arrangement:
     return _wider(shown, sum(column[0].width + 1 for column in arrangement) - 1, wanted.wider)
 
 
-def _moved(panes: tuple[str, ...], moved: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(moved.get(name, name) for name in panes)
+def _standing(place: str, moved: Mapping[str, str], present: frozenset[str]) -> str:
+    """The pane in a place; instead of one that has none now, the one in its own."""
+    name = moved.get(place, place)
+    while name not in present:
+        name = moved.get(name, name)
+    return name
 
 
 def _without(column: list[Box], hidden: frozenset[str]) -> list[Box]:

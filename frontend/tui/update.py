@@ -48,6 +48,7 @@ from frontend.tui.view import (
     MESSAGES,
     OUTPUT,
     PROMPT,
+    SOURCE,
     ViewState,
     number_of,
 )
@@ -167,6 +168,11 @@ def _toggle(view: ViewState, what: Literal["help", "zoom", "handler", "unfolded"
     return replace(view, zoom=not view.zoom)
 
 
+def _without_focus(view: ViewState) -> ViewState:
+    """The source is gone from the screen where none is known; the keys go to the prompt then."""
+    return replace(view, focus=PROMPT) if view.focus == SOURCE and view.source is None else view
+
+
 def update(view: ViewState, event: Event) -> ViewState:
     """The view after ``event``; the same object where nothing changes."""
     match event:
@@ -181,9 +187,9 @@ def update(view: ViewState, event: Event) -> ViewState:
         case Disconnected(why):
             return _lost(view, why)
         case Gathered(window):
-            return _gathered(view, window)
+            return _without_focus(_gathered(view, window))
         case Looked():
-            return _looked(view, event)
+            return _without_focus(_looked(view, event))
         case Gap(why):
             return replace(view, gap=why)
         case BreakpointsChanged(rows):
@@ -205,9 +211,9 @@ def update(view: ViewState, event: Event) -> ViewState:
             kept = view if most == view.kept else _keep(view, most)
             return kept if code == kept.code_kept else replace(kept, code_kept=code)
         case SelectStop(number):
-            return _select(view, number)
+            return _without_focus(_select(view, number))
         case Walk(by, events):
-            return _walk(view, by, events)
+            return _without_focus(_walk(view, by, events))
         case FilterStops(sought):
             return view if sought == view.filter else replace(view, filter=sought, scroll={**view.scroll, "stops": 0})
         case ValueChanged(number, text):

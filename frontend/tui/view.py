@@ -13,7 +13,7 @@ from frontend.tui.events import Looked, Message, Palette, Question, Sheet, Stop
 from frontend.tui.extras import NONE, Extras
 from frontend.tui.listing import CodeArea, NameLookup
 from frontend.tui.preferences import USUAL, Preferences
-from frontend.tui.window import Window
+from frontend.tui.window import SourceArea, Window
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.evidence import Action
@@ -27,6 +27,7 @@ BEGINNING = "attached; a stub does not say why the guest stands still"
 
 PROMPT = "prompt"
 CODE = "code"
+SOURCE = "source"
 MESSAGES = "messages"
 OUTPUT = "output"
 
@@ -62,7 +63,7 @@ class ViewState:
     """Command lines that wait for what runs."""
     lost: str = ""
     working: str = ""
-    windows: Mapping[int, Window] = field(default_factory=dict)
+    windows: dict[int, Window] = field(default_factory=dict)
     live: Looked | None = None
     """What the newest stop has become since."""
     breakpoints: tuple[BreakpointRow, ...] = ()
@@ -163,6 +164,15 @@ class ViewState:
         """What they read at the stop before."""
         window = self.windows.get(number_of(self.stops[self.index - 1])) if self.index > 0 else None
         return NONE if window is None else window.extras
+
+    @property
+    def source(self) -> SourceArea | None:
+        """The source of the stop that is looked at, where a line of it is known. While the newest is still being
+        gathered it is that of the one before, so that nothing flickers."""
+        window = self.window
+        if window is None and self.selected is None and self.windows:
+            window = next(reversed(self.windows.values()))
+        return None if window is None else window.source
 
     @property
     def shows_event(self) -> bool:

@@ -25,6 +25,15 @@ STACK_BYTES = 128
 _MASKS: dict[int, int] = {16: 0xFFFF, 32: 0xFFFF_FFFF, 64: 0xFFFF_FFFF_FFFF_FFFF}
 
 
+class SourceArea(NamedTuple):
+    """The file of the source line where the frame stands that is looked at; ``lines`` are all of it, None where its
+    text is not on this machine. ``line`` counts from 1."""
+
+    file: str
+    line: int
+    lines: tuple[str, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """What stood around stop ``number``. ``lines`` holds the line of the record's pc where it could be read, ``event``
@@ -40,6 +49,7 @@ class Window:
     """Is it that of a plain step? Those go before others where there are too many."""
     extras: Extras = NONE
     """What was read for the panes that were in sight."""
+    source: SourceArea | None = None
 
 
 def _ran_last(record: StopRecord, address: int) -> int | None:

@@ -18,12 +18,14 @@ SMALL = {
     "code": (54, 8), "registers": (25, 21), "dr": (25, 20), "why": (54, 7), "stops": (54, 5), "stack": (25, 12),
     "breakpoints": (25, 4), "messages": (54, 3), "output": (54, 3), "memory": (54, 7), "watch": (25, 12),
     "cpus": (25, 12), "tables": (54, 7), "pages": (54, 7),
+    "source": (54, 3),
 }  # fmt: skip
 """The sizes that panes have at about 80×24 (without their titles)."""
 LARGE = {
     "code": (83, 34), "registers": (50, 18), "dr": (50, 18), "why": (65, 26), "stops": (90, 10), "stack": (50, 12),
     "breakpoints": (50, 8), "messages": (83, 12), "output": (83, 8), "memory": (90, 10), "watch": (50, 8),
     "cpus": (50, 8), "tables": (90, 12), "pages": (90, 10),
+    "source": (83, 8),
 }  # fmt: skip
 LONG = tuple(f"line {number} of an answer that goes on and on and is wrapped in the end" for number in range(9))
 ANSWER = OpenSheet(Sheet("x/9s 0", tuple(Message("text", one) for one in LONG)))

@@ -16,6 +16,7 @@ from frontend.tui.panes import (
     memory,
     registers,
     sheet,
+    source,
     stack,
     watch,
 )
@@ -59,6 +60,7 @@ _ALL = (
     Pane(cpus.NAME, "vCPUs", "p", cpus.render, cpus.note),
     Pane(TABLES, "IDT, GDT", "t", lookups.render_tables, lookups.note),
     Pane(PAGES, "page walk", "a", lookups.render_pages, lookups.note_pages),
+    Pane(source.NAME, "source", "l", source.render, source.note),
 )
 PANES: dict[str, Pane] = {pane.name: pane for pane in _ALL}
 SHEET = Pane(sheet.NAME, "answer", "", sheet.render, sheet.note)

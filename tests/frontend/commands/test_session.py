@@ -223,7 +223,7 @@ def test_abbreviations_are_gdbs(short: str, name: str | None) -> None:
 def test_an_ambiguous_name_lists_its_candidates() -> None:
     with pytest.raises(CommandError) as caught:
         find_command("di")
-    assert str(caught.value) == "di is ambiguous; it could be disable, display, disassemble, disconnect."
+    assert str(caught.value) == "di is ambiguous; it could be disable, display, disassemble, directory, disconnect."
 
 
 def test_no_two_commands_share_a_name() -> None:

@@ -201,7 +201,7 @@ async def test_translate_without_physical_memory_is_one_sentence(terminal: Termi
         (
             "info nope",
             "info nope is unknown; there are: registers, breakpoints, threads, dr, idt, gdt, tss, cr, target, "
-            "symbol, display, files, line, locals, args, scope, functions, address, tasks, modules, linux.",
+            "symbol, display, files, line, locals, args, scope, functions, address, source, tasks, modules, linux.",
         ),
         ("info symbol", "info symbol needs an address."),
         (

@@ -12,6 +12,7 @@ from frontend.tui.arrangement import PanePlace, arrange, front, heights, order, 
 from frontend.tui.boxes import Arrangement
 from frontend.tui.panes import PANES
 from frontend.tui.view import ViewState
+from frontend.tui.window import SourceArea, Window
 from tests.frontend.stories import view
 
 
@@ -34,6 +35,13 @@ def test_the_large_screen_has_a_place_for_every_pane() -> None:
     ]
 
 
+def test_the_source_stands_above_the_code_or_beside_it() -> None:
+    state = replace(view(), windows={n: replace(w, source=SourceArea("a.c", 1, ())) for n, w in view().windows.items()})
+
+    assert shape(arrange(state, 80, 21))[0][0] == "code+source 54x9"
+    assert shape(arrange(state, 200, 57))[0][:2] == ["source 83x14", "code 83x23"]
+
+
 @given(st.integers(1, 400), st.integers(1, 200), st.booleans())
 def test_every_arrangement_fills_the_screen_and_holds_every_pane(width: int, rows: int, zoom: bool) -> None:
     state = replace(ViewState(), zoom=zoom)
@@ -42,7 +50,13 @@ def test_every_arrangement_fills_the_screen_and_holds_every_pane(width: int, row
     assert sum(column[0].width + 1 for column in arrangement) - 1 == width
     assert all(sum(box.height for box in column) == rows for column in arrangement)
     assert all(box.height > 0 and box.width > 0 for column in arrangement for box in column)
-    assert zoom or sorted(order(arrangement)) == sorted(PANES)
+    assert zoom or sorted(order(arrangement)) == sorted(set(PANES) - {"source"})
+
+    state = replace(state, windows={0: Window(0, source=SourceArea("a.c", 1, None))})
+    with_source = arrange(state, width, rows)
+    assert all(sum(box.height for box in column) == rows for column in with_source)
+    assert all(box.height > 0 and box.width > 0 for column in with_source for box in column)
+    assert zoom or sorted(order(with_source)) == sorted(PANES)
 
 
 def test_a_zoomed_pane_is_alone() -> None:

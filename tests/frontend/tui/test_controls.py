@@ -179,11 +179,12 @@ def test_pages_scroll_no_further_than_the_text_goes(desk: Desk) -> None:
 
 def test_the_keys_go_round_all_panes_and_the_prompt(desk: Desk) -> None:
     seen = []
-    for _ in range(len(PANES) + 1):
+    shown = set(PANES) - {"source"}  # no line is known
+    for _ in range(len(shown) + 1):
         desk.press("Alt-Right")
         seen.append(desk.view.focus)
 
-    assert sorted(seen) == sorted([*PANES, "prompt"])
+    assert sorted(seen) == sorted([*shown, "prompt"])
     assert seen[-1] == "prompt"
     desk.press("Alt-Left")
     assert desk.view.focus == "cpus"

@@ -1,0 +1,30 @@
+"""A guest of C with debug information, and dr6 on it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.live.machine import Ran, dr6
+
+PROGRAMS = Path(__file__).with_name("programs")
+OPTIONS = (
+    *("-m32", "-ffreestanding", "-fno-pic", "-no-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"),
+    *("-fcf-protection=none", "-g", "-nostdlib", "-static", "-Wl,--build-id=none,--no-warn-rwx-segments,-T,lines.ld"),
+)
+
+
+def build(folder: Path, *options: str) -> Path:
+    """The guest of ``lines.c``; its source lies beside it."""
+    for name in ("lines.c", "lines.ld"):
+        (folder / name).write_bytes((PROGRAMS / name).read_bytes())
+    subprocess.run(["gcc", *OPTIONS, *options, "-o", "lines.elf", "lines.c"], cwd=folder, check=True)
+    return folder / "lines.elf"
+
+
+def ask(guest: Path, *lines: str, code: int = 0) -> Ran:
+    """What dr6 says of it to some commands; it stands before its first instruction."""
+    words = [word for line in lines for word in ("-ex", line)]
+    done = dr6("launch", str(guest), "--batch", "--symbols", str(guest), *words)
+    assert done.code == code, done.err
+    return done
