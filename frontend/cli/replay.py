@@ -106,9 +106,9 @@ def _address(word: str) -> int:
     return int(word, 16)
 
 
-def _is_source(line: str) -> bool:
+def _is_followed(line: str) -> bool:
     try:
-        return bool(line.strip()) and parse_line(line.strip())[0].name == "source"
+        return bool(line.strip()) and parse_line(line.strip())[0].name in ("source", "restore")
     except GdbError:
         return False  # no command: it fails again
 
@@ -139,8 +139,9 @@ class Again:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """What was asked for, in order. The lines of a script were noted one by one behind its ``source``."""
-        return tuple(line for line in self._transcript.notes("command") if not _is_source(line))
+        """What was asked for, in order. The lines of a script were noted one by one behind its ``source``, those of
+        last time behind ``restore``."""
+        return tuple(line for line in self._transcript.notes("command") if not _is_followed(line))
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:

@@ -12,19 +12,21 @@ _WATCHES = {BreakpointKind.WRITE: "watch", BreakpointKind.READ: "rwatch", Breakp
 
 
 def lines_again(session: Session) -> tuple[str, ...]:
-    """In the order of their numbers, which begin at 1 in the other session."""
+    """In the order of their numbers."""
     lines: list[str] = []
     rows = [row for _, row in sorted(session.debugger.breakpoints.items()) if not row.hidden]
-    for number, row in enumerate(rows, 1):
+    for row in rows:
         lines.append(_setting(session, row))
-        if not row.enabled:
-            lines.append(f"disable {number}")
         if row.ignore:
-            lines.append(f"ignore {number} {row.ignore}")
+            lines.append(f"ignore $bpnum {row.ignore}")
+        if not row.enabled:
+            lines.append("disable $bpnum")
         if row.commands:
-            lines += [f"commands {number}", *row.commands, "end"]
+            lines += ["commands", *row.commands, "end"]
     for display in session.displays.values():
         lines.append(f"display{f'/{display.format}' if display.format else ''} {display.expression}")
+    if session.panes.memory:
+        lines.append(f"memory {session.panes.memory}")
     return tuple(lines)
 
 

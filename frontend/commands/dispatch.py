@@ -38,6 +38,7 @@ from frontend.commands import (
 from frontend.commands.collecting import BlockLine, Collecting
 from frontend.commands.defining import expand
 from frontend.commands.helping import help_command
+from frontend.commands.restoring import restore_command
 from frontend.commands.session import Session
 from frontend.commands.sourcing import source_command
 from frontend.commands.table import Arguments, Command, CommandError
@@ -197,6 +198,7 @@ COMMANDS: tuple[Command, ...] = (
     *shell.COMMANDS,
     *general.COMMANDS,
     source_command(execute),
+    restore_command(execute),
     help_command(lambda: COMMANDS, find_command),
 )
 _BY_NAME = {short: row for row in COMMANDS for short in (row.name, *row.short)}

@@ -55,6 +55,8 @@ class PaneSubjects:
     """The expression that the memory pane follows."""
     walked: str = "$pc"
     """The one whose pages the page walk follows."""
+    last_time: tuple[str, ...] = ()
+    """What was set in the last session with the same target, as lines that set it again."""
     tour: Callable[[bool], None] | None = None
     """Begins the tour of the screen, or (False) leaves it."""
     show: Callable[[str], None] | None = None

@@ -13,6 +13,7 @@ from frontend.commands import Quit, execute
 from frontend.commands.again import count_words, lines_again
 from frontend.commands.session import Session
 from frontend.tui.aside import Aside, runs_the_guest
+from frontend.tui.beside import interrupt, tick
 from frontend.tui.controls import ATTACH, Here, Job, Leave, Run, Screen
 from frontend.tui.events import (
     FilterStops,
@@ -21,10 +22,10 @@ from frontend.tui.events import (
     Printed,
     SessionOpened,
     Submitted,
-    Ticked,
     Working,
 )
 from frontend.tui.gatherer import Gatherer
+from frontend.tui.last_time import LastTime
 from frontend.tui.leaving import LOST, Leaving
 from frontend.tui.view import number_of
 from gdbstub.debugger.events import DebuggerEvent
@@ -36,7 +37,6 @@ RETRY_SECONDS = 1.0
 """Between two attempts to attach to a stub that is gone."""
 ATTACH_SECONDS = 10.0
 """How long one may take."""
-TICK_SECONDS = 1.0
 
 Reopen = Callable[[int], AbstractAsyncContextManager[Session]]
 """Another session with the same target, its stops numbered from there."""
@@ -66,6 +66,7 @@ class Worker(Leaving):
         self._jobs, self._todo = trio.open_memory_channel[Job](AHEAD)
         self._stop, self._stops = trio.open_memory_channel[None](1)
         self._scope = trio.CancelScope()
+        self._last_time = LastTime(session)
         self._waiting = self._foreign = False
 
     async def serve(self, startup: tuple[str, ...] = (), welcome: str = "") -> int:
@@ -73,8 +74,8 @@ class Worker(Leaving):
         behind the ``startup`` lines."""
         self._take_over()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._interrupt)
-            nursery.start_soon(self._tick)
+            nursery.start_soon(interrupt, self._session, self._screen, self._stops)
+            nursery.start_soon(tick, self._screen)
             self._screen.aside = Aside(self._session, self._screen, nursery).take
             with self._scope:
                 code = await self._work(startup, welcome)
@@ -156,28 +157,14 @@ class Worker(Leaving):
                 dropped += 1
         return dropped
 
-    # The tasks
-
-    async def _tick(self) -> None:
-        """While the guest runs, say how long it has."""
-        while True:
-            await trio.sleep(TICK_SECONDS)
-            if self._screen.view.running or self._screen.view.ran:
-                self._screen.dispatch(Ticked())
-
-    async def _interrupt(self) -> None:
-        async for _ in self._stops:
-            try:
-                await self._session.interrupt()
-            except GdbError as error:
-                self._screen.complain(str(error))
-
     async def _work(self, startup: tuple[str, ...], welcome: str) -> int:
         await self._look()
         await self._offer_again()
         code = await self._run(startup, to_the_end=True)
-        if welcome:
-            self._screen.dispatch(Printed(welcome, "note"))
+        offer = self._last_time.begin()
+        for text in (welcome, "" if self._run_number else offer):
+            if text:
+                self._screen.dispatch(Printed(text, "note"))
         while code is None:
             job = await self._next_job()
             if job is LOOK:
@@ -288,6 +275,7 @@ class Worker(Leaving):
             await self._gatherer.refresh()
         else:
             await shared.do(line, lambda: execute(self._session, line), self._gatherer.refresh)
+        self._last_time.keep()
 
     async def _look(self) -> None:
         """Gather what panes show: at the beginning, and at another participant's stop."""
