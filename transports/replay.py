@@ -43,6 +43,10 @@ class ReplayStream(trio.abc.Stream):
         self._skip_to_sent()
         self._skip_to_received()
 
+    def reads(self, what: str) -> bool:
+        """Did the session that was recorded ask for this?"""
+        return what in self.transcript.header.reads
+
     @property
     def unsent(self) -> int:
         """How many bytes were recorded as sent and have not been sent again."""

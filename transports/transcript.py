@@ -36,12 +36,14 @@ class BadTranscript(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """``date`` is the start in UTC as ISO 8601; ``command`` is our own command line."""
+    """``date`` is the start in UTC as ISO 8601; ``command`` is our own command line; ``reads`` is what is asked of the
+    guest that versions before did not ask."""
 
     tool: str
     target: str
     date: str
     command: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def header_line(header: Header) -> bytes:
         "date": header.date,
         "command": header.command,
     }
+    if header.reads:
+        fields["reads"] = header.reads
     return json.dumps(fields).encode() + b"\n"
 
 
@@ -137,9 +141,14 @@ def _header(line: bytes, path: str) -> Header:
         fields = json.loads(line)
         schema = fields["transcript"]
         command = fields["command"]
-        header = Header(fields["tool"], fields["target"], fields["date"], tuple(command))
-        texts = (header.tool, header.target, header.date, *header.command)
-        if not isinstance(command, list) or not all(isinstance(text, str) for text in texts):
+        reads = fields.get("reads", [])
+        header = Header(fields["tool"], fields["target"], fields["date"], tuple(command), tuple(reads))
+        texts = (header.tool, header.target, header.date, *header.command, *header.reads)
+        if (
+            not isinstance(command, list)
+            or not isinstance(reads, list)
+            or not all(isinstance(text, str) for text in texts)
+        ):
             raise ValueError
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadTranscript(f"{path!r} is not a recording: its first line is not the header of one.") from error

@@ -29,6 +29,7 @@ from frontend.symbols import Loading, Symbol, SymbolError, Symbols
 from frontend.version import tool
 from gdbstub.debugger.debugger import Debugger, DebuggerOptions
 from gdbstub.debugger.kernel_code import KernelCode
+from gdbstub.debugger.options import FRAMES_OF_STEPS
 from gdbstub.debugger.witness import WitnessWanted
 from gdbstub.errors import GdbError
 from gdbstub.remote.nonblocking_io import NonblockingIO
@@ -139,6 +140,7 @@ async def open_session(
             shortcut=_shortcut(endpoint) if recorder is None else None,
             helpers=helpers_of(endpoint, recorder),
             exits=exits_of(stack, endpoint, connection.host, recorder),
+            frames_of_steps=not isinstance(endpoint.stream, ReplayStream) or endpoint.stream.reads(FRAMES_OF_STEPS),
             journals=None if isinstance(endpoint.stream, ReplayStream) else journal_folder(),
             may_restore=connection.may_restore,
             watch_leaving=_watch_leaving(endpoint.stream, recorder),
@@ -218,7 +220,7 @@ def _recorded(stack: AsyncExitStack, connection: TargetOptions, endpoint: Endpoi
     if connection.record is None:
         return endpoint.stream, None
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    header = Header(tool(), endpoint.name, date, connection.command)
+    header = Header(tool(), endpoint.name, date, connection.command, (FRAMES_OF_STEPS,))
     recorder = stack.enter_context(
         open_recorder(
             connection.record,

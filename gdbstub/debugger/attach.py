@@ -85,6 +85,7 @@ class Attachment:
         self._reader = StopReader(
             *(remote, reader, points, catcher, hooks),
             stray_watches=backend.stray_watches,
+            frames_of_steps=self._options.frames_of_steps,
         )
         self._walk = walk = BootWalk(self._reader, table, catcher)
         self._runner = RunControl(

@@ -86,6 +86,22 @@ class TableReader:
             return Way(None, None, others, places, why_none=why)
         return Way(gate, await self._handler(gate, state, table), others, places)
 
+    async def leading_to(self, table: InterruptTable, state: CpuState) -> list[int]:
+        """The vectors at whose handler the guest stands; task gates are left out."""
+        size = GATE_SIZES[table.kind]
+        try:
+            data = await self._read(table.base, min(table.limit + 1, 256 * size))
+        except Refused:
+            return []
+        found = []
+        for number in range(len(data) // size):
+            gate = parse_gate(data[number * size : (number + 1) * size], table.kind)
+            if gate is None or not gate.present or gate.type == TASK_GATE or gate.offset != state.rip:
+                continue
+            if await self._handler(gate, state, table) == state.pc:
+                found.append(number)
+        return found
+
     async def _gate(self, address: int, kind: Mode) -> Gate | None:
         try:
             gate = parse_gate(await self._read(address, GATE_SIZES[kind]), kind)

@@ -15,6 +15,9 @@ from gdbstub.debugger.witness import WitnessWanted
 from gdbstub.explain.evidence import CodeBytes
 from gdbstub.remote.nonblocking_io import NonblockingIO
 
+FRAMES_OF_STEPS = "frames of steps"
+"""In a recording: `DebuggerOptions.frames_of_steps`."""
+
 
 def no_image(address: int) -> CodeBytes | None:
     """There is none."""
@@ -41,6 +44,8 @@ class DebuggerOptions(OpenOptions):
     """What dr6 that were killed left behind in QEMUs of this machine."""
     witness: WitnessWanted = "auto"
     """Are caught vectors to be seen in QEMU's log, too, where that can be? ``require``: they must be."""
+    frames_of_steps: bool = True
+    """Is the frame read that a step finds in a handler which nobody caught? Recordings of an older dr6 have none."""
     image_code: Callable[[int], CodeBytes | None] = no_image
     """The bytes around a linear address, from the guest's image."""
     pace: Pace = trio.sleep

@@ -73,6 +73,8 @@ class Snapshot(NamedTuple):
     """What keeps the event from being surely that of its vector."""
     retried: int = 0
     """How often the step was done again, since the stub reported one that ran nothing."""
+    taken: CaughtEvent | None = None
+    """What a step ended in, where nobody had caught it."""
     triple_fault: tuple[int, ...] | None = None
     """As in `Evidence`, where a log told of one."""
     instead_of: int | None = None
@@ -95,7 +97,7 @@ def evidence_of(
 ) -> Evidence:
     """What `explain` may know of this stop. Where dr6 put RIP back on a breakpoint it is RIP as the stub had it, if
     explanations know of this backend that it leaves RIP behind (``rip_as_reported``); else as it is now."""
-    state, event = snapshot.state, snapshot.event
+    state, event = snapshot.state, snapshot.event or snapshot.taken
     vector: Fact[int] = _NO_VECTOR
     handler: Fact[int] = _NO_VECTOR
     frame: Fact[Frame] = _NO_VECTOR
@@ -118,7 +120,7 @@ def evidence_of(
         before=snapshot.before or NOTHING_KNOWN,
         after=after,
         vector=vector,
-        at_handler=_AT_HANDLER[event is not None],
+        at_handler=_AT_HANDLER[snapshot.event is not None],
         handler=handler,
         frame=frame,
         frame_mode=_NO_VECTOR if snapshot.frame_mode is None else _MODES[snapshot.frame_mode],

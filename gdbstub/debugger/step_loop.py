@@ -92,7 +92,9 @@ class StepLoop:
             if behind is not None:
                 stop, behind = await self._step_done(behind)
                 continue
-            snapshot = await (self._reader.read(stop) if arrival is None else self._reader.read_rest(arrival))
+            snapshot = await (
+                self._reader.read(stop) if arrival is None else self._reader.read_rest(arrival, stepped=True)
+            )
             if may and arrival is not None and self._may_leave(arrival) and go_on(snapshot.state.pc):
                 lifted = await self._runner.begin_step()
                 self._sink(self._keep(snapshot, Action.STEP))

@@ -122,7 +122,7 @@ class Stepping(Resuming):
         if not isinstance(stop, Stopped):
             return await self._reader.read(stop)
         stop, arrival = await self.again_if_idle(stop, await self._reader.read_registers(stop))
-        return await (self._reader.read(stop) if arrival is None else self._reader.read_rest(arrival))
+        return await (self._reader.read(stop) if arrival is None else self._reader.read_rest(arrival, stepped=True))
 
     async def again_if_idle(self, stop: Stopped, arrival: StopAtArrival) -> tuple[Stop, StopAtArrival | None]:
         """The stop behind a step, and its registers (None where the guest is gone). A step that ran nothing, for

@@ -18,6 +18,7 @@ from gdbstub.debugger.light_stop import LightStop, decoded
 from gdbstub.debugger.linear_pc import predicted_pc
 from gdbstub.debugger.physical_points import PhysicalPoints
 from gdbstub.debugger.snapshot import GONE, Snapshot
+from gdbstub.debugger.stepped_into import SteppedInto
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import NOTHING_KNOWN
@@ -57,6 +58,7 @@ class StopReader:
         hooks: StopHooks,
         *,
         stray_watches: bool,
+        frames_of_steps: bool,
     ) -> None:
         self._remote = remote
         self._hooks = hooks
@@ -66,6 +68,7 @@ class StopReader:
         self._stray_watches = stray_watches
         self._seen: dict[int, Snapshot | LightStop] = {}
         self.code = CodeReader(remote, points, hooks)
+        self._into = SteppedInto(points.read_memory) if frames_of_steps else None
         self._last_frames: dict[int, Frame | None] = {}
         self.cpu = 0
         self.stale = False
@@ -191,8 +194,9 @@ class StopReader:
         assert arrival.pc is not None
         return self._remote.ask_memory(arrival.pc, CODE_BYTES), self._remote.ask_resume(step=self.cpu)
 
-    async def read_rest(self, arrival: StopAtArrival, ahead: Token | None = None) -> Snapshot:
-        """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already."""
+    async def read_rest(self, arrival: StopAtArrival, ahead: Token | None = None, *, stepped: bool = False) -> Snapshot:
+        """The rest of a stop. ``ahead`` is the request for the bytes at RIP when the next step is under way already;
+        ``stepped`` says that this is the stop behind a step."""
         before = self.seen
         state = arrival.state or await self._state_of(arrival)
         if ahead is None:
@@ -213,6 +217,8 @@ class StopReader:
             snapshot = snapshot._replace(retried=arrival.retried)
         if ahead is None:
             snapshot = await self._catch(await self._with_culprit(snapshot), before)
+            if stepped and self._into is not None and snapshot.event is None:
+                snapshot = await self._into.look(snapshot, before)
         self._seen[self.cpu] = snapshot
         return snapshot
 

@@ -22,6 +22,16 @@ def written(tmp_path: Path, content: bytes) -> Path:
     return path
 
 
+def test_what_was_asked_of_the_guest_is_in_the_header(tmp_path: Path) -> None:
+    header = Header("dr6", ":1", "now", ("dr6",), ("frames",))
+    assert read_transcript(written(tmp_path, header_line(header))).header == header
+    assert b"reads" not in HEAD
+    for wrong in (b'"frames"', b"[1]", b"7"):
+        broken = header_line(header).replace(b'["frames"]', wrong)
+        with pytest.raises(BadTranscript):
+            read_transcript(written(tmp_path, broken))
+
+
 def test_the_file_reads_as_the_conversation_that_it_is(tmp_path: Path) -> None:
     lines = [
         HEAD,

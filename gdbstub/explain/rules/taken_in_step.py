@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.evidence import Action
+from gdbstub.explain.evidence import Action, Known
 from gdbstub.explain.explanation import Cause, CauseName, Class, Confidence
 from gdbstub.explain.rules.debugger_stops import ASKED, SINGLE_STEP
 from gdbstub.explain.rules.guest_breakpoints import SLOT_CAUSES
@@ -16,6 +16,8 @@ from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.debug_registers import B_MASK, BS, covered, decode_dr6
 from gdbstub.x86.decode import successors
+from gdbstub.x86.error_codes import error_code_text
+from gdbstub.x86.exceptions import vector
 from gdbstub.x86.instructions import Shape
 from gdbstub.x86.operands import touches
 from gdbstub.x86.registers import OF, TF
@@ -23,6 +25,7 @@ from gdbstub.x86.registers import OF, TF
 BY_ITSELF = ("icebp", "software-interrupt")
 """Their step ends by the gate, and `debugger_stops` has it."""
 RAN = "the instruction ran, and a #DB of the guest's own was delivered behind it"
+FAULTED = "the instruction raised an exception instead of running, and the step ended in its handler"
 DEBUG, BREAKPOINT, OVERFLOW = 1, 3, 4
 
 
@@ -35,7 +38,9 @@ def taken_in_step(scene: StopFacts) -> Iterator[Finding]:
         return
     if "gate" in stepped.traits:
         yield from _by_instruction(scene, stepped)
-    elif "indirect" not in stepped.traits and not _given_to_the_debugger(scene):
+    elif _gate(scene) not in (None, DEBUG):
+        yield from _other_vector(scene, stepped)
+    elif ("indirect" not in stepped.traits or _gate(scene) == DEBUG) and not _given_to_the_debugger(scene):
         yield from _debug_exception(scene, stepped)
 
 
@@ -52,26 +57,63 @@ def _by_instruction(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
     """INT3, INT n, INTO and INT1. At CPL 3 the gate's DPL may have refused it."""
     name: CauseName = "software-interrupt"
     klass: Class = "none"
-    vector = stepped.interrupt
+    number = stepped.interrupt
     if "int3" in stepped.traits:
-        name, klass, vector = "software-breakpoint", "trap", BREAKPOINT
+        name, klass, number = "software-breakpoint", "trap", BREAKPOINT
         if scene.abilities.takes_int3 is not None:
             return
     elif "icebp" in stepped.traits:
-        name, klass, vector = "icebp", "trap", DEBUG
+        name, klass, number = "icebp", "trap", DEBUG
         if _given_to_the_debugger(scene):
             return
     elif "into" in stepped.traits and (known(scene.evidence.before.rflags) or 0) & OF:
-        name, klass, vector = "exception", "trap", OVERFLOW
-    if vector is None:
+        name, klass, number = "exception", "trap", OVERFLOW
+    if number is None:
         return
-    if vector == BREAKPOINT:
+    if number == BREAKPOINT:
         name = "software-breakpoint"
+    if (reached := _gate(scene)) not in (None, number):
+        yield from _other_vector(scene, stepped)  # its gate refused it
+        return
     sure = scene.abilities.step_stops_at_handler and known(scene.evidence.cpl) == 0
-    level: Confidence = "certain" if sure else "likely"
-    because = (f"the stepped instruction raises vector {vector}", "RIP is not behind it")
-    cause = Cause(name, "guest", klass, level, because, ("SDM 3A 6.4.1",), None, vector)
+    level: Confidence = "certain" if sure or reached is not None else "likely"
+    because = (f"the stepped instruction raises vector {number}", "RIP is not behind it", *_frame(scene, stepped))
+    cause = Cause(name, "guest", klass, level, because, ("SDM 3A 6.4.1",), None, number)
     yield Finding(cause, scene.stepped_instruction())
+
+
+def _gate(scene: StopFacts) -> int | None:
+    """The vector at whose handler the step ended, with a frame that says so; None where nobody looked."""
+    return known(scene.evidence.vector) if isinstance(scene.evidence.frame, Known) else None
+
+
+def _frame(scene: StopFacts, stepped: Shape) -> tuple[str, ...]:
+    """What the frame there says, in a clause."""
+    frame = known(scene.evidence.frame)
+    if frame is None or scene.came_from is None:
+        return ()
+    if frame.rip == scene.came_from:
+        return ("the saved RIP is that of the stepped instruction",)
+    behind = frame.rip in (scene.came_from + len(stepped.bytes), *successors(stepped, scene.came_from, scene.mode))
+    return ("the saved RIP is where the stepped instruction leads",) if behind else ()
+
+
+def _other_vector(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
+    """A fault of the stepped instruction, or an interrupt that came with the step: the gate says which."""
+    number, frame = _gate(scene), known(scene.evidence.frame)
+    said = _frame(scene, stepped)
+    if number is None or frame is None or not said:
+        return
+    row = vector(number)
+    klass: Class = "none"
+    if row.kind == "fault" and frame.rip == scene.came_from:
+        klass = "fault"
+    code = () if frame.error_code is None else (f"error code {error_code_text(number, frame.error_code)}",)
+    because = (f"RIP is at the handler of vector {number} ({row.title})", *said, *code)
+    yield Finding(
+        Cause("exception", "guest", klass, "certain", because, ("SDM 3A 6.15",), None, number),
+        scene.stepped_instruction(),
+    )
 
 
 def _debug_exception(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
@@ -80,19 +122,21 @@ def _debug_exception(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
     if before is None or after is None or scene.start is None:
         return
     old, new = decode_dr6(before).causes, decode_dr6(after).causes
-    level: Confidence = "certain" if scene.abilities.guest_keeps_db else "likely"
+    reached = _frame(scene, stepped) if _gate(scene) == DEBUG else ()
+    level: Confidence = "certain" if scene.abilities.guest_keeps_db or reached else "likely"
     rflags = known(scene.evidence.before.rflags)
     if new & BS and rflags is not None and rflags & TF:
         fresh = not old & BS
-        because = ("the guest itself had TF set before the step", "BS is new in DR6" if fresh else "BS is set in DR6")
-        yield _found(scene, Cause("single-step", "guest", "trap", level if fresh else "likely", because))
+        bits = "BS is new in DR6" if fresh else "BS is set in DR6"
+        because = ("the guest itself had TF set before the step", bits, *reached)
+        yield _found(scene, Cause("single-step", "guest", "trap", level if fresh or reached else "likely", because))
     behind = scene.start + len(stepped.bytes)
     registers = known(scene.evidence.before.registers) or {}
     for slot, place in scene.guest_slots(scene.evidence.before):
         if place is None or not new & ~old & B_MASK & 1 << slot.number:
             continue
         name, klass = SLOT_CAUSES[slot.type]
-        because = (f"B{slot.number} is new in DR6", f"the guest's own DR{slot.number} is at {place:#x}")
+        because = (f"B{slot.number} is new in DR6", f"the guest's own DR{slot.number} is at {place:#x}", *reached)
         if slot.type is BreakpointKind.EXECUTE:
             hit = place in (scene.start, behind)
         else:
@@ -109,15 +153,22 @@ def _found(scene: StopFacts, cause: Cause, place: int | None = None) -> Finding:
 
 
 def settled(scene: StopFacts, found: list[Finding]) -> list[Finding]:
-    """``found`` with the debugger's own step as sure as the trap that the guest took behind it: the instruction ran."""
+    """``found`` with the debugger's own step as sure as the trap that the guest took behind it: the instruction ran.
+    Where it faulted, it did not."""
     for row in found:
+        if row.cause.taken is not None and row.cause.cause == "exception" and row.cause.klass == "fault":
+            faulted = Cause("single-step", "debugger", "trap", "certain", (ASKED, FAULTED), SINGLE_STEP)
+            return [row, *_others(found, row), Finding(faulted, row.instruction)]
         if row.cause.taken == DEBUG and row.cause.cause not in BY_ITSELF and row.place != scene.start:
             ran = Cause("single-step", "debugger", "trap", row.cause.confidence, (ASKED, RAN), SINGLE_STEP)
-            return [
-                Finding(ran, row.instruction),
-                *(one for one in found if (one.cause.cause, one.cause.owner) != ("single-step", "debugger")),
-            ]
+            return [Finding(ran, row.instruction), *_others(found)]
     return found
+
+
+def _others(found: list[Finding], but: Finding | None = None) -> list[Finding]:
+    """All but the debugger's own step."""
+    step = ("single-step", "debugger")
+    return [one for one in found if (one.cause.cause, one.cause.owner) != step and one is not but]
 
 
 RULES = (taken_in_step,)

@@ -111,7 +111,10 @@ def _seen(explanation: Explanation, evidence: Evidence | None) -> Iterator[str]:
     if handled:
         yield from _frame(evidence)
     elif any(row.taken is not None for row in explanation.causes):
-        yield "The guest took its own event in this step; catch its vector to have the frame shown."
+        if isinstance(evidence.frame, Known):
+            yield from _frame(evidence)
+        else:
+            yield "The guest took its own event in this step; catch its vector to have the frame shown."
     elif any(row.owner in ("guest", "debugger-leak") and row.cause not in NO_EVENTS for row in explanation.causes):
         sure = any(row.owner == "guest" and row.confidence != "possible" for row in explanation.causes)
         yield f"The guest has not seen {'its' if sure else 'any such'} event: it was given to the debugger instead."

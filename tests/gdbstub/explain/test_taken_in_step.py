@@ -10,6 +10,7 @@ import pytest
 from gdbstub.explain.evidence import Evidence
 from gdbstub.explain.explain import explain
 from gdbstub.explain.text.rendering import render_text
+from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import CODE, KVM_AMD, TCG, XEN, know, stop
 from tests.gdbstub.explain.vectors import RBX, STORE, TF
 
@@ -117,3 +118,70 @@ def test_a_bit_of_a_register_that_has_nothing_to_do_with_the_step_names_nothing(
 def test_a_db_that_goes_to_the_debugger_is_not_said_to_be_the_guests(on: Any) -> None:
     stepped = gained(stop("90", HANDLER, rflags=TF, on=on), 0xFFFF4FF0)
     assert all(row.taken is None for row in explain(stepped).causes)
+
+
+def found_at(vector: int, rip: int, evidence: Evidence, error_code: int | None = None) -> Evidence:
+    """With the frame that the step found at the handler of ``vector``."""
+    return replace(
+        evidence,
+        vector=know(vector),
+        handler=know(HANDLER),
+        at_handler=know(False),
+        frame=know(Frame(rip, 8, TF, 0x8000, 0x10, error_code)),
+    )
+
+
+def test_the_frame_at_the_handler_makes_the_vector_certain() -> None:
+    answer = explain(found_at(3, CODE + 1, stop("cc", HANDLER, on=KVM_AMD)))
+    assert answer.causes[0].confidence == "certain"
+    assert "the saved RIP is where the stepped instruction leads" in answer.causes[0].because
+    text = render_text(answer, found_at(3, CODE + 1, stop("cc", HANDLER, on=KVM_AMD)))
+    assert "Frame of the guest: RIP 0x1001" in text
+    assert "catch its vector" not in text
+
+
+def test_a_fault_of_the_stepped_instruction_is_told_by_its_gate() -> None:
+    evidence = found_at(6, CODE, stop("0f0b", HANDLER, on=TCG))
+    answer = explain(evidence)
+    assert answer.summary == (
+        "the guest took #UD, vector 6 in this step: RIP is at its handler; and single-step by the debugger over `ud2`"
+    )
+    assert [(row.cause, row.klass, row.confidence, row.taken) for row in answer.causes] == [
+        ("exception", "fault", "certain", 6),
+        ("single-step", "trap", "certain", None),
+    ]
+    assert "the saved RIP is that of the stepped instruction" in answer.causes[0].because
+    assert "the instruction raised an exception instead of running" in answer.causes[1].because[1]
+
+
+def test_an_int_n_that_its_gate_refuses_is_the_fault_that_came_of_it() -> None:
+    refused = found_at(13, CODE, stop("cd80", HANDLER, on=TCG), 0x402)
+    assert causes(refused) == ["exception guest certain", "single-step debugger certain"]
+    assert "error code 0x402 (IDT vector 128)" in explain(refused).causes[0].because
+    assert causes(found_at(128, CODE + 2, stop("cd80", HANDLER, on=TCG)))[1] == "software-interrupt guest certain"
+
+
+def test_an_interrupt_that_comes_with_a_step_is_no_fault_of_its_instruction() -> None:
+    answer = explain(found_at(32, CODE + 1, stop("90", HANDLER, on=TCG)))
+    assert ("exception", "none", "certain") in [(row.cause, row.klass, row.confidence) for row in answer.causes]
+    assert "the guest took vector 32 in this step" in answer.summary
+
+
+@pytest.mark.parametrize("vector", [6, 1])
+def test_a_frame_of_something_else_proves_nothing(vector: int) -> None:
+    evidence = found_at(vector, 0x4444, stop("90", HANDLER, on=TCG))
+    assert causes(evidence) == ["single-step debugger likely"]
+
+
+def test_a_step_of_the_guests_own_through_a_register_is_told_by_the_gate_of_db() -> None:
+    """Where a RET leads is not known; that the step ended at the gate of #DB is."""
+    stepped = gained(stop("c3", HANDLER, rflags=TF, on=TCG), 0xFFFF4FF0)
+    assert all(row.taken is None for row in explain(stepped).causes)
+    found = explain(found_at(1, 0x5555, stepped))
+    assert [(row.cause, row.owner, row.confidence) for row in found.causes][1] == ("single-step", "guest", "certain")
+
+
+def test_an_old_bs_is_certain_with_the_frame() -> None:
+    stepped = stop("90", HANDLER, rflags=TF, dr6=0xFFFF4FF0, on=TCG)
+    assert causes(stepped) == ["single-step debugger likely", "single-step guest likely"]
+    assert causes(found_at(1, CODE + 1, stepped)) == ["single-step debugger certain", "single-step guest certain"]
