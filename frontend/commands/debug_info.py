@@ -99,6 +99,10 @@ class DebugInfo:
         if not self.refused and self._slide.kernel not in self.files:
             await self.guest.look()
 
+    async def hint(self) -> str | None:
+        """What is to be had of a guest that may be a Linux, where no file says it; said once."""
+        return None if self.refused or self._slide.kernel is not None else await self.guest.hint()
+
     async def prepare_for(self, node: Node, lookup: Callable[[str], int | None]) -> None:
         """`prepare`, where the expression has a name that nobody knows yet."""
         if any(

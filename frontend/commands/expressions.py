@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from frontend.commands.nodes import (
+    CURRENT,
     Binary,
     Call,
     Cast,
@@ -69,6 +70,8 @@ async def evaluate(node: Node, environment: Environment) -> Value:
             return value
         case Variable(name):
             found = await environment.variable(name)
+            if found is None and name == CURRENT:
+                raise BadExpression(NEEDS_TYPES)
             if found is None:
                 raise BadExpression(f"${name} is neither a register of this target nor a variable that was set.")
             return found

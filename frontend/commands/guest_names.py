@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 
 import trio
@@ -12,11 +13,17 @@ from frontend.commands.kernel_slide import KernelSlide
 from frontend.symbols import Symbols
 from frontend.symbols.engine import NoDebugInfo
 from frontend.symbols.guest_kernel import KALLSYMS, GuestKernel, read_guest_kernel
+from frontend.symbols.kallsyms import KERNEL_SPACE
+from frontend.symbols.kaslr import FEWEST
 from frontend.symbols.names import Table
-from frontend.symbols.symbol import SymbolError
+from frontend.symbols.symbol import MASK, SymbolError
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.interrupt_table import InterruptTable
 
+HINT = (
+    "The handlers of this guest are where Linux has them: its names, types and traces are read from its own memory "
+    "when one is asked for, or by lx-symbols."
+)
 MORE = "source lines and variables of functions need its vmlinux (--symbols FILE)."
 
 
@@ -32,6 +39,9 @@ class GuestNames:
         self.off = False
         self.kernel: GuestKernel | None = None
         self.table: Table | None = None
+        self.on_found: Callable[[], None] = lambda: None
+        self._looked_at: InterruptTable | None = None
+        self._hinted = False
         self.why_not = ""
         """Why there are none, where they were looked for."""
 
@@ -56,7 +66,22 @@ class GuestNames:
         self._symbols.take(self.table)
         self._slide.found = found.slide
         self._debugger.say(self._what(found))
+        self.on_found()
         return True
+
+    async def hint(self) -> str | None:
+        """Once, where the guest stands in what may be a Linux: how to get its names."""
+        if self._hinted or self.off or self.kernel is not None or self._debugger.ended or self._debugger.running:
+            return None
+        table = kernel_table(await self._debugger.state())
+        if table is None or table == self._looked_at:
+            return None
+        self._looked_at = table
+        handlers = await read_handlers(self._debugger, table)
+        if sum(KERNEL_SPACE <= one < MASK for one in handlers.values()) < FEWEST:
+            return None
+        self._hinted = True
+        return HINT
 
     def _what(self, found: GuestKernel) -> str:
         """What is used, and what would be had with more."""

@@ -45,6 +45,9 @@ async def lx_symbols(session: Session, arguments: Arguments) -> None:
     if session.slide.kernel is None:
         why = session.debug_info.refused or session.debug_info.guest.why_not
         raise CommandError(why or "This guest does not stand in a Linux kernel, as far as its IDT tells.")
+    if session.debug_info.kernel is not None and (why := session.debug_info.why_not()):
+        session.message(f"The names of its modules are not known. {why}")
+        return
     from frontend.symbols.drgn_linux import module_names
 
     files = {Path(path).stem.replace("-", "_") for path in session.symbols.modules if path in session.symbols.files}

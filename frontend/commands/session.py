@@ -125,6 +125,7 @@ class Session:
         self.slide = KernelSlide(self.debugger, self.symbols)
         self.source = SourceView(self.symbols)
         self.debug_info = DebugInfo(self.debugger, self.symbols, self.slide)
+        self.debug_info.guest.on_found = lambda: self.on_names()
 
     def without_debug_info(self) -> None:
         """For a session that is recorded, or a recording: a replay has to ask the stub for the same again, and has none
@@ -135,6 +136,8 @@ class Session:
     async def look_for_slide(self) -> None:
         """Where the guest's table of handlers is a new one, and the kernel may run elsewhere than it was linked to."""
         if self.live and (said := await self.slide.look()) is not None:
+            self.message(said)
+        if self.live and self.show_stop is not None and (said := await self.debug_info.hint()) is not None:
             self.message(said)
 
     async def expect_slide(self, row: Breakpoint) -> None:

@@ -72,3 +72,11 @@ async def test_lx_symbols_says_why_there_are_none() -> None:
     terminal.guest.pages = {}
     with pytest.raises(CommandError, match="its IDT leads to no Linux"):
         await terminal.run("lx-symbols")
+
+
+async def test_a_screen_says_once_that_there_are_names_to_be_had() -> None:
+    terminal = LinuxTerminal()
+    assert "lx-symbols" not in await terminal.run("info registers rip")
+    terminal.session.show_stop = lambda record: None
+    assert "lx-symbols" in await terminal.run("info registers rip")
+    assert "lx-symbols" not in await terminal.run("info registers rip")
