@@ -108,6 +108,7 @@ HOMES = {  # a library that only these modules import
         "frontend.tui.key_bindings",
         "frontend.tui.layout",
         "frontend.tui.pane_windows",
+        "frontend.tui.painting",
         "frontend.tui.style",
     },
 }

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import Condition, Filter, is_searching
 from prompt_toolkit.layout import (
-    AnyContainer,
     BufferControl,
     ConditionalContainer,
     Dimension,
-    DynamicContainer,
     Float,
     FloatContainer,
     FormattedTextControl,
@@ -26,8 +23,9 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import HighlightIncrementalSearchProcessor, HighlightSelectionProcessor
 from prompt_toolkit.widgets import SearchToolbar
 
-from frontend.tui.boxes import Box
+from frontend.tui.boxes import Arrangement, Box
 from frontend.tui.controls import Screen
+from frontend.tui.painting import Canvas, Kept, Painted
 from frontend.tui.pane_windows import BoxControl, LinesControl, PaletteControl, SheetControl, palette_size
 from frontend.tui.panes import (
     HELP,
@@ -41,42 +39,56 @@ from frontend.tui.panes import (
 )
 from frontend.tui.view import PROMPT, ViewState
 
-if TYPE_CHECKING:
-    pass
-
 PROMPT_TEXT = "(dr6) "
 
 
-def _box(screen: Screen, box: Box) -> Window:
-    control = BoxControl(screen, [PANES[name] for name in box.panes])
-    return Window(control, width=Dimension.exact(box.width), height=Dimension.exact(box.height))
-
-
-class Body:
-    """The containers of the current arrangement, kept until it is another one."""
+class Top:
+    """All above the prompt: the status line, the panes as they are arranged, the tour."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._key: object = None
-        self._container: AnyContainer = Window()
-        self._help = Window(BoxControl(screen, [HELP]))
+        self._arrangement: Arrangement | None = None
+        self._boxes: list[list[tuple[Box, BoxControl]]] = []
+        self._status = LinesControl(screen, lambda view, width, _: (status(view, width),))
+        self._help = BoxControl(screen, [HELP])
+        self._tour = LinesControl(screen, lambda view, width, _: tour_lines(view, width))
 
-    def __call__(self) -> AnyContainer:
+    def paint(self, canvas: Canvas) -> None:
+        tour = len(tour_lines(self._screen.view, canvas.width))
+        self._status.paint(canvas.part(0, 0, canvas.width, 1))
+        body = canvas.part(0, 1, canvas.width, max(0, canvas.height - 1 - tour))
         if self._screen.view.help:
-            return self._help
-        arrangement = self._screen.arrangement()
-        self._screen.look_at(arrangement)
-        if arrangement != self._key:
-            self._key = arrangement
-            columns = [HSplit([_box(self._screen, box) for box in column]) for column in arrangement]
-            self._container = VSplit(
-                columns, padding=1, padding_char="|" if self._screen.ascii else "│", padding_style="class:rule"
-            )
-        return self._container
+            self._help.paint(body)
+        else:
+            self._paint_boxes(body)
+        self._tour.paint(canvas.part(0, canvas.height - tour, canvas.width, tour))
+
+    def _paint_boxes(self, canvas: Canvas) -> None:
+        screen = self._screen
+        arrangement = screen.arrangement()
+        screen.look_at(arrangement)
+        if arrangement != self._arrangement:
+            self._arrangement = arrangement
+            self._boxes = [
+                [(box, BoxControl(screen, [PANES[name] for name in box.panes])) for box in column]
+                for column in arrangement
+            ]
+        x, bar = 0, (("class:rule", "|" if screen.ascii else "│"),)
+        for column in self._boxes:
+            if x:
+                for row in range(canvas.height):
+                    canvas.part(x - 1, 0, 1, canvas.height).line(row, bar)
+            y = 0
+            for box, control in column:
+                height = min(box.height, canvas.height - y)
+                control.paint(canvas.part(x, y, box.width, max(0, height)))
+                y += box.height
+            x += column[0][0].width + 1 if column else 0
 
 
-def _one_line(screen: Screen, make: Callable[[ViewState, int], Line]) -> Window:
-    return Window(LinesControl(screen, lambda view, width, _: (make(view, width),)), height=1)
+def _one_line(screen: Screen, make: Callable[[ViewState, int], Line]) -> Kept:
+    control = LinesControl(screen, lambda view, width, _: (make(view, width),))
+    return Kept(control.paint, lambda: (screen.view,), lambda width: 1)
 
 
 def _bar(view: ViewState, width: int) -> Line:
@@ -120,6 +132,7 @@ def make_layout(screen: Screen, buffer: Buffer) -> Layout:
     at_prompt = Condition(lambda: screen.view.focus == PROMPT) & ~asked
     prompt = Window(
         PromptControl(buffer, search.control, at_prompt),
+        width=lambda: Dimension.exact(max(1, screen.size()[0] - len(prompt_text(screen.view)))),
         height=1,
         always_hide_cursor=~at_prompt,
     )
@@ -131,27 +144,31 @@ def make_layout(screen: Screen, buffer: Buffer) -> Layout:
     )
     bar = ConditionalContainer(_one_line(screen, _bar), filter=~is_searching | asked)
     sheet = Float(
-        ConditionalContainer(Window(SheetControl(screen)), Condition(lambda: _sheet_is_shown(screen.view))),
+        ConditionalContainer(Painted(SheetControl(screen).paint), Condition(lambda: _sheet_is_shown(screen.view))),
         left=0,
         bottom=0,
         width=lambda: sheet_size(screen.view, *screen.body())[0],
         height=lambda: sheet_size(screen.view, *screen.body())[1],
     )
     palette = Float(
-        ConditionalContainer(Window(PaletteControl(screen)), Condition(lambda: screen.view.palette is not None)),
+        ConditionalContainer(Painted(PaletteControl(screen).paint), Condition(lambda: screen.view.palette is not None)),
         left=0,
         bottom=0,
         width=lambda: palette_size(screen)[0],
         height=lambda: palette_size(screen)[1],
     )
-    tour = ConditionalContainer(
-        Window(
-            LinesControl(screen, lambda view, width, _: tour_lines(view, width)),
-            height=lambda: Dimension.exact(len(tour_lines(screen.view, screen.size()[0]))),
-        ),
-        Condition(lambda: bool(screen.view.tour)),
-    )
-    body = FloatContainer(DynamicContainer(Body(screen)), [sheet, palette])
-    root = HSplit([_one_line(screen, status), body, tour, VSplit([begin, prompt]), search, bar])
+
+    def top_key() -> tuple[object, ...] | None:
+        """The view, unless something lies over the panes."""
+        view = screen.view
+        covered = view.sheet is not None or view.palette is not None or buffer.complete_state is not None
+        return None if covered else (view, screen.ascii)
+
+    def top_rows(width: int) -> int:
+        """All but the prompt and the line below it; a search that a question came into has one of its own."""
+        return max(1, screen.size()[1] - 2 - (is_searching() and asked()))
+
+    top = FloatContainer(Kept(Top(screen).paint, top_key, top_rows), [sheet, palette])
+    root = HSplit([top, VSplit([begin, prompt]), search, bar])
     menu = Float(CompletionsMenu(max_height=10, scroll_offset=1), xcursor=True, ycursor=True)
     return Layout(FloatContainer(root, [menu]), focused_element=prompt)

@@ -1,22 +1,18 @@
-"""prompt_toolkit's controls for lines of panes. All text of the panes goes through one of them, which cleans it once
-more: the last wall before the terminal.
-"""
+"""Lines of panes on prompt_toolkit's screen: what is painted, and what a click means there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.data_structures import Point
-from prompt_toolkit.layout import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
-from frontend.clean import clean, width_of
+from frontend.clean import width_of
 from frontend.commands.memory_view import READING
 from frontend.tui.arrangement import front
 from frontend.tui.controls import Screen
 from frontend.tui.events import Arrange, Event, Focus
-from frontend.tui.glyphs import in_ascii
+from frontend.tui.painting import Canvas, Drawn, drawn
 from frontend.tui.panes import SHEET, Fragment, Line, Page, Pane, pad, sheet_title, title
 from frontend.tui.view import CODE, ViewState
 
@@ -39,7 +35,7 @@ def at_column(content: Line, column: int) -> Event | None:
     return content[-1].click if content else None
 
 
-class LinesControl(UIControl):
+class LinesControl:
     """Lines that a function of size makes; made anew only when the view or the size is another."""
 
     def __init__(self, screen: Screen, make: Callable[[ViewState, int, int], Sequence[Line]]) -> None:
@@ -47,34 +43,32 @@ class LinesControl(UIControl):
         self._make = make
         self._made_for: tuple[ViewState, int, int] | None = None
         self._lines: list[Line] = []
+        self._drawn: list[Drawn] = []
 
-    def create_content(self, width: int, height: int) -> UIContent:
-        view = self._screen.view
+    def paint(self, canvas: Canvas) -> None:
+        """Draw the lines, and take the mouse."""
+        view, size = self._screen.view, (canvas.width, canvas.height)
         made_for = self._made_for
-        if made_for is None or made_for[0] is not view or made_for[1:] != (width, height):
-            self._lines = [*self._make(view, width, height)][:height]
-            self._lines.extend(() for _ in range(height - len(self._lines)))
-            self._made_for = (view, width, height)
-        stale = " class:stale" if self.is_stale(view) else ""
-        drawn = in_ascii if self._screen.ascii else str
-        texts = [[(f"{style}{stale}", drawn(clean(text))) for style, text, _ in content] for content in self._lines]
-        return UIContent(
-            get_line=lambda row: [*texts[row]] if row < len(texts) else [],
-            line_count=max(1, len(texts)),
-            show_cursor=False,
-        )
+        if made_for is None or made_for[0] is not view or made_for[1:] != size:
+            self._lines = [*self._make(view, *size)][: canvas.height]
+            self._lines.extend(() for _ in range(canvas.height - len(self._lines)))
+            stale = " class:stale" if self.is_stale(view) else ""
+            self._drawn = [drawn(content, stale, self._screen.ascii) for content in self._lines]
+            self._made_for = (view, *size)
+        for row, content in enumerate(self._drawn):
+            canvas.line(row, content)
+        canvas.answer(lambda event: self.mouse(event, event.position.x - canvas.x, event.position.y - canvas.y))
 
     def is_stale(self, view: ViewState) -> bool:
         """Is what is shown of a guest that has gone on since?"""
         return False
 
-    def mouse_handler(self, mouse_event: MouseEvent) -> NotImplementedOrNone:
-        at: Point = mouse_event.position
-        if mouse_event.event_type == MouseEventType.MOUSE_UP and at.y < len(self._lines):
-            self.clicked(at_column(self._lines[at.y], at.x))
-        elif mouse_event.event_type in TURNS:
-            turned = TURNS[mouse_event.event_type]
-            self.wheel_on_title(-turned) if at.y == 0 else self.wheel(turned * WHEEL)
+    def mouse(self, event: MouseEvent, x: int, y: int) -> NotImplementedOrNone:
+        if event.event_type == MouseEventType.MOUSE_UP and y < len(self._lines):
+            self.clicked(at_column(self._lines[y], x))
+        elif event.event_type in TURNS:
+            turned = TURNS[event.event_type]
+            self.wheel_on_title(-turned) if y == 0 else self.wheel(turned * WHEEL)
         return None
 
     def clicked(self, click: Event | None) -> None:
