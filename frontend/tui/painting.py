@@ -55,7 +55,7 @@ def cells(content: Drawn, x: int, width: int) -> dict[int, Char]:
     return row
 
 
-class Row(defaultdict[int, Char]):
+class PaintedRow(defaultdict[int, Char]):
     """One row that may be on the screen already: then nothing in it is shown to who looks for what changed."""
 
     same = False
@@ -142,7 +142,7 @@ class Kept(Painted):
         super().__init__(paint, rows)
         self._key = key
         self._made: tuple[object, ...] | None = None
-        self._kept: dict[int, Row] = {}
+        self._kept: dict[int, PaintedRow] = {}
         self._mouse: dict[int, defaultdict[int, MouseHandler]] = {}
 
     def _fill(self, canvas: Canvas) -> None:
@@ -167,7 +167,7 @@ class Kept(Painted):
         self._kept = {}
         for y in range(canvas.y, canvas.y + canvas.height) if made is not None else ():
             row = canvas.screen.data_buffer[y]
-            self._kept[y] = canvas.screen.data_buffer[y] = Row(row.default_factory, row)
+            self._kept[y] = canvas.screen.data_buffer[y] = PaintedRow(row.default_factory, row)
             self._mouse[y] = canvas.mouse.mouse_handlers[y]
 
 

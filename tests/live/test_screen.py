@@ -56,8 +56,7 @@ def frame_holds(text: str, width: int, height: int) -> bool:
 
 async def test_the_demo_explains_events_walks_back_takes_a_resize_and_leaves_nothing(tmp_path: Path) -> None:
     async with screen(tmp_path, in_shell(tmp_path, "demo")) as shown:
-        text = await shown.wait(WHY)
-        assert frame_holds(text, 80, 24)
+        text = await shown.wait_until(lambda text: re.search(WHY, text) and frame_holds(text, 80, 24))
         for pane in ("1 code", "2 registers", "4 why", "5 stops", "8 messages"):
             assert pane in text
         assert "db_handler32" in text
