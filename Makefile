@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-stubs lab-clients lab-gdbsuite lab-faults lab-linux lab-engines lab-debian13 lab-tcg82 docs docs-site format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-stubs lab-clients lab-gdbsuite lab-faults lab-linux lab-engines lab-ways lab-debian13 lab-tcg82 docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
@@ -13,6 +13,7 @@ help:
 	@echo '             lab-clients: two gdbs, an lldb and a screen at random; lab-gdbsuite: the testsuite of gdb; lab-stubs: stubs of others;'
 	@echo '             lab-faults: sick stubs, clients, files and signals; lab-linux: every #DB of a Linux guest;'
 	@echo '             lab-engines: what the engine log tells, against a client that steps;'
+	@echo '             lab-ways: each way to boot 20 times, against the guest'"'"'s own count;'
 	@echo '             lab-debian13, lab-tcg82: make test of a clean clone on a fresh Debian 13, as root;'
 	@echo '             the second with QEMU 8.2)'
 	@echo 'make docs    write the pages that are made from tables, the manual page and the completions'
@@ -51,7 +52,7 @@ lab-debian13 lab-tcg82:
 	@scripts/setup as ld debootstrap git
 	@$(BIN)/python -m tests.labs $(@:lab-%=%) $(LABS)
 
-lab-linux lab-engines:
+lab-linux lab-engines lab-ways:
 	@scripts/setup gcc as ld
 	@$(BIN)/python -m tests.labs $(@:lab-%=%) $(LABS)
 

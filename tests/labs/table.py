@@ -15,6 +15,7 @@ from tests.labs.labs import kvm, kvm_amd, tcg10
 from tests.labs.linux_lab import linux
 from tests.labs.progress import Progress
 from tests.labs.stubs import stubs
+from tests.labs.ways_lab import ways
 from tests.labs.xen.lab import xen
 
 
@@ -38,6 +39,7 @@ LABS: tuple[Lab, ...] = (
     Lab("xen", "gdbsx of Xen 4.17 on PV and PVH domains, on an SVM that QEMU 10.0 emulates", xen),
     Lab("linux", "#DBs of Debian's Linux, watched and stepped by its own ptrace", linux),
     Lab("engines", "dr6 trace --engine log against a client that steps, on QEMU 7.2 and 10.0, and on Linux", engines),
+    Lab("ways", "guests that boot in each way there is, 20 times, against their own count of #DBs", ways),
     Lab("debian13", "make test of a clean clone on a fresh Debian 13", debian13),
     Lab("tcg82", "the same there, with Ubuntu's QEMU 8.2.2", tcg82),
     Lab("clients", "two gdbs, an lldb and a screen on one guest, at random", clients),
