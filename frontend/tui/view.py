@@ -206,6 +206,11 @@ def ran_on(record: StopRecord) -> bool:
     return record.event is not None and record.event.seen_by == "log"
 
 
+def has_exit(record: StopRecord) -> bool:
+    """Has this stop a DR6 of the exit to speak of? An event of the guest's has its own, unless somebody shows both."""
+    return record.event is None or record.explanation.exit_dr6.value is not None
+
+
 def is_beginning(record: StopRecord) -> bool:
     """Is this the state at attach, of which a stub says nothing?"""
     found = record.explanation

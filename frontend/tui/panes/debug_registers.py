@@ -9,7 +9,7 @@ from frontend.commands.stop_words import slot_address
 from frontend.tui.debug_bits import BITS, stops_with
 from frontend.tui.events import SelectBit
 from frontend.tui.panes.text import Fragment, Line, Page, flow, length, line, pad, page, span, wrap
-from frontend.tui.view import ViewState, is_beginning, ran_on
+from frontend.tui.view import ViewState, has_exit, is_beginning
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.explanation import GuestDr6
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -191,7 +191,7 @@ def _right(view: ViewState, record: StopRecord, debug: DebugState, found: GuestD
         *_dr6(view, debug.dr6, found, width),
         *_dr7(view, debug.dr7, width),
         *_before(view, debug.dr6, width),
-        *(_exit(record, width) if not is_beginning(record) and not ran_on(record) else ()),
+        *(_exit(record, width) if not is_beginning(record) and has_exit(record) else ()),
     ]
 
 

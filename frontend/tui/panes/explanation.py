@@ -6,7 +6,7 @@ from frontend.tui.events import Stop
 from frontend.tui.highlight import highlight
 from frontend.tui.panes.debug_registers import exit_text
 from frontend.tui.panes.text import EMPTY, Fragment, Line, Page, flow, line, page, span, wrap
-from frontend.tui.view import ViewState, is_beginning, ran_on, summary
+from frontend.tui.view import ViewState, has_exit, is_beginning, summary
 from gdbstub.debugger.record import StopRecord
 from gdbstub.explain.explanation import Cause
 from gdbstub.x86.debug_registers import decode_dr6
@@ -68,7 +68,7 @@ def _guest_dr6(record: StopRecord) -> str:
 def _dr6(record: StopRecord, width: int) -> list[Line]:
     return [
         *_labelled("guest's DR6  ", _guest_dr6(record), width),
-        *(_labelled("exit's DR6   ", exit_text(record), width) if not ran_on(record) else ()),
+        *(_labelled("exit's DR6   ", exit_text(record), width) if has_exit(record) else ()),
     ]
 
 

@@ -55,6 +55,11 @@ def _text(event: ExceptionFacts, ran: Ran) -> str:
     return f"`{instruction(ran.shape, ran.address, event.mode).text}`"
 
 
+def _if_it_ran(event: ExceptionFacts, last: Executed) -> str:
+    """What the sentence hangs on: where nothing but its place speaks for ``last``, a branch may have led past it."""
+    return ", if no branch led here" if event.only_stands_in_front(last) else ", which ran last"
+
+
 def step_missing(event: ExceptionFacts, found: list[Finding], ran: Ran) -> Iterator[str]:
     """TF was set, the instruction completed, and BS is clear."""
     due, causes = ran.prediction.due, event.causes
@@ -165,13 +170,13 @@ def probably_not_kept(event: ExceptionFacts, found: list[Finding]) -> Iterator[s
     for row in found:
         if row.cause.cause in ("data-write", "data-access") and row.cause.confidence != "possible":
             yield (
-                f"The data breakpoint of DR{row.cause.slot} was delivered directly behind `{last.shape.text}`, which "
-                "probably ran last; hardware puts it off until after the next instruction."
+                f"The data breakpoint of DR{row.cause.slot} was delivered directly behind `{last.shape.text}`"
+                f"{_if_it_ran(event, last)}; hardware puts it off until after the next instruction."
                 f"{known_quirk(event.scene, 'tcg-mov-ss-data', 'emulated-cpu-mov-ss-data')}"
             )
         elif row.cause.cause == "single-step" and event.tf and event.new(BS):
             yield (
-                f"The step trapped directly behind `{last.shape.text}`, which probably ran last; hardware puts it off "
+                f"The step trapped directly behind `{last.shape.text}`{_if_it_ran(event, last)}; hardware puts it off "
                 f"until after the next instruction.{known_quirk(event.scene, 'tcg-mov-ss-step', 'kvm-emulated-shadow')}"
             )
 
@@ -227,7 +232,7 @@ def probably_untouched(event: ExceptionFacts, found: list[Finding]) -> Iterator[
     for row in found:
         if row.cause.cause in ("data-write", "data-access") and row.cause.confidence != "certain":
             yield (
-                f"DR6.B{row.cause.slot} is set, but `{last.shape.text}`, which probably ran last, touches no memory."
+                f"DR6.B{row.cause.slot} is set, but `{last.shape.text}`{_if_it_ran(event, last)}, touches no memory."
                 f"{known_quirk(event.scene, 'tcg-stale-hits')}"
             )
 
@@ -261,8 +266,8 @@ def probably_unasked(event: ExceptionFacts, found: list[Finding]) -> Iterator[st
         return
     if not last.shape.traits & CHANGES_FLAGS and event.shadow(last) is None:
         yield (
-            f"BS is new, but TF is clear behind `{last.shape.text}`, which probably ran last and leaves TF as it was; "
-            f"hardware sets no BS.{known_quirk(event.scene, 'kvm-nmi-window-step')}"
+            f"BS is new, but TF is clear behind `{last.shape.text}`{_if_it_ran(event, last)}, and that leaves TF as it "
+            f"was; hardware sets no BS.{known_quirk(event.scene, 'kvm-nmi-window-step')}"
         )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from gdbstub.explain.deviations import impossible_state
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.exception_facts import ExceptionFacts
+from gdbstub.explain.quirks.lookup import known_quirk
 from gdbstub.explain.rules import debugger_stops
 from gdbstub.explain.rules.no_dr6_bits import same_frame
 from gdbstub.explain.rules.watchpoints import watched_here
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
-from gdbstub.x86.debug_registers import BD, BS, BT
+from gdbstub.x86.debug_registers import BD, BS, BT, DR7_GD
 from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import TF
 
@@ -180,7 +181,15 @@ def forced_interception(scene: StopFacts, event: ExceptionFacts | None, found: l
         yield what
 
 
+def detect_has_no_effect(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
+    """DR7.GD where the platform ignores it: what does not come leaves no trace in a free run."""
+    dr7 = known(scene.evidence.after.dr7)
+    if dr7 is not None and dr7 & DR7_GD and (quirk := known_quirk(scene, "tcg-no-general-detect")):
+        yield f"DR7.GD is set, and a MOV to or from a debug register raises no #DB here all the same.{quirk}"
+
+
 ADVICE = (
+    detect_has_no_effect,
     stuck_on_guest_breakpoint,
     stuck_by_eip,
     stuck_on_own_breakpoint,

@@ -661,6 +661,11 @@ HINTS: dict[str, Hint] = {
         stop("90", reply="T02thread:0;", action=Action.CONTINUE, on=XEN),
         "xenctx",
     ),
+    "DR7.GD that is ignored": Hint(
+        event(0xFFFF0FF0, code="cc", vector=3, dr7=0x2400, on=TCG),
+        event(0xFFFF0FF0, code="cc", vector=3, dr7=0x2400, on=TCG_10),
+        "DR7.GD is set, and a MOV to or from a debug register raises no #DB here all the same",
+    ),
     "a DR6 of the wrong polarity": Hint(
         event(0x4000, rflags=TF, on=KVM_AMD), event(0, code="f1", on=KVM_AMD), "may see a bus lock"
     ),

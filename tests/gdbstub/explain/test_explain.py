@@ -607,7 +607,9 @@ EVENTS: dict[str, Row] = {
     ),
     "the same on another stack": Row(ist_again(0x7000), ("unknown unknown possible",)),
     "BS new without TF": Row(
-        event(0xFFFF4FF0), ("single-step guest possible",), ("TF is clear behind `nop`, which probably ran last",)
+        event(0xFFFF4FF0),
+        ("single-step guest possible",),
+        ("TF is clear behind `nop`, if no branch led here, and that leaves TF as it was",),
     ),
     "BS without a frame": Row(event(0xFFFF4FF0, frame=False), ("single-step unknown possible",)),
     "BS with BTF unknown": Row(
