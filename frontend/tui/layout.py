@@ -25,7 +25,7 @@ from prompt_toolkit.widgets import SearchToolbar
 
 from frontend.tui.boxes import Arrangement, Box
 from frontend.tui.controls import Screen
-from frontend.tui.painting import Canvas, Kept, Painted
+from frontend.tui.painting import Canvas, Painted, PaintedOnce
 from frontend.tui.pane_windows import BoxControl, LinesControl, PaletteControl, SheetControl, palette_size
 from frontend.tui.panes import (
     HELP,
@@ -86,9 +86,9 @@ class Top:
             x += column[0][0].width + 1 if column else 0
 
 
-def _one_line(screen: Screen, make: Callable[[ViewState, int], Line]) -> Kept:
+def _one_line(screen: Screen, make: Callable[[ViewState, int], Line]) -> PaintedOnce:
     control = LinesControl(screen, lambda view, width, _: (make(view, width),))
-    return Kept(control.paint, lambda: (screen.view,), lambda width: 1)
+    return PaintedOnce(control.paint, lambda: (screen.view,), lambda width: 1)
 
 
 def _bar(view: ViewState, width: int) -> Line:
@@ -168,7 +168,7 @@ def make_layout(screen: Screen, buffer: Buffer) -> Layout:
         """All but the prompt and the line below it; a search that a question came into has one of its own."""
         return max(1, screen.size()[1] - 2 - (is_searching() and asked()))
 
-    top = FloatContainer(Kept(Top(screen).paint, top_key, top_rows), [sheet, palette])
+    top = FloatContainer(PaintedOnce(Top(screen).paint, top_key, top_rows), [sheet, palette])
     root = HSplit([top, VSplit([begin, prompt]), search, bar])
     menu = Float(CompletionsMenu(max_height=10, scroll_offset=1), xcursor=True, ycursor=True)
     return Layout(FloatContainer(root, [menu]), focused_element=prompt)

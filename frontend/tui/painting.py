@@ -1,7 +1,7 @@
 """Lines of fragments painted into prompt_toolkit's screen, row by row, and rows that stay as they were.
 
 prompt_toolkit draws the whole screen at each key: it copies every cell of every window, then compares all of them with
-the screen before. Here a line is made into cells once, and what did not change since is the same row again (`Kept`),
+the screen before. Here a line is made into cells once, and what did not change since is the same row again (`PaintedOnce`),
 over which its comparison goes without a look at each cell.
 """
 
@@ -129,7 +129,7 @@ class Painted(Container):
         canvas.screen.height = max(canvas.screen.height, canvas.y + canvas.height)
 
 
-class Kept(Painted):
+class PaintedOnce(Painted):
     """One over the whole width that paints nothing while ``key`` gives the very same values; None is never the same:
     something else will be painted over it."""
 
