@@ -1,8 +1,8 @@
 """Lines of fragments painted into prompt_toolkit's screen, row by row, and rows that stay as they were.
 
 prompt_toolkit draws the whole screen at each key: it copies every cell of every window, then compares all of them with
-the screen before. Here a line is made into cells once, and what did not change since is the same row again (`PaintedOnce`),
-over which its comparison goes without a look at each cell.
+the screen before. Here a line is made into cells once, and what did not change since is the same row again
+(`PaintedOnce`), over which its comparison goes without a look at each cell.
 """
 
 from __future__ import annotations
