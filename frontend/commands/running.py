@@ -1,23 +1,17 @@
-"""``continue``, ``stepi``, ``nexti``, ``finish``, ``until``, ``advance``, ``jump``, ``interrupt``."""
+"""Making the guest go: ``continue``, steps by instructions and by lines, ``finish``, ``until``, ``advance``, …"""
 
 from __future__ import annotations
 
-from frontend.commands.examine import NO_MODE
+from frontend.commands.line_steps import How, step_line
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
+from frontend.commands.stepping_over import here, step_over
 from frontend.commands.stopping import ends_a_loop, resume, resume_and_report, run_to, watch_hits
 from frontend.commands.table import Arguments, Command, CommandError, no_arguments
 from frontend.commands.unwinding import caller
 from gdbstub.debugger.record import StopRecord
-from gdbstub.errors import Refused
-from gdbstub.x86.cpu_state import CpuState
-from gdbstub.x86.decode import LINEAR_MASKS as LINEAR
-from gdbstub.x86.decode import LONGEST, MODES, shape
-from gdbstub.x86.instructions import Shape
 
-STEPPED_OVER = frozenset(("rep", "int-n", "int3", "into", "icebp", "syscall"))
-PAGE = 4096
-CALLS = frozenset(("call", "lcall"))
+NO_LINE = "No line of the source is known for {place}, so this goes by instructions."
 
 
 async def continue_(session: Session, arguments: Arguments) -> None:
@@ -56,54 +50,47 @@ async def nexti(session: Session, arguments: Arguments) -> None:
     await resume_and_report(session, lambda: _steps_over(session, count))
 
 
-async def _steps_over(session: Session, count: int) -> StopRecord:
+async def step(session: Session, arguments: Arguments) -> None:
+    await _by_lines(session, arguments, "step")
+
+
+async def next_(session: Session, arguments: Arguments) -> None:
+    await _by_lines(session, arguments, "next")
+
+
+async def _by_lines(session: Session, arguments: Arguments, how: How) -> None:
+    """To another line, or so many; by instructions where none is known, and where a replay would know none."""
+    if not await _has_line(session):
+        session.message(NO_LINE.format(place=session.place((await session.state()).pc)))
+        await (stepi if how == "step" else nexti)(session, arguments)
+        return
+    count = await _count(session, arguments)
+    await resume_and_report(session, lambda: _lines(session, count, how))
+
+
+async def _has_line(session: Session) -> bool:
+    if session.debug_info.refused or not session.source.known:
+        return False
+    return await session.source.at((await session.state()).pc) is not None
+
+
+async def _lines(session: Session, count: int, how: How) -> StopRecord:
     watched = watch_hits(session)
     while True:
-        record = await _step_over(session)
+        span = await session.source.at((await session.state()).pc)
+        record = await session.debugger.step() if span is None else await step_line(session, span, how)
         count -= 1
-        if count <= 0 or ends_a_loop(session, record, watched):
+        if count <= 0 or span is None or ends_a_loop(session, record, watched):
             return record
 
 
-async def _here(session: Session) -> tuple[CpuState, Shape | None]:
-    """The CPU, and the instruction that it would execute next; None where that cannot be read."""
-    state = await session.state()
-    newest = session.debugger.records[-1] if session.debugger.records else None
-    code = newest.code if newest is not None and newest.state.pc == state.pc else b""
-    try:
-        if not code:
-            code = await session.read_memory(state.pc, min(LONGEST, PAGE - state.pc % PAGE))
-        known = _read(session, state, code)
-        if known is None and len(code) < LONGEST:  # the instruction may go on in the next page
-            known = _read(session, state, await session.read_memory(state.pc, LONGEST))
-    except Refused:
-        return state, None
-    return state, known
-
-
-def _read(session: Session, state: CpuState, code: bytes) -> Shape | None:
-    """The first instruction of ``code``; where the mode is not known, one of its readings, if none is stepped over.
-    `CommandError` where they differ and one is."""
-    if state.code_mode is not None:
-        return shape(code[:LONGEST], state.mode)
-    readings = [shape(code[:LONGEST], mode) for mode in MODES]
-    if len(set(readings)) > 1 and any(map(_is_stepped_over, readings)):
-        raise CommandError(NO_MODE.format(place=session.place(state.pc)))
-    return readings[0]
-
-
-def _is_stepped_over(known: Shape | None) -> bool:
-    return known is not None and (known.mnemonic in CALLS or not known.traits.isdisjoint(STEPPED_OVER))
-
-
-async def _step_over(session: Session) -> StopRecord:
-    """One instruction; calls, interrupts and REP strings as one, by a hidden breakpoint behind them."""
-    state, known = await _here(session)
-    if known is None or not _is_stepped_over(known):
-        return await session.debugger.step()
-    behind = (state.pc + len(known.bytes)) & LINEAR[state.mode]
-    lowest = None if "rep" in known.traits else state.registers["rsp"]
-    return await run_to(session, behind, lowest_sp=lowest)
+async def _steps_over(session: Session, count: int) -> StopRecord:
+    watched = watch_hits(session)
+    while True:
+        record = await step_over(session)
+        count -= 1
+        if count <= 0 or ends_a_loop(session, record, watched):
+            return record
 
 
 async def finish(session: Session, arguments: Arguments) -> None:
@@ -117,13 +104,16 @@ async def until(session: Session, arguments: Arguments) -> None:
     if arguments.text:
         await advance(session, arguments)
         return
-    await resume_and_report(session, lambda: _past_loop(session))
+    if await _has_line(session):
+        await resume_and_report(session, lambda: _lines(session, 1, "until"))
+    else:
+        await resume_and_report(session, lambda: _past_loop(session))
 
 
 async def _past_loop(session: Session) -> StopRecord:
     """``nexti``, but a jump backwards runs on until the loop is left behind."""
-    state, known = await _here(session)
-    record = await _step_over(session)
+    state, known = await here(session)
+    record = await step_over(session)
     backwards = record.state.pc <= state.pc and known is not None and "branch" in known.traits
     if not backwards or known is None or record.event is not None or record.ended or session.interrupted:
         return record
@@ -166,23 +156,44 @@ COMMANDS = (
     ),
     Command(
         "stepi",
-        ("si", "s", "step"),
+        ("si",),
         "[N]",
         "Execute one instruction, or N.",
         stepi,
         "running",
-        "It ends early where something else happens: a breakpoint, a caught vector, an interrupt of yours. "
-        "step goes by instructions, too, not by source lines.",
+        "It ends early where something else happens: a breakpoint, a caught vector, an interrupt of yours.",
         repeat="same",
     ),
     Command(
         "nexti",
-        ("ni", "n", "next"),
+        ("ni",),
         "[N]",
         "Execute one instruction; calls, interrupts and REP strings are stepped over.",
         nexti,
         "running",
-        "A hidden breakpoint behind the instruction stops the guest when this frame comes back.",
+        "A hidden breakpoint behind the instruction stops the guest when this frame comes back. Where the instruction "
+        "faults, the handler runs till it comes back, unless set step-into-handlers is on.",
+        repeat="same",
+    ),
+    Command(
+        "step",
+        ("s",),
+        "[N]",
+        "Go on to another line of the source, or N of them, into functions.",
+        step,
+        "running",
+        "Functions without lines are stepped over; so are exceptions and interrupts, unless set step-into-handlers "
+        "is on. Where no line is known it is stepi, and says so; so it is in a session that is recorded.",
+        repeat="same",
+    ),
+    Command(
+        "next",
+        ("n",),
+        "[N]",
+        "Go on to another line of the source, or N of them, over functions.",
+        next_,
+        "running",
+        "Where no line is known it is nexti, and says so.",
         repeat="same",
     ),
     Command(
@@ -199,7 +210,7 @@ COMMANDS = (
         "until",
         ("u",),
         "[LOCATION]",
-        "As nexti, but not back into a loop; or run to a location.",
+        "As next, but not back into a loop; or run to a location.",
         until,
         "running",
         repeat="same",

@@ -10,7 +10,7 @@ from frontend.commands.expressions import Node, Read, parse, read_type
 from frontend.commands.nodes import Variable
 from frontend.commands.registers import merged
 from frontend.commands.session import Session
-from frontend.commands.source_listing import list_size, substitute_path
+from frontend.commands.source_listing import list_size, step_into_handlers, substitute_path
 from frontend.commands.table import Arguments, Command, CommandError, number
 from frontend.commands.undoing import write_memory, write_register
 from frontend.commands.values import CType, Value, binary
@@ -42,7 +42,11 @@ FIXED = {
     "osabi": Fixed(".*", ""),
 }
 
-SETTINGS: dict[str, Callable[[Session, str], None]] = {"substitute-path": substitute_path, "listsize": list_size}
+SETTINGS: dict[str, Callable[[Session, str], None]] = {
+    "substitute-path": substitute_path,
+    "listsize": list_size,
+    "step-into-handlers": step_into_handlers,
+}
 
 ARCHITECTURES: dict[str, Mode | None] = {"auto": None, "i8086": 16, "i386": 32, "i386:x86-64": 64}
 """gdb's names, each with ``:intel`` behind it, too."""
@@ -164,7 +168,9 @@ COMMANDS = (
         "before steps; theme dark|light|high-contrast|none, the screen's colours; architecture "
         "auto|i8086|i386|i386:x86-64, how code is read: auto is as the CPU does, the "
         "others hold whatever it does, and tell the mode of one that does not show it; substitute-path FROM TO, where "
-        "source files are (directory); listsize N, how many lines list shows. What gdb's scripts begin with "
+        "source files are (directory); listsize N, how many lines list shows; "
+        "step-into-handlers on|off: do step, next and nexti end in a handler that they fault into? "
+        "What gdb's scripts begin with "
         "(pagination off, width 0, …) is so anyway; other values are refused.",
         needs="",
         completes="location",

@@ -157,6 +157,13 @@ def list_size(session: Session, text: str) -> None:
     session.source.size = count
 
 
+def step_into_handlers(session: Session, text: str) -> None:
+    """``set step-into-handlers on|off``."""
+    if text not in ("on", "off"):
+        raise CommandError("set step-into-handlers takes on or off.")
+    session.source.into_handlers = text == "on"
+
+
 async def source(session: Session, text: str) -> None:
     """``info source``."""
     place = await selected_place(session)

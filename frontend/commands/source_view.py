@@ -43,6 +43,8 @@ class SourceView:
     def __init__(self, symbols: Symbols) -> None:
         self.files = SourceFiles()
         self.size = DEFAULT_SIZE
+        self.into_handlers = False
+        """Do steps end in handlers of the guest's that they fault into?"""
         self.listed: Listed | None = None
         self._symbols = symbols
         self._maps: dict[str, tuple[SymbolFile, LineMap | None]] = {}

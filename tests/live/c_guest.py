@@ -14,12 +14,12 @@ OPTIONS = (
 )
 
 
-def build(folder: Path, *options: str) -> Path:
-    """The guest of ``lines.c``; its source lies beside it."""
-    for name in ("lines.c", "lines.ld"):
+def build(folder: Path, *options: str, source: str = "lines.c") -> Path:
+    """The guest of a file of `PROGRAMS`; its source lies beside it."""
+    for name in (source, "lines.ld"):
         (folder / name).write_bytes((PROGRAMS / name).read_bytes())
-    subprocess.run(["gcc", *OPTIONS, *options, "-o", "lines.elf", "lines.c"], cwd=folder, check=True)
-    return folder / "lines.elf"
+    subprocess.run(["gcc", *OPTIONS, *options, "-o", "guest.elf", source], cwd=folder, check=True)
+    return folder / "guest.elf"
 
 
 def ask(guest: Path, *lines: str, code: int = 0) -> Ran:

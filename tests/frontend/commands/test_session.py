@@ -186,9 +186,9 @@ ABBREVIATIONS = {
     "comm": "commands",
     "c": "continue",
     "cont": "continue",
-    "s": "stepi",
+    "s": "step",
     "si": "stepi",
-    "n": "nexti",
+    "n": "next",
     "ni": "nexti",
     "fin": "finish",
     "u": "until",
@@ -254,10 +254,9 @@ async def test_help_lists_and_explains(terminal: Terminal) -> None:
     assert await terminal.run("help si") == "\n".join(
         (
             "stepi [N]",
-            "Also: si, s, step",
+            "Also: si",
             "Execute one instruction, or N.",
-            "It ends early where something else happens: a breakpoint, a caught vector, an interrupt of yours. "
-            "step goes by instructions, too, not by source lines.",
+            "It ends early where something else happens: a breakpoint, a caught vector, an interrupt of yours.",
         )
     )
     assert (await terminal.run("help info dr")) == "info dr: The debug registers, bit by bit."
