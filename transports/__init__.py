@@ -28,6 +28,8 @@ from transports.files import open_regular
 from transports.kvm_run import LocalKvmRun, RemoteKvmRun, stub_socket
 from transports.listener import open_listener, parse_listen
 from transports.log_pipe import LogPipe, killed_logs
+from transports.plugin_build import plugin_for
+from transports.plugin_memory import plugin_memory
 from transports.qemu import Accelerator, LaunchedQemu, launch_qemu
 from transports.recording import Recorder, RecordingStream, open_recorder
 from transports.replay import RecordingEnded, ReplayDiverged, ReplayStream
@@ -78,6 +80,8 @@ __all__ = [
     "open_regular",
     "parse_listen",
     "parse_target",
+    "plugin_for",
+    "plugin_memory",
     "read_transcript",
     "shortcut",
     "stub_socket",

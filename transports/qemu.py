@@ -26,6 +26,7 @@ from transports.child import ProgramStream
 from transports.drain import Drain
 from transports.endpoint import Endpoint
 from transports.errors import CannotOpen
+from transports.plugin_build import plugin_for
 from transports.process import Process, first_complaint, spawn
 from transports.sockets import shortcut
 
@@ -61,6 +62,7 @@ async def launch_qemu(
     cpu: str | None = None,
     qemu: str | None = None,
     replay: str | Path | None = None,
+    plugin: bool = False,
     extra: Sequence[str] = (),
     seconds: float = 30.0,
 ) -> AsyncIterator[LaunchedQemu]:
@@ -68,12 +70,15 @@ async def launch_qemu(
     `CannotOpen`.
 
     ``memory`` is in QEMU's notation ("256M"); None leaves QEMU's default. ``qemu`` is a path or a name on
-    PATH. ``replay`` is a file in which a run is, to be had again, or into which this one is written. ``extra``
-    comes last on the command line and wins over what is set here. ``seconds`` bounds the start.
+    PATH. ``replay`` is a file in which a run is, to be had again, or into which this one is written.
+    ``plugin``: with dr6's own plugin, which tells of every instruction once it is asked to. ``extra`` comes last
+    on the command line and wins over what is set here. ``seconds`` bounds the start.
     """
     program = _find(qemu)
     _check_machine(image, accel)
     settings = _settings(accel, smp, memory, cpu, extra)
+    if plugin:
+        settings += await _plugin(program, accel)
     if replay is not None:
         settings += record_replay.arguments(replay, accel, smp, _options(extra))
     with contextlib.ExitStack() as ours:
@@ -119,6 +124,13 @@ def _find(qemu: str | None) -> str:
     raise CannotOpen(
         f"QEMU is not installed: no {QEMU} on PATH; install it (Debian: qemu-system-x86) or use --qemu PATH."
     )
+
+
+async def _plugin(program: str, accel: Accelerator) -> tuple[str, str]:
+    if accel != "tcg":
+        raise CannotOpen("dr6's plugin sees what QEMU's TCG runs; leave out --plugin, or use --accel tcg.")
+    path = str(await trio.to_thread.run_sync(plugin_for, program))
+    return "-plugin", path.replace(",", ",,")
 
 
 def _check_machine(image: str | Path, accel: Accelerator) -> None:

@@ -75,6 +75,7 @@ class Launch:
     qemu: str | None = None
     extra: tuple[str, ...] = ()
     replay: str | None = None
+    plugin: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,7 @@ async def _endpoint(stack: AsyncExitStack, connection: TargetOptions) -> tuple[E
                 cpu=target.cpu,
                 qemu=target.qemu,
                 replay=target.replay,
+                plugin=target.plugin,
                 extra=target.extra,
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gdbstub.debugger.debugger import Debugger
@@ -14,13 +15,17 @@ from gdbstub.trace import TraceError, TraceWriter
 from gdbstub.trace.extra import columns_extra
 from gdbstub.trace.plan import Plan, Reason, Tracer
 
-EngineName = Literal["auto", "step", "log"]
-NAMES: tuple[EngineName, ...] = ("auto", "step", "log")
+EngineName = Literal["auto", "step", "log", "plugin"]
+NAMES: tuple[EngineName, ...] = ("auto", "step", "log", "plugin")
 MANY = 100_000
 """Rows of columns from which on steps take so long that *auto* rather has them told by QEMU."""
-TELLS = (
+LOG_TELLS = (
     "engine log: QEMU tells of every instruction, and the guest is not stopped; no stop is explained, exceptions are. "
     "--engine step explains each stop."
+)
+PLUGIN_TELLS = (
+    "engine plugin: dr6's plugin in QEMU records every instruction and its memory, and the guest is not stopped; no "
+    "stop is explained, exceptions are; arithmetic flags are not known. --engine step explains each stop."
 )
 
 
@@ -45,7 +50,7 @@ class Fallback:
         try:
             return await self._first.run()
         except CannotLog as error:
-            self._say(f"engine step, not log: {error}")
+            self._say(str(error))
             self._now = self._second
             return await self._second.run()
 
@@ -67,29 +72,42 @@ def engine(
     leaves them to it. ``keep`` takes the records of stops, ``count`` hears how many rows there are.
     Raises `GdbError` where it can't do what the plan asks."""
     step = Tracer(debugger, plan, keep)
+    make = _Makers(options.self_check, debugger, plan, writer, count, say)
     if options.engine == "step":
         return step
-    if options.engine == "log":
+    if options.engine != "auto":
         if not plan.stepping:
-            raise GdbError("The engine log records every instruction; it runs to no breakpoint, watchpoint or vector.")
-        return _log(options, debugger, plan, writer, count, say)
+            what = f"The engine {options.engine} records every instruction"
+            raise GdbError(f"{what}; it runs to no breakpoint, watchpoint or vector.")
+        return make.log() if options.engine == "log" else make.plugin()
     if not plan.stepping or plan.count is None or plan.count < MANY or not in_columns:
         return step
     try:
-        return Fallback(_log(options, debugger, plan, writer, count, say), step, say)
+        by_log = Fallback(make.log(), step, lambda why: say(f"engine step, not log: {why}"))
+        return Fallback(make.plugin(), by_log, lambda why: None)
     except TraceError as error:
         say(f"engine step, not log: {error}")
         return step
 
 
-def _log(
-    options: argparse.Namespace,
-    debugger: Debugger,
-    plan: Plan,
-    writer: TraceWriter,
-    count: Callable[[int], None],
-    say: Callable[[str], None],
-) -> Engine:
-    with columns_extra("The engine log"):
-        from gdbstub.trace.engines.log_engine import LogEngine
-    return LogEngine(debugger, plan, writer, options.self_check, count=count, began=lambda: say(TELLS))
+@dataclass(frozen=True, slots=True)
+class _Makers:
+    check: int
+    debugger: Debugger
+    plan: Plan
+    writer: TraceWriter
+    count: Callable[[int], None]
+    say: Callable[[str], None]
+
+    def log(self) -> Engine:
+        with columns_extra("The engine log"):
+            from gdbstub.trace.engines.log_engine import LogEngine
+        parts = self.debugger, self.plan, self.writer, self.check
+        return LogEngine(*parts, count=self.count, began=lambda: self.say(LOG_TELLS))
+
+    def plugin(self) -> Engine:
+        with columns_extra("The engine plugin"):
+            from frontend.cli.plugin_rings import open_ring
+            from gdbstub.trace.engines.plugin_engine import PluginEngine
+        parts = self.debugger, self.plan, self.writer, open_ring, self.check
+        return PluginEngine(*parts, count=self.count, began=lambda: self.say(PLUGIN_TELLS))

@@ -16,6 +16,7 @@ from frontend.cli.arguments import (
     diff,
     doctor,
     export,
+    plugin,
     query,
     replay,
     report,
@@ -134,5 +135,6 @@ COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
         xen_helper.add_arguments,
         xen_helper.run,
     ),
+    ("plugin", "Build dr6's plugin for QEMU's TCG, and print where it is.", plugin.add_arguments, plugin.run),
     ("replay", "Go through a recorded session again, without a guest.", replay.add_arguments, run_replay),
 )

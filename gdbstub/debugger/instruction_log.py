@@ -61,8 +61,9 @@ class AbandonedLog(Protocol):
 class InstructionLog:
     """One log, from `begin` to `end`; the guest has to be stopped for both."""
 
-    def __init__(self, remote: RemoteTarget, pipe: KeptPipe) -> None:
+    def __init__(self, remote: RemoteTarget, pipe: KeptPipe, items: str = ITEMS) -> None:
         self._remote = remote
+        self._items = items
         self.pipe = pipe
         self._undo: list[str] = []
         self.active = False
@@ -95,7 +96,7 @@ class InstructionLog:
         steps = steps or any(option in word for word in words for option in ON_THE_COMMAND_LINE)
         if not steps:
             self._undo.append(await self._one_instruction())
-        if said := (await self._command(f"log {ITEMS}")).strip():
+        if said := (await self._command(f"log {self._items}")).strip():
             raise CannotLog(f"QEMU's monitor does not log instructions: {said}")
         self.active = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdbstub.debugger.instruction_log import CannotLog, InstructionLog, put_back
+from gdbstub.debugger.instruction_log import ITEMS, CannotLog, InstructionLog, put_back
 from gdbstub.debugger.witnessed_guest import WitnessedGuest
 from gdbstub.errors import GdbError
 from gdbstub.protocol.stops import Stop
@@ -22,9 +22,9 @@ class LoggedGuest(WitnessedGuest):
         if left and make_pipe is not None and await put_back(self._remote, make_pipe(), left):
             self.say(PUT_BACK)
 
-    async def log_instructions(self) -> InstructionLog:
-        """Have QEMU log every instruction from now on. The guest has to be stopped. Raises `CannotLog` with the reason
-        where that can't be."""
+    async def log_instructions(self, items: str = ITEMS) -> InstructionLog:
+        """Have QEMU run one instruction a block, and log ``items``: every one of them, and exceptions. The
+        guest has to be stopped. Raises `CannotLog` with the reason where that can't be."""
         if not self._parts.backend.logs_exceptions:
             raise CannotLog(f"{self._parts.backend.title} does not log instructions.")
         if self._options.log_pipe is None:
@@ -35,7 +35,7 @@ class LoggedGuest(WitnessedGuest):
             pipe = self._options.log_pipe()
         except GdbError as error:
             raise CannotLog(str(error)) from error
-        log = InstructionLog(self._remote, pipe)
+        log = InstructionLog(self._remote, pipe, items)
         await log.begin()
         self._instruction_log = log
         return log

@@ -61,7 +61,7 @@ def flat(row: Row) -> Row:
     return {
         name: int(value, 16)
         for name, value in ({"pc": row["pc"]} | row["regs"] | row["dr"]).items()
-        if name != "source"
+        if name != "source" and value is not None
     }
 
 

@@ -35,6 +35,11 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         help="QEMU's record and replay (one vCPU, TCG): where FILE is not there the run is written into it, else the "
         "run in it takes place again, instruction for instruction",
     )
+    parser.add_argument(
+        "--plugin",
+        action="store_true",
+        help="with dr6's plugin in QEMU (TCG; built by cc at first use), for traces by --engine plugin",
+    )
     groups.qemu(parser)
 
 

@@ -47,6 +47,7 @@ def target_options(options: argparse.Namespace, words: tuple[str, ...]) -> Targe
             options.qemu,
             tuple(options.qemu_args),
             getattr(options, "record_replay", None),
+            getattr(options, "plugin", False),
         )
     )
     return TargetOptions(

@@ -53,17 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "jsonl", "parquet"), help="default: by the file's suffix")
     parser.add_argument(
         "--engine",
-        choices=("auto", "step", "log"),
+        choices=("auto", "step", "log", "plugin"),
         default="auto",
         help="step: by the stub, each stop explained; log: QEMU's TCG of this machine tells of each instruction, a "
-        "hundred times faster; auto: log from 100,000 rows of Parquet on, where that can be (default: auto)",
+        "hundred times faster; plugin: so does a plugin of dr6's in it, with memory, faster still; auto: these from "
+        "100,000 rows of Parquet on, where that can be (default: auto)",
     )
     parser.add_argument(
         "--self-check",
         type=groups.natural,
         default=1000,
         metavar="N",
-        help="with --engine log: the first N rows are made by stepping, too, and compared (default: 1000)",
+        help="with --engine log and plugin: the first N rows are made by stepping, too, and compared (default: 1000)",
     )
     parser.add_argument(
         "--keep",

@@ -24,7 +24,7 @@ from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import Action, CodeBytes
 from gdbstub.trace.columns.batch import Columns
 from gdbstub.trace.engines.log_reader import LogReader
-from gdbstub.trace.engines.self_check import Difference, compare
+from gdbstub.trace.engines.self_check import compare, until
 from gdbstub.trace.plan import Plan, Reason
 from gdbstub.trace.writer import TraceWriter
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -136,16 +136,16 @@ class LogEngine:
             records.append(record)
             text.append(log.pipe.read_ready())
 
-        until = self._plan.until
+        ends = self._plan.until
         count = self._check if self._left is None else min(self._check, self._left)
-        last = await self._debugger.run_steps(count, sink, go_on=lambda pc: pc not in until, end_at_hits=False)
+        last = await self._debugger.run_steps(count, sink, go_on=lambda pc: pc not in ends, end_at_hits=False)
         while data := log.pipe.read_ready():
             text.append(data)
         pieces = self._rows.feed(b"".join(text))
         if not last.ended:
             pieces += await self._what_is_now()
-        found = compare([piece for piece in pieces if isinstance(piece, LoggedRows)], records)
-        self._take(_until(pieces, found))
+        found = compare([piece for piece in pieces if isinstance(piece, LoggedRows)], records, "QEMU's log")
+        self._take(until(pieces, found))
         if found is not None:
             raise GdbError(f"{found} What it says is not to be trusted here, so the trace ends (--engine step).")
         if last.ended:
@@ -154,7 +154,7 @@ class LogEngine:
             return self._reason
         if self._left == 0:
             return "steps"
-        if last.state.pc in until:
+        if last.state.pc in ends:
             return "until"
         return "halted" if last.action is Action.INTERRUPT else None
 
@@ -255,20 +255,6 @@ class LogEngine:
         platform = self._debugger.platform
         self._writer.record(record_of_logged(piece.logged, self._number, self._cpu, platform, window, seconds))
         self._number += 1
-
-
-def _until(pieces: list[Piece], found: Difference | None) -> list[Piece]:
-    """The rows in front of a difference."""
-    if found is None:
-        return pieces
-    left, kept = found.row, list[Piece]()
-    for piece in pieces:
-        if isinstance(piece, LoggedRows):
-            if piece.count > left:
-                return kept + ([piece.first(left)] if left else [])
-            left -= piece.count
-        kept.append(piece)
-    return kept
 
 
 async def _in_thread(reader: LogReader) -> None:
