@@ -12,7 +12,7 @@ help:
 	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve;'
 	@echo '             lab-clients: two gdbs, an lldb and a screen at random; lab-gdbsuite: the testsuite of gdb; lab-stubs: stubs of others;'
 	@echo '             lab-faults: sick stubs, clients, files and signals; lab-linux: every #DB of a Linux guest;'
-	@echo '             lab-engines: what the engine log tells, against a client that steps;'
+	@echo '             lab-engines: what the engines log and plugin tell, against a client that steps;'
 	@echo '             lab-ways: each way to boot 20 times, against the guest'"'"'s own count;'
 	@echo '             lab-debian13, lab-tcg82: make test of a clean clone on a fresh Debian 13, as root;'
 	@echo '             the second with QEMU 8.2)'

@@ -17,6 +17,7 @@ from tests.bench.contenders import (
     CONTENDERS,
     COUNTING,
     DR6_LOG,
+    DR6_PLUGIN,
     DR6_TRACE,
     ENGINES,
     GDB,
@@ -27,7 +28,7 @@ from tests.bench.contenders import (
 )
 from tests.guests.machine import qemu_version
 
-LOG_TIMES_GDB, LOG_OF_COUNTING = 100.0, 0.6
+LOG_TIMES_GDB, LOG_OF_COUNTING, PLUGIN_TIMES_GDB = 100.0, 0.6, 300.0
 TIMES_GDB, OF_BARE, HELP_SECONDS, MEGABYTES = 1.7, 0.8, 0.3, 150.0
 EXPLAIN_MILLISECONDS = 1.0
 FIRST_PICTURE, TIMES_BARE, STEP_MILLISECONDS, SCREEN_MEGABYTES = 0.4, 2.0, 40.0, 120.0
@@ -114,6 +115,7 @@ def _engines(rounds: int, steps: int) -> None:
         rates = _take_turns(ENGINES, rounds, steps, Path(directory) / "trace.jsonl")
     for name, rival, target in (("gdb stepi", GDB, LOG_TIMES_GDB), ("only counted", COUNTING, LOG_OF_COUNTING)):
         _judge(f"dr6 log / {name}", rates[DR6_LOG].steady / rates[rival].steady, target)
+    _judge("dr6 plugin / gdb stepi", rates[DR6_PLUGIN].steady / rates[GDB].steady, PLUGIN_TIMES_GDB)
 
 
 def _take_turns(contenders: tuple[Contender, ...], rounds: int, steps: int, output: Path) -> dict[Contender, Rates]:

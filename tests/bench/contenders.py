@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.guest import stopped_guest
+from tests.guests.machine import QEMU
+from transports import plugin_for
 
 ROOT = Path(__file__).parents[2]
 DR6 = (sys.executable, "-m", "frontend")
@@ -90,9 +92,18 @@ def bare(steps: int, output: Path, pattern: str = "pipelined") -> Ran:
 
 def dr6_log(steps: int, output: Path) -> Ran:
     """Told by QEMU, into columns; the rows in lock-step and those behind them in one figure."""
-    folder = output.with_name("log.parquet")
-    options = ("--engine", "log", "--steps", str(steps), "--output", str(folder))
-    with stopped_guest() as path:
+    return told("log", steps, output)
+
+
+def dr6_plugin(steps: int, output: Path) -> Ran:
+    """The same by dr6's plugin, with memory accesses."""
+    return told("plugin", steps, output, "-plugin", str(plugin_for(QEMU[0])))
+
+
+def told(engine: str, steps: int, output: Path, *qemu: str) -> Ran:
+    folder = output.with_name(f"{engine}.parquet")
+    options = ("--engine", engine, "--steps", str(steps), "--output", str(folder))
+    with stopped_guest(*qemu) as path:
         done = run((*DR6, "trace", f"unix:{path}", *options, *HOLD))
     end = last_row(next(folder.glob("runs/*/run.jsonl")))
     assert (end["kind"], end["insns"]) == ("end", steps)
@@ -122,8 +133,9 @@ GDB_PACKETS = Contender("gdb, raw packets", gdb_packets, 0.7)
 BARE = Contender("bare loop, pipelined", bare, 1.0)
 BARE_SEQUENTIAL = Contender("bare loop, sequential", bare_sequential, 0.8)
 DR6_LOG = Contender("dr6 trace --engine log", dr6_log, 50.0)
+DR6_PLUGIN = Contender("dr6 trace --engine plugin", dr6_plugin, 250.0)
 COUNTING = Contender("log, only counted", counting, 50.0)
-ENGINES = (GDB, DR6_LOG, COUNTING)
+ENGINES = (GDB, DR6_LOG, DR6_PLUGIN, COUNTING)
 """They are told, not stopped: a contest of its own, with gdb beside them."""
 CONTENDERS = (DR6_TRACE, GDB, BARE, BARE_SEQUENTIAL, GDB_PACKETS)
 

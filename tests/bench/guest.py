@@ -18,8 +18,9 @@ START = "main_loop"
 
 
 @contextmanager
-def stopped_guest() -> Iterator[Path]:
-    """The path of its gdb socket. QEMU keeps the guest where it is when a client leaves without a detach."""
+def stopped_guest(*options: str) -> Iterator[Path]:
+    """The path of its gdb socket; ``options`` are further ones of QEMU's. QEMU keeps the guest where it
+    is when a client leaves without a detach."""
     image = build("loop")
     with tempfile.TemporaryDirectory(prefix="dr6-bench-") as directory:
         path = Path(directory) / "gdb"
@@ -28,7 +29,15 @@ def stopped_guest() -> Iterator[Path]:
             listener.listen()
             # QEMU takes the listening socket over, so nobody waits for it to appear
             passed = listener.fileno()
-            command = [*QEMU, "-S", "-kernel", str(image), "-chardev", f"socket,id=gdb,fd={passed},server=on,wait=off"]
+            command = [
+                *QEMU,
+                "-S",
+                *options,
+                "-kernel",
+                str(image),
+                "-chardev",
+                f"socket,id=gdb,fd={passed},server=on,wait=off",
+            ]
             qemu = subprocess.Popen([*command, "-gdb", "chardev:gdb"], pass_fds=(passed,), stdin=subprocess.DEVNULL)
         try:
             _run_to(path, read_image(image).symbols[START])

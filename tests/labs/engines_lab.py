@@ -1,5 +1,5 @@
-"""What ``dr6 trace --engine log`` tells, held against a client that steps, on both releases of QEMU; and on Linux,
-against the stub itself."""
+"""What ``dr6 trace --engine log`` and ``plugin`` tell, held against a client that steps, on both releases of QEMU; and
+on Linux, against the stub itself."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from tests.labs.progress import Progress
 from tests.labs.qemu import Qemu, debian_qemu
 from tests.live import machine as live
 from tests.live.test_log_engine import GUESTS, Row, assert_same, drop_idle, logged, stepped
+from transports.plugin_build import build_plugin, level_of
 
+ENGINES = ("log", "plugin")
 ROWS = 2000
 SHORT = {"modes": 900, "faults": 430, "debug64": 1100}
 """How far a guest is compared: two wait in HLT behind that, and in one a step of a debugger's raises a breakpoint that
 RF holds back, and that the log rightly does not have (docs/engines.md)."""
 LINUX_ROWS, LINUX_CHECKED = 20_000, 2000
 BOOTED = "Freeing unused kernel"
-WORDS = "console=ttyS0 panic=-1 rdinit=/init hits=1000000000 steps=1"
+WORDS = "console=ttyS0 no_timer_check panic=-1 rdinit=/init hits=1000000000 steps=1"
 """A program that watches another by ptrace, and does not come to its end."""
 PLAIN = ("-accel", "tcg", "-display", "none", "-nodefaults", "-no-reboot")
 
@@ -39,26 +41,34 @@ def engines(progress: Progress, record: bool) -> None:
         with mock.patch.object(live, "QEMU", qemu.argv(*PLAIN)):
             for name in GUESTS:
                 progress.step(f"QEMU {qemu.version}, {name}")
-                _compare(name, whole_rep=not qemu.version.startswith("7."))
+                _compare(name, qemu)
         progress.step(f"QEMU {qemu.version}, Linux: {LINUX_CHECKED} rows in lock-step, {LINUX_ROWS} in all")
-        _linux(qemu)
+        for engine in ENGINES:
+            _linux(qemu, engine)
 
 
-def _compare(name: str, whole_rep: bool) -> None:
+def plugin_of(qemu: Qemu) -> tuple[str, str]:
+    """What a QEMU of the labs has to be started with; it runs with libraries of its own, and so does the plugin."""
+    major, minor = qemu.version.split(".")[:2]
+    return "-plugin", str(build_plugin(level_of((int(major), int(minor)))))
+
+
+def _compare(name: str, qemu: Qemu) -> None:
     guest, start, options = GUESTS[name]
     count = SHORT.get(guest, ROWS)
     image = build(guest)
     with tempfile.TemporaryDirectory(prefix="dr6-lab-") as folder:
         with live.machine(Path(folder), image, *options) as target:
             truth = drop_idle(stepped(target, start, image, count))
-        if whole_rep:
+        if not qemu.version.startswith("7."):
             truth = without_iterations(truth)
-        with live.machine(Path(folder), image, *options) as target:
-            rows = logged(target, start, image, len(truth), "--self-check", "1")
-    try:
-        assert_same(rows[1:-1], truth)
-    except AssertionError as error:
-        raise LabError(f"{name}: the log and a client that steps differ: {error}") from error
+        for engine in ENGINES:
+            with live.machine(Path(folder), image, *options, *plugin_of(qemu)) as target:
+                rows = logged(target, start, image, len(truth), "--self-check", "1", engine=engine)
+            try:
+                assert_same(rows[1:-1], truth)
+            except AssertionError as error:
+                raise LabError(f"{name}: the {engine} and a client that steps differ: {error}") from error
 
 
 def without_iterations(rows: list[Row]) -> list[Row]:
@@ -71,7 +81,7 @@ def _booting(qemu: Qemu, folder: Path) -> Iterator[Path]:
     stub, console = folder / "stub", folder / "console"
     wires = ("-serial", f"file:{console}", "-gdb", f"unix:{stub},server=on,wait=off", "-m", "512")
     images = ("-kernel", str(kernel().image), "-initrd", str(initrd()), "-append", WORDS)
-    process = subprocess.Popen(qemu.argv(*PLAIN, *wires, *images), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(qemu.argv(*PLAIN, *wires, *images, *plugin_of(qemu)), stdin=subprocess.DEVNULL)
     try:
         while not console.exists() or BOOTED not in console.read_text(errors="replace"):
             if process.poll() is not None:
@@ -82,11 +92,11 @@ def _booting(qemu: Qemu, folder: Path) -> Iterator[Path]:
         process.wait()
 
 
-def _linux(qemu: Qemu) -> None:
+def _linux(qemu: Qemu, engine: str) -> None:
     with tempfile.TemporaryDirectory(prefix="dr6-lab-") as name, _booting(qemu, Path(name)) as stub:
         output = Path(name) / "rows.jsonl"
         words = ("--steps", str(LINUX_ROWS), "--self-check", str(LINUX_CHECKED), "-o", str(output))
-        ran = live.dr6("trace", str(stub), "--engine", "log", *words)
+        ran = live.dr6("trace", str(stub), "--engine", engine, *words)
         if ran.code != 0:
             raise LabError(f"QEMU {qemu.version}: {ran.err}")
         end: Row = json.loads(output.read_text().splitlines()[-1])

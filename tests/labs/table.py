@@ -38,7 +38,11 @@ LABS: tuple[Lab, ...] = (
     Lab("kvm-intel", "kvm_intel of Linux 6.1 on a VMX that Bochs 2.7 emulates", kvm_intel),
     Lab("xen", "gdbsx of Xen 4.17 on PV and PVH domains, on an SVM that QEMU 10.0 emulates", xen),
     Lab("linux", "#DBs of Debian's Linux, watched and stepped by its own ptrace", linux),
-    Lab("engines", "dr6 trace --engine log against a client that steps, on QEMU 7.2 and 10.0, and on Linux", engines),
+    Lab(
+        "engines",
+        "dr6 trace --engine log and plugin against a client that steps, QEMU 7.2 and 10.0; Linux",
+        engines,
+    ),
     Lab("ways", "guests that boot in each way there is, 20 times, against their own count of #DBs", ways),
     Lab("debian13", "make test of a clean clone on a fresh Debian 13", debian13),
     Lab("tcg82", "the same there, with Ubuntu's QEMU 8.2.2", tcg82),
