@@ -27,7 +27,7 @@ class Waiting(NamedTuple):
     patience: int
 
 
-class Deliveries:
+class PlacedDeliveries:
     """Takes exceptions as they come, and keeps those whose handlers have not begun."""
 
     def __init__(self, codes: KnownCode) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from gdbstub.backends.qemu.exception_log import LoggedException
 from gdbstub.backends.qemu.tcg_plugin.code_modes import CodeModes, Key, key_of
 from gdbstub.backends.qemu.tcg_plugin.debug_shadow import DEBUG, written
-from gdbstub.backends.qemu.tcg_plugin.deliveries import Delivered, Deliveries
+from gdbstub.backends.qemu.tcg_plugin.deliveries import Delivered, PlacedDeliveries
 from gdbstub.backends.qemu.tcg_plugin.known_code import KnownCode
 from gdbstub.backends.qemu.tcg_plugin.points import AT, UNKNOWN, Points, Values, joined
 from gdbstub.backends.qemu.tcg_plugin.ring import NAMES, TakenRecords
@@ -83,7 +83,7 @@ class PluginRows:
         self.has_values = has_values
         self.codes = KnownCode(first_code)
         self.modes = CodeModes()
-        self.deliveries = Deliveries(self.codes)
+        self.deliveries = PlacedDeliveries(self.codes)
         self.debug: list[int] | None = None
         """DR0 to DR3, DR6, DR7 at the last row; None where they are not known."""
         self._before: Points | None = None
