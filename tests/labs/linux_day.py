@@ -17,16 +17,17 @@ import trio
 from tests.labs.cache import cached
 from tests.labs.errors import LabError
 from tests.labs.initrd import Content, newc
+from tests.labs.linux_alone import linux_alone, random_stops
+from tests.labs.linux_says import ask, expect, says_as_the_guest
 from tests.labs.packages import Kernel, debug_module, kernel, vmlinux
 from tests.labs.progress import Progress
 from tests.labs.qemu import Qemu, debian_qemu
-from tests.labs.run_dr6 import run
 from transports.process import spawn
 
 SOURCE = Path(__file__).with_name("linux_day.c")
 UP = re.compile(r"LAB-UP child=(\d+) module=0 ptrace=0 watched=(0x[0-9a-f]+)")
 BOOT_SECONDS = 180
-GDB_SECONDS = 300
+GDB_SECONDS = 1200
 
 
 def linux_day(progress: Progress) -> None:
@@ -77,30 +78,15 @@ async def _guest(qemu: Qemu, guest: Kernel, archive: Path, *more: str) -> AsyncI
             await process.stop()
 
 
-async def _ask(folder: Path, symbols: tuple[Path, ...], *commands: str) -> str:
-    words = [word for path in symbols for word in ("--symbols", str(path))]
-    return await run(folder, "attach", "stub", "--batch", *words, *(w for one in commands for w in ("-ex", one)))
-
-
-def _expect(what: str, text: str, *patterns: str) -> None:
-    """Each pattern in the text, one behind the other."""
-    at = 0
-    for pattern in patterns:
-        found = re.compile(pattern, re.MULTILINE).search(text, at)
-        if found is None:
-            raise LabError(f"{what}: nothing like {pattern!r} in {text[-3000:]}")
-        at = found.end()
-
-
 async def _before_the_kernel(qemu: Qemu, guest: Kernel, archive: Path, image: Path, progress: Progress) -> None:
     progress.step("a breakpoint at a line of the source, set before the kernel is decompressed")
     async with _guest(qemu, guest, archive, "-S") as folder:
         lines = ("info line init/main.c:940", "tbreak init/main.c:940", "continue", "info line", "backtrace")
-        said = await _ask(folder, (image,), *lines, "p system_state")
-        _expect(
+        said = await ask(folder, (image,), *lines, "p system_state")
+        expect(
             "start_kernel", said, r"starts at address 0xffffffff8\w+ <start_kernel", r"at 0xffffffff\w+ <start_kernel"
         )
-        _expect(
+        expect(
             "start_kernel",
             said,
             r'^Line 9\d\d of "init/main.c" in start_kernel',
@@ -121,15 +107,15 @@ async def _in_the_kernel(
         await _says_as_the_guest(folder, files, said, progress)
         progress.step("a #DB of ptrace's in the kernel, through to the program that it is from")
         lines = ("catch db", "continue", "backtrace", "info linux", "up", "p watched", "down", "finish")
-        found = await _ask(
+        found = await ask(
             folder, files, *lines, "delete", "tbreak noist_exc_debug", "continue", "backtrace", "info args", "finish"
         )
         owner = rf"DR0: {child[2]} <watched>, task init\[{child[1]}\]'s ptrace"
-        _expect(
+        expect(
             "#DB", found, r"^#0 .*asm_exc_debug", r"^#1 .*store \(value=\d+\)", r"^#2 .*child \(\)", r"^#3 .*main \(\)"
         )
-        _expect("#DB", found, owner, r"^#1 .*store", r"^\$1 = \d+", r"^#2 cpu\d continue at 0x\w+ <store\+")
-        _expect(
+        expect("#DB", found, owner, r"^#1 .*store", r"^\$1 = \d+", r"^#2 cpu\d continue at 0x\w+ <store\+")
+        expect(
             "exc_debug", found, r"^#0 .*exc_debug \(regs=", r"^#1 .*asm_exc_debug", r"^#\d+ .*store \(", r"^regs = 0x"
         )
         progress.step("an interrupt in the kernel, a local variable, a watch of jiffies")
@@ -143,16 +129,18 @@ async def _in_the_kernel(
             "watch jiffies_64",
             "continue",
         )
-        found = await _ask(folder, files, *lines)
-        _expect(
+        found = await ask(folder, files, *lines)
+        expect(
             "IRQ",
             found,
             r"^#0 .*scheduler_tick \(\)",
             r"^#1 .*update_process_times \(user_tick=",
             r"asm_sysvec_apic_timer",
         )
-        _expect("IRQ", found, r"^user_tick = [01]$", r"<jiffies_64>, 8 bytes", r"tick_do_update_jiffies64|timekeeping")
+        expect("IRQ", found, r"^user_tick = [01]$", r"<jiffies_64>, 8 bytes", r"tick_do_update_jiffies64|timekeeping")
         await _types_as_gdb(folder, image, progress)
+        await linux_alone(folder, image, program, said, progress)
+        await random_stops(folder, image, program, progress)
 
 
 def _said(console: Path) -> str:
@@ -172,35 +160,21 @@ async def _wait_up(console: Path) -> str:
 async def _says_as_the_guest(folder: Path, files: tuple[Path, ...], said: str, progress: Progress) -> None:
     progress.step("tasks, log and modules are what the guest says of itself")
     began = time.monotonic()
-    found = await _ask(
+    found = await ask(
         folder, files, "info tasks", "echo MARK\\n", "dmesg", "echo MARK\\n", "info modules", "info line loop_configure"
     )
     progress.detail(f"{time.monotonic() - began:.1f} s")
     tasks, log, rest = found.split("MARK\n")
-    # /proc knows the whole names of the kernel's threads, the task itself has 15 letters of it
-    theirs = {(pid, name[:15]) for pid, name in re.findall(r"^TASK (\d+) (.*?)\r?$", said, re.MULTILINE)}
-    ours = {(pid, name) for pid, name in re.findall(r"^0x\w+ +(\d+)  \w +\d* +(\S.*)$", tasks, re.MULTILINE)}
-    if missing := {one for one in theirs if "kworker" not in one[1]} - ours:
-        raise LabError(f"info tasks lacks {sorted(missing)}")
-    lines = [_solid(re.sub(r"^<\d+>", "", line)) for line in re.findall(r"^KLOG (.*?)\r?$", said, re.MULTILINE)]
-    mine = {_solid(line) for line in log.splitlines()}
-    if missing_lines := [line for line in lines if line not in mine]:
-        raise LabError(f"dmesg lacks {missing_lines[:3]}")
+    says_as_the_guest(tasks, log, said)
     place = re.search(r"MODULES loop (\d+) .*(0x[0-9a-f]{16})", said)
     if place is None:
         raise LabError("the guest has no module loop")
-    _expect("info modules", rest, rf"^{place[2]} loop +{place[1]}", r'drivers/block/loop.c" in loop_configure')
-
-
-def _solid(line: str) -> str:
-    """Without white space, since a terminal gets tabs as spaces, and without the time, which syslog(2) puts in front of
-    each line of a record, and dmesg of the first alone."""
-    return re.sub(r"^\[ *\d+\.\d+\]|\s+|\\t", "", line)
+    expect("info modules", rest, rf"^{place[2]} loop +{place[1]}", r'drivers/block/loop.c" in loop_configure')
 
 
 async def _types_as_gdb(folder: Path, image: Path, progress: Progress) -> None:
     progress.step("ptype struct task_struct is gdb's")
-    found = await _ask(folder, (image,), "ptype struct task_struct")
+    found = await ask(folder, (image,), "ptype struct task_struct")
     began = time.monotonic()
     words = ["gdb", "-nx", "-batch", "-ex", "set print type hex off", "-ex", "ptype struct task_struct", str(image)]
     with trio.move_on_after(GDB_SECONDS):
