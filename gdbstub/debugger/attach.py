@@ -203,9 +203,11 @@ class Attachment:
         return self._keep(await self._reader.read(stop), Action.ATTACH)
 
     def _keep(self, snapshot: Snapshot, action: Action) -> StopRecord:
-        self.ended = self.ended or not isinstance(snapshot.stop, Stopped)
         self.process.note(snapshot.stop)
-        if isinstance(snapshot.stop, Stopped) and (program := snapshot.stop.new_program) is not None:
+        if not isinstance(snapshot.stop, Stopped):
+            self.ended = True
+            self._table.target_gone()
+        elif (program := snapshot.stop.new_program) is not None:
             self._program_replaced(program)
         able, threads = self.capabilities, self._remote.threads
         if len(threads) > len(able.cpus):  # a process has made some

@@ -183,13 +183,19 @@ class BreakpointTable:
         row.address = address
         await self._arm(row)
 
+    def target_gone(self) -> None:
+        """Nothing is in the target any more, and nothing is to be taken out: gdbserver 13 crashes at a ``z`` behind the
+        end of its process."""
+        self.points.forget_all()
+        for row in self._rows.values():
+            row.placed = None
+
     def program_replaced(self) -> tuple[Breakpoint, ...]:
         """Nothing is in the target any more, and what an address names is another program's: rows of participants go
         as if they had been taken out, and the user's are disabled; those."""
-        self.points.forget_all()
+        self.target_gone()
         disabled = []
         for row in self._rows.values():
-            row.placed = None
             if row.owner is not None:
                 row.removal_pending = True
             elif row.enabled and not row.hidden:

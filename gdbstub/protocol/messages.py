@@ -28,6 +28,7 @@ WHY_STOPPED: Final = b"?"
 READ_REGISTERS: Final = b"g"
 START_NO_ACK: Final = b"QStartNoAckMode"
 WHICH_ACTIONS: Final = b"vCont?"
+_THREAD: Final = re.compile(rb"""<thread\s[^>]*?\bid=["']([^"'<>]*)["']""")
 CURRENT_THREAD: Final = b"qC"
 FIRST_THREADS: Final = b"qfThreadInfo"
 MORE_THREADS: Final = b"qsThreadInfo"
@@ -209,6 +210,14 @@ def parse_threads(request: bytes, payload: bytes) -> ThreadList:
     last = kind == b"l" or names.endswith(b"l")
     names = names.removesuffix(b"l")
     return ThreadList(tuple(ThreadId.parse(name) for name in names.split(b",") if name), last)
+
+
+def parse_threads_object(data: bytes) -> tuple[ThreadId, ...]:
+    """The threads that ``qXfer:threads`` names, in its XML; of any process at least one."""
+    threads = tuple(ThreadId.parse(name) for name in _THREAD.findall(data))
+    if not threads:
+        raise RemoteProtocolError(f"The stub's list of threads is {shown(data)}.")
+    return threads
 
 
 def parse_current_thread(request: bytes, payload: bytes) -> ThreadId:

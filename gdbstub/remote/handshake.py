@@ -62,6 +62,8 @@ async def _greet(target: RemoteTarget) -> Stop:
     target.layout = await _layout(target)
     await _actions(target)
     target.threads = await list_threads(target)
+    if not target.threads and target.features.of_process:
+        target.threads = await _unlisted_threads(target)
     stop = parse_stop(await target.request(messages.WHY_STOPPED, "?"))
     target.greeted = True
     return stop
@@ -131,15 +133,26 @@ async def _description(target: RemoteTarget) -> RegisterLayout:
     return parse_description(parts)
 
 
-async def _object(target: RemoteTarget, annex: str) -> bytes:
+async def _object(target: RemoteTarget, annex: str, kind: str = "features") -> bytes:
     text = b""
+    what = f"target description {annex}" if kind == "features" else f"list of {kind}"
     while len(text) <= MAX_DESCRIPTION:
-        request = messages.read_features(annex, len(text), target.features.packet_size - 5)
-        part = messages.parse_xfer(request, await target.request(request, f"target description {annex}"))
+        request = messages.read_object(kind, annex, len(text), target.features.packet_size - 5)
+        part = messages.parse_xfer(request, await target.request(request, what))
         text += part.data
         if part.last or not part.data:
             return text
-    raise RemoteProtocolError("The stub's target description does not end.")
+    raise RemoteProtocolError(f"The stub's {what} does not end.")
+
+
+async def _unlisted_threads(target: RemoteTarget) -> tuple[ThreadId, ...]:
+    """Of a process whose stub has no ``qfThreadInfo``: the current one, or those of ``qXfer:threads``, which gdb asks
+    for as well; without either all that is known is that there is one."""
+    with suppress(Refused, RemoteProtocolError):
+        return (messages.parse_current_thread(messages.CURRENT_THREAD, await target.request(messages.CURRENT_THREAD)),)
+    with suppress(Refused, RemoteProtocolError):
+        return messages.parse_threads_object(await _object(target, "", "threads"))
+    return (ThreadId(1 if target.features.multiprocess else None, 1),)
 
 
 async def list_threads(target: RemoteTarget) -> tuple[ThreadId, ...]:

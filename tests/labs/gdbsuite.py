@@ -8,6 +8,7 @@ as do its two folders of results (``outputs/FILE/gdb.sum`` and ``gdb.log``). ``D
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -71,11 +72,17 @@ def compare(both: Both) -> list[str]:
     for file, (directly, through) in both.items():
         if directly.ended and not through.ended:
             found.append(f"no end: {file}: ")
-        names = {line.partition(": ")[2] for line in through.results}
-        missed = [name for line in directly.results if (name := line.partition(": ")[2]) not in names]
+        come_to = {name_in(line) for line in directly.results}
+        missed = come_to - {name_in(line) for line in through.results}
         worse = [line for line in through.results - directly.results if not line.startswith(BETTER)]
-        found += sorted(worse) + sorted(f"missing: {name}" for name in missed if directly.ended)
+        found += sorted(line for line in worse if directly.ended or name_in(line) in come_to)
+        found += sorted(f"missing: {name}" for name in missed if directly.ended)
     return found
+
+
+def name_in(line: str) -> str:
+    """``FILE: TEST``, without what dejagnu says behind it of how it went: ``(timeout)``."""
+    return re.sub(r" \([^()]*\)$", "", line.partition(": ")[2])
 
 
 def _stand_in() -> Path:

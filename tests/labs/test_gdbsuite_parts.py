@@ -49,7 +49,8 @@ def test_a_file_without_an_end_through_dr6_is_a_difference() -> None:
 
 
 def test_a_file_without_an_end_directly_is_compared_as_far_as_both_came() -> None:
-    assert both(SUM, "FAIL: a: run\n", ends=(False, False)) == ["FAIL: a: run"]
+    further = "FAIL: gdb.base/break.exp: run (timeout)\nFAIL: gdb.base/break.exp: finish\n"
+    assert both(SUM, further, ends=(False, False)) == ["FAIL: gdb.base/break.exp: run (timeout)"]
 
 
 def test_a_file_that_never_ends_is_ended_with_all_that_it_started(

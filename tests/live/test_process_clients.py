@@ -78,9 +78,9 @@ def in_front_of(target: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def gdbserver(program: Path) -> Iterator[str]:
+def gdbserver(program: Path, *options: str) -> Iterator[str]:
     """Its port."""
-    words = ["gdbserver", "--once", "127.0.0.1:0", str(program)]
+    words = ["gdbserver", "--once", *options, "127.0.0.1:0", str(program)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr is not None
@@ -141,6 +141,19 @@ def test_what_a_process_execs_has_gdbs_breakpoints_as_directly(tmp_path: Path) -
     assert through == directly
     assert "(exec'd" in directly
     assert "turn (which=2)" in directly
+
+
+@needs_gdbserver
+@pytest.mark.parametrize("lacks", ["T,qfThreadInfo", "threads"])
+def test_gdb_on_a_stub_that_lists_no_threads(program: Path, lacks: str) -> None:
+    """gdb makes a name up then, and dr6 another one, ``1``, which it has to know when gdb uses it."""
+    commands = ("break add", "continue", "stepi", "info registers rip", "delete", "detach")
+    with gdbserver(program, f"--disable-packet={lacks}") as port:
+        directly = by_gdb(port, program, commands)
+    with gdbserver(program, f"--disable-packet={lacks}") as port, in_front_of(f"tcp:127.0.0.1:{port}") as ours:
+        through = by_gdb(ours, program, commands)
+    assert through == directly
+    assert "Breakpoint 1, add" in directly
 
 
 @needs_lldb

@@ -166,6 +166,11 @@ def test_a_thread_list_survives_the_wire() -> None:
 
 def test_the_current_thread() -> None:
     assert messages.parse_current_thread(b"qC", b"QCp01.01") == ONE
+    listed = b'<threads>\n<thread id="p1.1" core="0" name="p"/>\n<thread core="1" id=\'p1.2\'/>\n</threads>'
+    assert messages.parse_threads_object(listed) == (ONE, ThreadId(1, 2))
+    for odd in (b"", b"<threads/>", b'<thread id="zz"/>', b'<thread name="id=1"/>'):
+        with pytest.raises(RemoteProtocolError):
+            messages.parse_threads_object(odd)
     with pytest.raises(RemoteProtocolError):
         messages.parse_current_thread(b"qC", b"0")
 

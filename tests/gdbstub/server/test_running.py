@@ -13,7 +13,7 @@ from gdbstub.server import Policy
 from gdbstub.server.client_features import cpu_of
 from gdbstub.server.handlers.resume import ResumeRequest, resume_request_of
 from tests.fakes.served import GDB_SAYS, RUN_ON, STEP, qemu, serving, two_cpus
-from tests.fakes.stub import CODE, FakeStub
+from tests.fakes.stub import CODE, DATA, FakeStub
 from tests.gdbstub.server.test_breakpoints import rip
 
 
@@ -112,6 +112,18 @@ async def test_going_back_is_refused_and_never_asked_of_the_stub(autojump_clock:
         assert (await peer.run(packet)).startswith(b"E.")
         assert served.stub.log == []
         assert rip(await peer.run(STEP)) == CODE + 1
+
+
+async def test_behind_the_end_of_the_guest_no_breakpoint_is_taken_out(autojump_clock: MockClock) -> None:
+    """gdbserver 13 crashes at a ``z`` behind its ``W``."""
+    async with serving() as served:
+        peer = await served.gdb()
+        await peer.ask(b"Z0,1005,1")
+        await peer.ask(b"Z2,%x,8" % DATA)
+        served.stub.stops.append(b"W07")
+        assert (await peer.run()).startswith(b"W07")
+        await peer.close()
+        assert served.points() == [b"Z0,1005,1", b"Z2,%x,8" % DATA]
 
 
 class Replaying(FakeStub):
