@@ -73,6 +73,8 @@ class Breakpoint:
     """The number of the last stop that it caused."""
     removal_pending: bool = False
     """Its owner took it out; it is still in the target, in case that it is put back before the guest runs."""
+    stays_for_step: bool = False
+    """Where its removal is pending: may the guest be stepped once with it?"""
 
     @property
     def armed_as(self) -> str | None:
@@ -128,9 +130,9 @@ class BreakpointTable:
         )
 
     @property
-    def removals_pending(self) -> bool:
-        """Is any to be taken out before the guest goes again?"""
-        return bool(self._rows) and any(row.removal_pending for row in self._rows.values())
+    def removals_due(self) -> bool:
+        """Is any to be taken out before the guest is stepped?"""
+        return bool(self._rows) and any(row.removal_pending and not row.stays_for_step for row in self._rows.values())
 
     async def add(self, kind: BreakpointKind, address: int | None, length: int = 1, **more: object) -> Breakpoint:
         """A new row, armed at once when it has an address. Raises `Refused` and leaves nothing behind."""

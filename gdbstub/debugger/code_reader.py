@@ -32,7 +32,8 @@ class CodeReader:
         for length in (CODE_BYTES, PAGE - pc % PAGE):
             if length <= CODE_BYTES:
                 try:
-                    return await self._points.read_memory(pc, length)
+                    read = self._points.read_kept if self._remote.reads_again else self._points.read_memory
+                    return await read(pc, length)
                 except Refused:
                     continue
         return b""

@@ -88,6 +88,11 @@ class Debugger(Running):
         """`kept_memory` as hex digits, where that is at hand."""
         return None if self._table.points.patches_memory else self._remote.kept_digits(address, length)
 
+    def expect_same_reads(self) -> None:
+        """From now on ask, where a run ends, for what was read where the one before it ended, together with the
+        registers: who evaluates a condition at each hit reads the same each time."""
+        self._remote.reads_again = True
+
     async def read_ahead(self) -> None:
         """Read what a debugger asks for at every stop: the code at RIP and the top of the stack."""
         seen = self._reader.seen

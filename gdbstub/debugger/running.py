@@ -192,7 +192,7 @@ class Running(LoggedGuest):
     def may_step_at_once(self) -> bool:
         """May the next step be a plain one, and is nothing else wanted of the guest? Breakpoints that are marked are
         taken out first."""
-        return self._remote.may_exchange and self._light.may_step and not self._table.removals_pending
+        return self._remote.may_exchange and self._light.may_step and not self._table.removals_due
 
     def step_at_once(self, told: Told, *, others: bool = False) -> Rest | None:
         """As `step_lightly`, where `may_step_at_once`, and while no other task gets a turn. None where the step was a

@@ -143,7 +143,9 @@ class StopReader:
         cpu = await self._hooks.stopped_vcpu(stop)
         self.cpu = self.cpu if cpu is None else cpu
         asked = await self._reader.ask(self.cpu)
+        again = self._remote.ask_again() if self._remote.pipelined and not self._remote.stepped else {}
         registers = await self._reader.registers(asked)
+        await self._remote.lines(again, used=False)
         stop, registers = await self._hooks.fix_up_stop(stop, self.cpu, registers)
         seen = self.seen
         if seen is None:

@@ -94,16 +94,21 @@ class RemoteMemory(RemoteRegisters):
             if len(digits) == 2 * LINE:
                 self._cache.lines[address] = digits
 
+    def ask_again(self) -> dict[int, Token]:
+        """Ask for the pieces that were read where the last run ended; `lines` takes the answers."""
+        return {address: self.ask_memory(address, length) for address, length in self._cache.again}
+
     def ask_lines(self, addresses: Iterable[int]) -> dict[int, Token]:
         """Ask for the lines in which ``addresses`` lie, but for those that are kept."""
         lines = [line for line in {address & -LINE for address in addresses} if self.kept_memory(line, LINE) is None]
         return {line: self.ask_memory(line, LINE) for line in lines}
 
-    async def lines(self, tokens: dict[int, Token]) -> None:
-        """Take the answers, for `kept_memory`. A line that can't be read is left out."""
+    async def lines(self, tokens: dict[int, Token], *, used: bool = True) -> None:
+        """Take the answers, for `kept_memory`. A line that can't be read is left out. ``used``: as `MemoryCache.keep`
+        has it."""
         for line, token in tokens.items():
             with suppress(Refused):
-                self._cache.keep(line, await self.memory(token))
+                self._cache.keep(line, await self.memory(token), used=used)
 
     async def read_lines(self, addresses: Iterable[int]) -> None:
         """Read those that are not kept yet, asked for in one write."""
@@ -126,7 +131,7 @@ class RemoteMemory(RemoteRegisters):
             piece = await self.memory(self.ask_memory(address, length))
         except Refused as refusal:
             raise _unreadable(address, length, refusal) from None
-        self._cache.keep(address, piece)
+        self._cache.keep(address, piece, used=True)
         return piece
 
     async def _read_pages(self, pages: Sequence[int], chunk: int) -> None:

@@ -42,6 +42,9 @@ class RemoteTarget(RemoteMemory):
         """What a process steps through with the next resume, if that is its stub's affair."""
         self.stepped = False
         """Was the last resume a step?"""
+        self.reads_again = False
+        """Is what was read where a run ended likely to be read where the next one ends? A client of the server does
+        so."""
         self.inserted: set[tuple[BreakpointKind, int]] = set()
         """Kind and address of the breakpoints that the stub has."""
 
@@ -62,9 +65,14 @@ class RemoteTarget(RemoteMemory):
     def ask_resume(self, *, step: int | None = None, only: int | None = None, others: bool = False) -> Token:
         """Queue a resume: one instruction of vCPU ``step``, with the others held unless ``others``; or vCPU ``only``;
         or everything."""
-        self.forget()
+        self._goes()
         self.stepped = step is not None
         return self.ask(self.resume_packet(step=step, only=only, others=others), Expect.STOP)
+
+    def _goes(self) -> None:
+        if self.reads_again and not self.stepped:
+            self._cache.remember()
+        self.forget()
 
     def ask_backwards(self, *, step: bool) -> Token:
         """Queue a resume backwards, of a stub that offers it: one instruction, or to what stopped the guest before."""
@@ -74,7 +82,7 @@ class RemoteTarget(RemoteMemory):
 
     def step_at_once(self, cpu: int, milliseconds: float, *, others: bool = False) -> Exchange:
         """As `ask_resume` for a step, by `exchange`."""
-        self.forget()
+        self._goes()
         self.stepped = True
         return self.exchange((self.resume_packet(step=cpu, others=others),), milliseconds, Expect.STOP)
 
@@ -107,6 +115,8 @@ class RemoteTarget(RemoteMemory):
 
     async def _point(self, verb: str, payload: bytes, kind: BreakpointKind, address: int) -> None:
         self._cache.pages.clear()
+        if kind is BreakpointKind.SOFTWARE and self.reads_again:
+            self._cache.forget_memory()  # some stubs write an int3
         what = BREAKPOINTS[kind]
         try:
             await self.request(payload, what)

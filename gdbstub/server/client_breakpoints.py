@@ -68,9 +68,18 @@ class ClientBreakpoints:
             owner=self._owner,
         )
 
+    def mark(self, key: BreakpointKey) -> None:
+        """The client takes one out."""
+        row = self._rows.get(key)
+        if row is not None:
+            row.removal_pending = True
+            row.stays_for_step = not key.kind.is_watch and key not in self._stepped_without
+
     def stepped_at_once(self) -> None:
-        """The guest was stepped, with nothing marked."""
-        self._stepped_without.clear()
+        """The guest was stepped, with nothing to be taken out before."""
+        self._stepped_without = {key for key, row in self._rows.items() if row.removal_pending}
+        for key in self._stepped_without:
+            self._rows[key].stays_for_step = False
 
     async def sweep(self, *, every: bool) -> bool:
         """Take out what is marked; whether there was anything. A step is not disturbed by an execution breakpoint, and
@@ -78,6 +87,8 @@ class ClientBreakpoints:
         marked = {key for key, row in self._rows.items() if row.removal_pending}
         kept = {key for key in marked if not key.kind.is_watch and not every} - self._stepped_without
         self._stepped_without = kept
+        for key in kept:
+            self._rows[key].stays_for_step = False
         for key in marked - kept:
             await self._debugger.delete_breakpoint(self._rows.pop(key).number)
         return marked != kept

@@ -178,7 +178,8 @@ class ClientConnection:
     async def _answer(self, payload: bytes) -> None:
         session = self.session
         chosen = session.cpu
-        if session.features.suffixes and payload[:1] in (b"g", b"G", b"p", b"P"):
+        suffixed = session.features.suffixes and payload[:1] in (b"g", b"G", b"p", b"P")
+        if suffixed:
             payload = self._without_suffix(payload)
         row = find_packet(payload)
         try:
@@ -192,7 +193,8 @@ class ClientConnection:
             error = found.of("client") if isinstance(found, BadField) else found  # `reach` has named the stub's
             reply = session.features.error(error, data=row is not None and row.prefix in ANSWERED_WITH_BYTES)
         finally:
-            session.cpu = chosen if payload[:1] != b"H" else session.cpu
+            if suffixed:
+                session.cpu = chosen
         if row is None or row.shape is not PacketForm.NOTHING:
             session.link.reply(reply, compress=payload[:1] == b"m" and len(reply) > COMPRESSED_FROM)
         session.flush()

@@ -42,6 +42,7 @@ class RepeatedStep:
         if not shared.may_step_alone(me):
             return False
         me.interrupted = False
+        session.breakpoints.stepped_at_once()
         try:
             rest = session.debugger.step_at_once(self._tell, others=self._others)
         except GdbError as error:
@@ -59,7 +60,7 @@ class RepeatedStep:
         return link.at_rest and not link.acknowledging
 
     def _tell(self, stop: StopSummary) -> None:
-        self._session.participant.seen = stop.number
+        self._session.participant.seen, self._session.cpu = stop.number, None
         self._session.stream.send(frame(self._reply(stop)))
 
     def _reply(self, stop: StopSummary) -> bytes:

@@ -66,6 +66,7 @@ class ClientSession:
         self.shared = shared
         self.guest = shared.guest
         self.debugger: Debugger = shared.debugger
+        self.debugger.expect_same_reads()
         self.registers = registers
         self.policy = policy
         self.words = words
@@ -73,7 +74,7 @@ class ClientSession:
         self.participant = shared.join(name, self)
         self.breakpoints = ClientBreakpoints(self.debugger, self.participant.number)
         self.cpu: int | None = None
-        """The vCPU that ``Hg`` chose; None for the one that stopped last."""
+        """The vCPU that ``Hg`` chose since the last stop; None for the one that stopped, which gdb takes as chosen."""
         self.run_cpu: int | None = None
         self.physical = False
         """Are its addresses physical (Qqemu.PhyMemMode)?"""
@@ -181,6 +182,7 @@ class ClientSession:
         return self._expedited.values(self.debugger.kept_registers(record.cpu))
 
     def _tell(self, record: StopSummary) -> None:
+        self.cpu = None
         self.link.stop(self._stop_of(record), self.expedited(record))
 
     # -- sending ------------------------------------------------------------------------------------------------

@@ -50,8 +50,17 @@ FORKED = (
 )
 
 REPLACED = (
-    *("tbreak main", "continue", "break turn", "watch turns", "continue", "catch exec", "continue", "continue"),
-    *("backtrace", "info breakpoints", "continue", "delete", "continue"),
+    *("tbreak main", "continue", "break turn", "watch turns", "continue", "catch exec", "continue"),
+    *(
+        "thread apply 2 print $sp != 0",
+        "continue",
+        "print $sp != 0",
+        "backtrace",
+        "info breakpoints",
+        "continue",
+        "delete",
+        "continue",
+    ),
 )
 
 
@@ -131,9 +140,12 @@ def test_gdb_on_gdbserver_shows_the_same_through_dr6(program: Path, commands: tu
 
 @needs_gdbserver
 def test_what_a_process_execs_has_gdbs_breakpoints_as_directly(tmp_path: Path) -> None:
-    """The stub forgets those of the former program without a word; gdb puts its own in again."""
+    """The stub forgets those of the former program without a word; gdb puts its own in again. Its threads are gone, the
+    one too that gdb asked about last."""
     program = tmp_path / "exec"
-    subprocess.run(["gcc", "-g", "-O0", "-pie", "-o", str(program), str(SOURCE.with_name("exec.c"))], check=True)
+    subprocess.run(
+        ["gcc", "-g", "-O0", "-pie", "-pthread", "-o", str(program), str(SOURCE.with_name("exec.c"))], check=True
+    )
     with gdbserver(program) as port:
         directly = by_gdb(port, program, REPLACED)
     with gdbserver(program) as port, in_front_of(f"tcp:127.0.0.1:{port}") as ours:

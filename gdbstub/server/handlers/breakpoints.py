@@ -22,6 +22,6 @@ async def answer_breakpoint(session: ClientSession, payload: bytes) -> bytes:
                 return b""  # so gdb makes a read watchpoint of one for any access
         row.removal_pending = False
         row.test = programs.condition(row)
-    elif row is not None:
-        row.removal_pending = True
+    else:
+        session.breakpoints.mark(key)
     return b"OK"

@@ -114,6 +114,42 @@ async def test_going_back_is_refused_and_never_asked_of_the_stub(autojump_clock:
         assert rip(await peer.run(STEP)) == CODE + 1
 
 
+@pytest.mark.parametrize("resume", [RUN_ON, STEP])
+async def test_a_stop_chooses_the_vcpu_that_stopped(autojump_clock: MockClock, resume: bytes) -> None:
+    """gdb says ``Hg`` no more for the thread of the stop reply; one that it chose before may be gone by then."""
+    async with serving(two_cpus()) as served:
+        peer = await served.gdb()
+        await peer.ask(b"Z0,1005,1")
+        await peer.run(resume)
+        await peer.ask(b"Hgp1.2")
+        await peer.ask(b"g")
+        assert b"Hgp1.2" in served.stub.log
+        assert b"thread:p1.1;" in await peer.run(resume)
+        served.stub.log.clear()
+        await peer.ask(b"g")
+        assert b"Hgp1.2" not in served.stub.log
+
+
+async def test_what_was_read_where_a_run_ended_is_read_with_the_registers_of_the_next(
+    autojump_clock: MockClock,
+) -> None:
+    """As a debugger does that evaluates the condition of a breakpoint itself, at each hit."""
+    async with serving() as served:
+        peer = await served.gdb()
+        await peer.ask(b"Z0,1005,1")
+        await peer.run()
+        await peer.ask(b"m%x,8" % DATA)
+        served.stub.log.clear()
+        await peer.run()
+        asked = served.stub.log.index(b"m%x,8" % DATA)
+        assert served.stub.log.index(b"g") < asked
+        told = len(served.stub.log)
+        first = await peer.ask(b"m%x,8" % DATA)
+        assert served.stub.log[told:] == []
+        await peer.run()
+        assert await peer.ask(b"m%x,8" % DATA) != first  # the loop increments it
+
+
 async def test_behind_the_end_of_the_guest_no_breakpoint_is_taken_out(autojump_clock: MockClock) -> None:
     """gdbserver 13 crashes at a ``z`` behind its ``W``."""
     async with serving() as served:
