@@ -164,7 +164,8 @@ class RunControl(Stepping):
             stop = await self._pass_by()
         wrote_gate = self._own.is_gate_watch(stop)
         snapshot = await self._reader.read(stop)
-        if wrote_gate or (self._looks.looked and self._catch.active):
+        gone = not isinstance(stop, Stopped)  # it may end while we look
+        if not gone and (wrote_gate or (self._looks.looked and self._catch.active)):
             await self._catch.refresh(snapshot.state, by_chance=self._looks.looked and not wrote_gate)
         ours = wrote_gate or (self._looks.looked and self.is_pause(stop)) or self._own.is_stray(stop, snapshot)
         return snapshot, ours
