@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gdbstub.debugger.debugger import Debugger
-from gdbstub.debugger.instruction_log import CannotLog
+from gdbstub.debugger.qemu_log import CannotLog
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.trace import TraceError, TraceWriter

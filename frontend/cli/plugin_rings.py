@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gdbstub.backends.qemu.tcg_plugin.ring import NoRing, Ring
-from gdbstub.debugger.instruction_log import CannotLog
+from gdbstub.debugger.qemu_log import CannotLog
 from transports import plugin_memory
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gdbstub.debugger.witness import LogPipe
+from gdbstub.debugger.qemu_log import NOWHERE, CannotLog, LogPipe, ask_monitor, open_log
 from gdbstub.errors import GdbError
 from gdbstub.remote.target import RemoteTarget
 
@@ -19,10 +19,6 @@ ONE_INSTRUCTION = ("one-insn-per-tb", "singlestep")
 STEPS_ALREADY = "(single step mode)"
 """In ``info status``, of QEMU before 9.0."""
 ON_THE_COMMAND_LINE = ("-singlestep", "-one-insn-per-tb", "one-insn-per-tb=on")
-
-
-class CannotLog(GdbError):
-    """QEMU's log can't be had; nothing was changed."""
 
 
 class PipeWriter(Protocol):
@@ -77,26 +73,15 @@ class InstructionLog:
             raise
 
     async def _begin(self) -> None:
-        said = (await self._command(f"logfile {self.pipe.path}")).strip()
-        before = None if said else self.pipe.logged_before()
-        if said or before is None:
-            if not said:
-                await self._command("logfile /dev/stderr")
-            raise CannotLog(
-                f"QEMU does not open a log of dr6's on this machine ({said or 'it is not seen to have it open'})."
-            )
-        items, file = before
-        self._undo = ["log none", f"logfile {file or '/dev/stderr'}"]
-        if items or file:
-            self._undo = self._undo[1:]
-            raise CannotLog("QEMU logs by its own options (-d, -D), which dr6 leaves alone.")
+        await open_log(self._remote, self.pipe)
+        self._undo = ["log none", f"logfile {NOWHERE}"]
         writer = self.pipe.writer()
         words = () if writer is None else writer.words
-        steps = STEPS_ALREADY in await self._command("info status")
+        steps = STEPS_ALREADY in await ask_monitor(self._remote, "info status")
         steps = steps or any(option in word for word in words for option in ON_THE_COMMAND_LINE)
         if not steps:
             self._undo.append(await self._one_instruction())
-        if said := (await self._command(f"log {self._items}")).strip():
+        if said := (await ask_monitor(self._remote, f"log {self._items}")).strip():
             raise CannotLog(f"QEMU's monitor does not log instructions: {said}")
         self.active = True
 
@@ -105,16 +90,10 @@ class InstructionLog:
         said = ""
         for name in ONE_INSTRUCTION:
             self.pipe.keep_note((*self._undo, f"{name} off"))
-            said = (await self._command(f"{name} on")).strip()
+            said = (await ask_monitor(self._remote, f"{name} on")).strip()
             if not said:
                 return f"{name} off"
         raise CannotLog(f"QEMU's monitor can't run instructions one by one: {said}")
-
-    async def _command(self, words: str) -> str:
-        try:
-            return await self._remote.monitor(words)
-        except GdbError as error:
-            return str(error)
 
     async def end(self) -> None:
         """Have QEMU log as before, and run whole blocks again. Harmless where nothing was begun, or QEMU is gone."""
@@ -122,7 +101,7 @@ class InstructionLog:
         undo, self._undo = self._undo, []
         if self._remote.lost is None and not self._remote.running:
             for words in undo:
-                await self._command(words)
+                await ask_monitor(self._remote, words)
         self.pipe.close()
 
 
@@ -133,7 +112,7 @@ async def put_back(remote: RemoteTarget, pipe: KeptPipe, left: Sequence[Abandone
             return False
         me = pipe.writer()
         found = [one for one in left if me is not None and one.qemu == me.process]
-        for words in [words for one in found for words in one.undo] or ["logfile /dev/stderr"]:
+        for words in [words for one in found for words in one.undo] or [f"logfile {NOWHERE}"]:
             await remote.monitor(words)
         for one in found:
             one.forget()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gdbstub.debugger.instruction_log import ITEMS, CannotLog, InstructionLog, put_back
+from gdbstub.debugger.instruction_log import ITEMS, InstructionLog, put_back
+from gdbstub.debugger.qemu_log import CannotLog
 from gdbstub.debugger.witnessed_guest import WitnessedGuest
 from gdbstub.errors import GdbError
 from gdbstub.protocol.stops import Stop

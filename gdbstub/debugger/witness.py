@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import trio
 
 from gdbstub.backends.qemu.exception_log import ExceptionLog, LoggedException
 from gdbstub.debugger.failed_deliveries import Deliveries
+from gdbstub.debugger.qemu_log import NOWHERE, CannotLog, LogPipe, ask_monitor, open_log
 from gdbstub.debugger.record import CaughtEvent
-from gdbstub.errors import GdbError
 from gdbstub.remote.target import RemoteTarget
 
 WitnessWanted = Literal["auto", "off", "require"]
@@ -31,25 +31,6 @@ SILENCES, SILENCE_SECONDS = 8, 0.25
 meanwhile counts one of them."""
 MOST_HELD = 32
 """Exceptions that were delivered and whose handlers have not begun yet."""
-
-
-class LogPipe(Protocol):
-    """What QEMU writes its log to, and we read."""
-
-    path: str
-    ended: bool
-    """Has the last writer closed it?"""
-
-    def read_ready(self) -> bytes: ...
-
-    async def wait_readable(self) -> None: ...
-
-    def unlink(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def logged_before(self) -> tuple[str, str] | None:
-        """What QEMU logs by its own command line, and where to; None where it is not seen to have the pipe open."""
 
 
 class Witnessed(NamedTuple):
@@ -97,32 +78,19 @@ class Witness:
         self.vectors = frozenset(vectors)
         if self._began:
             return ""
-        said = (await self._command(f"logfile {self._pipe.path}")).strip()
-        before = None if said else self._pipe.logged_before()
-        if said or before is None:
-            if not said:
-                await self._command("logfile /dev/stderr")
+        try:
+            await open_log(self._remote, self._pipe)
+        except CannotLog as error:
             self._pipe.close()
-            return f"QEMU does not open a log of dr6's on this machine ({said or 'it is not seen to have it open'})."
-        items, file = before
-        if items or file:
-            await self._command(f"logfile {file or '/dev/stderr'}")
-            self._pipe.close()
-            return "QEMU logs by its own options (-d, -D), which dr6 leaves alone."
-        said = (await self._command(f"log {ITEMS}")).strip()
+            return str(error)
+        said = (await ask_monitor(self._remote, f"log {ITEMS}")).strip()
         if said:
-            await self._command("logfile /dev/stderr")
+            await ask_monitor(self._remote, f"logfile {NOWHERE}")
             self._pipe.close()
             return f"QEMU's monitor does not log exceptions: {said}"
         self._pipe.unlink()
         self._began = True
         return ""
-
-    async def _command(self, words: str) -> str:
-        try:
-            return await self._remote.monitor(words)
-        except GdbError as error:
-            return str(error)
 
     async def pump(self) -> None:
         """Read for as long as the log goes on, so that a guest that takes many exceptions is not held up."""
@@ -258,8 +226,8 @@ class Witness:
             return
         self._began = False
         if self._remote.lost is None and not self._remote.running:
-            await self._command("log none")
-            await self._command("logfile /dev/stderr")
+            await ask_monitor(self._remote, "log none")
+            await ask_monitor(self._remote, f"logfile {NOWHERE}")
         self.drain()
         self._pipe.close()
 

@@ -18,7 +18,8 @@ from gdbstub.backends.qemu.tcg_plugin.debug_shadow import DEBUG
 from gdbstub.backends.qemu.tcg_plugin.plugin_rows import PluginPiece, PluginRows, PluginRun
 from gdbstub.backends.qemu.tcg_plugin.ring import NO_LIMIT, Ring
 from gdbstub.debugger.debugger import Debugger
-from gdbstub.debugger.instruction_log import CannotLog, InstructionLog
+from gdbstub.debugger.instruction_log import InstructionLog
+from gdbstub.debugger.qemu_log import CannotLog
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError
 from gdbstub.explain.evidence import Action
