@@ -44,16 +44,23 @@ class LinesControl:
         self._made_for: tuple[ViewState, int, int] | None = None
         self._lines: list[Line] = []
         self._drawn: list[Drawn] = []
+        self._stale = ""
 
     def paint(self, canvas: Canvas) -> None:
         """Draw the lines, and take the mouse."""
         view, size = self._screen.view, (canvas.width, canvas.height)
         made_for = self._made_for
         if made_for is None or made_for[0] is not view or made_for[1:] != size:
+            before, was_drawn = self._lines, self._drawn
             self._lines = [*self._make(view, *size)][: canvas.height]
             self._lines.extend(() for _ in range(canvas.height - len(self._lines)))
             stale = " class:stale" if self.is_stale(view) else ""
-            self._drawn = [drawn(content, stale, self._screen.ascii) for content in self._lines]
+            if stale != self._stale or len(before) != len(self._lines):
+                before, self._stale = [], stale
+            self._drawn = [
+                was_drawn[row] if before and before[row] is content else drawn(content, stale, self._screen.ascii)
+                for row, content in enumerate(self._lines)
+            ]
             self._made_for = (view, *size)
         for row, content in enumerate(self._drawn):
             canvas.line(row, content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from frontend.commands.stop_words import touched
@@ -93,7 +94,8 @@ def _text(code: CodeLine) -> Line:
     return (*pieces, span(f"  <{code.target}>", "code.symbol")) if code.target else pieces
 
 
-def _line(code: CodeLine, digits: int, breakpoint: str, mark: RowMark, home: int | None, width: int) -> Line:
+@lru_cache(maxsize=2048)  # of a step, all lines but two are those of the step before
+def _line(code: CodeLine, digits: int, breakpoint: str, mark: RowMark, home: bool, width: int) -> Line:
     head = line(
         span(breakpoint, "code.breakpoint" if breakpoint.strip() else ""),
         span(mark.pointer, "strong"),
@@ -103,7 +105,7 @@ def _line(code: CodeLine, digits: int, breakpoint: str, mark: RowMark, home: int
     )
     said = line(span(f"  {mark.said}", "name")) if mark.said else ()
     whole = (*fit((*head, *_text(code)), max(0, width - length(said))), *said)
-    whole = clickable(fit(whole, width), PutCursor(None if code.address == home else code.address))
+    whole = clickable(fit(whole, width), PutCursor(None if home else code.address))
     return uniform(whole, mark.style) if mark.style else whole
 
 
@@ -145,7 +147,7 @@ def render(view: ViewState, width: int, height: int) -> Page:
         if code.label:
             lines.append(line(span(f"{code.label}:", "code.label")))
         mark = marks.get(code.address, RowMark())
-        lines.append(_line(code, digits, breakpoints.get(code.address, " "), mark, middle, width))
+        lines.append(_line(code, digits, breakpoints.get(code.address, " "), mark, code.address == middle, width))
     rows = height - len(folded)
     shown = page(lines, width, rows, scroll=view.scroll.get(NAME, 0), anchor=at - rows // 3)
     return shown._replace(lines=(*shown.lines, *folded))
