@@ -139,9 +139,13 @@ def _gathered(view: ViewState, window: Window) -> ViewState:
 
 def _looked(view: ViewState, live: Looked) -> ViewState:
     other = live.state.cpu != (view.state.cpu if view.state is not None else None)
+    kept, windows = view.windows.get(live.window.number), view.windows
+    if kept is not None:  # what the stop after it is compared with
+        windows = {**windows, live.window.number: replace(kept, extras=live.window.extras)}
     return replace(
         view,
         live=live,
+        windows=windows,
         breakpoints=live.window.breakpoints,
         cursor=None if other else view.cursor,
         scroll=_elsewhere(view) if other else view.scroll,

@@ -24,14 +24,19 @@ class WatchedBytes:
 
     def __init__(self) -> None:
         self._known: dict[Place, bytes] = {}
+        self._before: dict[Place, bytes] = {}
+        """What was known when the stop began that was asked about last: it may be asked about again."""
+        self._stop = -1
 
     async def change(
         self, guest: Guest, symbols: NameLookup, record: StopRecord, rows: tuple[BreakpointRow, ...]
     ) -> str:
         """What became of the bytes that this stop is about (``counter 4 → 5``), empty where it is about none."""
         said = []
+        if record.number != self._stop:
+            self._before, self._stop = dict(self._known), record.number
         for place, name in _hit(record, rows, symbols):
-            old, new = self._known.get(place), await self._read(guest, place)
+            old, new = self._before.get(place), await self._read(guest, place)
             if new is not None:
                 said.append(f"{name} {_shown(new)}" if old in (None, new) else f"{name} {_shown(old)} → {_shown(new)}")
         for row in rows:

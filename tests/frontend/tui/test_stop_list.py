@@ -142,8 +142,8 @@ class Bytes:
 WATCH = BreakpointRow(1, BreakpointKind.WRITE, 0x4000, 4, text="counter")
 
 
-def hit(address: int) -> StopRecord:
-    return replace(HIT, stop=Stopped(5, None, (Watch("write", address),)))
+def hit(address: int, number: int = 2) -> StopRecord:
+    return replace(HIT, number=number, stop=Stopped(5, None, (Watch("write", address),)))
 
 
 async def test_a_watch_that_is_hit_says_what_was_there_and_what_is() -> None:
@@ -151,9 +151,10 @@ async def test_a_watch_that_is_hit_says_what_was_there_and_what_is() -> None:
     assert await watched.change(guest, NAMES, STEPPED, (WATCH,)) == ""
     guest.value = 0x15
     assert await watched.change(guest, NAMES, hit(0x4002), (WATCH,)) == "counter 4 → 0x15"
-    assert await watched.change(guest, NAMES, hit(0x4002), (WATCH,)) == "counter 0x15"
-    assert await watched.change(guest, NAMES, hit(0x9000), (WATCH,)) == ""
-    assert guest.reads == 3, "no stop that is not about it reads anything"
+    assert await watched.change(guest, NAMES, hit(0x4002), (WATCH,)) == "counter 4 → 0x15", "it is looked at again"
+    assert await watched.change(guest, NAMES, hit(0x4002, 3), (WATCH,)) == "counter 0x15"
+    assert await watched.change(guest, NAMES, hit(0x9000, 4), (WATCH,)) == ""
+    assert guest.reads == 4, "no stop that is not about it reads anything"
 
 
 async def test_the_guests_own_data_breakpoint_says_its_bytes() -> None:
@@ -162,7 +163,7 @@ async def test_the_guests_own_data_breakpoint_says_its_bytes() -> None:
     guest, watched = Bytes(), WatchedBytes()
     assert await watched.change(guest, NAMES, record, ()) == "DR1 0xb8000 4"
     guest.value = 5
-    assert await watched.change(guest, NAMES, record, ()) == "DR1 0xb8000 4 → 5"
+    assert await watched.change(guest, NAMES, replace(record, number=9), ()) == "DR1 0xb8000 4 → 5"
 
 
 async def test_what_cannot_be_read_says_nothing() -> None:
