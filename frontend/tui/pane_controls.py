@@ -7,12 +7,14 @@ from typing import Protocol
 
 from frontend.clean import clean
 from frontend.commands.memory_view import MEMORY, READING
+from frontend.commands.stop_filter import StopFilter
 from frontend.tui.arrangement import arrange, front, order, visible
 from frontend.tui.boxes import Arrangement
 from frontend.tui.events import (
     Arrange,
     BreakpointsChanged,
     Event,
+    FilterStops,
     Focus,
     Gathered,
     Looked,
@@ -119,6 +121,11 @@ class PaneControls:
         title, preferences = LAYOUTS[which]
         self.dispatch(Arrange(preferences))
         return f"Layout {which}: {title}."
+
+    def filter_stops(self, sought: StopFilter) -> None:
+        """``stops …``: list only those, where they can be seen."""
+        self.dispatch(FilterStops(sought))
+        self.bring("stops")
 
     def move_byte(self, rows: int = 0, by: int = 0) -> None:
         """Select another byte of the memory pane."""

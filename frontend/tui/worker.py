@@ -16,7 +16,6 @@ from frontend.tui.aside import Aside, runs_the_guest
 from frontend.tui.beside import interrupt, tick
 from frontend.tui.controls import ATTACH, Here, Job, Leave, Run, Screen
 from frontend.tui.events import (
-    FilterStops,
     Gap,
     Keep,
     Printed,
@@ -97,7 +96,7 @@ class Worker(Leaving):
         session.panes.show, session.panes.tour = screen.bring, screen.begin_tour
         screen.on_sight = self._look_soon
         session.set_theme = screen.set_theme
-        session.filter_stops = lambda sought: screen.dispatch(FilterStops(sought))
+        session.filter_stops = screen.filter_stops
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
         cpus = len(debugger.capabilities.cpus)
         screen.dispatch(SessionOpened(debugger.target, debugger.backend, cpus, session.symbols))
