@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from frontend.clean import clean
+from frontend.commands.linux import debug_lines
 from frontend.commands.session import Session
 from frontend.commands.source_place import line_here
 from frontend.commands.stop_filter import EVERY, StopFilter
@@ -43,6 +44,16 @@ async def why(session: Session, arguments: Arguments) -> None:
         session.out(f"  {_guest(explanation.guest_dr6)}")
     if record.event is None or explanation.exit_dr6.value is not None:  # a guest's own event is no exit of dr6's
         session.out(f"  {_exit(record)}")
+    for text in await _linux(session, record):
+        session.out(f"  {text}")
+
+
+async def _linux(session: Session, record: StopRecord) -> list[str]:
+    """Linux's own account of a #DB that the guest stands at."""
+    event, newest = record.event, session.debugger.records[-1]
+    if event is None or event.vector != DEBUG or record is not newest or session.debugger.running or newest.ended:
+        return []
+    return await debug_lines(session, record.cpu)
 
 
 def _guest(dr6: GuestDr6) -> str:
@@ -74,6 +85,7 @@ async def events(session: Session, arguments: Arguments) -> None:
         session.out(one_line(record, session.symbols))
 
 
+DEBUG = 1
 CAUSES: tuple[str, ...] = get_args(CauseName)
 
 

@@ -81,6 +81,28 @@ async def slot_lines(session: Session, cpu: int) -> list[str]:
     return lines
 
 
+async def debug_lines(session: Session, cpu: int) -> list[str]:
+    """Linux's side of a #DB on a CPU: whose each slot is, and what it keeps for the task that runs; nothing where no
+    types are known, or the kernel is not up."""
+    kernel = session.slide.kernel
+    if kernel is None or kernel not in session.debug_info.files or session.debug_info.why_not():
+        return []
+    from frontend.symbols.drgn_linux import traced
+
+    with suppress(NoDebugInfo, BadExpression):
+        found = await session.debug_info.ask(lambda program: traced(program, cpu))
+        stepped = "is stepped (TIF_SINGLESTEP)" if found.single_step else "is not stepped (TIF_SINGLESTEP is clear)"
+        own = (
+            f"its ptrace_dr7 is {found.ptrace_dr7:#x}" if found.ptrace_dr7 else "no tracer has set its debug registers"
+        )
+        return [
+            *[f"Linux: {line}" for line in await slot_lines(session, cpu)],
+            f"Linux: task {found.task.comm}[{found.task.pid}] {stepped}, {own}, its virtual_dr6 is "
+            f"{found.virtual_dr6:#x}",
+        ]
+    return []
+
+
 async def dmesg(session: Session, arguments: Arguments) -> None:
     no_arguments("dmesg", arguments)
     from frontend.symbols.drgn_linux import log

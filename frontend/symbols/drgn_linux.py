@@ -21,10 +21,12 @@ from frontend.symbols.drgn_library import (
     per_cpu,
     task_state_to_char,
 )
-from frontend.symbols.engine import DebugSlot, ModuleLine, TaskLine
+from frontend.symbols.engine import DebugSlot, ModuleLine, TaskDebug, TaskLine
 from frontend.symbols.symbol import FARTHEST, Kind, Symbol, limited
 
 MOST_TASKS = 1 << 16
+TIF_SINGLESTEP = 4
+"""arch/x86/include/asm/thread_info.h: a tracer steps the task, or the kernel does on its way back to it."""
 MOST_NAMES = 1 << 17
 """Of one module."""
 
@@ -139,3 +141,13 @@ def debug_slots(program: Program, cpu: int) -> tuple[DebugSlot, ...]:
             who = _task(owner, None) if owner else None
             found.append(DebugSlot(number, int(event), int(event.attr.bp_addr), mine, who))
     return tuple(found)
+
+
+def traced(program: Program, cpu: int) -> TaskDebug:
+    """What Linux keeps of #DBs for the task that a CPU runs: arch/x86/include/asm/processor.h, thread_info.h."""
+    task = cpu_curr(program, cpu)
+    flags = int(task.thread_info.flags)
+    thread = task.thread
+    return TaskDebug(
+        _task(task, cpu), int(thread.virtual_dr6), int(thread.ptrace_dr7), bool(flags & 1 << TIF_SINGLESTEP)
+    )

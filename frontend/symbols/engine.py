@@ -108,3 +108,13 @@ class DebugSlot(NamedTuple):
     address: int
     ptrace: bool
     owner: TaskLine | None
+
+
+class TaskDebug(NamedTuple):
+    """What Linux keeps of a task's #DBs: ``virtual_dr6`` is what its own ptrace and signals will see, ``ptrace_dr7``
+    what its tracer asked for, ``single_step`` whether it is stepped (TIF_SINGLESTEP)."""
+
+    task: TaskLine
+    virtual_dr6: int
+    ptrace_dr7: int
+    single_step: bool

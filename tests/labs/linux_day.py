@@ -81,7 +81,14 @@ async def _guest(qemu: Qemu, guest: Kernel, archive: Path, *more: str) -> AsyncI
 async def _before_the_kernel(qemu: Qemu, guest: Kernel, archive: Path, image: Path, progress: Progress) -> None:
     progress.step("a breakpoint at a line of the source, set before the kernel is decompressed")
     async with _guest(qemu, guest, archive, "-S") as folder:
-        lines = ("info line init/main.c:940", "tbreak init/main.c:940", "continue", "info line", "backtrace")
+        lines = (
+            "info line init/main.c:940",
+            "tbreak init/main.c:940",
+            "continue",
+            "info line",
+            "info source",
+            "backtrace",
+        )
         said = await ask(folder, (image,), *lines, "p system_state")
         expect(
             "start_kernel", said, r"starts at address 0xffffffff8\w+ <start_kernel", r"at 0xffffffff\w+ <start_kernel"
@@ -89,7 +96,9 @@ async def _before_the_kernel(qemu: Qemu, guest: Kernel, archive: Path, image: Pa
         expect(
             "start_kernel",
             said,
-            r'^Line 9\d\d of "init/main.c" in start_kernel',
+            r'^Line \d+ of ".*" starts at address 0xffffffff\w+ <start_kernel.* and ends at',
+            r'^Line 940 of "init/main.c" in start_kernel, inlined\.$',
+            r"^Not located: the text of .* is not on this machine",
             r"^#1 .*start_kernel \(\) at init/main.c:940",
             "= SYSTEM_BOOTING",
         )
@@ -106,7 +115,9 @@ async def _in_the_kernel(
         files = (image, program, debug_module(guest, "loop"))
         await _says_as_the_guest(folder, files, said, progress)
         progress.step("a #DB of ptrace's in the kernel, through to the program that it is from")
-        lines = ("catch db", "continue", "backtrace", "info linux", "up", "p watched", "down", "finish")
+        lines: tuple[str, ...] = ("catch db", "continue", "backtrace", "info linux", "why", "up", "up", "list")
+        lines = (f"directory {SOURCE.parent}", *lines)
+        lines += ("info source", "down", "p watched", "down", "finish")
         found = await ask(
             folder, files, *lines, "delete", "tbreak noist_exc_debug", "continue", "backtrace", "info args", "finish"
         )
@@ -114,6 +125,9 @@ async def _in_the_kernel(
         expect(
             "#DB", found, r"^#0 .*asm_exc_debug", r"^#1 .*store \(value=\d+\)", r"^#2 .*child \(\)", r"^#3 .*main \(\)"
         )
+        kept = rf"Linux: task init\[{child[1]}\] is not stepped .*, its ptrace_dr7 is 0x9\w+, its virtual_dr6 is 0x\w+"
+        text = r"^\d+\t    for \(unsigned long i = 0;; i\+\+\)$"
+        expect("Linux's side", found, f"Linux: {owner}", kept, text, r"^Located in .*linux_day\.c$")
         expect("#DB", found, owner, r"^#1 .*store", r"^\$1 = \d+", r"^#2 cpu\d continue at 0x\w+ <store\+")
         expect(
             "exc_debug", found, r"^#0 .*exc_debug \(regs=", r"^#1 .*asm_exc_debug", r"^#\d+ .*store \(", r"^regs = 0x"
