@@ -32,8 +32,31 @@ PATIENCE = 40.0
 """Seconds of the clock's until the user types Ctrl-C, and again until the second one."""
 BOUND = 400.0
 TIDY_SECONDS = 5.0
+ANSWER_SECONDS = 0.02
+"""Of the clock's, for each thing that the stub sends: a guest that stops for ever at a breakpoint whose condition is
+false takes time, and the user has enough of it."""
 MOST_OUTPUT = 4 << 20
 Use = Callable[[random.Random, Session], Awaitable[None]]
+
+
+class _Late(trio.abc.SendStream):
+    def __init__(self, stream: trio.abc.SendStream) -> None:
+        self._stream = stream
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.sleep(ANSWER_SECONDS)
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _Unhurried(SickStub):
+    async def serve(self, send: trio.abc.SendStream, receive: trio.abc.ReceiveStream) -> None:
+        await super().serve(_Late(send), receive)
 
 
 async def _commands(dice: random.Random, session: Session) -> None:
@@ -115,7 +138,7 @@ def one(dice: random.Random, folder: Path) -> Tried:
     found = []
     sickness = [any_sickness(dice) for _ in range(dice.choice((1, 1, 1, 2)))]
     use = dice.choice((_commands, _commands, _trace))
-    work = partial(_bounded, use, dice, partial(print, file=out), SickStub(*sickness))
+    work = partial(_bounded, use, dice, partial(print, file=out), _Unhurried(*sickness))
     try:
         with redirect_stderr(out):
             guarded(lambda: trio.run(work, clock=MockClock(autojump_threshold=0)))
