@@ -71,7 +71,7 @@ def test_only_progress_moves_the_cursor() -> None:
 def test_no_program_that_dr6_starts_has_its_terminal() -> None:
     for name, what, call in _calls():
         given = {str(keyword.arg).removeprefix("capture_") for keyword in call.keywords}
-        captured = given >= {"stdout", "stderr"} or "capture_output" in given
+        captured = given >= {"stdout", "stderr"} or "output" in given
         assert what not in STARTS or captured, (name, call.lineno)
 
 
