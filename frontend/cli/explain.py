@@ -11,18 +11,20 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gdbstub.explain.evidence import Evidence, Fact
+    from gdbstub.explain.evidence import Evidence, Fact, Platform
+    from gdbstub.explain.explanation import Explanation
     from gdbstub.x86.exceptions import Frame
 
 DONE, FAILED, USAGE = 0, 1, 2
 LIMIT = 1 << 64
 LARGEST_FILE = 16 << 20
+LARGEST_TEXT = 1 << 20
 TYPED = "command line"
 
 EPILOG = (
     "With --dr6 alone the answer is what those bits can say, as a guest's #DB handler would read them. Each further "
     "value makes it surer. --evidence takes a JSON object (docs/explaining.md). --cause and --list-causes tell of the "
-    "causes themselves (docs/causes.md)."
+    "causes themselves (docs/causes.md). With --oops, --rip, --vendor and --backend say what the text has not."
 )
 
 
@@ -56,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--dr6", type=number, metavar="VALUE", help="DR6 as the guest's handler reads it")
     given.add_argument("--evidence", metavar="FILE", help="evidence as JSON; - is standard input")
+    given.add_argument(
+        "--oops", metavar="FILE", help="the text of a Linux oops, warning or show_regs; - is standard input"
+    )
     given.add_argument("--trace", metavar="TRACE", help="a trace of any format: explain one row of it")
     given.add_argument("--cause", metavar="NAME", help="what a cause is, how it is told, and who does what to it")
     given.add_argument("--list-causes", action="store_true", help="the names of all causes, a sentence each")
@@ -83,10 +88,14 @@ ONLY_WITH_DR6 = (
 )
 
 
+ALSO_WITH_OOPS = ("rip", "vendor", "backend")
+
+
 def usage_error(args: argparse.Namespace) -> str | None:
     """What argparse can't say: which options need which."""
     if args.dr6 is None:
-        wrong = next((name for name in ONLY_WITH_DR6 if getattr(args, name) is not None), None)
+        fits = () if args.oops is None else ALSO_WITH_OOPS
+        wrong = next((name for name in ONLY_WITH_DR6 if getattr(args, name) is not None and name not in fits), None)
         if wrong is not None:
             elsewhere = "" if args.evidence is None else "; with --evidence, write it into the file"
             return f"--{wrong.replace('_', '-')} goes with --dr6{elsewhere}"
@@ -119,7 +128,7 @@ def run(args: argparse.Namespace, words: tuple[str, ...]) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from frontend.clean import clean_text, printable_json
+    from frontend.clean import clean, clean_text, printable_json
     from frontend.cli.columns import width
     from gdbstub.errors import GdbError
     from gdbstub.explain.evidence_json import explanation_to_json
@@ -127,11 +136,14 @@ def _explain(args: argparse.Namespace) -> int:
     from gdbstub.explain.text.rendering import render_text
 
     try:
-        evidence = typed(args) if args.evidence is None else read_evidence(args.evidence)
+        if args.oops is not None:
+            evidence, answer = _of_oops(args)
+        else:
+            evidence = typed(args) if args.evidence is None else read_evidence(args.evidence)
+            answer = explain(evidence)
     except GdbError as error:
-        print(f"dr6 explain: {error}", file=sys.stderr)
+        print(f"dr6 explain: {clean(str(error))}", file=sys.stderr)
         return FAILED
-    answer = explain(evidence)
     if args.json:
         print(printable_json(json.dumps(explanation_to_json(answer), ensure_ascii=False, indent=2)))
     else:
@@ -141,20 +153,13 @@ def _explain(args: argparse.Namespace) -> int:
 
 def typed(args: argparse.Namespace) -> Evidence:
     """A #DB at the guest's handler, with what the command line gives of it."""
-    from gdbstub.backends import ABILITIES
-    from gdbstub.explain.abilities import UNKNOWN
-    from gdbstub.explain.evidence import BACKEND_ALIASES, CodeBytes, CpuFacts, Evidence, Known, Platform, Unknown
+    from gdbstub.explain.evidence import CodeBytes, CpuFacts, Evidence, Known, Unknown
 
     def fact(value: int | None) -> Fact[int]:
         return Unknown("not given") if value is None else Known(value, TYPED)
 
-    backend = BACKEND_ALIASES.get(args.backend, args.backend)
     return Evidence(
-        platform=Platform(
-            backend=Known(backend, TYPED) if backend else Unknown("not given"),
-            vendor=Known(args.vendor, TYPED) if args.vendor else Unknown("not given"),
-            abilities=ABILITIES.get(backend, UNKNOWN),
-        ),
+        platform=_platform(args),
         mode=Known(args.mode or 64, TYPED),
         before=CpuFacts(dr6=fact(args.before_dr6), debugctl=fact(args.debugctl)),
         after=CpuFacts(
@@ -172,6 +177,34 @@ def typed(args: argparse.Namespace) -> Evidence:
         saved_rip=fact(args.rip),
         code=() if args.code is None else (CodeBytes(*args.code),),
     )
+
+
+def _platform(args: argparse.Namespace) -> Platform:
+    from gdbstub.backends import ABILITIES
+    from gdbstub.explain.abilities import UNKNOWN
+    from gdbstub.explain.evidence import BACKEND_ALIASES, Known, Platform, Unknown
+
+    backend = BACKEND_ALIASES.get(args.backend, args.backend)
+    return Platform(
+        backend=Known(backend, TYPED) if backend else Unknown("not given"),
+        vendor=Known(args.vendor, TYPED) if args.vendor else Unknown("not given"),
+        abilities=ABILITIES.get(backend, UNKNOWN),
+    )
+
+
+def _of_oops(args: argparse.Namespace) -> tuple[Evidence, Explanation]:
+    from gdbstub.errors import GdbError
+    from gdbstub.explain.json_values import BadEvidence
+    from gdbstub.explain.oops import explain_oops, read_oops
+
+    where, data = _read(args.oops, LARGEST_TEXT, "the text of an oops")
+    if len(data) > LARGEST_TEXT:
+        raise GdbError(f"{where!r} is larger than 1 MiB; cut the oops out of it.")
+    try:
+        oops = read_oops(data.decode("utf-8", "replace"), args.rip, _platform(args))
+    except BadEvidence as error:
+        raise GdbError(f"{where!r} is no oops of Linux's: {error}") from error
+    return oops.evidence, explain_oops(oops)
 
 
 def _frame(args: argparse.Namespace) -> Fact[Frame]:
@@ -194,16 +227,7 @@ def read_evidence(name: str) -> Evidence:
     from gdbstub.explain.evidence_json import evidence_from_json
     from gdbstub.explain.json_values import BadEvidence
 
-    where = "standard input" if name == "-" else name
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(LARGEST_FILE + 1)
-        else:
-            with open(name, "rb") as file:
-                data = file.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
-        raise GdbError(f"Cannot read {where!r}: {why}; name a file of evidence or -.") from error
+    where, data = _read(name, LARGEST_FILE, "a file of evidence")
     if len(data) > LARGEST_FILE:
         raise GdbError(f"{where!r} is larger than 16 MiB, so it is no evidence of one stop.")
     try:
@@ -214,6 +238,23 @@ def read_evidence(name: str) -> Evidence:
         return evidence_from_json(parsed, ABILITIES)
     except BadEvidence as error:
         raise GdbError(f"{where!r} is no evidence: {error}") from error
+
+
+def _read(name: str, most: int, what: str) -> tuple[str, bytes]:
+    """The name for people, and one byte more than ``most`` at most. GdbError where it can't be read."""
+    from gdbstub.errors import GdbError
+
+    where = "standard input" if name == "-" else name
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(most + 1)
+        else:
+            with open(name, "rb") as file:
+                data = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        raise GdbError(f"Cannot read {where!r}: {why}; name {what} or -.") from error
+    return where, data
 
 
 def _place(error: Exception) -> str:

@@ -21,12 +21,13 @@ from gdbstub.backends.xen.left_behind import left_behind
 from gdbstub.errors import GdbError
 from gdbstub.explain import explain
 from gdbstub.explain.evidence_json import explanation_to_json
+from gdbstub.explain.oops import explain_oops, read_oops
 from gdbstub.protocol import messages, parse_stop, server_messages
 from gdbstub.protocol.features import CLIENT_FEATURES, parse_supported, settle
 from gdbstub.protocol.framing import FrameReader
 from gdbstub.protocol.target_xml import annexes_wanted, parse_description
 from gdbstub.server import Policy
-from tests.fakes import kallsyms
+from tests.fakes import kallsyms, oopses
 from tests.fakes.btf import sample
 from tests.fakes.elf import Entry, write_elf
 from tests.fakes.stub import FakeStub
@@ -131,6 +132,10 @@ def _evidence(path: Path) -> str:
     return json.dumps(explanation_to_json(explain(read_evidence(str(path)))))
 
 
+def _oops(data: bytes, folder: Path) -> str:
+    return json.dumps(explanation_to_json(explain_oops(read_oops(data.decode("utf-8", "replace")))))
+
+
 def _journal(path: Path) -> None:
     os.chmod(path, 0o600)
     os.chmod(path.parent, 0o700)
@@ -196,6 +201,13 @@ READERS: dict[str, Reader] = {
     "kernels": Reader(_elf, _written("k.elf", lambda path: read_kernel(str(path))), (SymbolError, OSError)),
     "evidence": Reader(
         lambda folder: tuple(p.read_bytes() for p in VECTORS), _written("e.json", _evidence), (GdbError,)
+    ),
+    "oops texts": Reader(
+        lambda folder: tuple(
+            text.encode() for text in (oopses.GENERAL_PROTECTION, oopses.DEBUG_WARNING, oopses.OLD_32)
+        ),
+        _oops,
+        (GdbError,),
     ),
     "recordings": Reader(
         lambda folder: (lzma.decompress((GOLDEN / "qemu-tcg-7.2" / f"steps{PACKED}").read_bytes())[:20_000],),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from frontend.cli import explain as command
+from tests.fakes import oopses
 
 
 def run(*arguments: str) -> int:
@@ -63,7 +64,7 @@ def test_a_32_bit_guest_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "one of the arguments --dr6 --evidence --trace --cause --list-causes is required"),
+        ((), "one of the arguments --dr6 --evidence --oops --trace --cause --list-causes is required"),
         (("--dr6", "zz"), "'zz' is not a number like 0xffff4ff0"),
         (("--dr6", "-1"), "is not in the range of 64 bits"),
         (("--dr6", "0x10000000000000000"), "is not in the range of 64 bits"),
@@ -73,6 +74,8 @@ def test_a_32_bit_guest_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None
         (("--dr6", "1", "--code", "x:90"), "is not a number"),
         (("--dr6", "1", "--evidence", "-"), "not allowed with"),
         (("--evidence", "-", "--before-dr6", "1"), "--before-dr6 goes with --dr6"),
+        (("--oops", "-", "--evidence", "-"), "not allowed with"),
+        (("--oops", "-", "--dr7", "1"), "--dr7 goes with --dr6"),
         (("--dr6", "1", "--rflags", "1"), "--rflags needs --rip"),
         (("--dr6", "1", "--rip", "1", "--cs", "1"), "--cs needs --rip and --rflags"),
     ],
@@ -173,3 +176,55 @@ def test_importing_the_command_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_an_oops_comes_from_a_file_with_the_address_of_its_rip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "dmesg"
+    file.write_text(oopses.GENERAL_PROTECTION)
+    assert run("--oops", str(file), "--rip", "0xffffffff8100205e", "--vendor", "intel", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["summary"].startswith("#GP general protection at `mov rax, qword ptr [rbx]` (0xffffffff8100205e)")
+    assert answer["causes"][0]["confidence"] == "likely"
+
+
+def test_an_oops_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(oopses.DRS.encode())))
+    assert run("--oops", "-") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("possibly DR0 write watch hit")
+    assert "DR6 of the guest: 0xffff0ff1; set by this event or before it: B0" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"hello \x1b[2J\x00\xff", "is no oops of Linux's: no line like 'RIP: 0010:\u2026'"),
+        (b"RIP: 0010:0x10\n" * (1 << 17), "is larger than 1 MiB"),
+    ],
+)
+def test_what_is_no_oops_is_one_sentence(
+    data: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "text"
+    file.write_bytes(data)
+    assert run("--oops", str(file)) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert words in said.err
+
+
+def test_a_missing_oops_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--oops", str(tmp_path / "none")) == 1
+    assert "name the text of an oops or -" in capsys.readouterr().err
+
+
+def test_what_an_oops_says_is_cleaned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "text"
+    file.write_text("RIP: 0010:evil\x1b[2J\u202e+0x1/0x2\n")
+    assert run("--oops", str(file)) == 0
+    said = capsys.readouterr().out
+    assert "evil" in said
+    assert "\x1b" not in said
+    assert "\u202e" not in said
