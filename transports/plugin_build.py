@@ -28,14 +28,7 @@ def plugin_for(qemu: str) -> Path:
 def version_of(qemu: str) -> tuple[int, int]:
     """As (7, 2). Raises `CannotOpen`."""
     try:
-        said = subprocess.run(
-            [qemu, "--version"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=SECONDS,
-            errors="replace",
-        )
+        said = subprocess.run([qemu, "--version"], capture_output=True, text=True, timeout=SECONDS, errors="replace")
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotOpen(f"{qemu} does not say which version it is: {error}.") from error
     found = _VERSION.search(said.stdout)
@@ -69,7 +62,7 @@ def build_plugin(level: int) -> Path:
         with tempfile.TemporaryDirectory(prefix="plugin-", dir=folder) as new:
             built = Path(new) / "plugin.so"
             command = [*compiler, *flags, "-o", str(built), str(source)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS)
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS)
             if done.returncode or not built.is_file():
                 why = first_complaint(done.stderr) or f"{compiler[0]} ended with {done.returncode}"
                 raise CannotOpen(f"dr6's plugin for QEMU can't be built: {why}")
