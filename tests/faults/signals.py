@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.guests.build import build
-from tests.live.machine import Machine, command, environment, machine
+from tests.live.machine import SECONDS, Machine, command, environment, machine
 from tests.live.naive import Naive
 
-SECONDS = 60.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 CODES = (0, 1, 130, *(-number for number in SIGNALS))
 """Its own; and the signal's, where that comes before dr6 watches for it and has connected to anything."""
