@@ -14,7 +14,8 @@ from gdbstub.debugger.record import StopRecord
 from gdbstub.remote.capabilities import BackendInfo
 from gdbstub.x86.cpu_state import CpuState
 
-Kind = Literal["command", "text", "note", "error"]
+Kind = Literal["command", "text", "note", "error", "copied"]
+"""``copied`` says how a copy went, and is part of no answer."""
 
 
 class Stop(NamedTuple):

@@ -242,8 +242,8 @@ class PaneControls:
     def copy(self) -> None:
         """The answer, or all of the pane that has the keys, to the terminal's clipboard."""
         text, what = self._copied()
-        if text:
-            self.dispatch(Printed(f"Copied {what}: {self.on_copy(text)}", "note"))
+        said = f"Copied {what}: {self.on_copy(text)}" if text else f"Nothing is copied: {what} has no text."
+        self.dispatch(Printed(said, "copied"))
 
     def _copied(self) -> tuple[str, str]:
         view = self._view
@@ -254,7 +254,7 @@ class PaneControls:
             return "\n".join(message.text for message in view.sheet.lines), f"the answer to {view.sheet.title}"
         last = next((n for n, m in enumerate(reversed(view.messages)) if m.kind == "command"), len(view.messages))
         said = view.messages[len(view.messages) - last :]
-        return "\n".join(message.text for message in said), "the last answer"
+        return "\n".join(message.text for message in said if message.kind != "copied"), "the last answer"
 
     def _whole(self, pane: Pane) -> str:
         page = pane.render(self._view, COPIED_CELLS, COPIED_ROWS)

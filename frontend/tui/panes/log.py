@@ -10,7 +10,7 @@ from frontend.tui.events import Kind
 from frontend.tui.panes.text import Line, Page, bottom, break_text, line, span, wrap
 from frontend.tui.view import MESSAGES, OUTPUT, ViewState
 
-STYLES: dict[Kind, str] = {"command": "command", "text": "", "note": "good", "error": "error"}
+STYLES: dict[Kind, str] = {"command": "command", "text": "", "note": "good", "error": "error", "copied": "good"}
 SCREENS = 4
 INDENT = 2
 _COLUMN = re.compile(r"\s*\S(?:.{0,20}?\S)?\s{2,}(?=\S)")

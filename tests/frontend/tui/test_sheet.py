@@ -63,6 +63,19 @@ def test_the_answer_or_the_pane_with_the_keys_is_copied(lines: int, focus: str, 
     assert "done" in screen.view.messages[-1].text
 
 
+def test_a_second_copy_is_of_the_same_answer_and_one_without_text_is_said() -> None:
+    screen, copied = asked(2), []
+    screen.on_copy = lambda text: copied.append(text) or "done"  # type: ignore[func-returns-value]  # a note of the call
+    screen.copy()
+    screen.copy()
+    assert copied == ["row 0\nrow 1"] * 2
+    screen.dispatch(Submitted("stops all"))
+    for _ in range(2):
+        screen.copy()
+        assert screen.view.messages[-1].text == "Nothing is copied: the last answer has no text."
+    assert len(copied) == 2
+
+
 def test_what_is_copied_goes_to_the_terminal_and_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     wire = io.StringIO()
