@@ -164,7 +164,7 @@ class Again:
             session.live = False
             session.without_debug_info()
             session.may_use_files = self._may_use_files
-            session.look_around = "screen" in self._transcript.notes("shown")
+            session.look_around = session.reads_overwritten = "screen" in self._transcript.notes("shown")
             trio.lowlevel.spawn_system_task(self._conduct, session)
             if self.traced and recorded is not None:
                 await trace.again(recorded, session)

@@ -29,11 +29,12 @@ class OwnCommand:
 
 
 class MemoryWrite(NamedTuple):
-    """Bytes that ``set`` wrote, and those that were there."""
+    """Bytes that ``set`` wrote, and those that were there; None where they were not read, and ``why`` not."""
 
     address: int
-    old: bytes
+    old: bytes | None
     new: bytes
+    why: str = ""
 
 
 class RegisterWrite(NamedTuple):

@@ -77,6 +77,9 @@ class Session:
     """Is there a stub that may go away by itself? A recording doesn't."""
     look_around: bool = True
     """May panes read more of a stop than its record has? Not where a replay has no answers."""
+    reads_overwritten: bool = False
+    """Does ``set`` read the memory that it writes over, for ``undo``? On a screen; elsewhere it does what it is told
+    and no more, since a device may act on a read of its registers."""
     may_use_files: bool = True
     """May commands read and write files of this machine? What a stranger's recording asks for must not."""
     recording: str | None = None

@@ -8,16 +8,20 @@ from frontend.commands.table import Arguments, Command, CommandError, no_argumen
 from gdbstub.errors import Refused
 from gdbstub.x86.cpu_state import CpuState
 
+UNREAD = "without a screen, set does not read what it writes over"
+REFUSED = "it could not be read"
+
 
 async def write_memory(session: Session, address: int, data: bytes) -> None:
-    """As `Debugger.write_memory`, and remember what was there, where that can be read."""
-    try:
-        old = await session.read_memory(address, len(data))
-    except Refused:
-        old = b""
+    """As `Debugger.write_memory`, and remember what was there, where that may and can be read."""
+    old, why = None, UNREAD
+    if session.reads_overwritten:
+        try:
+            old = await session.read_memory(address, len(data))
+        except Refused:
+            why = REFUSED
     await session.debugger.write_memory(address, data)
-    if old:
-        session.written.append(MemoryWrite(address, old, data))
+    session.written.append(MemoryWrite(address, old, data, "" if old is not None else why))
 
 
 async def write_register(session: Session, state: CpuState, name: str, value: int) -> None:
@@ -40,8 +44,11 @@ async def undo(session: Session, arguments: Arguments) -> None:
 
 
 async def _undo_memory(session: Session, last: MemoryWrite) -> None:
-    now = await session.read_memory(last.address, len(last.new))
     place = session.place(last.address)
+    if last.old is None:
+        session.written.pop()
+        raise CommandError(f"{place} can't be taken back: nobody knows what was there before ({last.why}).")
+    now = await session.read_memory(last.address, len(last.new))
     if now not in (last.new, last.old):
         session.written.pop()
         raise CommandError(f"{place} is left alone: it holds {now.hex(' ')} by now, not what set wrote.")
@@ -66,6 +73,8 @@ COMMANDS = (
         "Take back what set wrote last into memory or a register; again, what it wrote before.",
         undo,
         "data",
-        "Memory that has changed since, and a register of a guest that has gone on, are left alone.",
+        "Memory that has changed since, and a register of a guest that has gone on, are left alone. Memory is taken "
+        "back on a screen only: there set reads first what it writes over, which a device may act on where its "
+        "registers lie; without a screen (--batch, --plain, a script) it doesn't.",
     ),
 )

@@ -97,6 +97,7 @@ class Worker(Leaving):
         screen.on_sight = self._look_soon
         session.set_theme = screen.set_theme
         session.filter_stops = screen.filter_stops
+        session.reads_overwritten = session.reads_overwritten or session.live
         screen.work, screen.stop, screen.drop = self._queue, self._ask_to_stop, self._scope.cancel
         cpus = len(debugger.capabilities.cpus)
         screen.dispatch(SessionOpened(debugger.target, debugger.backend, cpus, session.symbols))

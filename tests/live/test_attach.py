@@ -165,6 +165,7 @@ def test_a_qemu_that_does_not_start_says_why(words: tuple[str, ...], code: int, 
 SESSION = (
     *("-ex", "hbreak main_loop", "-ex", "continue", "-ex", "stepi 3", "-ex", "x/4i $pc", "-ex", "info registers"),
     *("-ex", "watch rounds/8", "-ex", "continue", "-ex", "why", "-ex", "monitor info version", "-ex", "x/2gx rounds"),
+    *("-ex", "set {u8}0x6000 = 0x5a", "-ex", "x/1xb 0x6001"),
 )
 
 
@@ -176,6 +177,9 @@ def test_a_recorded_session_replays_to_the_same_text_and_the_same_bytes(loop: Ma
     again = dr6("replay", "--batch", str(file))
     assert (again.code, again.err, again.out) == (0, "", recorded.out)
     assert dr6("replay", "--batch", str(file)) == again
+    sent = file.read_text()
+    assert "m6001,1" in sent
+    assert "m6000," not in sent, "a read of what is set may be one of a device's register"
 
 
 def test_the_demo_replays_without_a_guest(tmp_path: Path) -> None:

@@ -179,6 +179,7 @@ async def test_a_recorded_screen_is_gone_through_whole_with_and_without_one(tmp_
             for line, answer in (
                 *(("x/2i $pc", r"\(dr6\) x/2i \$pc.*\n.*0x"), ("break", "Breakpoint 1 at")),
                 *(("memory $rip", r"\$rip · 0x"), ("display/x $rip", r"1: /x \$rip = 0x")),
+                *(("set {u8}0x5000 = 0x5a", r"set \{u8\}0x5000 = 0x5a.*\n\(dr6\)$"), ("undo", r"0x5000: 5a → 00")),
                 *(("nonsense again", r"nonsense again.*\n\s*nonsense is no command"), ("stepi 2", r"#3 ")),
             ):
                 shown.keys(line, "Enter")
@@ -194,6 +195,7 @@ async def test_a_recorded_screen_is_gone_through_whole_with_and_without_one(tmp_
     again = dr6("replay", "--batch", str(file), "-ex", "p 6*7")
     assert (again.code, again.out.splitlines()[-1]) == (0, "$1 = 42")
     assert [line.split()[0] for line in again.out.splitlines() if line.startswith("#")] == ["#1", "#3", "#4"]
+    assert "0x5000: 5a → 00" in again.out
     assert again.err.count("nonsense") == 2
     assert again.err.count("\n") == 2
     async with screen(tmp_path, in_shell(tmp_path, "replay", str(file)), 120, 40) as shown:

@@ -41,6 +41,7 @@ async def test_a_screen_brings_the_pane_instead(terminal: Terminal) -> None:
 
 async def test_undo_takes_writes_back_one_after_the_other(terminal: Terminal) -> None:
     await terminal.fake.attach()
+    terminal.session.reads_overwritten = True
     await terminal.run("set {u16}0x2000 = 0x1234", "set {u8}0x2001 = 0xff", "set $al = 7")
     assert await terminal.run("undo") == "$rax = 0x0"
     assert await terminal.run("undo") == "0x2001: ff → 12"
@@ -52,6 +53,7 @@ async def test_undo_takes_writes_back_one_after_the_other(terminal: Terminal) ->
 
 async def test_what_has_changed_since_is_left_alone(terminal: Terminal) -> None:
     await terminal.fake.attach()
+    terminal.session.reads_overwritten = True
     await terminal.run("set {u8}0x2000 = 1", "set $rax = 5")
     await terminal.run("stepi")
     with pytest.raises(CommandError, match="the guest has gone on"):
@@ -62,6 +64,15 @@ async def test_what_has_changed_since_is_left_alone(terminal: Terminal) -> None:
     assert terminal.fake.memory[0x1000] == 9
     with pytest.raises(CommandError, match="nothing to undo"):
         await terminal.run("undo")
+
+
+async def test_without_a_screen_memory_is_written_unread_and_undo_says_so(terminal: Terminal) -> None:
+    await terminal.fake.attach()
+    await terminal.run("set $rax = 5", "set {u8}0x2000 = 1")
+    with pytest.raises(CommandError, match=r"0x2000 can't be taken back: .*without a screen"):
+        await terminal.run("undo")
+    assert terminal.fake.memory[0x1000] == 1
+    assert await terminal.run("undo") == "$rax = 0x0", "what was set before that is the next one"
 
 
 async def test_panes_names_those_that_read_and_leaves_the_empty_line_what_it_was(terminal: Terminal) -> None:
