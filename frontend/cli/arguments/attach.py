@@ -38,7 +38,8 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugin",
         action="store_true",
-        help="with dr6's plugin in QEMU (TCG; built by cc at first use), for traces by --engine plugin",
+        help="with dr6's plugin in QEMU (TCG; built by cc at first use), for dr6 trace --engine plugin through --serve "
+        "with --monitor all; the session's own trace steps",
     )
     groups.qemu(parser)
 

@@ -70,7 +70,7 @@ complete -c dr6 -n '__fish_seen_subcommand_from launch' -l symbols -rF -d 'ELF f
 complete -c dr6 -n '__fish_seen_subcommand_from launch' -l kaslr -x -a 'auto off' -d 'how much higher than linked a Linux kernel runs: auto (its IDT says it; the default), off, or an offset'
 complete -c dr6 -n '__fish_seen_subcommand_from launch' -l record -rF -d 'write the whole session down, for dr6 replay'
 complete -c dr6 -n '__fish_seen_subcommand_from launch' -l record-replay -rF -d 'QEMU\'s record and replay (one vCPU, TCG): where FILE is not there the run is written into it, else the run in it takes place again, instruction for instruction'
-complete -c dr6 -n '__fish_seen_subcommand_from launch' -l plugin -d 'with dr6\'s plugin in QEMU (TCG; built by cc at first use), for traces by --engine plugin'
+complete -c dr6 -n '__fish_seen_subcommand_from launch' -l plugin -d 'with dr6\'s plugin in QEMU (TCG; built by cc at first use), for dr6 trace --engine plugin through --serve with --monitor all; the session\'s own trace steps'
 complete -c dr6 -n '__fish_seen_subcommand_from launch' -l accel -x -a 'tcg kvm'
 complete -c dr6 -n '__fish_seen_subcommand_from launch' -l smp -x -d 'number of vCPUs'
 complete -c dr6 -n '__fish_seen_subcommand_from launch' -l memory -x -d 'as QEMU writes it: 256M'
