@@ -16,14 +16,18 @@ T = TypeVar("T")
 HURRY: ContextVar[trio.Event | None] = ContextVar("HURRY", default=None)
 """Set at the second signal: what is tidied up then has a second left."""
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ORDER_SECONDS = 5.0
+"""How long the work has to end in order behind SIGTERM or SIGHUP; who sends those may send SIGKILL next."""
 
 
 class Interrupts:
-    """Counts the signals of one run. ``on_first`` is what stops the guest, once there is one."""
+    """Counts the signals of one run. ``on_first`` is what stops the guest, once there is one; where it ends the work,
+    too (``in_order``), SIGTERM and SIGHUP take that way, and what was still on its way is not lost."""
 
     def __init__(self) -> None:
         self.seen = 0
         self.on_first: Callable[[], Awaitable[None]] | None = None
+        self.in_order = False
         self._hurry = trio.Event()
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T | int:
@@ -50,7 +54,14 @@ class Interrupts:
             self.seen += 1
             if self.seen > 1:
                 self._hurry.set()
-            if self.seen > 1 or self.on_first is None or number != signal.SIGINT:
+            if self.seen > 1 or self.on_first is None or not (self.in_order or number == signal.SIGINT):
                 scope.cancel()
-            else:
-                nursery.start_soon(self.on_first)  # the second one is heard whatever becomes of the first
+                continue
+            nursery.start_soon(self.on_first)  # the second one is heard whatever becomes of the first
+            if number != signal.SIGINT:
+                nursery.start_soon(_cancel_later, scope)
+
+
+async def _cancel_later(scope: trio.CancelScope) -> None:
+    await trio.sleep(ORDER_SECONDS)
+    scope.cancel()

@@ -117,7 +117,7 @@ async def _trace(
             else:
                 in_columns = trace_format(options.format, options.output, sys.stdout.isatty()) == "parquet"
                 tracer = engine(options, debugger, plan, writer, in_columns, keep, progress.count, _message)
-            interrupts.on_first = tracer.interrupt
+            interrupts.on_first, interrupts.in_order = tracer.interrupt, True
             reason = await tracer.run()
         except TraceError:
             raise  # nothing more can be written; the sentence says that there is no end row

@@ -118,6 +118,36 @@ async def test_before_there_is_a_guest_any_ending_ends_it(number: signal.Signals
     assert await interrupts.run(work) == 130
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_what_ends_in_order_does_so_at_any_ending(number: signal.Signals) -> None:
+    interrupts, asked = Interrupts(), trio.Event()
+
+    async def stop() -> None:
+        asked.set()
+
+    async def work() -> str:
+        interrupts.on_first, interrupts.in_order = stop, True
+        os.kill(os.getpid(), number)
+        await asked.wait()
+        return "in order"
+
+    assert await interrupts.run(work) == "in order"
+
+
+async def test_what_does_not_come_to_its_end_in_order_is_broken_off(autojump_clock: trio.abc.Clock) -> None:
+    interrupts = Interrupts()
+
+    async def stop() -> None:
+        """The guest does not answer."""
+
+    async def work() -> int:
+        interrupts.on_first, interrupts.in_order = stop, True
+        os.kill(os.getpid(), signal.SIGTERM)
+        return await for_ever()
+
+    assert await interrupts.run(work) == 130
+
+
 async def test_afterwards_the_signals_are_python_s_again() -> None:
     before = signal.getsignal(signal.SIGTERM)
 
