@@ -89,7 +89,7 @@ KEYS: tuple[Key, ...] = (
     Key(("c-d",), "Ctrl-D", "prompt", actions.leave, "quit"),
 )
 
-PANE_KEYS = ("Alt-0 … 9, l w p t a", "show the pane with that number or letter and give it the keys")
+PANE_KEYS = ("Alt-0 … 9", "show the pane with that number, or letter (Alt-l, w, p, t, a), and give it the keys")
 """The panes' own keys, which their table has."""
 PROMPT_KEYS = (
     ("Enter", "run the command; on an empty line the one before again"),
