@@ -82,9 +82,14 @@ def run(
     """dr6 with these words, in ``folder``, which is its HOME and its place for temporary files as well. ``ending`` is
     what is done after so many seconds, with its process id."""
     out, err, log = (tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115 - the fork has them, too
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child == 0:
+        # until dr6 is there, Ctrl-C ends this process as it ends a Python that does not yet run anything
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         _be(words, folder, around, (out.fileno(), err.fileno(), log.fileno()))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if ending is not None and not _ended_within(child, ending[0]):
         ending[1](child)
     hung = not _ended_within(child, seconds)
@@ -137,6 +142,7 @@ def _be(words: Sequence[str], folder: Path, around: Surroundings, streams: tuple
         sys.addaudithook(_listener(log))
         for kind, bound in around.limits:
             resource.setrlimit(kind, (bound, bound))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         code = _main(words)
     except BaseException:
         traceback.print_exc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import trio
 
+_NUMBERS = itertools.count()
+"""Each tmux has a socket of its own: one that was told to end still answers for a moment, and refuses."""
 SECONDS = 60.0
 LOOK = 0.05
 """Seconds between two looks at a screen that isn't yet what it is to be."""
@@ -55,7 +58,7 @@ class Screen:
 @contextlib.asynccontextmanager
 async def screen(directory: Path, command: str, width: int = 80, height: int = 24) -> AsyncIterator[Screen]:
     """``command`` of a shell on a terminal of that size."""
-    shown = Screen(directory / "tmux")
+    shown = Screen(directory / f"tmux-{next(_NUMBERS)}")
     size = ("-x", str(width), "-y", str(height))
     shown.run(
         "new-session",
