@@ -12,7 +12,7 @@ from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.console import Console
 from frontend.cli.exit_codes import DONE, NO_CONNECTION, USAGE
 from frontend.cli.interrupts import Interrupts
-from frontend.cli.serving import Serving, gdb_command, serve_session
+from frontend.cli.serving import Serving, architecture_hint, gdb_command, serve_session
 from gdbstub.server import Policy
 from transports import BadTarget, parse_listen
 
@@ -45,6 +45,9 @@ async def run(serving: Serving, connection: TargetOptions, interrupts: Interrupt
         interrupts.on_first = stop
         async with serve_session(session, serving, _tell) as (shared, address):
             _tell(f"{session.debugger.target} is served at {address}; in gdb: {gdb_command(address)}")
+            hint = architecture_hint(connection.symbols, session.debugger.layout.architecture, address)
+            if hint is not None:
+                _tell(hint)
             shared.on_end = over.set
             await over.wait()
         lost = shared.lost

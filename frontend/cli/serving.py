@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from frontend.commands.dispatch import parse_line
 from frontend.commands.session import PIECEWISE, Session
 from frontend.commands.stop_text import one_line
 from frontend.commands.table import Quit
+from frontend.symbols import SymbolError, file_and_offset, is_i386
 from frontend.version import tool
 from gdbstub.debugger.events import DebuggerEvent, Output
 from gdbstub.debugger.record import StopRecord
@@ -186,3 +187,20 @@ async def _accept(listener: trio.SocketListener, door: Door, nursery: trio.Nurse
 def gdb_command(address: str) -> str:
     """What to type in gdb for a TARGET that `serve_session` gave."""
     return f"target remote {clean(address.partition(':')[2])}"
+
+
+def architecture_hint(files: Iterable[str], architecture: str | None, address: str) -> str | None:
+    """What gdb needs for a symbol file of 32-bit x86 where clients see 64-bit registers: with the file's architecture
+    it refuses their description ("Remote 'g' packet reply is too long", gdb 13)."""
+    if architecture == "i386":
+        return None
+    try:
+        path = next((path for path, _ in map(file_and_offset, files) if is_i386(path)), None)
+    except SymbolError:  # said where the file is read
+        return None
+    if path is None:
+        return None
+    return (
+        f"{clean(path)} is a 32-bit ELF and the guest's registers are 64-bit; in gdb: set architecture i386:x86-64, "
+        f"then {gdb_command(address)}"
+    )

@@ -32,6 +32,16 @@ def is_elf(path: str | Path) -> bool:
         return False
 
 
+def is_i386(path: str | Path) -> bool:
+    """Is it an ELF file of 32-bit x86? (gABI: EI_CLASS 1, e_machine 3)"""
+    try:
+        with open_regular(path) as file:
+            head = file.read(20)
+    except OSError:
+        return False
+    return head[:6] == b"\x7fELF\x01\x01" and head[18:] == b"\x03\x00"
+
+
 def read_elf_names(path: str, placed: Mapping[str, int] | None = None) -> SymbolFile:
     """The names of the ELF file ``path``; those of an object file (a module of Linux) in the sections that ``placed``
     has an address for. Raises `SymbolError`."""

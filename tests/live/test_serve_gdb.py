@@ -14,7 +14,7 @@ from gdbstub.server import RegisterFile
 from tests.guests.build import build
 from tests.guests.image import read_image
 from tests.live.machine import SECONDS, finish, machine, start
-from tests.live.served import GDB, RUN, gdb, gdb_start, served, wait_until, wait_until_it_runs
+from tests.live.served import GDB, RUN, gdb, gdb_start, served, serving, wait_until, wait_until_it_runs
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -285,3 +285,20 @@ def test_gdb_takes_the_description_of_a_stub_that_has_none(hex_length: int, arch
     assert f'currently "{architecture}"' in done.stdout
     assert re.search(r"^ *dr6 ", done.stdout, re.MULTILINE)
     assert "warning" not in done.stderr
+
+
+def test_a_32_bit_symbol_file_is_named_with_what_gdb_needs(tmp_path: Path) -> None:
+    image = build("loop")
+    small = tmp_path / "small.elf"
+    subprocess.run(["objcopy", "-O", "elf32-i386", str(image), str(small)], check=True)
+    with machine(tmp_path, image) as guest, serving(guest, tmp_path, "--symbols", str(small)) as here:
+        assert here.server.stderr is not None
+        said = here.server.stderr.readline().decode()
+        assert "small.elf is a 32-bit ELF" in said
+        assert f"set architecture i386:x86-64, then target remote {here.path}" in said
+        lines = ("set architecture i386:x86-64", f"target remote {here.path}", "info registers rip")
+        words = [word for line in lines for word in ("-ex", line)]
+        text = subprocess.run(
+            [*GDB, *words, str(small)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS
+        ).stdout
+        assert values(text, "rip") == [0xFFF0]

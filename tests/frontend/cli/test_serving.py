@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from frontend.cli.serving import LOOKING, Serving, SessionWords, gdb_command, serve_session
+from frontend.cli.serving import LOOKING, Serving, SessionWords, architecture_hint, gdb_command, serve_session
 from frontend.commands.session import Session
 from frontend.commands.shared import at_once
 from frontend.symbols.names import Symbols
@@ -180,3 +180,17 @@ async def test_vectors_and_stops_have_their_words(out: list[str]) -> None:
 def test_the_address_is_what_gdb_takes() -> None:
     assert gdb_command("tcp:127.0.0.1:1234") == "target remote 127.0.0.1:1234"
     assert gdb_command("unix:/run/dr6") == "target remote /run/dr6"
+
+
+def test_a_32_bit_symbol_file_has_a_hint_for_gdb_where_registers_are_64_bit(tmp_path: Path) -> None:
+    small, wide = tmp_path / "small", tmp_path / "wide"
+    small.write_bytes(b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x02\x00\x03\x00")
+    wide.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00")
+    files = (str(tmp_path / "none"), str(wide), f"{small}@0x1000")
+    said = architecture_hint(files, "i386:x86-64", "tcp:127.0.0.1:2345")
+    assert said is not None
+    assert said.startswith(f"{small} is a 32-bit ELF")
+    assert said.endswith("in gdb: set architecture i386:x86-64, then target remote 127.0.0.1:2345")
+    assert architecture_hint(files, "i386", "tcp:127.0.0.1:2345") is None
+    assert architecture_hint(files[:2], "i386:x86-64", "tcp:127.0.0.1:2345") is None
+    assert architecture_hint(("small@x",), None, "tcp:127.0.0.1:2345") is None
