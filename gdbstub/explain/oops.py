@@ -15,7 +15,7 @@ from gdbstub.explain.evidence import CodeBytes, CpuFacts, Evidence, Fact, Known,
 from gdbstub.explain.explain import explain
 from gdbstub.explain.explanation import Cause, Explanation
 from gdbstub.explain.json_values import BadEvidence
-from gdbstub.x86.debug_registers import DR6_INIT, DR7_INIT
+from gdbstub.x86.debug_registers import DR6_INIT, DR7_INIT, RTM
 from gdbstub.x86.error_codes import error_code_text
 from gdbstub.x86.exceptions import VECTORS, Frame
 from gdbstub.x86.registers import GENERAL_64, Mode
@@ -29,7 +29,7 @@ DEBUG_REGISTERS = ("dr0", "dr1", "dr2", "dr3", "dr6", "dr7")
 INITIAL = dict.fromkeys(DEBUG_REGISTERS, 0) | {"dr6": DR6_INIT, "dr7": DR7_INIT}
 ERROR_CODES = frozenset(row.number for row in VECTORS if row.has_error_code)
 HEADS = (
-    (14, "unable to handle (?:kernel )?(?:page fault|paging request|NULL pointer dereference)"),
+    (14, "unable to handle (?:page fault|kernel paging request)|kernel NULL pointer dereference|#PF: error_code"),
     (8, "double fault"),
     (21, "control protection fault|Missing ENDBR"),
     (13, "general protection fault"),
@@ -47,7 +47,7 @@ HEADS = (
 )
 """What Linux says of a vector; a warning and a BUG are UD2 to the CPU."""
 HEAD = re.compile("|".join(f"(?P<v{number}>{words})" for number, words in HEADS))
-ADDRESS = re.compile(r"(?:for address:|dereference at|paging request at) (?:0x)?([0-9a-f]{8,16})\b")
+ADDRESS = re.compile(r"(?:for address:|dereference, address:|dereference at|request at) (?:0x)?([0-9a-f]{8,16})\b")
 ERROR = re.compile(r"error_code\(0x([0-9a-f]{1,8})\)|\b([0-9a-f]{4}) \[#\d{1,9}\]")
 WHERE = re.compile(
     r"\b(R|E)IP: {1,9}(?:([0-9a-f]{4}):)?(?:\[<([0-9a-f]{1,16})>\]|0x([0-9a-f]{1,16})(?![\w+])|(\S{1,200}))?"
@@ -67,6 +67,10 @@ PRINTED = (
 )
 NO_HEAD = "whether there was a #DB: the text names no exception, and registers alone do not tell of one"
 WHILE_IN_HANDLER = "DR7 of the interrupted code: Linux clears it while its #DB, NMI and machine-check handlers run"
+RTM_RESTS = (
+    "DR6.RTM: clear in the text ({dr6:#x}), and taken for set here: older kernels write 0 to DR6, which leaves the bit "
+    "clear on a CPU that has it, so it does not tell of a transaction"
+)
 TAKEN = Unknown("Linux's handler had taken it before it printed this")
 CLEARED = Unknown("Linux's handler clears it while it runs")
 NOT_PRINTED = Unknown("not in the text")
@@ -129,7 +133,12 @@ def read_oops(text: str, rip: int | None = None, platform: Platform | None = Non
         saved_rip=Unknown("not in the text") if rip is None else Known(rip, SOURCE),
         code=() if rip is None or not shown.code else (CodeBytes((rip - shown.at) % (1 << 64), shown.code),),
     )
-    return Oops(evidence, tuple(_told(shown, number, error_code, frame)), tuple(_limits(after, named, number)), named)
+    return Oops(
+        evidence,
+        tuple(_told(shown, number, error_code, frame)),
+        tuple(_limits(found.first.values, after, named, number)),
+        named,
+    )
 
 
 def explain_oops(oops: Oops) -> Explanation:
@@ -238,7 +247,9 @@ def _after(found: _PrintedText) -> CpuFacts:
         values = {**INITIAL, **values}  # Linux leaves the lines out where all six are so
 
     def fact(name: str) -> Fact[int]:
-        return NOT_PRINTED if name not in values else Known(values[name], SOURCE)
+        if name not in values:
+            return NOT_PRINTED
+        return Known(values[name] | (RTM if name == "dr6" else 0), SOURCE)
 
     kept = ("rflags", "ss", "ds", "es", *(("fs_base", "gs_base") if not shown.values.get("cs", 3) & 3 else ()))
     registers = {name: shown.values[name] for name in (*GENERAL_64, *kept) if name in shown.values}
@@ -263,10 +274,12 @@ def _told(shown: _Registers, number: int, error_code: int | None, frame: Fact[Fr
         yield f"error code {error_code_text(number, error_code)}"
 
 
-def _limits(after: CpuFacts, named: bool, number: int) -> Iterator[str]:
+def _limits(printed: dict[str, int], after: CpuFacts, named: bool, number: int) -> Iterator[str]:
     if not named:
         yield NO_HEAD
     if isinstance(after.dr6, Known):
         yield PRINTED
+        if "dr6" in printed and not printed["dr6"] & RTM:
+            yield RTM_RESTS.format(dr6=printed["dr6"])
     if isinstance(after.dr7, Known) and number == 1:
         yield WHILE_IN_HANDLER

@@ -88,6 +88,16 @@ def test_what_would_be_sure_at_a_handler_is_said_to_be_possible() -> None:
     assert {cause.confidence for cause in said.causes} == {"possible"}
 
 
+def test_a_clear_rtm_bit_is_what_older_kernels_leave() -> None:
+    """DR6 of most oopses of machines with RTM: 0xfffe0ff0."""
+    text = oopses.DRS.replace("ffff0ff1", "fffe0ff0")
+    said = answer(text)
+    assert "rtm" not in {cause.cause for cause in said.causes}
+    assert "RTM" not in said.summary
+    assert any("clear in the text (0xfffe0ff0)" in unknown for unknown in said.unknowns)
+    assert not any("DR6.RTM" in unknown for unknown in answer(oopses.DRS).unknowns)
+
+
 def test_dr6_and_dr7_alone_are_enough() -> None:
     said = answer(oopses.DRS)
     assert said.causes[0].cause == "data-write"
@@ -180,6 +190,8 @@ def test_the_address_that_the_kernel_names_is_that_of_the_fault() -> None:
         ("kernel BUG at mm/slub.c:1!", 6),
         ("stack segment: 0000 [#1]", 12),
         ("BUG: unable to handle kernel paging request at ffff888000000010", 14),
+        ("BUG: kernel NULL pointer dereference, address: 0000000000000010", 14),
+        ("#PF: error_code(0x0000) - not-present page", 14),
         ("traps: Missing ENDBR: foo+0x0/0x10", 21),
     ],
 )
@@ -195,9 +207,9 @@ def test_code_without_a_place_is_left_out(code: str) -> None:
 
 
 def test_the_first_of_each_line_counts() -> None:
-    found = evidence("RIP: 0010:0x1000\nCode: 90 <90>\nCode: f1 <f1>\nDR6: 1 DR6: 2\n")
+    found = evidence("RIP: 0010:0x1000\nCode: 90 <90>\nCode: f1 <f1>\nDR6: 10001 DR6: 2\n")
     assert found.code == (CodeBytes(0xFFF, b"\x90\x90"),)
-    assert value(found.after.dr6) == 1
+    assert value(found.after.dr6) == 0x10001
 
 
 @pytest.mark.parametrize("text", ["", "hello", "RIP 0010:0x10", "RAX: 0000000000000000", "DR6: 12345678901234567"])
