@@ -104,6 +104,10 @@ class LightSteps:
         if self._points.patches_memory or self._remote.running or not self._remote.pipelined:
             return False
         like, pc = (last.state, last.state.pc) if isinstance(last, Snapshot) else (last.at.like, last.pc)
+        if self._runner.returns.may_matter(like.debug):  # an IRET there is none that can be stepped lightly
+            code = last.code if isinstance(last, Snapshot) else unhexlify(last.at.code)
+            if not code or self._runner.returns.is_return(code, like):
+                return False
         leaves_breakpoint = self._backend.steps_off_breakpoints or pc not in self._points.marks
         return leaves_breakpoint and like.segments is not None
 

@@ -101,16 +101,17 @@ class Resuming:
         if self._reader.stale:
             await self._reader.read_again(self._reader.cpu)
 
-    async def _resume(self, step: int | None, *, others: bool = False) -> None:
-        """Go."""
+    async def _resume(self, step: int | None, *, others: bool = False, alone: int | None = None) -> None:
+        """Go; where it is no step, with vCPU ``alone`` only, or else the one that this run is for."""
         await self._look_again()
         seen = self._reader.seen
         if changed := await self._hooks.before_resume(None if seen is None else seen.as_last):
             await self._reader.amend(changed)
         await self._remote.select(self._reader.cpu)
         self._interrupter.resumed()
-        self._alone = self._only if step is None else None if others else step
-        self._resuming = self._remote.ask_resume(step=step, only=self._only, others=others)
+        only = self._only if alone is None else alone
+        self._alone = only if step is None else None if others else step
+        self._resuming = self._remote.ask_resume(step=step, only=only, others=others)
         await self._remote.flush()
 
     def _of_who_ran(self, stop: Stop) -> Stop:

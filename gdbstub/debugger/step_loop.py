@@ -157,8 +157,10 @@ class StepLoop:
 
     def _may_go_ahead(self, arrival: StopAtArrival) -> bool:
         """May the next step leave before this stop is read? Not where vectors are caught: a stop may show that the
-        guest uses another IDT, which must be known at the next one."""
+        guest uses another IDT, which must be known at the next one; nor where an IRET has to be seen before it runs."""
+        seen = self._reader.seen
         busy = self._runner.interrupted or self._catcher.active or self._deferred.waiting
+        busy = busy or (seen is not None and self._runner.returns.may_matter(seen.state.debug))
         return not busy and self._reader.may_go_ahead(arrival)
 
     def _may_leave(self, arrival: StopAtArrival) -> bool:

@@ -12,6 +12,7 @@ from gdbstub.debugger.idle_steps import IdleSteps
 from gdbstub.debugger.meeting_breakpoints import MeetingBreakpoints
 from gdbstub.debugger.physical_points import PhysicalBreakpoint, PhysicalPoints
 from gdbstub.debugger.resuming import STEP_GRACE, Resuming
+from gdbstub.debugger.returns_with_rf import ReturnsWithRf
 from gdbstub.debugger.snapshot import Snapshot
 from gdbstub.debugger.stop_reader import StopAtArrival, StopReader
 from gdbstub.errors import CannotBreakIn, GdbError
@@ -46,6 +47,7 @@ class Stepping(Resuming):
         self.meeting = MeetingBreakpoints(
             points, self._tell_of_meeting, enabled=backend.explains.breakpoints_meet is not None
         )
+        self.returns = ReturnsWithRf(points, self.meeting, say, enabled=backend.explains.breaks_behind_step is not None)
         self.on_aside: Callable[[int], bool] = lambda address: False
         """Hears where a breakpoint went out since one of the guest's lies there; has it said so?"""
         self.idle = IdleSteps(reader, enabled=backend.idle_steps)
@@ -53,11 +55,11 @@ class Stepping(Resuming):
         self._others = False
         self._patience = 0.0
 
-    async def _resume(self, step: int | None, *, others: bool = False) -> None:
+    async def _resume(self, step: int | None, *, others: bool = False, alone: int | None = None) -> None:
         await self._look_again()
         if (seen := self._reader.seen) is not None:
             await self.meeting.part(seen.state)
-        await super()._resume(step, others=others)
+        await super()._resume(step, others=others, alone=alone)
 
     def _tell_of_meeting(self, address: int) -> None:
         if not self.on_aside(address):
@@ -92,9 +94,11 @@ class Stepping(Resuming):
         await self._look_again()
         seen = self._reader.seen
         lifted: tuple[PhysicalBreakpoint, ...] = ()
-        if not self._backend.steps_off_breakpoints and seen is not None:
+        around = seen is not None and await self.returns.watch(seen)
+        if seen is not None and (around or not self._backend.steps_off_breakpoints):
             lifted = await self._points.lift(seen.state.pc)
-        await self._resume(self._reader.cpu, others=others)
+        cpu = self._reader.cpu
+        await self._resume(None if around else cpu, others=others, alone=None if others else cpu)
         return lifted
 
     async def end_step(self, lifted: tuple[PhysicalBreakpoint, ...]) -> Stop:
@@ -103,6 +107,7 @@ class Stepping(Resuming):
         while await self._hooks.made_no_progress(stop):
             await self._resume(self._reader.cpu)
             stop = await self.await_step()
+        stop = await self.returns.end(stop)
         if lifted and isinstance(stop, Stopped):
             await self._points.put_back(lifted)
         return stop

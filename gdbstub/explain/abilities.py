@@ -130,6 +130,8 @@ class Abilities:
     breaks_by_eip: Ability | None = None
     breakpoints_meet: Ability | None = None
     """Where breakpoints of the debugger and of the guest meet, the guest's fires for ever."""
+    breaks_behind_step: Ability | None = None
+    """An instruction breakpoint of the guest's where a step of the debugger's ends is taken, RF or not."""
     stops_for_any_bit: Ability | None = None
     shares_debug_registers: bool = False
     """Breakpoints of the debugger's stand in debug registers beside the guest's."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from frontend.demo_guest import DEMO_IMAGE
 from tests.guests.build import GuestName, build
 from tests.guests.image import read_image
 from tests.live.machine import dr6, machine
@@ -39,3 +40,17 @@ def test_the_vector_and_where_it_came_from_are_said_without_a_catch(
     assert because in said
     assert "likely" not in said
     assert dr6("replay", str(record), "--batch").out == ran.out
+
+
+def test_a_step_over_an_iret_keeps_the_rf_that_it_loads(tmp_path: Path) -> None:
+    symbols = read_image(DEMO_IMAGE).symbols
+    iret = symbols["resume"] + 8
+    lines = ("hbreak ev_step_nop", "continue", "delete", "catch db", "continue", "continue", f"hbreak *{iret:#x}")
+    steps = ("continue", "stepi", "p/x $rflags", "stepi", "p/x $rflags", "continue", "continue", "continue")
+    words = [word for line in (*lines, *steps) for word in ("-ex", line)]
+    with machine(tmp_path, DEMO_IMAGE) as running:
+        ran = dr6("attach", running.target, "--batch", "--symbols", str(DEMO_IMAGE), *words)
+    assert "The IRET at" in ran.err, ran
+    assert [line for line in ran.out.splitlines() if line.startswith("$")] == ["$1 = 0x10002", "$2 = 0x2"]
+    events = [line.rpartition("breakpoint at ")[2][:8] for line in ran.out.splitlines() if "event #DB" in line]
+    assert events[1:] == [f"{symbols[f'ev_execute{n}']:#x}" for n in range(3)]

@@ -53,6 +53,11 @@ TCG = Abilities(
         advice="Delete the debugger's breakpoint at this address: where both meet, QEMU TCG never gets past the "
         "guest's."
     ),
+    breaks_behind_step=Ability(
+        sources=("QEMU breakpoint_handler", "QEMU x86_debug_check_breakpoint"),
+        advice="RF is set in the frame already, and a step of the debugger's over the IRET loses it on QEMU TCG: "
+        "continue from there instead.",
+    ),
 )
 
 KVM = Abilities(

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.exception_facts import ExceptionFacts, Executed
+from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.quirks.lookup import known_quirk
-from gdbstub.explain.reconstruct import judged
 from gdbstub.explain.rules import no_dr6_bits
 from gdbstub.explain.rules.guest_rare_bits import no_transaction
-from gdbstub.explain.stop_facts import Finding, StopFacts, known
+from gdbstub.explain.stop_facts import Finding, StopFacts
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, cause_names
-from gdbstub.x86.exceptions import vector
-from gdbstub.x86.instructions import Shape
-from gdbstub.x86.registers import DEBUGCTL_BLD, RF
+from gdbstub.x86.registers import DEBUGCTL_BLD
 
 
-def _named(found: list[Finding], *names: str) -> Finding | None:
+def named(found: list[Finding], *names: str) -> Finding | None:
     return next((row for row in found if row.cause.cause in names and row.cause.confidence != "possible"), None)
 
 
@@ -44,7 +41,7 @@ def icebp_is_ud(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
 
 
 def icebp_again(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    icebp = _named(found, "icebp")
+    icebp = named(found, "icebp")
     if icebp is not None and icebp.instruction is not None and icebp.instruction.address == event.at:
         yield (
             "The saved RIP is the INT1 itself; hardware saves the address behind it."
@@ -57,7 +54,7 @@ def disabled_hits(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     as it was, and INT1 on AMD leaves the old B bits (Xen x86_merge_dr6), so nothing is wrong there."""
     if event.causes is None or event.dr7 is None or event.vector != 1:
         return
-    if _named(found, "software-interrupt") or (_named(found, "icebp") and event.scene.vendor != "intel"):
+    if named(found, "software-interrupt") or (named(found, "icebp") and event.scene.vendor != "intel"):
         return
     claimed = sum(1 << row.cause.slot for row in found if row.cause.slot is not None)
     for n in range(4):
@@ -128,39 +125,6 @@ def unaligned(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
             )
 
 
-def resume_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    """RF in the frame: 1 between the iterations of REP, 0 for every other #DB. A 16-bit frame has no room for it."""
-    if event.vector != 1 or not event.was_pushed or event.frame is None or 16 in (event.mode, event.scene.mode):
-        return
-    if event.causes is None:
-        return
-    rf = bool(event.frame.rflags & RF)
-    here = event.next_shape()
-    repeats = here is not None and "rep" in here.traits
-    exact = event.exact
-    traps = (row for row in found if row.cause.klass == "trap" and row.cause.confidence != "possible")
-    over = any(row.instruction is not None and row.instruction.address == event.at for row in traps)
-    iterating = repeats and (over or (exact is not None and exact.address == event.at))
-    if iterating and not rf and here is not None and not _used_up(event, here):
-        yield (
-            "RF is 0 in the frame although iterations of the REP instruction remain; hardware saves 1."
-            f"{known_quirk(event.scene, 'tcg-rep-rf', 'emulated-cpu-rep-rf')}"
-        )
-    elif rf and (row := _named(found, "instruction-breakpoint")) is not None and not any(fires_again(event, found)):
-        yield (
-            f"RF is 1 in the frame, and DR{row.cause.slot} is an instruction breakpoint, of which hardware takes none "
-            "while RF is 1."
-        )
-    elif rf and not repeats and _named(found, "single-step", "data-write", "data-access", "io-breakpoint", "icebp"):
-        yield "RF is 1 in the frame; hardware saves 0 for a trap outside REP, so somebody has set it since."
-
-
-def _used_up(event: ExceptionFacts, here: Shape) -> bool:
-    """Whether the REP at the saved RIP is known to have no iterations left."""
-    due = judged(event, Executed(here, event.at or 0, False)).prediction.due
-    return due is not None and due.rf is False
-
-
 def io_without_de(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     row = next((row for row in found if row.cause.cause == "io-breakpoint"), None)
     if row is not None and event.de is False:
@@ -229,49 +193,20 @@ def other_vector_named(event: ExceptionFacts, found: list[Finding]) -> Iterator[
         )
 
 
-def fault_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    """RF in the frame of a fault other than #DB: 1 (SDM vol. 3B 18.3.1.1). A 16-bit frame has no room for it."""
-    if not event.was_pushed or event.vector in (None, 1) or 16 in (event.mode, event.scene.mode):
-        return
-    called = event.front[-2:] == bytes((0xCD, event.vector & 0xFF))
-    if vector(event.vector & 0xFF).kind == "fault" and not called and not event.rf:
-        yield (
-            "RF is 0 in the frame of a fault; hardware saves 1, so that an instruction breakpoint does not fire again."
-            f"{known_quirk(event.scene, 'tcg-fault-rf')}"
-        )
-
-
 def step_beside_icebp(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     """INT1 sets no bit, TF or not (kvm-unit-tests debug.c)."""
-    if _named(found, "icebp") and event.tf and event.new(BS):
+    if named(found, "icebp") and event.tf and event.new(BS):
         yield f"DR6.BS is new at an INT1, which sets no bit.{known_quirk(event.scene, 'xen-false-step')}"
-
-
-def fires_again(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    """An instruction breakpoint that the last #DB was for too, with a breakpoint of the debugger's on it."""
-    last = known(event.scene.evidence.last_frame)
-    again = last is not None and event.frame is not None and (last.rip, last.cs) == (event.frame.rip, event.frame.cs)
-    if again and _named(found, "instruction-breakpoint") and ours_at(event):
-        yield (
-            "The guest's breakpoint fired again at the same instruction, where the debugger has one too; hardware lets "
-            f"the guest go on once its handler has set RF.{known_quirk(event.scene, 'tcg-breakpoints-meet')}"
-        )
-
-
-def ours_at(event: ExceptionFacts) -> bool:
-    """Whether a breakpoint of the debugger stands at the saved RIP."""
-    rows = event.scene.breakpoints or ()
-    return any(row.owner == "debugger" and row.kind.is_execution and row.address == event.at for row in rows)
 
 
 def detect_left_on(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     """The CPU clears DR7.GD when it delivers a #DB, so that the handler may touch the debug registers."""
-    if event.vector == 1 and event.dr7 is not None and event.dr7.general_detect and _named(found, "general-detect"):
+    if event.vector == 1 and event.dr7 is not None and event.dr7.general_detect and named(found, "general-detect"):
         yield "DR7.GD is still 1 in the handler; hardware clears it, or the handler's own MOV DR would fault."
 
 
 def task_bit_missing(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    if _named(found, "task-switch") and event.causes is not None and not event.causes & BT:
+    if named(found, "task-switch") and event.causes is not None and not event.causes & BT:
         quirk = known_quirk(event.scene, "xen-no-task-bit")
         yield f"The trap of the TSS's T flag came with BT clear; hardware sets it.{quirk}"
 

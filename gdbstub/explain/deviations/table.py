@@ -2,14 +2,14 @@
 
 Tables only: values that no CPU shows (`impossible_state.py`), guest events against the architecture model
 (`guest_event.py`), steps in which the guest missed a #DB (`missed_db.py`), stops that say something else than what
-happened (`stop_reply.py`), frames of other vectors (`vectors.py`).
+happened (`stop_reply.py`), RF in frames (`resume_flag.py`), frames of other vectors (`vectors.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gdbstub.explain.deviations import impossible_state, stop_reply, stray_store, vectors
+from gdbstub.explain.deviations import impossible_state, resume_flag, stop_reply, stray_store, vectors
 from gdbstub.explain.deviations.guest_event import departures
 from gdbstub.explain.deviations.missed_db import beside_ours, undelivered
 from gdbstub.explain.exception_facts import ExceptionFacts
@@ -28,7 +28,7 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     impossible_state.unaligned,
     stray_store.guests,
     departures,
-    impossible_state.resume_flag,
+    resume_flag.resume_flag,
     impossible_state.io_without_de,
     impossible_state.detect_in_user_code,
     impossible_state.bus_lock_in_kernel,
@@ -37,9 +37,9 @@ EVENT_RULES: tuple[EventCheck, ...] = (
     impossible_state.task_switch_in_64_bit_code,
     impossible_state.unlikely_together,
     impossible_state.other_vector_named,
-    impossible_state.fault_flag,
+    resume_flag.fault_flag,
     impossible_state.step_beside_icebp,
-    impossible_state.fires_again,
+    resume_flag.fires_again,
     impossible_state.detect_left_on,
     impossible_state.task_bit_missing,
     impossible_state.hits_lost,
@@ -49,6 +49,7 @@ EVENT_RULES: tuple[EventCheck, ...] = (
 STOP_RULES: tuple[StopCheck, ...] = (
     undelivered,
     beside_ours,
+    resume_flag.ignored_in_step,
     stop_reply.stray_address,
     stray_store.ours,
     stop_reply.hidden_hit,

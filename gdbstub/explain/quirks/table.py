@@ -35,6 +35,7 @@ QuirkName = Literal[
     "tcg-unaligned-data",
     "tcg-unaligned-store",
     "tcg-step-over-breakpoint",
+    "tcg-step-ignores-rf",
     "kvm-reinjected-polarity",
     "kvm-reinjected-own-hits",
     "kvm-icebp-reinjected",
@@ -237,6 +238,13 @@ TCG = (
         "tcg-step-over-breakpoint",
         "QEMU TCG takes no breakpoint, the guest's own neither, at the instruction from which the debugger steps",
         "QEMU check_for_breakpoints_slow; measured on QEMU 7.2.22",
+    ),
+    _tcg(
+        "tcg-step-ignores-rf",
+        "where a step of the debugger ends, QEMU TCG raises the #DB of the guest's instruction breakpoint there "
+        "whatever RF is, so behind an IRET that loads RF the guest takes it again; dr6 goes over such an IRET by a "
+        "watchpoint on its frame, which loses nothing",
+        "QEMU breakpoint_handler, which does not ask x86_debug_check_breakpoint; measured on QEMU 7.2.22 and 10.0.2",
     ),
 )
 

@@ -130,7 +130,7 @@ def _debug_exception(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
         bits = "BS is new in DR6" if fresh else "BS is set in DR6"
         because = ("the guest itself had TF set before the step", bits, *reached)
         yield _found(scene, Cause("single-step", "guest", "trap", level if fresh or reached else "likely", because))
-    behind = scene.start + len(stepped.bytes)
+    behind = (scene.start, scene.start + len(stepped.bytes), *_interrupted(scene))
     registers = known(scene.evidence.before.registers) or {}
     for slot, place in scene.guest_slots(scene.evidence.before):
         if place is None or not new & ~old & B_MASK & 1 << slot.number:
@@ -138,13 +138,21 @@ def _debug_exception(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
         name, klass = SLOT_CAUSES[slot.type]
         because = (f"B{slot.number} is new in DR6", f"the guest's own DR{slot.number} is at {place:#x}", *reached)
         if slot.type is BreakpointKind.EXECUTE:
-            hit = place in (scene.start, behind)
+            hit = place in behind
         else:
             writes = slot.type is BreakpointKind.WRITE
             where = covered(place, slot.length)
             hit = bool(touches(stepped, scene.start, where, writes, registers, scene.mode, executed=False))
         if hit:
             yield _found(scene, Cause(name, "guest", klass, level, because, slot=slot.number), place)
+
+
+def _interrupted(scene: StopFacts) -> tuple[int, ...]:
+    """Where the instruction led by the frame of the #DB handler in which the step ended; linear."""
+    frame = known(scene.evidence.frame)
+    if frame is None or _gate(scene) != DEBUG or scene.start is None or scene.came_from is None:
+        return ()
+    return (frame.rip + scene.start - scene.came_from,)
 
 
 def _found(scene: StopFacts, cause: Cause, place: int | None = None) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbstub.explain.deviations import impossible_state
+from gdbstub.explain.deviations import resume_flag
 from gdbstub.explain.evidence import Action
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.quirks.lookup import known_quirk
@@ -74,9 +74,12 @@ def hidden_guest_breakpoints(scene: StopFacts, event: ExceptionFacts | None, fou
 def fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Finding]) -> Iterator[str]:
     if event is None or not _has(found, "instruction-breakpoint", "guest"):
         return
-    meet = scene.abilities.breakpoints_meet
-    if meet is not None and impossible_state.ours_at(event):
+    meet, by_step = scene.abilities.breakpoints_meet, scene.abilities.breaks_behind_step
+    if meet is not None and resume_flag.ours_at(event):
         yield meet.advice
+    elif event.rf:
+        if by_step is not None and scene.action is Action.STEP:
+            yield by_step.advice
     elif known(scene.evidence.frame_mode) == 16:
         yield (
             "A frame of 16 bits has no RF: let the handler clear the breakpoint, or return by a 32-bit IRET from a "

@@ -236,6 +236,11 @@ QUIRK_CASES: dict[QuirkName, Case] = {
         ours_too(event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, last_frame=Frame(CODE, 8, 2), on=TCG)),
         "fired again at the same instruction",
     ),
+    "tcg-step-ignores-rf": Case(
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, rflags=RF, before_rip=0x900, action=Action.STEP, on=TCG),
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, before_rip=0x900, action=Action.STEP, on=TCG),
+        "RF is 1 in the frame, and DR0 is an instruction breakpoint",
+    ),
     "tcg-idle-step": Case(stop(to=0, on=TCG), stop(on=TCG), "The step ran nothing"),
     "kvm-reinjected-polarity": Case(
         event(0x4000, rflags=TF, on=KVM_AMD), event(0xFFFF4FF0, rflags=TF, on=KVM_AMD), "which no CPU does"
@@ -671,6 +676,16 @@ HINTS: dict[str, Hint] = {
     ),
     "the handler's own stack": Hint(
         event(0xFFFF0FF2, dr7=0x10040A, dr={1: 0x8000}, handler=CODE + 2), event(0xFFFF0FF0, code="f1"), "off the GDT"
+    ),
+    "RF that a step loses": Hint(
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, rflags=RF, before_rip=0x900, action=Action.STEP, on=TCG),
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, rflags=RF, on=TCG),
+        "continue from there instead",
+    ),
+    "RF that is not set": Hint(
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, on=KVM_AMD),
+        event(0xFFFF0FF1, dr7=0x401, dr={0: CODE + 2}, rflags=RF, on=KVM_AMD),
+        "The handler has to set RF",
     ),
     "MOV SS": Hint(
         event(0xFFFF0FF2, code=MOV_SS_MEM + "90", dr7=0xF0040A, dr={1: 0x5000}, registers=RBX),

@@ -114,6 +114,17 @@ def test_a_bit_of_a_register_that_has_nothing_to_do_with_the_step_names_nothing(
     assert causes(without) == ["single-step debugger likely"]
 
 
+@pytest.mark.parametrize(("rflags", "against"), [(0x10002, 1), (2, 0)])
+def test_a_breakpoint_where_an_iret_led_is_told_by_the_frame(rflags: int, against: int) -> None:
+    iret = gained(stop("48cf", HANDLER, dr7=0x40A, dr={1: 0x9000}, on=TCG), 0xFFFF0FF2)
+    landed = replace(found_at(1, 0x9000, iret), frame=know(Frame(0x9000, 8, rflags, 0x8000, 0x10)))
+    assert causes(landed) == ["single-step debugger certain", "instruction-breakpoint guest certain"]
+    assert "the guest's own DR1 gave it a #DB" in explain(landed).summary
+    said = [text for text in explain(landed).contradictions if "tcg-step-ignores-rf" in text]
+    assert len(said) == against
+    assert causes(found_at(1, 0x9001, iret)) == ["single-step debugger certain"]
+
+
 @pytest.mark.parametrize("on", [KVM_AMD, XEN])
 def test_a_db_that_goes_to_the_debugger_is_not_said_to_be_the_guests(on: Any) -> None:
     stepped = gained(stop("90", HANDLER, rflags=TF, on=on), 0xFFFF4FF0)
