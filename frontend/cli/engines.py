@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.qemu_log import CannotLog
@@ -14,6 +14,9 @@ from gdbstub.errors import GdbError
 from gdbstub.trace import TraceError, TraceWriter
 from gdbstub.trace.extra import columns_extra
 from gdbstub.trace.plan import Plan, Reason, Tracer
+
+if TYPE_CHECKING:
+    from gdbstub.trace.engines.source import InstructionSource, R
 
 EngineName = Literal["auto", "step", "log", "plugin"]
 NAMES: tuple[EngineName, ...] = ("auto", "step", "log", "plugin")
@@ -101,13 +104,17 @@ class _Makers:
 
     def log(self) -> Engine:
         with columns_extra("The engine log"):
-            from gdbstub.trace.engines.log_engine import LogEngine
-        parts = self.debugger, self.plan, self.writer, self.check
-        return LogEngine(*parts, count=self.count, began=lambda: self.say(LOG_TELLS))
+            from gdbstub.trace.engines.log_source import LogSource
+        return self._told_by(LogSource(self.debugger, self.writer), LOG_TELLS)
 
     def plugin(self) -> Engine:
         with columns_extra("The engine plugin"):
             from frontend.cli.plugin_rings import open_ring
-            from gdbstub.trace.engines.plugin_engine import PluginEngine
-        parts = self.debugger, self.plan, self.writer, open_ring, self.check
-        return PluginEngine(*parts, count=self.count, began=lambda: self.say(PLUGIN_TELLS))
+            from gdbstub.trace.engines.plugin_source import PluginSource
+        return self._told_by(PluginSource(self.debugger, self.writer, open_ring), PLUGIN_TELLS)
+
+    def _told_by(self, source: InstructionSource[R], tells: str) -> Engine:
+        from gdbstub.trace.engines.engine import ToldEngine
+
+        parts = self.debugger, self.plan, self.writer, source, self.check
+        return ToldEngine(*parts, count=self.count, began=lambda: self.say(tells))

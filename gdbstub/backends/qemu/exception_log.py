@@ -70,6 +70,14 @@ class LogMark(Enum):
     TRIPLE_FAULT = "triple fault"
 
 
+class Delivered(NamedTuple):
+    """An exception among the instructions that ran; ``code`` are the bytes at its RIP, empty where they are not
+    known."""
+
+    logged: LoggedException
+    code: bytes
+
+
 class ExceptionLog:
     """Takes the log as it comes, cut anywhere."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from gdbstub.backends.qemu.cpu_log.log_rows import LogRows, Piece
 from gdbstub.trace.engines.log_intake import LogIntake
@@ -11,7 +11,7 @@ BATCH_BYTES = 1 << 20
 """Text that is looked at in one go."""
 BATCH_SECONDS = 0.25
 
-Take = Callable[[Iterable[Piece]], bool]
+Take = Callable[[Sequence[Piece]], bool]
 
 
 class LogReader:

@@ -19,12 +19,12 @@ READS_AT_ONCE = 64
 Take = Callable[[Sequence[PluginPiece]], bool]
 
 
-class PluginSource:
+class PluginRecords:
     """Both ways by which QEMU tells: the ring, and the log of exceptions."""
 
-    def __init__(self, ring: Ring, pipe: KeptPipe, rows: PluginRows) -> None:
+    def __init__(self, ring: Ring, pipe: KeptPipe) -> None:
         self.ring = ring
-        self.rows = rows
+        self.rows = PluginRows(ring.next_code(), ring.next_access(), ring.has_values)
         self._pipe = pipe
         self._log = ExceptionLog()
 
@@ -44,9 +44,11 @@ class PluginReader:
     """``take`` gets all that comes, in order, in the thread; once it says that it wants no more, or raises, what comes
     is thrown away. ``full`` is called once then, in the thread; the vCPU may wait at its limit."""
 
-    def __init__(self, source: PluginSource, take: Take, full: Callable[[], None], missing: Callable[[], int]) -> None:
+    def __init__(
+        self, records: PluginRecords, take: Take, full: Callable[[], None], missing: Callable[[], int]
+    ) -> None:
         """``missing``: how many rows are wanted beyond those that were taken, once the vCPU waits at its limit."""
-        self._source = source
+        self._records = records
         self._take = take
         self._full = full
         self._missing = missing
@@ -62,7 +64,7 @@ class PluginReader:
 
     def run(self) -> None:
         """In the thread, to the end. Behind the limit all stays where it is, for who has stopped the guest."""
-        ring, naps = self._source.ring, 0
+        ring, naps = self._records.ring, 0
         while not self._at_limit:
             last, held = self._finish.is_set(), ring.is_held
             if ring.waiting() < ENOUGH and naps < MOST_NAPS and not last and not held:
@@ -87,7 +89,7 @@ class PluginReader:
 
     def _hand_over(self) -> None:
         try:
-            pieces = self._source.take()
+            pieces = self._records.take()
             if self._wanted and not self._take(pieces):
                 self._wanted = False
                 self._full()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gdbstub.backends.qemu.cpu_log.code_ids import CodeIds
 from gdbstub.backends.qemu.cpu_log.cut import Between, Cut, Cutter
 from gdbstub.backends.qemu.cpu_log.dump_columns import DumpReader, Dumps, Values
-from gdbstub.backends.qemu.exception_log import ExceptionLog, LoggedException
+from gdbstub.backends.qemu.exception_log import Delivered, ExceptionLog, LoggedException
 from gdbstub.x86.decode import shape, successors
 from gdbstub.x86.registers import EFER_LMA, Mode
 
@@ -47,18 +47,13 @@ class LoggedRows:
 
     def first(self, count: int) -> LoggedRows:
         """So many of them."""
+        if count >= self.count:
+            return self
         registers = {name: column[:count] for name, column in self.registers.items()}
         return LoggedRows(count, self.wide, self.code[:count], self.pc[:count], self.mode[:count], registers)
 
 
-class CodeAt(NamedTuple):
-    """What was delivered, and the bytes at its RIP, empty where they are not known."""
-
-    logged: LoggedException
-    code: bytes
-
-
-Piece = LoggedRows | CodeAt
+Piece = LoggedRows | Delivered
 
 
 class _Points(NamedTuple):
@@ -109,7 +104,7 @@ class LogRows:
         self.damaged += int(dumps.count - dumps.good.sum())
         if stands:
             begins[-1] = False  # the log will have a dump of the instruction there, once it runs
-        events: list[tuple[int, CodeAt]] = []
+        events: list[tuple[int, Delivered]] = []
         learned: list[tuple[int, Between]] = []
         for between in cut.between:
             at = between.at
@@ -121,7 +116,7 @@ class LogRows:
             logged = _exception(between, cut) if between.head is not None else None
             if logged is None:
                 continue
-            events.append((at, CodeAt(logged, b"")))
+            events.append((at, Delivered(logged, b"")))
             if between.interrupt:
                 kept[at] = True
             elif logged.vector == PAGE_FAULT and int(pc[at]) != self._pc_before(at, pc, begins):
@@ -234,7 +229,7 @@ def _column(points: _Points, name: str) -> Values:
 
 
 def _in_order(
-    points: _Points, rows: NDArray[np.intp], code: NDArray[np.uint32], events: list[tuple[int, CodeAt]]
+    points: _Points, rows: NDArray[np.intp], code: NDArray[np.uint32], events: list[tuple[int, Delivered]]
 ) -> list[Piece]:
     """Rows, in pieces of one width, and what was delivered, each in front of the row in which it happened."""
     found: list[Piece] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.backends.qemu.exception_log import Delivered, LoggedException
 from gdbstub.backends.qemu.tcg_plugin.known_code import KnownCode
 from gdbstub.backends.qemu.tcg_plugin.places import is_sure, place
 from gdbstub.backends.qemu.tcg_plugin.points import Points, joined, point_of
@@ -13,13 +13,6 @@ from gdbstub.backends.qemu.tcg_plugin.points import Points, joined, point_of
 PAGE_FAULT, NMI, FIRST_INTERRUPT = 14, 2, 32
 PATIENCE = 2
 """Batches within which the handler of a logged exception has to begin."""
-
-
-class Delivered(NamedTuple):
-    """An exception of the log; ``code`` are the bytes at its RIP, empty where they are not known."""
-
-    logged: LoggedException
-    code: bytes
 
 
 class Waiting(NamedTuple):

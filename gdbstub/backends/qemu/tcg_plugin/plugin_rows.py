@@ -18,10 +18,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from gdbstub.backends.qemu.exception_log import LoggedException
+from gdbstub.backends.qemu.exception_log import Delivered, LoggedException
 from gdbstub.backends.qemu.tcg_plugin.code_modes import CodeModes, Key, key_of
 from gdbstub.backends.qemu.tcg_plugin.debug_shadow import DEBUG, written
-from gdbstub.backends.qemu.tcg_plugin.deliveries import Delivered, PlacedDeliveries
+from gdbstub.backends.qemu.tcg_plugin.deliveries import PlacedDeliveries
 from gdbstub.backends.qemu.tcg_plugin.known_code import KnownCode
 from gdbstub.backends.qemu.tcg_plugin.points import AT, UNKNOWN, Points, Values, joined
 from gdbstub.backends.qemu.tcg_plugin.ring import NAMES, TakenRecords

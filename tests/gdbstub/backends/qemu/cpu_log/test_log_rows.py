@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdbstub.backends.qemu.cpu_log.code_ids import Code
-from gdbstub.backends.qemu.cpu_log.log_rows import CodeAt, LoggedRows, LogRows, Piece
-from gdbstub.backends.qemu.exception_log import ExceptionLog
+from gdbstub.backends.qemu.cpu_log.log_rows import LoggedRows, LogRows, Piece
+from gdbstub.backends.qemu.exception_log import Delivered, ExceptionLog
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "7.2.22-cpu-log-faults.xz"
 
@@ -45,7 +45,7 @@ def told(rows: LogRows, pieces: list[Piece]) -> list[Told]:
     """Rows and events, one by one, without the numbers of batches."""
     found: list[Told] = []
     for piece in pieces:
-        if isinstance(piece, CodeAt):
+        if isinstance(piece, Delivered):
             found.append(ToldEvent(piece.logged.vector, piece.logged.rip, piece.code))
             continue
         for at in range(piece.count):

@@ -8,10 +8,9 @@ import struct
 import numpy as np
 import pytest
 
-from gdbstub.backends.qemu.exception_log import ExceptionLog, LoggedException
+from gdbstub.backends.qemu.exception_log import Delivered, ExceptionLog, LoggedException
 from gdbstub.backends.qemu.tcg_plugin.code_modes import CodeModes, fits, key_of
 from gdbstub.backends.qemu.tcg_plugin.debug_shadow import write_of, written
-from gdbstub.backends.qemu.tcg_plugin.deliveries import Delivered
 from gdbstub.backends.qemu.tcg_plugin.known_code import KnownCode
 from gdbstub.backends.qemu.tcg_plugin.plugin_rows import SYSTEM_FLAGS, PluginRows, PluginRun
 from gdbstub.backends.qemu.tcg_plugin.ring import (

@@ -1,0 +1,67 @@
+"""Rows and exceptions that QEMU tells of → a trace's writer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic
+
+from gdbstub.backends.qemu.exception_log import Delivered
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.logged_event import record_of_logged
+from gdbstub.explain.evidence import CodeBytes
+from gdbstub.trace.engines.source import InstructionSource, R
+from gdbstub.trace.writer import TraceWriter
+
+
+class RowOutput(Generic[R]):
+    """``left`` is how many rows of instructions are wanted (None: any number); ``count`` hears how many rows there
+    are."""
+
+    def __init__(
+        self,
+        debugger: Debugger,
+        writer: TraceWriter,
+        source: InstructionSource[R],
+        left: int | None,
+        count: Callable[[int], None],
+    ) -> None:
+        self.left = left
+        self._number = 0
+        self._debugger = debugger
+        self._writer = writer
+        self._source = source
+        self._count = count
+        self._cpu = debugger.cpu
+        self._began = time.monotonic()
+
+    def take(self, pieces: Sequence[R | Delivered]) -> bool:
+        """Hand over to the writer; are more wanted?"""
+        for piece in pieces:
+            if self.left == 0:
+                return False
+            if isinstance(piece, Delivered):
+                self._take_event(piece)
+            else:
+                self._take_rows(piece if self.left is None else piece.first(self.left))
+        return self.left != 0
+
+    def remark(self) -> None:
+        """Write down what the source says of the newest rows."""
+        for sentence in self._source.remarks:
+            self._writer.gap(self._number, sentence)
+        self._source.remarks.clear()
+
+    def _take_rows(self, piece: R) -> None:
+        self._writer.columns(self._source.columns(piece, self._number))
+        self.remark()
+        self._number += piece.count
+        self._count(self._number)
+        self.left = None if self.left is None else self.left - piece.count
+
+    def _take_event(self, piece: Delivered) -> None:
+        window = CodeBytes(piece.logged.pc, piece.code) if piece.code else None
+        seconds = time.monotonic() - self._began
+        platform = self._debugger.platform
+        self._writer.record(record_of_logged(piece.logged, self._number, self._cpu, platform, window, seconds))
+        self._number += 1
