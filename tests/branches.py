@@ -2,7 +2,8 @@
 
 They are measured wherever all tests of these rooms run: in a run of everything, and in one of the rooms. Their tests
 come first in each worker, and nothing is measured behind them: a tracer doubles the time of a test, and what another
-test filled a cache with would not run again.
+test filled a cache with would not run again. What tries evidence at random (a property, or a test marked slow) is not
+measured: that it comes by a branch is luck, and a row says what has to come of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import coverage
 import pytest
 
 ROOMS = ("tests/gdbstub/x86", "tests/gdbstub/explain")
+AT_RANDOM = ("hypothesis", "slow")
 FOLDER = "DR6_COVERAGE"
 """The variable by which workers know where their figures go."""
 
@@ -48,7 +50,7 @@ def _runs_all(config: pytest.Config) -> bool:
 
 
 def _is_measured(item: pytest.Item) -> bool:
-    return item.nodeid.startswith(ROOMS)
+    return item.nodeid.startswith(ROOMS) and not any(item.get_closest_marker(name) for name in AT_RANDOM)
 
 
 class Meter:

@@ -70,6 +70,7 @@ def test_no_vector_names_another_platform(backend: str | None) -> None:
     assert {name: found for name, case in CASES.items() if (found := said_of_others(case.evidence, backend))} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", NAMES)
 def test_no_evidence_names_another_platform(backend: str | None) -> None:
     assert [found for evidence in evidences(2000) if (found := said_of_others(evidence, backend))] == []

@@ -560,6 +560,20 @@ ROWS: dict[str, Row] = {
     "INT n to a vector that also faults": Row(event(0xFFFF0FF0, vector=13, code="cd0d", on=TCG), ""),
     "a fault of 16-bit code": Row(event(0xFFFF0FF0, vector=6, mode=16, on=TCG)),
     "a trap of another vector": Row(event(0xFFFF0FF0, vector=4, code="ce", mode=32, on=TCG)),
+    "general detect of V86 code": Row(
+        event(0xFFFF2FF0, code="", rest="0f21f8", mode=16, rflags=1 << 17, dr7=0x2400),
+        "DR6.BD is set for code at CPL 3",
+    ),
+    "general detect of real-mode code": Row(event(0xFFFF2FF0, code="", rest="0f21f8", mode=16, dr7=0x2400)),
+    "general detect without a frame": Row(event(0xFFFF2FF0, code="", rest="0f21f8", dr7=0x2400, frame=False)),
+    "a breakpoint that is not aligned, behind a store elsewhere": Row(
+        event(0xFFFF4FF2, code=STORE, rflags=TF, dr7=0xD0040A, dr={1: 0x6003}, registers=RBX, last_frame=AGAIN),
+        "is no multiple of its length 4",
+    ),
+    "a breakpoint that is aligned, behind a store elsewhere": Row(
+        event(0xFFFF4FF2, code=STORE, rflags=TF, dr7=0xD0040A, dr={1: 0x6000}, registers=RBX, last_frame=AGAIN),
+        "does not access what DR1 covers",
+    ),
 }
 """Empty words: no contradiction."""
 
