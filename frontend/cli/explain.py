@@ -76,7 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     registers.add_argument(
         "--code", type=code, metavar="ADDRESS:HEX", help="guest bytes around the saved RIP, like 0x100400:9090f1"
     )
-    registers.add_argument("--mode", type=int, choices=(16, 32, 64), help="CPU mode (64 is assumed)")
+    mode = "CPU mode; without it, it is not known where RIP has no more than 32 bits"
+    registers.add_argument("--mode", type=int, choices=(16, 32, 64), help=mode)
     registers.add_argument("--vendor", choices=("intel", "amd"))
     registers.add_argument("--backend", metavar="NAME", help="qemu-tcg, qemu-kvm, xen-gdbsx, …")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
@@ -160,7 +161,7 @@ def typed(args: argparse.Namespace) -> Evidence:
 
     return Evidence(
         platform=_platform(args),
-        mode=Known(args.mode or 64, TYPED),
+        mode=Known(args.mode, TYPED) if args.mode else Unknown("not given"),
         before=CpuFacts(dr6=fact(args.before_dr6), debugctl=fact(args.debugctl)),
         after=CpuFacts(
             dr0=fact(args.dr0),

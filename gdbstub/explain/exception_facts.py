@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gdbstub.explain.evidence import Unknown
 from gdbstub.explain.interrupted_code import Executed, InterruptedCode
 from gdbstub.explain.stop_facts import StopFacts, known
 from gdbstub.x86.breakpoints import BreakpointKind
@@ -67,12 +66,6 @@ class ExceptionFacts(InterruptedCode):
         """DEBUGCTL, of which delivery changes only LBR and BTF; None where it is not known."""
         before = known(self.scene.evidence.before.debugctl)
         return known(self.scene.evidence.after.debugctl) if before is None else before
-
-    @property
-    def in_64_bit_code(self) -> bool:
-        """Whether the interrupted code is known to be 64-bit code."""
-        told = self.scene.mode_known or not isinstance(self.scene.evidence.frame_mode, Unknown)
-        return told and self.mode == 64
 
     def candidates(self) -> list[Executed]:
         """What may have caused a trap here, the likeliest first: what ran last, a REP string instruction that RIP still

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from gdbstub.explain.evidence import Action, Known
+from gdbstub.explain.evidence import Action
+from gdbstub.explain.interrupted_frame import InterruptedFrame
 from gdbstub.explain.stop_facts import StopFacts, known
 from gdbstub.x86.debug_registers import BS, decode_dr6
-from gdbstub.x86.decode import LINEAR_MASKS, predecessors, shape, successors
+from gdbstub.x86.decode import predecessors, shape, successors
 from gdbstub.x86.exceptions import Frame
 from gdbstub.x86.instructions import Shape, Trait
 from gdbstub.x86.interrupted_registers import interrupted
-from gdbstub.x86.registers import RF, TF, VM, Mode
+from gdbstub.x86.registers import TF
 
 
 class Executed(NamedTuple):
@@ -40,56 +41,29 @@ ALIGNED = 16
 """Compilers and assemblers put functions and loops there, with long NOPs in front that nothing runs through."""
 
 
-class InterruptedCode:
-    """What ran before the saved RIP. ``at`` is that RIP, linear; ``executed`` what ran last, the likeliest first."""
+class InterruptedCode(InterruptedFrame):
+    """What ran before the saved RIP; ``executed`` is what ran last, the likeliest first."""
 
     __slots__ = (
-        "at",
         "behind_code",
-        "exact_address",
         "executed",
-        "frame",
         "front",
-        "mode",
         "registers",
-        "rip",
-        "scene",
         "shadowed",
         "stepped",
-        "vector",
     )
 
     def __init__(self, scene: StopFacts) -> None:
-        evidence = scene.evidence
-        self.scene = scene
-        self.vector = known(evidence.vector)
-        self.frame: Frame | None = known(evidence.frame) or known(evidence.unpushed)
-        self.mode: Mode = known(evidence.frame_mode) or scene.mode
-        dr6 = known(evidence.after.dr6)
+        super().__init__(scene)
+        dr6 = known(scene.evidence.after.dr6)
         self.stepped = self.vector == 1 and dr6 is not None and bool(decode_dr6(dr6).causes & BS)
         """Whether DR6 says that the guest was stepping."""
-        self.rip = known(evidence.saved_rip) if self.frame is None else self.frame.rip
-        self.at, self.exact_address = self._saved_address()
         self.front = scene.code_before(self.at)
         self.behind_code = scene.code_at(self.at)
         self.registers = self._registers()
         self.shadowed: Executed | None = None
         """The MOV SS or POP SS that is known to have run in front of what ran last."""
         self.executed = self._executed()
-
-    def _saved_address(self) -> tuple[int | None, bool]:
-        """Linear, and whether the base of the interrupted CS is known."""
-        rip, cs = self.rip, None if self.frame is None else self.frame.cs
-        if rip is None or self.mode == 64:
-            return rip, self.scene.mode_known
-        if self.frame is not None and self.frame.cs_base is not None:
-            return self.frame.cs_base + rip & LINEAR_MASKS[32], True
-        for moment in (self.scene.evidence.before, self.scene.evidence.after):
-            base = known(moment.cs_base)
-            if base is not None and cs is not None and known(moment.cs) == cs:
-                return base + rip & LINEAR_MASKS[32], True
-        base = cs << 4 if self.mode == 16 and cs is not None else 0
-        return base + rip & LINEAR_MASKS[32], False
 
     def _registers(self) -> Mapping[str, int]:
         """The general registers as the interrupted code left them: delivery changes only RSP, CS and SS."""
@@ -137,7 +111,7 @@ class InterruptedCode:
         """SYSCALL, where the bytes in front of the saved RIP do not run into it and RCX and R11 are as SYSCALL leaves
         them: RIP behind itself, and RFLAGS, of which FMASK takes bits away (SDM vol. 2B)."""
         behind, saved = self.registers.get("rcx"), self.registers.get("r11")
-        if self.frame is None or self.mode != 64 or self.cpl or behind is None or saved is None:
+        if self.frame is None or not self.in_64_bit_code or self.cpl or behind is None or saved is None:
             return ()
         code = self.scene.code_before(behind)[-2:]
         if self._runs_in(guesses) or code != SYSCALL or self.frame.rflags & ~(saved | 2):
@@ -176,11 +150,6 @@ class InterruptedCode:
         """Whether RIP can stand behind ``guess`` because it ran. INT n and its like save that RIP themselves."""
         return bool(guess.shape.traits & TRAPPING) or self.follows(*guess[:2])
 
-    def linear(self, rip: int) -> int | None:
-        """An offset in the interrupted CS, linear."""
-        at, saved = self.at, self.rip
-        return None if at is None or saved is None else at - saved + rip & LINEAR_MASKS[self.mode]
-
     def _returned(self) -> Executed | None:
         """The instruction that the last handler returned to, if it leads here."""
         last = known(self.scene.evidence.last_frame)
@@ -206,14 +175,19 @@ class InterruptedCode:
     def _from(self, what: Shape, start: int, *, anywhere: bool) -> Executed | None:
         """What ran last where execution began with ``what`` at ``start``: it, if it leads here, or behind a MOV SS or
         POP SS the next one. ``anywhere`` says that an indirect branch there is known to have led here."""
-        if self.follows(what, start) or (anywhere and "indirect" in what.traits):
+        if self._ends_here(what, start) or (anywhere and "indirect" in what.traits):
             return Executed(what, start, True)
         behind = start + len(what.bytes)
         second = shape(self.scene.code_at(behind), self.mode) if "mov-ss" in what.traits else None
-        if second is None or not self.follows(second, behind):
+        if second is None or not self._ends_here(second, behind):
             return None
         self.shadowed = Executed(what, start, True)
         return Executed(second, behind, True)
+
+    def _ends_here(self, what: Shape, start: int) -> bool:
+        """Whether the saved RIP is behind ``what`` at ``start`` because it ran: it leads there, or its trap saves that
+        RIP."""
+        return self.follows(what, start) or (bool(what.traits & TRAPPING) and start + len(what.bytes) == self.at)
 
     def departures(self) -> Iterator[Executed]:
         """Where the bytes in front of the saved RIP don't lead to it: indirect branches and returns at which execution
@@ -242,31 +216,6 @@ class InterruptedCode:
         """Whether the saved RIP is one of the places that ``what`` at linear ``start`` leads to by itself."""
         at, rip = self.at, self.rip
         return at is not None and rip is not None and rip in successors(what, start - at + rip, self.mode)
-
-    @property
-    def was_pushed(self) -> bool:
-        """Is the frame known as it was pushed, and no mere state of the guest whose exception was not delivered?"""
-        return isinstance(self.scene.evidence.frame, Known)
-
-    @property
-    def tf(self) -> bool | None:
-        """TF in the frame, or what would have been there."""
-        return None if self.frame is None else bool(self.frame.rflags & TF)
-
-    @property
-    def rf(self) -> bool:
-        """RF in the frame; False where that is not known."""
-        return self.frame is not None and bool(self.frame.rflags & RF)
-
-    @property
-    def cpl(self) -> int | None:
-        """The privilege level of the interrupted code; None also where that may be real mode's, whose selectors have
-        none."""
-        if self.frame is None:
-            return None
-        if self.mode == 16:
-            return 3 if self.frame.rflags & VM else None
-        return self.frame.cs & 3
 
     @property
     def exact(self) -> Executed | None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeVar
 
-from gdbstub.explain.any_mode import readable
+from gdbstub.explain.any_mode import readable, with_mode
 from gdbstub.explain.evidence import Action, CodeBytes, CpuFacts, Evidence, Fact, Known, Unknown
 from gdbstub.explain.explanation import Cause
 from gdbstub.protocol.stops import Stopped, Watch
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.debug_registers import Slot, decode_dr7
-from gdbstub.x86.decode import LINEAR_MASKS, LONGEST, instruction, shape
+from gdbstub.x86.decode import LINEAR_MASKS, LONGEST, instruction, shape, shape_of_any_mode
 from gdbstub.x86.instructions import Instruction, Shape
 from gdbstub.x86.registers import Mode
 
@@ -40,6 +40,14 @@ class Finding(NamedTuple):
     """``instruction`` stands in front, and is known to access other places than ``place``."""
 
 
+def _bytes_at(pieces: tuple[CodeBytes, ...], address: int | None) -> bytes:
+    for found in pieces:
+        if address is not None and found.address <= address < found.address + len(found.bytes):
+            at = address - found.address
+            return found.bytes[at : at + LONGEST]
+    return b""
+
+
 class StopFacts:
     """One stop, for rules. ``signal`` and ``watch`` are the reply's, None where it has none or is not known. Addresses
     ``pc`` and ``start`` are linear."""
@@ -51,6 +59,7 @@ class StopFacts:
         "breakpoints",
         "came_from",
         "evidence",
+        "given",
         "guest",
         "mode",
         "mode_known",
@@ -60,13 +69,20 @@ class StopFacts:
         "signal",
         "start",
         "stepped_shape",
+        "unread",
         "vendor",
         "watch",
     )
 
     def __init__(self, evidence: Evidence) -> None:
+        self.given = evidence
+        """With the bytes that `readable` takes away."""
+        self.unread = False
+        """Were bytes given that the modes read differently, and no mode?"""
         if isinstance(evidence.mode, Unknown):
-            evidence = readable(evidence)
+            self.given = with_mode(evidence)
+            evidence = readable(self.given)
+            self.unread = (self.given.code, self.given.before.bytes) != (evidence.code, evidence.before.bytes)
         self.evidence = evidence
         platform = evidence.platform
         self.abilities = platform.abilities
@@ -105,11 +121,12 @@ class StopFacts:
 
     def code_at(self, address: int | None) -> bytes:
         """Guest bytes from ``address`` on (at most 15), empty where none are known."""
-        for found in self._code():
-            if address is not None and found.address <= address < found.address + len(found.bytes):
-                at = address - found.address
-                return found.bytes[at : at + LONGEST]
-        return b""
+        return _bytes_at(self._code(), address)
+
+    def in_any_mode(self, address: int | None) -> Shape | None:
+        """The instruction at ``address`` where the mode is not known and every mode reads the same one, but for the
+        width of its registers."""
+        return shape_of_any_mode(_bytes_at(self.given.code, address)) if self.unread else None
 
     def code_before(self, address: int | None) -> bytes:
         """Guest bytes in front of ``address`` (at most 20), empty where none are known."""

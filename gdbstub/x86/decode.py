@@ -32,6 +32,17 @@ def shape_in_every_mode(code: bytes) -> Shape | None:
     return first if all(other == first for other in others) else None
 
 
+def shape_of_any_mode(code: bytes) -> Shape | None:
+    """The first instruction of ``code``, if every mode reads the same one but for the width of its registers: the text
+    has all readings ("mov eax, dr6 or mov rax, dr6")."""
+    read = [shape(code, mode) for mode in MODES]
+    known = [one for one in read if one is not None]
+    if len(known) < len(MODES):
+        return None
+    one = known[0]._replace(text=" or ".join(dict.fromkeys(each.text for each in known)))
+    return one if all(each._replace(text=one.text) == one for each in known) else None
+
+
 def instruction(known: Shape, address: int, mode: Mode) -> Instruction:
     """``known`` at ``address``, its branch target written out."""
     text = known.text

@@ -262,9 +262,16 @@ def probably_unasked(event: ExceptionFacts, found: list[Finding]) -> Iterator[st
     """The same by the likeliest reading of the code: an instruction that leaves TF as it was."""
     last = event.last_instruction() if event.came_straight() else None
     stepped = any(row.cause.cause == "single-step" for row in found)
-    if last is None or not stepped or not event.new(BS) or event.tf is not False:
+    if last is None or not stepped or event.new(BS) is False or event.tf is not False:
         return
-    if not last.shape.traits & CHANGES_FLAGS and event.shadow(last) is None:
+    if last.shape.traits & CHANGES_FLAGS or event.shadow(last) is not None:
+        return
+    if event.new(BS) is None:
+        yield (
+            f"TF is clear behind `{last.shape.text}`{_if_it_ran(event, last)}, and that leaves TF as it was; hardware "
+            "sets no BS then, and one that stays from before is no cause."
+        )
+    else:
         yield (
             f"BS is new, but TF is clear behind `{last.shape.text}`{_if_it_ran(event, last)}, and that leaves TF as it "
             f"was; hardware sets no BS.{known_quirk(event.scene, 'kvm-nmi-window-step')}"

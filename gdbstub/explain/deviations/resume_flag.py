@@ -18,7 +18,7 @@ from gdbstub.x86.registers import RF
 
 def resume_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     """RF in the frame: 1 between the iterations of REP, 0 for every other #DB. A 16-bit frame has no room for it."""
-    if event.vector != 1 or not event.was_pushed or event.frame is None or 16 in (event.mode, event.scene.mode):
+    if event.vector != 1 or not event.was_pushed or event.frame is None or not event.frame_has_rf:
         return
     if event.causes is None:
         return
@@ -66,7 +66,7 @@ def _used_up(event: ExceptionFacts, here: Shape) -> bool:
 
 def fault_flag(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
     """RF in the frame of a fault other than #DB: 1 (SDM vol. 3B 18.3.1.1). A 16-bit frame has no room for it."""
-    if not event.was_pushed or event.vector in (None, 1) or 16 in (event.mode, event.scene.mode):
+    if not event.was_pushed or event.vector in (None, 1) or not event.frame_has_rf:
         return
     called = event.front[-2:] == bytes((0xCD, event.vector & 0xFF))
     if vector(event.vector & 0xFF).kind == "fault" and not called and not event.rf:

@@ -27,6 +27,7 @@ from gdbstub.explain.rules.no_dr6_bits import (
 from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.debug_registers import B_MASK, BD, BS
 from gdbstub.x86.decode import shape
+from gdbstub.x86.instructions import Instruction
 from gdbstub.x86.registers import DEBUGCTL_BTF, TF
 
 SINGLE_STEP = ("SDM 3B 18.3.1.4",)
@@ -41,7 +42,7 @@ def general_detect(event: ExceptionFacts) -> Iterator[Finding]:
     """BD: a fault of the MOV DR at the saved RIP."""
     if event.causes is None or not event.causes & BD:
         return
-    following = event.next_shape()
+    following = event.next_shape() or event.scene.in_any_mode(event.at)
     level: Confidence = "possible"
     because: tuple[str, ...] = ("DR6.BD is set",)
     if following is not None:
@@ -50,8 +51,9 @@ def general_detect(event: ExceptionFacts) -> Iterator[Finding]:
         because = (*because, "the instruction at the saved RIP accesses a debug register")
         alone = event.cpl in (0, None) and not event.new(BS)
         level = "certain" if event.new(BD) and alone else "likely"
-    cause = Cause("general-detect", owner(event), "fault", level, because, ("SDM 3B 18.2.4",))
-    yield Finding(cause, event.next_instruction())
+    cause = Cause("general-detect", owner(event), "fault", level, because, ("SDM 3B 18.3.1.3", "SDM 3B 18.2.4"))
+    here = None if following is None or event.at is None else Instruction(event.at, *following[:3])
+    yield Finding(cause, here)
 
 
 def single_step(event: ExceptionFacts) -> Iterator[Finding]:
@@ -69,8 +71,10 @@ def single_step(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("it was clear before")
     if event.writes_dr6 is not None and not new:
         because.append(f"`{event.writes_dr6.shape.text}` in front may have written it")
-    if tf is not None:
-        because.append(f"TF is {int(tf)} in the saved RFLAGS")
+    if tf:
+        because.append("TF is 1 in the saved RFLAGS")
+    elif tf is False and (took_away or _may_clear_tf(event)):
+        because.append("TF is 0 in the saved RFLAGS, and what ran last may have cleared it")
     if not new and not tf and level == "likely":
         because.append("DR6 has no other bit, and neither INT1 nor INT 1 is in front of the saved RIP")
     debugctl = known(event.scene.evidence.before.debugctl)

@@ -11,7 +11,8 @@ from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.debug_registers import BLD, BT, RTM
 from gdbstub.x86.registers import DEBUGCTL_BLD, DEBUGCTL_RTM
 
-DR6 = ("SDM 3B 18.2.3",)
+TASK_SWITCH = ("SDM 3B 18.3.1.5", "SDM 3B 18.2.3")
+RTM_DEBUG = ("SDM 3B 18.3.3", "SDM 3B 18.2.3")
 
 
 def task_switch(event: ExceptionFacts) -> Iterator[Finding]:
@@ -29,7 +30,9 @@ def task_switch(event: ExceptionFacts) -> Iterator[Finding]:
     if event.in_64_bit_code:
         level = "possible"
         because.append("64-bit code has no task switches")
-    yield Finding(Cause("task-switch", owner(event), "trap", level, tuple(because), DR6), event.next_instruction())
+    yield Finding(
+        Cause("task-switch", owner(event), "trap", level, tuple(because), TASK_SWITCH), event.next_instruction()
+    )
 
 
 def bus_lock(event: ExceptionFacts) -> Iterator[Finding]:
@@ -52,7 +55,7 @@ def bus_lock(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("DEBUGCTL bit 2 is 0: the guest did not ask for it")
     elif debugctl is None:
         because.append("whether DEBUGCTL bit 2 asks for it is not known")
-    sources = ("SDM 3B 18.2.3", "Linux buslock.rst")
+    sources = ("SDM 3B 18.3.1.6", "SDM 3B 18.2.3", "Linux buslock.rst")
     cause = Cause("bus-lock", whose, "trap", level, tuple(because), sources)
     yield Finding(cause, event.instruction(culprit), None, not came)
 
@@ -70,7 +73,7 @@ def transaction(event: ExceptionFacts) -> Iterator[Finding]:
         because.append("the instruction at the saved RIP is XBEGIN")
         known_on = event.dr7 is not None and event.debugctl is not None
         level = "possible" if not known_on else "certain" if event.new(RTM) else "likely"
-    cause = Cause("rtm", owner(event), "trap", level, tuple(because), DR6)
+    cause = Cause("rtm", owner(event), "trap", level, tuple(because), RTM_DEBUG)
     yield Finding(cause, event.next_instruction())
 
 

@@ -131,7 +131,7 @@ def general_detect(scene: StopFacts) -> Iterator[Finding]:
     ):
         return
     because: tuple[str, ...] = (STUCK, "the instruction there accesses a debug register and DR7.GD is set")
-    sources: tuple[str, ...] = ("SDM 3B 18.2.4",)
+    sources: tuple[str, ...] = ("SDM 3B 18.3.1.3", "SDM 3B 18.2.4")
     if takes is not None:
         because, sources = (*because, takes.clause), (*sources, *takes.sources)
     cause = Cause("general-detect", "guest", "fault", "likely" if takes else "possible", because, sources)

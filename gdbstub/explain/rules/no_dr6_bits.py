@@ -13,6 +13,7 @@ from gdbstub.explain.quirks.lookup import applies, version_of
 from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.breakpoints import Owner
 from gdbstub.x86.debug_registers import B_MASK, BS
+from gdbstub.x86.decode import LONGEST
 
 DR6 = ("SDM 3B 18.2.3",)
 
@@ -33,6 +34,17 @@ def vector_1_without_bits(event: ExceptionFacts) -> Confidence | None:
     if event.exact is not None and not reads_so:
         return None
     return "likely" if reads_so else "possible"
+
+
+def _code_in_front(event: ExceptionFacts, rival: Confidence) -> tuple[Confidence, tuple[str, ...]]:
+    """How sure INT1 or INT 1 is by the bytes in front of the saved RIP, with what keeps it from being certain: with
+    fewer of them than an instruction may have, nobody can tell that no longer one ends there."""
+    if rival == "possible":
+        return "possible", ()
+    if event.exact is not None or len(event.front) >= LONGEST:
+        return "certain", ()
+    bytes_known = "1 byte is" if len(event.front) == 1 else f"{len(event.front)} bytes are"
+    return "likely", (f"only {bytes_known} known in front of the saved RIP, and a longer instruction may end so",)
 
 
 def without_icebp(event: ExceptionFacts) -> bool:
@@ -68,8 +80,8 @@ def icebp(event: ExceptionFacts) -> Iterator[Finding]:
     if event.causes is not None:
         fresh = event.causes if event.old is None else event.causes & ~event.old
         if event.causes == 0:
-            level = "certain" if rival == "likely" else "possible"
-            because = (*because, "DR6 has no bit for a cause")
+            level, short = _code_in_front(event, rival)
+            because = (*because, "DR6 has no bit for a cause", *short)
         elif nothing_new(event) or (event.scene.abilities.adds_bs and fresh == BS):
             level, because = rival, (*because, "DR6 has no new bit of its own")
         elif event.old is not None and fresh and (culprit is None or event.shadow(culprit) is None):
@@ -89,8 +101,9 @@ def int_1(event: ExceptionFacts) -> Iterator[Finding]:
     because: tuple[str, ...] = ("the bytes in front of the saved RIP are CD 01",)
     level: Confidence = "possible"
     if nothing_new(event):
-        level = "possible" if rival == "possible" else "likely" if _again(event) else "certain"
-        because = (*because, "DR6 has no new bit")
+        level, short = _code_in_front(event, rival)
+        because = (*because, "DR6 has no new bit", *short)
+        level = "likely" if level == "certain" and _again(event) else level
     elif event.old is not None and event.causes is not None:
         return
     culprit = event.culprit(lambda candidate: candidate.shape.interrupt == 1)

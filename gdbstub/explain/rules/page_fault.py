@@ -72,10 +72,13 @@ def judge(event: ExceptionFacts) -> AccessVerdict:
 
 
 def cpl(event: ExceptionFacts) -> int | None:
-    """Of the interrupted code; virtual-8086 mode runs at CPL 3 whatever its CS is."""
+    """Of the interrupted code, which is no real mode's: that has no paging. Virtual-8086 mode runs at CPL 3 whatever
+    its CS is."""
     if event.frame is None:
         return None
-    return 3 if event.frame.rflags & VM and event.mode != 64 else event.cpl
+    if event.frame.rflags & VM and not event.in_64_bit_code:
+        return 3
+    return event.cpl if event.mode_known else event.frame.cs & 3
 
 
 def _impossible(event: ExceptionFacts, code: int) -> Iterator[str]:

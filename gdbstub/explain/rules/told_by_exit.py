@@ -92,7 +92,7 @@ def _general_detect(scene: StopFacts, bits: int, found: list[Finding]) -> Iterat
         return
     row = next((row for row in found if row.cause.cause == "general-detect"), None)
     if row is None:
-        cause = Cause("general-detect", "guest", "fault", "certain", (), ("SDM 3B 18.2.4",))
+        cause = Cause("general-detect", "guest", "fault", "certain", (), ("SDM 3B 18.3.1.3", "SDM 3B 18.2.4"))
         row = Finding(cause, scene.decoded(scene.pc))
     yield _sure(row, _is_set("BD"))
 

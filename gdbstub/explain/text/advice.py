@@ -80,7 +80,7 @@ def fault_repeats(scene: StopFacts, event: ExceptionFacts | None, found: list[Fi
     elif event.rf:
         if by_step is not None and scene.action is Action.STEP:
             yield by_step.advice
-    elif known(scene.evidence.frame_mode) == 16:
+    elif 16 in (event.mode, scene.mode):
         yield (
             "A frame of 16 bits has no RF: let the handler clear the breakpoint, or return by a 32-bit IRET from a "
             "frame that it made; otherwise the breakpoint fires again on return."

@@ -11,7 +11,7 @@ from gdbstub.explain.explanation import Cause
 from gdbstub.explain.rules.page_fault import PAGE_FAULT
 from gdbstub.explain.stop_facts import StopFacts
 from gdbstub.x86.breakpoints import BreakpointKind
-from gdbstub.x86.debug_registers import B_MASK, BS, decode_dr7
+from gdbstub.x86.debug_registers import B_MASK, BS, BT, decode_dr7
 from gdbstub.x86.exceptions import VECTORS
 
 WITH_ERROR_CODE = frozenset(row.number for row in VECTORS if row.has_error_code)
@@ -62,8 +62,13 @@ def _of_event(scene: StopFacts, event: ExceptionFacts, main: Cause) -> Iterator[
     evidence = scene.evidence
     after = evidence.after
     yield from _say("exception frame", evidence.frame)
-    if event.frame is not None and not event.front:
-        yield "the code in front of the saved RIP: not given"
+    if scene.unread:
+        why = "" if isinstance(evidence.mode, Known) else f"{evidence.mode.why}; "
+        yield f"CPU mode: {why}the code at the saved RIP reads differently in 16-, 32- and 64-bit code"
+    elif event.causes and event.causes & BT:
+        yield from _say("CPU mode", evidence.mode)
+    if event.frame is not None and not scene.unread:
+        yield from _code(event, main)
     if event.vector not in (1, None):
         yield from _of_exception(event)
         return
@@ -87,9 +92,22 @@ def _of_event(scene: StopFacts, event: ExceptionFacts, main: Cause) -> Iterator[
         yield from _say("DEBUGCTL before the event", evidence.before.debugctl)
 
 
+def _code(event: ExceptionFacts, main: Cause) -> Iterator[str]:
+    """Bytes around the saved RIP. A fault that is the only cause is one of the instruction there, and behind a task
+    switch no code leads to RIP."""
+    alone = event.vector in (1, None) and event.causes is not None and event.causes.bit_count() == 1
+    if alone and main.cause == "task-switch":
+        return
+    if alone and main.klass == "fault":
+        if not event.behind_code:
+            yield "the code at the saved RIP: not given"
+    elif not event.front:
+        yield "the code in front of the saved RIP: not given"
+
+
 def _of_exception(event: ExceptionFacts) -> Iterator[str]:
     if event.vector == PAGE_FAULT:
         yield from _say("CR2", event.scene.evidence.after.cr2)
-    pushes = event.vector in WITH_ERROR_CODE and event.scene.mode != 16
+    pushes = event.vector in WITH_ERROR_CODE and event.scene.mode_known and event.scene.mode != 16
     if pushes and event.frame is not None and event.frame.error_code is None:
         yield "error code: not in the frame"

@@ -201,7 +201,7 @@ complete -c dr6 -n '__fish_seen_subcommand_from explain' -l rip -x -d 'the saved
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l rflags -x -d 'the saved RFLAGS (needs --rip)'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l cs -x -d 'the saved CS (needs --rflags)'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l code -x -d 'guest bytes around the saved RIP, like 0x100400:9090f1'
-complete -c dr6 -n '__fish_seen_subcommand_from explain' -l mode -x -a '16 32 64' -d 'CPU mode (64 is assumed)'
+complete -c dr6 -n '__fish_seen_subcommand_from explain' -l mode -x -a '16 32 64' -d 'CPU mode; without it, it is not known where RIP has no more than 32 bits'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l vendor -x -a 'intel amd'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l backend -x -a 'qemu-tcg qemu-kvm xen-gdbsx bhyve generic' -d 'qemu-tcg, qemu-kvm, xen-gdbsx, …'
 complete -c dr6 -n '__fish_seen_subcommand_from explain' -l json -d 'the answer as JSON'

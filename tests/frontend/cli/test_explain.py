@@ -116,7 +116,7 @@ def test_the_text_keeps_to_80_columns_and_tells_what_the_guest_saw(capsys: pytes
 def test_without_cs_no_privilege_level_is_made_up(capsys: pytest.CaptureFixture[str]) -> None:
     """A bus lock at CPL 0 would be a contradiction."""
     registers = "--dr6 0xffff07f0 --before-dr6 0xffff0ff0 --rip 0x1004 --rflags 2"
-    lock = (*registers.split(), "--code", "0x1000:f00fc103")
+    lock = (*registers.split(), "--code", "0x1000:f00fc103", "--mode", "64")
     assert run(*lock) == 0
     said = capsys.readouterr().out
     assert "Contradictions" not in said

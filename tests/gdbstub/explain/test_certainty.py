@@ -104,7 +104,8 @@ def test_a_bs_that_the_guest_wrote_itself_is_no_news() -> None:
     written = event(0xFFFF4FF0, code=MOV_DR6 + "90")
     assert causes(written) == ["single-step guest possible"]
     assert "`mov dr6, rax` in front may have written it" in explain(written).causes[0].because
-    assert against(written) == ""
+    assert against(written).startswith("TF is clear behind `nop`, if no branch led here, and that leaves TF as it was")
+    assert "saved RFLAGS" not in " ".join(explain(written).causes[0].because), "TF 0 is no reason for a step"
 
 
 def facts(evidence: Evidence) -> ExceptionFacts:
@@ -324,7 +325,26 @@ def test_int3_is_certain_only_where_it_reads_so(code: str, vector: int, level: s
     ("code", "level"), [("f1", "certain"), ("0f21f1", "possible"), ("cd01", "certain"), ("b80000cd01", "possible")]
 )
 def test_a_vector_1_without_bits_is_certain_only_where_it_reads_so(code: str, level: str) -> None:
-    assert explain(event(0xFFFF0FF0, code="9090" + code)).causes[0].confidence == level
+    assert explain(event(0xFFFF0FF0, code="90" * 15 + code)).causes[0].confidence == level
+
+
+@pytest.mark.parametrize("code", ["f1", "cd01"])
+@pytest.mark.parametrize(("front", "level"), [(0, "likely"), (1, "likely"), (12, "likely"), (15, "certain")])
+def test_how_sure_it_is_goes_by_how_much_of_the_code_in_front_is_known(code: str, front: int, level: str) -> None:
+    """An instruction has at most 15 bytes: with fewer known, a longer one may end so."""
+    cause = explain(event(0xFFFF0FF0, code="90" * front + code)).causes[0]
+    assert cause.confidence == level
+    assert any("may end so" in clause for clause in cause.because) is (level == "likely")
+    returned = explain(event(0xFFFF0FF0, code=code, last_frame=AGAIN)).causes[0]
+    assert returned.confidence == "certain", "execution is known to have come to it"
+
+
+def test_int1_needs_a_version_that_has_it() -> None:
+    seen = event(0xFFFF0FF0, code="90" * 15 + "f1", on=TCG_10)
+    assert causes(seen) == ["icebp guest certain"]
+    unknown = replace(seen, platform=replace(TCG_10, version=know(None)))
+    assert causes(unknown) == ["icebp guest likely"]
+    assert any("version is not known" in clause for clause in explain(unknown).causes[0].because)
 
 
 def test_an_old_hit_that_an_emulator_shows_beside_a_step_is_possible_where_nobody_stopped_the_guest() -> None:

@@ -581,7 +581,7 @@ EVENTS: dict[str, Row] = {
         ("single-step by the guest, over the instruction in front, `mov cx, 0x1cd`",),
     ),
     "INT 1 beside an old bit that can be no cause": Row(
-        event(0xFFFF4FF0, code="9090cd01", old=0xFFFF4FF0, on=TCG), ("software-interrupt guest certain",)
+        event(0xFFFF4FF0, code="90" * 15 + "cd01", old=0xFFFF4FF0, on=TCG), ("software-interrupt guest certain",)
     ),
     "INT 1 beside an old bit that can be a cause": Row(
         event(0xFFFF4FF0, code="9090cd01", rflags=TF, old=0xFFFF4FF0, on=TCG),
@@ -729,7 +729,7 @@ EVENTS: dict[str, Row] = {
         ("rtm guest likely",),
         ("rolled back",),
     ),
-    "INT1": Row(event(0xFFFF0FF0, code="f1"), ("icebp guest certain",), ("INT1 (ICEBP, F1) at 0x1000",)),
+    "INT1": Row(event(0xFFFF0FF0, code="f1"), ("icebp guest likely",), ("INT1 (ICEBP, F1) at 0x1000",)),
     "INT1 with an old bit": Row(
         event(0xFFFF8FF0, code="f1", old=0xFFFF8FF0), ("icebp guest likely", "task-switch guest possible")
     ),
@@ -751,7 +751,7 @@ EVENTS: dict[str, Row] = {
     "INT1 of Intel with old B bits": Row(
         event(0xFFFF0FF2, code="f1", old=0xFFFF0FF2, on=KVM_INTEL), ("icebp guest likely",), ("B1 is left from before",)
     ),
-    "INT 1": Row(event(0xFFFF0FF0, code="cd01"), ("software-interrupt guest certain",), ("`int 1` (CD 01) at 0x1000",)),
+    "INT 1": Row(event(0xFFFF0FF0, code="cd01"), ("software-interrupt guest likely",), ("`int 1` (CD 01) at 0x1000",)),
     "INT 1 with DR6 unknown": Row(event(None, code="cd01"), ("software-interrupt guest possible",)),
     "the bytes of INT 1 in front of a single step": Row(
         event(0xFFFF4FF0, code="66b8cd01", rflags=TF, on=TCG), ("single-step guest certain",)
@@ -778,7 +778,7 @@ EVENTS: dict[str, Row] = {
     ),
     "nothing known": Row(event(None, with_code=False), ("unknown unknown possible",), ("DR6 is not known",)),
     "RF set in a trap's frame": Row(
-        event(0xFFFF0FF0, code="f1", rflags=0x10002), ("icebp guest certain",), ("RF is 1",)
+        event(0xFFFF0FF0, code="f1", rflags=0x10002), ("icebp guest likely",), ("RF is 1",)
     ),
     "a reserved bit": Row(
         event(0xFFFF5FF0, rflags=TF, on=TCG), ("single-step guest certain",), ("bit 12 must read 0",)
