@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from gdbstub.remote.capabilities import BackendInfo, Capabilities
     from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
-    from gdbstub.x86.cpu_state import CpuState, DebugState, DescriptorTables, Segment
+    from gdbstub.x86.cpu_state import CpuState, DebugState, DescriptorTables, LastExit, Segment
     from gdbstub.x86.exceptions import Frame, Vector, vector
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Disconnected",
     "Frame",
     "GdbError",
+    "LastExit",
     "LocalProtocolError",
     "NoReply",
     "Output",
@@ -89,7 +90,7 @@ _HOMES = {
     ),
     "gdbstub.remote.capabilities": ("BackendInfo", "Capabilities"),
     "gdbstub.x86.breakpoints": ("ArmedBreakpoint", "BreakpointKind"),
-    "gdbstub.x86.cpu_state": ("CpuState", "DebugState", "DescriptorTables", "Segment"),
+    "gdbstub.x86.cpu_state": ("CpuState", "DebugState", "DescriptorTables", "LastExit", "Segment"),
     "gdbstub.x86.exceptions": ("Frame", "Vector", "vector"),
 }
 """Where the names are; the same as above, for the interpreter."""

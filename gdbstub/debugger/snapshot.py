@@ -127,9 +127,9 @@ def evidence_of(
         last_frame=_NO_LAST if snapshot.last_frame is None else Known(snapshot.last_frame, "guest stack"),
         code=windows,
         breakpoints=Known(snapshot.armed, "our table"),
-        exit_dr6=_of_exit(snapshot, state.debug.exit_dr6),
-        exit_dr7=_of_exit(snapshot, state.debug.exit_dr7),
-        exit_event=_of_exit(snapshot, state.debug.exit_event),
+        exit_dr6=_of_exit(snapshot, state.debug.exit.dr6),
+        exit_dr7=_of_exit(snapshot, state.debug.exit.dr7),
+        exit_event=_of_exit(snapshot, state.debug.exit.event),
         instead_of=ABSENT if snapshot.instead_of is None else Known(snapshot.instead_of, "QEMU's log"),
         triple_fault=ABSENT if snapshot.triple_fault is None else Known(snapshot.triple_fault, "QEMU's log"),
         stepped=stepped,
@@ -138,12 +138,12 @@ def evidence_of(
 
 def _of_exit(snapshot: Snapshot, value: T | None) -> Fact[T]:
     """What the hypervisor keeps of a vCPU's last exit is of this stop only where that exit stopped the guest."""
-    debug = snapshot.state.debug
+    debug, left = snapshot.state.debug, snapshot.state.debug.exit
     if value is None:
         return _NO_EXIT
     trapped = isinstance(snapshot.reply, Stopped) and snapshot.reply.signal == SIGTRAP
-    said = trapped or debug.exit_event is not None or debug.exit_source is None
-    return Known(value, debug.exit_source or debug.source) if said else _OLD_EXIT
+    said = trapped or left.event is not None or left.source is None
+    return Known(value, left.source or debug.source) if said else _OLD_EXIT
 
 
 def _mode_of(state: CpuState) -> Fact[Mode]:

@@ -18,6 +18,22 @@ DebugRegisterSource = Literal["monitor", "qmp", "xenctx", "dr6-vcpu", "registers
 ExitEvent = Literal["db", "bp", "int1", "none"]
 
 
+class LastExit(NamedTuple):
+    """How a vCPU last left the guest, where somebody shows it. None is unknown."""
+
+    dr6: int | None = None
+    """DR6 as the vCPU left the guest with it: with the bits of dr6's own breakpoints."""
+    dr7: int | None = None
+    """DR7 as the vCPU ran with it until then."""
+    event: ExitEvent | None = None
+    """The exception that it was for: #DB, #BP, INT1; "none" for any other reason."""
+    source: str | None = None
+    """Who shows it, where it is not who shows the debug registers."""
+
+
+NO_EXIT = LastExit()
+
+
 class DebugState(NamedTuple):
     """DR0-3, DR6 and DR7 of the guest's own vCPU, and where they were read. None is unknown, ``unread`` says why."""
 
@@ -31,16 +47,9 @@ class DebugState(NamedTuple):
     unread: str = "this stub does not show the debug registers"
     derived_dr6: int | None = None
     """What DR6 has to be where it was not read."""
-    exit_dr6: int | None = None
-    """DR6 as the vCPU left the guest with it, where somebody shows it: with the bits of dr6's own breakpoints."""
     shared: tuple[ArmedBreakpoint, ...] = ()
     """Those breakpoints of dr6's own, in the registers of their ``slot`` instead of the guest's values."""
-    exit_dr7: int | None = None
-    """DR7 as the vCPU ran with it until then."""
-    exit_source: str | None = None
-    """Who shows those two, where it is not ``source``."""
-    exit_event: ExitEvent | None = None
-    """The exception that the vCPU left the guest for: #DB, #BP, INT1; "none" for any other reason."""
+    exit: LastExit = NO_EXIT
 
     @property
     def is_partly_read(self) -> bool:

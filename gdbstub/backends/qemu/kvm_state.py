@@ -10,7 +10,7 @@ from gdbstub.backends.interface import Stepped
 from gdbstub.backends.qemu.kvm_run import DebugExit, ExitReader, parse_debug_exit
 from gdbstub.backends.qemu.monitor_state import MonitorState
 from gdbstub.errors import GdbError
-from gdbstub.x86.cpu_state import CpuState
+from gdbstub.x86.cpu_state import CpuState, LastExit
 
 if TYPE_CHECKING:
     from gdbstub.remote.link_stream import Token
@@ -54,5 +54,5 @@ class KvmState(MonitorState):
         found = None if asked is None else self._found.pop(asked, None)
         if found is None or found.pc != state.pc:
             return state  # RIP was written, or the exit is an old one
-        debug = state.debug._replace(exit_dr6=found.dr6, exit_dr7=found.dr7 or None, exit_source=SOURCE)
+        debug = state.debug._replace(exit=LastExit(found.dr6, found.dr7 or None, source=SOURCE))
         return replace(state, debug=debug)

@@ -18,7 +18,7 @@ from gdbstub.backends.xen.shared_debug_registers import SharedDebugRegisters
 from gdbstub.backends.xen.stop_hooks import GdbsxStopHooks
 from gdbstub.backends.xen.vcpu_exits import VcpuExit
 from gdbstub.remote.capabilities import BackendInfo
-from gdbstub.x86.cpu_state import CpuState, DebugState
+from gdbstub.x86.cpu_state import CpuState, DebugState, LastExit
 from gdbstub.x86.debug_registers import decode_dr7
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ class DomainState(StateSource):
 
 def may_be_old(debug: DebugState) -> bool:
     """Whether Xen on AMD may have saved DR6 before this stop: DR7 enables nothing (``svm_save_dr``)."""
-    return debug.dr7 is not None and not decode_dr7(debug.dr7).enabled and debug.exit_dr6 is None
+    return debug.dr7 is not None and not decode_dr7(debug.dr7).enabled and debug.exit.dr6 is None
 
 
 def by_exit(debug: DebugState, left: VcpuExit | None, rip: int) -> DebugState:
     """``debug`` with how the vCPU left the guest; as it is where that is not known, or was elsewhere."""
     if left is None or left.rip != rip:
         return debug
-    return debug._replace(exit_dr6=left.dr6, exit_dr7=left.dr7, exit_event=left.event, exit_source=EXIT_SOURCE)
+    return debug._replace(exit=LastExit(left.dr6, left.dr7, left.event, EXIT_SOURCE))
 
 
 class DomainCleanup(Cleanup):

@@ -22,7 +22,7 @@ from gdbstub.backends.xen.slots import ORDER, PARKED, PARKED_SLOT, SlotSetting, 
 from gdbstub.backends.xen.vcpu_helper import VcpuDebugRegisters, setting, setting_after_run
 from gdbstub.errors import GdbError, Refused
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
-from gdbstub.x86.cpu_state import DebugState
+from gdbstub.x86.cpu_state import DebugState, LastExit
 from gdbstub.x86.debug_registers import may_arm
 
 SETTLE_SECONDS, LOOK_SECONDS = 2.0, 0.02
@@ -122,7 +122,7 @@ class SharedDebugRegisters:
             for armed, slot in self._wanted.items()
             if slot in self._ours.get(cpu, {})
         )
-        return DebugState(*own.dr, own.dr6, own.dr7, "dr6-vcpu", exit_dr6=exit_dr6, shared=shared)
+        return DebugState(*own.dr, own.dr6, own.dr7, "dr6-vcpu", exit=LastExit(exit_dr6), shared=shared)
 
     # -- setting -----------------------------------------------------------------------------------------------
 

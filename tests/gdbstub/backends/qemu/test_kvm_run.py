@@ -85,22 +85,22 @@ async def test_each_stop_has_its_own_exit_though_the_next_is_there_already(sourc
     state = made(Exits(run(), run(pc=0x1002, dr6=0xFFFF4FF1, dr7=0)), source)
     first, second = await state.ask(0), await state.ask(0)
     told = await debug(state, first)
-    assert (told.exit_dr6, told.exit_dr7, told.exit_source, told.dr6) == (BS, 0x400, "kvm_run", 0xFFFF0FF0)
+    assert (told.exit.dr6, told.exit.dr7, told.exit.source, told.dr6) == (BS, 0x400, "kvm_run", 0xFFFF0FF0)
     told = await debug(state, second, 0x1002)
-    assert (told.exit_dr6, told.exit_dr7) == (0xFFFF4FF1, None), "0 is a DR7 that KVM did not fill in"
-    assert (await debug(state, second, 0x1002)).exit_dr6 is None, "it is told once"
-    assert (await debug(state, None)).exit_dr6 is None
+    assert (told.exit.dr6, told.exit.dr7) == (0xFFFF4FF1, None), "0 is a DR7 that KVM did not fill in"
+    assert (await debug(state, second, 0x1002)).exit.dr6 is None, "it is told once"
+    assert (await debug(state, None)).exit.dr6 is None
 
 
 async def test_an_exit_at_another_rip_is_an_old_one(source: list[str]) -> None:
     state = made(Exits(run()), source)
-    assert (await debug(state, await state.ask(0), 0x2000)).exit_dr6 is None
+    assert (await debug(state, await state.ask(0), 0x2000)).exit.dr6 is None
 
 
 async def test_what_cannot_be_read_is_said_once_and_not_tried_again(source: list[str]) -> None:
     exits = Exits(GdbError("There are no rights."))
     state = made(exits, source)
-    assert (await debug(state, await state.ask(0))).exit_dr6 is None
+    assert (await debug(state, await state.ask(0))).exit.dr6 is None
     await state.ask(1)
     assert (source, exits.asked) == (["There are no rights."], [0])
 
@@ -108,5 +108,5 @@ async def test_what_cannot_be_read_is_said_once_and_not_tried_again(source: list
 async def test_stops_that_nobody_reads_on_do_not_pile_up(source: list[str]) -> None:
     state = made(Exits(*[run()] * (MOST_PENDING + 1)), source)
     tokens = [await state.ask(0) for _ in range(MOST_PENDING + 1)]
-    assert (await debug(state, tokens[0])).exit_dr6 is None
-    assert (await debug(state, tokens[-1])).exit_dr6 == BS
+    assert (await debug(state, tokens[0])).exit.dr6 is None
+    assert (await debug(state, tokens[-1])).exit.dr6 == BS

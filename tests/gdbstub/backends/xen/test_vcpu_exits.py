@@ -9,7 +9,7 @@ import pytest
 
 from gdbstub.backends.xen.parts import by_exit, may_be_old
 from gdbstub.backends.xen.vcpu_exits import LONGEST_BLOCK, VcpuExit, parse_exits
-from gdbstub.x86.cpu_state import DebugState
+from gdbstub.x86.cpu_state import DebugState, LastExit
 
 GOLDEN = Path(__file__).with_name("golden")
 IDT = (0x107090, 0x13F)
@@ -106,9 +106,9 @@ def test_an_exit_counts_where_it_was_and_where_dr6_may_be_old() -> None:
     old = DebugState(0, 0, 0, 0, 0xFFFF0FF2, 0x400, "xenctx")
     left = VcpuExit("db", 0x1000, BS, 0x400, IDT)
     told = by_exit(old, left, 0x1000)
-    assert (told.dr6, told.exit_dr6, told.exit_event, told.exit_source) == (0xFFFF0FF2, BS, "db", "vmcb")
+    assert (told.dr6, told.exit.dr6, told.exit.event, told.exit.source) == (0xFFFF0FF2, BS, "db", "vmcb")
     assert by_exit(old, left, 0x1001) == by_exit(old, None, 0x1000) == old
     assert may_be_old(old)
     assert not may_be_old(old._replace(dr7=0x402))
     assert not may_be_old(old._replace(dr7=None))
-    assert not may_be_old(old._replace(exit_dr6=BS))
+    assert not may_be_old(old._replace(exit=LastExit(BS)))
