@@ -110,6 +110,7 @@ HOMES = {  # a library that only these modules import
         "frontend.tui.pane_windows",
         "frontend.tui.painting",
         "frontend.tui.style",
+        "frontend.tui.trace_app",
     },
 }
 SCREEN = ("frontend.tui",)
@@ -123,7 +124,13 @@ TWICE = {
     "Segment": "of an ELF file, and of the CPU: both specifications call it so",
 }
 """Class names that occur in two modules, and why."""
-DOORS = frozenset({("frontend.cli.attach", "frontend.tui.app"), ("frontend.cli.replay", "frontend.tui.window")})
+DOORS = frozenset(
+    {
+        ("frontend.cli.attach", "frontend.tui.app"),
+        ("frontend.cli.replay", "frontend.tui.window"),
+        ("frontend.cli.walk", "frontend.tui.trace_app"),
+    }
+)
 """Who opens the screen from outside, inside a function: everything else works without a terminal."""
 _DOORS_ARE = " and ".join(f"only {outside} opens {door}, inside a function" for outside, door in sorted(DOORS))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import takewhile
 
-from frontend.clean import clean, clean_text, printable_json
+from frontend.clean import clean, printable_json
 from frontend.cli.columns import width
 from frontend.cli.exit_codes import DONE
 from frontend.cli.row_text import whole_row
 from gdbstub.backends import ABILITIES
 from gdbstub.errors import GdbError
+from gdbstub.explain.evidence import Evidence
 from gdbstub.explain.evidence_json import explanation_to_json
 from gdbstub.explain.explain import explain
 from gdbstub.explain.text.rendering import render_text
@@ -30,28 +32,37 @@ def explain_row(args: argparse.Namespace) -> int:
     with TraceReader(args.trace) as trace:
         before, row = trace.pair(args.row)
         header = trace.header
-    if row["causes"]:
-        _recorded(row, as_json=args.json)
-    elif took_db(before, row):
-        evidence = evidence_of(header, before, row, ABILITIES)
-        answer = explain(evidence)
-        if args.json:
-            print(printable_json(json.dumps(explanation_to_json(answer), ensure_ascii=False, indent=2)))
-        else:
-            print("\n".join(clean_text(render_text(answer, evidence, width()))))
-    elif before is None or row["dr"].get("dr6") is None:
-        raise GdbError(f"Row {args.row} can't be explained: DR6 of it and of the row before is needed.")
+    if args.json:
+        print(_as_json(header, before, row))
     else:
-        said = WROTE if wrote_dr6(row) else NOTHING
-        print(json.dumps({"summary": said, "causes": []}) if args.json else said)
+        print("\n".join(clean(line) for line in explained(header, before, row, width())))
     return DONE
 
 
-def _recorded(row: Row, as_json: bool) -> None:
-    if as_json:
-        print(printable_json(json.dumps({name: row[name] for name in ANSWER}, ensure_ascii=False, indent=2)))
-        return
-    for line in whole_row(row, None):
-        if line.startswith(("instruction", "registers")):
-            break
-        print(clean(line))
+def explained(header: Row, before: Row | None, row: Row, columns: int) -> list[str]:
+    """Lines of at most ``columns`` characters, not cleaned; raises `GdbError` where nothing can be said."""
+    if row["causes"]:
+        return [*takewhile(lambda line: not line.startswith(("instruction", "registers")), whole_row(row, None))]
+    evidence = _evidence(header, before, row)
+    return render_text(explain(evidence), evidence, columns).split("\n") if evidence else [_nothing(row)]
+
+
+def _as_json(header: Row, before: Row | None, row: Row) -> str:
+    if row["causes"]:
+        return printable_json(json.dumps({name: row[name] for name in ANSWER}, ensure_ascii=False, indent=2))
+    if (evidence := _evidence(header, before, row)) is not None:
+        return printable_json(json.dumps(explanation_to_json(explain(evidence)), ensure_ascii=False, indent=2))
+    return json.dumps({"summary": _nothing(row), "causes": []})
+
+
+def _evidence(header: Row, before: Row | None, row: Row) -> Evidence | None:
+    """Of the #DB that an instruction ended with; None where it shows none."""
+    if took_db(before, row):
+        return evidence_of(header, before, row, ABILITIES)
+    if before is None or row["dr"].get("dr6") is None:
+        raise GdbError(f"Row {row['n']} can't be explained: DR6 of it and of the row before is needed.")
+    return None
+
+
+def _nothing(row: Row) -> str:
+    return WROTE if wrote_dr6(row) else NOTHING

@@ -102,7 +102,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run_replay(options: argparse.Namespace, words: tuple[str, ...]) -> int:
-    """The recorded command line is parsed as ours is."""
+    """A trace, or a recording, whose command line is parsed as ours is."""
+    from frontend.cli.walk import is_trace, walk
+
+    if is_trace(options.file):
+        from frontend.cli.without_guest import run_without_guest
+
+        return run_without_guest(lambda: walk(options))
     from frontend.cli.replay import replay
 
     return replay(options, parse)
@@ -136,5 +142,10 @@ COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
         xen_helper.run,
     ),
     ("plugin", "Build dr6's plugin for QEMU's TCG, and print where it is.", plugin.add_arguments, plugin.run),
-    ("replay", "Go through a recorded session again, without a guest.", replay.add_arguments, run_replay),
+    (
+        "replay",
+        "Go through a trace, or through a recorded session again, without a guest.",
+        replay.add_arguments,
+        run_replay,
+    ),
 )

@@ -43,11 +43,7 @@ def open_database(path: str, run: str | None = None) -> Iterator[TraceDatabase]:
         from gdbstub.trace.query.database import TraceDatabase
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dr6-query-")))
-        root = Path(path)
-        said: list[str] = []
-        if not root.is_dir():
-            root = scratch / "trace.parquet"
-            said = _convert(path, root)
+        root, said = in_columns(path, scratch)
         spill = scratch / "spill"
         spill.mkdir()
         database = TraceDatabase(root, spill, run)
@@ -55,6 +51,15 @@ def open_database(path: str, run: str | None = None) -> Iterator[TraceDatabase]:
         for sentence in (*said, *database.damaged):
             print(f"dr6: {clean(sentence)}", file=sys.stderr)
         yield database
+
+
+def in_columns(path: str, scratch: Path) -> tuple[Path, list[str]]:
+    """A trace of any format as a dataset, made in ``scratch`` if it is none; sentences about what is missing."""
+    root = Path(path)
+    if root.is_dir():
+        return root, []
+    root = scratch / "trace.parquet"
+    return root, _convert(path, root)
 
 
 def _convert(path: str, root: Path) -> list[str]:

@@ -8,7 +8,7 @@ from frontend.cli.arguments import groups
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="what --record wrote")
+    parser.add_argument("file", metavar="FILE", help="a trace of any format, or what --record wrote")
     parser.add_argument(
         "--allow-files",
         action="store_true",
@@ -18,4 +18,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--symbols", metavar="FILE", action="append", default=[], help="ELF file with the guest's symbols; repeatable"
     )
+    parser.add_argument("--run", dest="of_run", metavar="RUN", help="a trace: which of several runs")
     groups.script(parser)

@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,6 +17,7 @@ from gdbstub.trace.columns.schema import FRAME_FIELDS, TABLES, ColumnType, Table
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+    from numpy.typing import NDArray
 
 pa.set_memory_pool(pa.system_memory_pool())  # mimalloc, its default, keeps some 25 MB of what a writer has given back
 ArrowTable: TypeAlias = "pa.Table"
@@ -142,6 +144,42 @@ def read(path: Path, batch: int, first: int = 0) -> Iterator[dict[str, list[obje
         groups = [number for number in range(file.num_row_groups) if _last(file.metadata, number) >= first]
         for rows in file.iter_batches(batch_size=batch, row_groups=groups):
             yield {name: array.to_pylist() for name, array in zip(rows.schema.names, rows.columns, strict=True)}
+
+
+def load(path: Path, names: Sequence[str] | None = None) -> ArrowTable:
+    """All rows of a file, with those of the columns ``names`` that it has (None: all). Raises one of `Broken`."""
+    with pq.ParquetFile(path) as file:
+        known = file.schema_arrow.names
+        return file.read(
+            columns=None if names is None else [name for name in names if name in known], use_threads=False
+        )
+
+
+def lists(data: ArrowTable, first: int, count: int) -> dict[str, list[object]]:
+    """Some rows of a table, one list a column."""
+    part = data.slice(first, count)
+    return {name: part.column(name).to_pylist() for name in part.column_names}
+
+
+def numbers(data: ArrowTable, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """A column of numbers, and where they are known; 0 where not. A column that is not there is known nowhere."""
+    if name not in data.column_names:
+        return np.zeros(data.num_rows, np.uint64), np.zeros(data.num_rows, np.bool_)
+    column = data.column(name)
+    if not column.null_count:
+        return column.to_numpy(), np.ones(data.num_rows, np.bool_)
+    return column.fill_null(0).to_numpy(), column.is_valid().to_numpy()
+
+
+def span(path: Path, name: str) -> tuple[int, int] | None:
+    """The least and the greatest number in a column of a file, by its footer; None where it has no rows, or says
+    nothing of that. Raises one of `Broken`."""
+    with pq.ParquetFile(path) as file:
+        at = file.metadata.schema.names.index(name) if name in file.metadata.schema.names else -1
+        found = [file.metadata.row_group(group).column(at).statistics for group in range(file.num_row_groups)]
+    if at < 0 or not found or any(one is None or not one.has_min_max for one in found):
+        return None
+    return min(int(one.min) for one in found), max(int(one.max) for one in found)
 
 
 def _last(metadata: pq.FileMetaData, group: int) -> int:

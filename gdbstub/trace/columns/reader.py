@@ -118,8 +118,13 @@ class ParquetRun:
         try:
             yield from read(path, BATCH, first)
         except Broken as error:
-            why = reason(error) if isinstance(error, OSError) and error.errno else "it is damaged"
-            self.damaged.append(f"{path} can't be read ({why}), so its rows are missing.")
+            self.damaged.append(unreadable(path, error))
+
+
+def unreadable(path: Path, error: Exception) -> str:
+    """A sentence about a part."""
+    why = reason(error) if isinstance(error, OSError) and error.errno else "it is damaged"
+    return f"{path} can't be read ({why}), so its rows are missing."
 
 
 def _key(row: Row) -> int:

@@ -211,6 +211,7 @@ complete -c dr6 -n '__fish_seen_subcommand_from plugin' -l qemu -rF -d 'the QEMU
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -s h -l help -d 'show this help message and exit'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -l allow-files -d 'let commands and the recorded command line read and write files of this machine (symbols, record, trace, source); without it nothing but FILE and your own --symbols is touched'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -l symbols -rF -d 'ELF file with the guest\'s symbols; repeatable'
+complete -c dr6 -n '__fish_seen_subcommand_from replay' -l run -x -d 'a trace: which of several runs'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -o ex -l ex -x -a 'add-symbol-file advance awatch backtrace break catch clear clients code commands complete condition continue cpu define delete detach directory disable disassemble disconnect display dmesg document down dprintf dr drive echo else enable end events find finish frame give hbreak help if ignore info interrupt jump kill layout list loop_break loop_continue lx-cmdline lx-cpus lx-lsmod lx-ps lx-symbols lx-version memory monitor next nexti output panes print printf ptype quit record restore rwatch save set shell source step stepi stops symbol-file tbreak tcatch thbreak thread tour trace translate undisplay undo until up watch whatis while why x' -d 'a command to run'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -s x -l command-file -rF -d 'commands to run from a file'
 complete -c dr6 -n '__fish_seen_subcommand_from replay' -o batch -l batch -d 'no screen: run the commands in order, then leave'
@@ -230,4 +231,4 @@ complete -c dr6 -n __fish_use_subcommand -a doctor -d 'What the stub is, and tes
 complete -c dr6 -n __fish_use_subcommand -a explain -d 'Why a #DB fired, from DR6 or from a file of evidence.'
 complete -c dr6 -n __fish_use_subcommand -a xen-helper -d 'Print the C source of dr6-vcpu: hardware breakpoints for Xen\'s gdbsx.'
 complete -c dr6 -n __fish_use_subcommand -a plugin -d 'Build dr6\'s plugin for QEMU\'s TCG, and print where it is.'
-complete -c dr6 -n __fish_use_subcommand -a replay -d 'Go through a recorded session again, without a guest.'
+complete -c dr6 -n __fish_use_subcommand -a replay -d 'Go through a trace, or through a recorded session again, without a guest.'

@@ -14,7 +14,6 @@ import pytest
 
 from gdbstub.trace import Columns, Row, TraceError, TraceReader, open_writer, row
 from gdbstub.trace.columns import parts
-from gdbstub.trace.columns import writer as writer_module
 from gdbstub.trace.columns.arrow import SHARED, table
 from gdbstub.trace.columns.folder import NO_CPU
 from gdbstub.trace.columns.writer import ParquetWriter
@@ -72,12 +71,6 @@ def test_rows_are_kept_by_run_and_vcpu(tmp_path: Path) -> None:
     (run,) = {name.split("/")[1] for name in folders}
     assert folders == {f"rows/{run}/cpu={cpu}" for cpu in ("0", "1", NO_CPU)}
     assert run.startswith("run=20261121T100000Z-")
-
-
-@pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "ROWS_A_PART", 500)
-    monkeypatch.setattr(writer_module, "ROWS_WAITING", 100)
 
 
 @pytest.mark.usefixtures("small_parts")
