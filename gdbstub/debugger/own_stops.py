@@ -16,7 +16,7 @@ class OwnStops:
         self._points = table.points
         self._catch = catch
         self.echo: dict[str, int] | None = None
-        """The registers behind a step of ours that hit a watchpoint."""
+        """The registers in front of a continue, behind a step that may have hit a watchpoint, ours or the guest's."""
 
     def is_gate_watch(self, stop: Stop) -> bool:
         """Did the guest write a caught gate?"""
@@ -33,7 +33,7 @@ class OwnStops:
         return bool(stop.reasons) and snapshot.state.pc not in self._points.marks
 
     def is_echo(self, snapshot: Snapshot) -> bool:
-        """Is this TCG's second report, without progress, of a watchpoint that a step of ours hit?"""
+        """Is this TCG's second report, without progress, of a watchpoint that a step hit?"""
         echo, self.echo = self.echo, None
         plain = isinstance(snapshot.stop, Stopped) and not snapshot.stop.reasons
         return plain and echo is not None and echo == snapshot.state.registers

@@ -8,6 +8,7 @@ import trio
 
 from gdbstub.backends import Backend
 from gdbstub.backends.interface import StopHooks
+from gdbstub.debugger.exception_frame import DEBUG
 from gdbstub.debugger.idle_steps import IdleSteps
 from gdbstub.debugger.meeting_breakpoints import MeetingBreakpoints
 from gdbstub.debugger.physical_points import PhysicalBreakpoint, PhysicalPoints
@@ -69,12 +70,13 @@ class Stepping(Resuming):
             )
 
     async def take_echo(self) -> None:
-        """After a step that hit a watchpoint TCG stops once more, without progress, and would do so behind our back
-        when the guest is let go. Breakpoints are out."""
-        last = self._remote.last_stop
+        """After a step that hit a watchpoint, or took the #DB of one of the guest's own, TCG stops once more, without
+        progress, and would do so behind our back when the guest is let go. Breakpoints are out."""
+        last, seen = self._remote.last_stop, self._reader.seen
         if not self._backend.repeats_watches or not self._remote.stepped or not isinstance(last, Stopped):
             return
-        if any(isinstance(reason, Watch) for reason in last.reasons):
+        took_db = seen is not None and seen.taken is not None and seen.taken.vector == DEBUG
+        if took_db or any(isinstance(reason, Watch) for reason in last.reasons):
             cpu = self._remote.cpu_of(last.thread)
             self._resuming = self._remote.ask_resume(step=self._reader.cpu if cpu is None else cpu)
             self._interrupter.resumed()

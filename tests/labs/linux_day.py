@@ -132,6 +132,16 @@ async def _in_the_kernel(
         expect(
             "exc_debug", found, r"^#0 .*exc_debug \(regs=", r"^#1 .*asm_exc_debug", r"^#\d+ .*store \(", r"^regs = 0x"
         )
+        progress.step("next over a store that ptrace watches, and on")
+        found = await ask(folder, files, "tbreak store", "continue", "next", "next", "next", "tbreak store", "continue")
+        behind = (rf"^#\d+ cpu\d \w+ at 0x\w+ <child\+\d+>, .*linux_day\.c:{line}:" for line in (32, 33, 32))
+        expect(
+            "next", found, r"^#\d+ cpu\d continue at 0x\w+ <store>", *behind, r"^#\d+ cpu\d continue at 0x\w+ <store>"
+        )
+        progress.step("a guest that was left in the handler of such a #DB runs on")
+        for _ in range(2):
+            found = await ask(folder, files, "tbreak store", "continue", "stepi")
+            expect("stepi", found, r"<store>", r"^#\d+ cpu\d step at 0x\w+ <asm_exc_debug>")
         progress.step("an interrupt in the kernel, a local variable, a watch of jiffies")
         lines = (
             "hbreak scheduler_tick",

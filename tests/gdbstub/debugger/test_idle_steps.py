@@ -55,6 +55,20 @@ async def test_a_step_that_ran_nothing_is_done_again_and_is_one_stop() -> None:
     assert stub.log.count(STEPPED) == 3
 
 
+async def test_a_continue_behind_a_step_passes_the_second_report_of_what_the_step_hit() -> None:
+    """TCG, where a step hit a watchpoint, be it the guest's own: a stop without a reason, at the same place."""
+    stub = qemu()
+    async with attached(stub) as debugger:
+        await debugger.add_breakpoint(BreakpointKind.EXECUTE, CODE + 5, means="hw")
+        await debugger.step()
+        stub.stops.append(b"T05thread:p01.01;")
+        assert (await debugger.resume()).state.rip == CODE + 5
+        assert (len(stub.stops), stops(debugger)) == (0, [(1, 1, 0), (2, 5, 0)])
+        await debugger.step()
+        stub.stops.append(b"T02thread:p01.01;")  # a pause from outside is a stop
+        assert (await debugger.resume()).state.rip == CODE
+
+
 async def test_it_is_done_again_once() -> None:
     stub = qemu()
     async with attached(stub) as debugger:
