@@ -11,10 +11,11 @@ from frontend.clean import clean
 from frontend.cli.exit_codes import DONE, UNEXPECTED, USAGE
 from frontend.cli.row_text import heading, one_row
 from gdbstub.trace import Row, TraceReader
-from gdbstub.trace.comparison.align import ALIKE, OnlyOneRan, Parted, RowsDiffer, SameRows, Why, align
+from gdbstub.trace.comparison.align import ALIKE, OnlyOneRan, Parted, RowsDiffer, SameRows, Why
 from gdbstub.trace.comparison.facts import GROUPS
 from gdbstub.trace.comparison.meaning import of_missing, of_one_row
-from gdbstub.trace.comparison.stream import LOOK_AHEAD, RowStream
+from gdbstub.trace.comparison.stream import LOOK_AHEAD
+from gdbstub.trace.comparison.traces import compare_traces
 
 CONTEXT = 3
 PARTED: dict[Why, str] = {
@@ -29,9 +30,8 @@ def diff(options: argparse.Namespace) -> int:
     """Compare; raises `TraceError`."""
     ignored = ignored_names(options.ignore)
     with TraceReader(options.left, options.left_run) as left, TraceReader(options.right, options.right_run) as right:
-        events = "events" not in ignored
         report = DiffReport(left.header, right.header, show_all=options.all)
-        for step in align(RowStream(iter(left), events), RowStream(iter(right), events), ignored):
+        for step in compare_traces(left, right, ignored):
             report.take(step)
         report.end()
         for trace in (left, right):

@@ -11,9 +11,9 @@ from frontend.cli.query import open_database
 from frontend.cli.report_page import page
 from frontend.cli.row_text import heading, one_row
 from gdbstub.trace import TraceReader
-from gdbstub.trace.comparison.align import OnlyOneRan, Parted, RowsDiffer, align
+from gdbstub.trace.comparison.align import OnlyOneRan, Parted, RowsDiffer
 from gdbstub.trace.comparison.meaning import of_missing, of_one_row
-from gdbstub.trace.comparison.stream import RowStream
+from gdbstub.trace.comparison.traces import compare_traces
 from gdbstub.trace.errors import cannot_write
 
 MOST_DIVERGENCES = 50
@@ -35,11 +35,10 @@ def divergences(options: argparse.Namespace) -> list[tuple[str, str, str]] | Non
     if options.against is None:
         return None
     ignored = ignored_names(options.ignore)
-    events = "events" not in ignored
     found: list[tuple[str, str, str]] = []
     with TraceReader(options.trace, options.of_run) as left, TraceReader(options.against) as right:
         found.append((heading(left.header), heading(right.header), ""))
-        for step in align(RowStream(iter(left), events), RowStream(iter(right), events), ignored):
+        for step in compare_traces(left, right, ignored):
             if isinstance(step, RowsDiffer):
                 names = ", ".join(f"{name}: {one} and {other}" for name, one, other in step.found)
                 told = [*of_one_row(step.left, step.right), *of_one_row(step.right, step.left)]

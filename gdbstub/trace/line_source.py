@@ -27,6 +27,7 @@ class LineSource:
         except OSError as error:
             raise TraceError(f"Cannot read {path}: {reason(error)}.") from error
         self.number = 0
+        self._begin = 0
         self.damaged: list[str] = []
         if start == ZSTD:
             self._file.close()
@@ -42,7 +43,12 @@ class LineSource:
 
     def __iter__(self) -> Iterator[Row]:
         while (row := self._next()) is not None:
-            yield row
+            if row.get("n", self._begin) >= self._begin:
+                yield row
+
+    def begin_at(self, number: int) -> None:
+        """Rows in front of that number are read and passed over."""
+        self._begin = number
 
     def rows(self, first: int = 0) -> Iterator[Row]:
         """What is left, from number ``first`` on."""

@@ -25,6 +25,7 @@ class Source(Protocol):
     def rows(self, first: int = 0) -> Iterator[Row]: ...
     def accesses(self, number: int) -> list[Row]: ...
     def next_accesses(self, number: int) -> list[Row]: ...
+    def begin_at(self, number: int) -> None: ...
     def goes_on(self) -> bool: ...
     def close(self) -> None: ...
 
@@ -40,6 +41,7 @@ class TraceReader:
 
     def __init__(self, path: str | Path, run: str | None = None) -> None:
         self.path = str(path)
+        self.run = run
         self.end: Row | None = None
         self.cut_off: str | None = None
         self.rows = 0
@@ -71,6 +73,11 @@ class TraceReader:
             self.rows += 1
             yield row
         self.cut_off = self._missing()
+
+    def go_on_at(self, number: int, rows: int) -> None:
+        """Iterate from row ``number`` on; ``rows`` in front of it were read in another way."""
+        self._source.begin_at(number)
+        self.rows += rows
 
     def pair(self, number: int) -> tuple[Row | None, Row]:
         """Row ``number`` of kind stop, event or insn, and the one of its vCPU right before it, where that is the row

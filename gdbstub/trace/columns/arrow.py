@@ -182,6 +182,23 @@ def span(path: Path, name: str) -> tuple[int, int] | None:
     return min(int(one.min) for one in found), max(int(one.max) for one in found)
 
 
+def alike(left: ArrowTable, right: ArrowTable, name: str, count: int) -> int:
+    """How many of the first ``count`` rows have the same in a column of any type; all where one table lacks it."""
+    if name not in left.column_names or name not in right.column_names:
+        return count
+    one, other = left.column(name), right.column(name)
+    if one.slice(0, count).equals(other.slice(0, count)):
+        return count
+    low, high = 0, count  # ``low`` rows are alike, ``high`` are not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one.slice(low, middle - low).equals(other.slice(low, middle - low)):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 def _last(metadata: pq.FileMetaData, group: int) -> int:
     """The largest ``n`` of a row group; it is the first column of the tables that have one."""
     statistics = metadata.row_group(group).column(0).statistics

@@ -25,12 +25,13 @@ class ParquetRun:
     number = 1
     """Of the line of the header; no other line counts here."""
 
-    def __init__(self, root: Path, run: str | None = None) -> None:
-        self.root = root
+    def __init__(self, root: Path | str, run: str | None = None) -> None:
+        self.root = Path(root)
         self.path = str(root)
-        self.run = run or only_run(root)
+        self.run = run or only_run(self.root)
         self.damaged: list[str] = []
-        self.lines = read_lines(root, self.run)
+        self.lines = read_lines(self.root, self.run)
+        self._begin = 0
         self._definitions: dict[int, Definition] | None = None
         self._access_stream: Iterator[Row] | None = None
         self._access: Row | None = None
@@ -44,8 +45,12 @@ class ParquetRun:
 
     def __iter__(self) -> Iterator[Row]:
         yield from (row for row in self.lines if row.get("kind") == "header")
-        yield from self.rows()
+        yield from self.rows(self._begin)
         yield from (row for row in self.lines if row.get("kind") == "end")
+
+    def begin_at(self, number: int) -> None:
+        """Iterating goes on with that row: those in front of it are not read. Before the first of them is."""
+        self._begin = number
 
     def rows(self, first: int = 0) -> Iterator[Row]:
         """``stop``, ``event``, ``insn`` and ``gap`` rows, from number ``first`` on."""
