@@ -57,7 +57,7 @@ def _first_difference(
     left: Sequence[Path], right: Sequence[Path], meanings: _Meanings, ignored: Set[str]
 ) -> int | None:
     """The number of the first row of a vCPU that is not the same in both; None where there is none."""
-    rows = _Rows(left), _Rows(right)
+    rows = _RowsAhead(left), _RowsAhead(right)
     while True:
         ready = [side.ready() for side in rows]
         if 0 in ready:
@@ -68,7 +68,7 @@ def _first_difference(
             return min(int(numbers(table, "n")[0][at]) for table in (one, other))
 
 
-class _Rows:
+class _RowsAhead:
     """The rows of one vCPU, some at a time. ``lost`` is a number at which they can't be read on."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
