@@ -11,6 +11,7 @@ from dataclasses import replace
 import trio
 
 from frontend.clean import clean, visible
+from frontend.cli.asked_for import asked_for
 from frontend.cli.connect import TargetOptions, open_session
 from frontend.cli.engines import Engine, engine
 from frontend.cli.exit_codes import DONE, INTERRUPTED, NOT_BEGUN, USAGE
@@ -105,7 +106,8 @@ async def _trace(
 
         debugger.on_gap = lambda why: writer.gap(writer.stops + writer.events, why)
         try:
-            writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), session.tool)
+            now = datetime.datetime.now(datetime.UTC)
+            writer.header(debugger.target, debugger.backend, now, session.tool, asked_for(options))
             writer.flush()  # who looks at the file sees that it goes on
             plan = await _plan(options, session)
             debugger.number_from(0)

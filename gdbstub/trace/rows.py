@@ -32,8 +32,11 @@ def hexadecimal(value: int | None) -> str:
     return "null" if value is None else f'"{value:#x}"'
 
 
-def header_line(target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> str:
-    """Line 1 of a trace. ``started`` is aware; it is written in UTC. ``tool`` is ``dr6 VERSION``."""
+def header_line(
+    target: str, backend: BackendInfo, started: datetime.datetime, tool: str, asked: Row | None = None
+) -> str:
+    """Line 1 of a trace. ``started`` is aware; it is written in UTC. ``tool`` is ``dr6 VERSION``. ``asked`` is what was
+    to be traced, as the user said it."""
     utc = started.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     row = {
         "kind": "header",
@@ -48,7 +51,7 @@ def header_line(target: str, backend: BackendInfo, started: datetime.datetime, t
         },
         "started": utc,
     }
-    return json.dumps(row, separators=(",", ":"))
+    return json.dumps(row if asked is None else row | {"asked": asked}, separators=(",", ":"))
 
 
 def end_line(reason: str, stops: int, events: int, seconds: float, taken: int | None = None, insns: int = 0) -> str:

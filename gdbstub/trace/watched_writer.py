@@ -37,8 +37,10 @@ class WatchedWriter:
     def insns(self) -> int:
         return self._writer.insns
 
-    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None:
-        self._writer.header(target, backend, started, tool)
+    def header(
+        self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str, asked: Row | None = None
+    ) -> None:
+        self._writer.header(target, backend, started, tool, asked)
 
     def record(self, record: StopRecord) -> None:
         self._writer.record(record)

@@ -15,6 +15,7 @@ from gdbstub.trace.columns.batch import Columns
 from gdbstub.trace.columns.definitions import Definitions
 from gdbstub.trace.columns.row import rows_of
 from gdbstub.trace.line_file import LineFile
+from gdbstub.trace.rows import Row
 from gdbstub.x86.registers import Mode
 
 
@@ -29,7 +30,9 @@ class TraceWriter(Protocol):
     def events(self) -> int: ...
     @property
     def insns(self) -> int: ...
-    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None: ...
+    def header(
+        self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str, asked: Row | None = None
+    ) -> None: ...
     def record(self, record: StopRecord) -> None: ...
     def define(self, address: int, code: bytes, mode: Mode) -> int: ...
     def complete(self, number: int, code: bytes, mode: Mode) -> None: ...
@@ -83,8 +86,10 @@ class JsonlWriter(_LineWriter):
     def __enter__(self) -> JsonlWriter:
         return self
 
-    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None:
-        self.file.write_line(rows.header_line(target, backend, started, tool))
+    def header(
+        self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str, asked: Row | None = None
+    ) -> None:
+        self.file.write_line(rows.header_line(target, backend, started, tool, asked))
 
     def record(self, record: StopRecord) -> None:
         self.file.write_line(rows.line(record))
@@ -117,7 +122,9 @@ class TextWriter(_LineWriter):
     def __enter__(self) -> TextWriter:
         return self
 
-    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None:
+    def header(
+        self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str, asked: Row | None = None
+    ) -> None:
         version = f" {backend.version}" if backend.version else ""
         self.file.write_line(f"# {tool}: {target}, {backend.name}{version}")
 

@@ -19,6 +19,7 @@ from gdbstub.trace.columns.schema import Table
 from gdbstub.trace.columns.waiting import WaitingRows
 from gdbstub.trace.errors import cannot_write
 from gdbstub.trace.line_file import LineFile
+from gdbstub.trace.rows import Row
 from gdbstub.x86.registers import Mode
 
 SECONDS = 0.5
@@ -59,12 +60,14 @@ class ParquetWriter:
     ) -> None:
         self.close()
 
-    def header(self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str) -> None:
+    def header(
+        self, target: str, backend: BackendInfo, started: datetime.datetime, tool: str, asked: Row | None = None
+    ) -> None:
         self._run = folder.run_name(started)
         path = folder.lines_path(self._root, self._run)
         self._guarded(lambda: path.parent.mkdir())
         self._lines = LineFile(path)
-        self._line(rows.header_line(target, backend, started, tool))
+        self._line(rows.header_line(target, backend, started, tool, asked))
         self._thread.start()
 
     def record(self, record: StopRecord) -> None:

@@ -27,6 +27,7 @@ def test_a_header_names_tool_target_and_backend_in_utc() -> None:
         '{"kind":"header","schema":1,"tool":"dr6 0.1.0","target":"tcp:127.0.0.1:1234","backend":{"name":'
         '"qemu-tcg","version":"7.2.22","vendor":"amd","profile":"qemu-tcg"},"started":"2026-11-21T10:00:00Z"}'
     )
+    assert header_line("x", backend, started, "dr6", {"engine": "log"}).endswith(',"asked":{"engine":"log"}}')
 
 
 def test_an_end_row_counts_and_gives_the_reason() -> None:
