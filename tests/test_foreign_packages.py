@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -65,10 +66,19 @@ def site(tmp_path: Path) -> Path:
     return directory
 
 
-def install_dr6(wheel: Path, site: Path) -> None:
-    """pip writes over what is there, and so does this."""
+@pytest.fixture(scope="module")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's files, with their bytecode, as pip writes them."""
+    directory = tmp_path_factory.mktemp("unpacked")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
+        archive.extractall(directory)
+    works(SCRIPT, directory)  # which compiles what it loads
+    return directory
+
+
+def install_dr6(unpacked: Path, site: Path) -> None:
+    """pip writes over what is there, and so does this."""
+    shutil.copytree(unpacked, site, dirs_exist_ok=True)
 
 
 def install(files: dict[str, str], site: Path) -> None:
@@ -112,49 +122,49 @@ def works(entry: tuple[str, ...], *path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", OVERWRITING.values(), ids=OVERWRITING)
-def test_what_was_written_over_is_named(files: dict[str, str], wheel: Path, site: Path) -> None:
-    install_dr6(wheel, site)
+def test_what_was_written_over_is_named(files: dict[str, str], unpacked: Path, site: Path) -> None:
+    install_dr6(unpacked, site)
     install(files, site)
     says(run(SCRIPT, COMMANDS[1], site), *(site / name for name in files))
 
 
 @pytest.mark.parametrize("files", OVERWRITING.values(), ids=OVERWRITING)
-def test_dr6_works_where_its_files_were_written_last(files: dict[str, str], wheel: Path, site: Path) -> None:
+def test_dr6_works_where_its_files_were_written_last(files: dict[str, str], unpacked: Path, site: Path) -> None:
     install(files, site)
-    install_dr6(wheel, site)
+    install_dr6(unpacked, site)
     works(SCRIPT, site)
 
 
 @pytest.mark.parametrize("ours_first", [True, False], ids=["ours first", "theirs first"])
 @pytest.mark.parametrize("files", SHADOWING.values(), ids=SHADOWING)
 def test_what_the_import_system_would_take_for_a_file_of_ours_is_named(
-    files: dict[str, str], ours_first: bool, wheel: Path, site: Path
+    files: dict[str, str], ours_first: bool, unpacked: Path, site: Path
 ) -> None:
     if ours_first:
-        install_dr6(wheel, site)
+        install_dr6(unpacked, site)
     install(files, site)
     if not ours_first:
-        install_dr6(wheel, site)
+        install_dr6(unpacked, site)
     says(run(SCRIPT, COMMANDS[0], site), *(site / name for name in files))
 
 
 @pytest.mark.parametrize("files", HARMLESS.values(), ids=HARMLESS)
-def test_files_that_are_in_nobodys_way_are_passed_over(files: dict[str, str], wheel: Path, site: Path) -> None:
-    install_dr6(wheel, site)
+def test_files_that_are_in_nobodys_way_are_passed_over(files: dict[str, str], unpacked: Path, site: Path) -> None:
+    install_dr6(unpacked, site)
     install(files, site)
     works(SCRIPT, site)
 
 
 @pytest.mark.parametrize("entry", [SCRIPT, ("-m", "dr6"), ("-m", "frontend")], ids=["dr6", "-m dr6", "-m frontend"])
-def test_every_entry_looks_first(entry: tuple[str, ...], wheel: Path, site: Path) -> None:
-    install_dr6(wheel, site)
+def test_every_entry_looks_first(entry: tuple[str, ...], unpacked: Path, site: Path) -> None:
+    install_dr6(unpacked, site)
     works(entry, site)
     install({"transports/__init__.py": FAILS}, site)
     says(run(entry, COMMANDS[0], site), site / "transports" / "__init__.py")
 
 
-def test_what_a_removed_package_took_with_it_is_named(wheel: Path, site: Path) -> None:
-    install_dr6(wheel, site)
+def test_what_a_removed_package_took_with_it_is_named(unpacked: Path, site: Path) -> None:
+    install_dr6(unpacked, site)
     gone = site / "transports" / "__init__.py"
     gone.unlink()
     done = run(SCRIPT, COMMANDS[0], site)
@@ -166,16 +176,16 @@ def test_what_a_removed_package_took_with_it_is_named(wheel: Path, site: Path) -
 
 
 @pytest.mark.parametrize("name", dr6.PACKAGES)
-def test_packages_elsewhere_on_the_path_are_passed_over(name: str, wheel: Path, site: Path, tmp_path: Path) -> None:
+def test_packages_elsewhere_on_the_path_are_passed_over(name: str, unpacked: Path, site: Path, tmp_path: Path) -> None:
     """Those of PYTHONPATH, of the working directory, and of an environment that has dr6 as an editable checkout."""
-    install_dr6(wheel, site)
+    install_dr6(unpacked, site)
     elsewhere = tmp_path / "elsewhere"
     install({f"{name}/__init__.py": THEIRS}, elsewhere)
     works(SCRIPT, elsewhere, site)
 
 
-def test_a_package_that_was_loaded_before_dr6_is_named(wheel: Path, site: Path, tmp_path: Path) -> None:
-    install_dr6(wheel, site)
+def test_a_package_that_was_loaded_before_dr6_is_named(unpacked: Path, site: Path, tmp_path: Path) -> None:
+    install_dr6(unpacked, site)
     elsewhere = tmp_path / "elsewhere"
     install({"transports/__init__.py": ""}, elsewhere)
     early = ("-c", f"import transports; {SCRIPT[1]}")
@@ -184,9 +194,9 @@ def test_a_package_that_was_loaded_before_dr6_is_named(wheel: Path, site: Path, 
 
 @pytest.mark.parametrize("record", [None, "of an older dr6"])
 def test_dr6_works_without_a_record_of_its_files_and_beside_an_old_one(
-    record: str | None, wheel: Path, site: Path
+    record: str | None, unpacked: Path, site: Path
 ) -> None:
-    install_dr6(wheel, site)
+    install_dr6(unpacked, site)
     if record is None:
         (written,) = site.glob("dr6-*.dist-info/RECORD")
         written.unlink()
