@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from gdbstub.backends.interface import StateSource, Stepped
@@ -26,6 +27,8 @@ _ALIASES = {"eflags": "rflags", "eip": "rip"} | {
 }
 _NO_DEBUGCTL = Unknown("no stub shows DEBUGCTL")
 _NO_CODE = Unknown("the bytes at RIP could not be read")
+_known = lru_cache(maxsize=4096)(Known)
+"""Facts are kept with each stop, and most are those of the stop before."""
 _NO_SEGMENTS = Unknown("this stub does not show the hidden parts of segment registers")
 
 
@@ -104,23 +107,23 @@ def moment(state: CpuState, code: bytes) -> CpuFacts:
 
     def register(name: str) -> Fact[int]:
         value = registers.get(name)
-        return ABSENT if value is None else Known(value, "registers")
+        return ABSENT if value is None else _known(value, "registers")
 
     source, unread = debug.source, Unknown(debug.unread)
-    dr: list[Fact[int]] = [unread if value is None else Known(value, source) for value in debug[:6]]
+    dr: list[Fact[int]] = [unread if value is None else _known(value, source) for value in debug[:6]]
     if debug.derived_dr6 is not None:
-        dr[4] = Known(debug.derived_dr6, "derived")
+        dr[4] = _known(debug.derived_dr6, "derived")
     segments, tables = state.segments, state.tables
     if segments is not None and state.mode != 64:
         registers = registers | {f"{name}_base": segment.base for name, segment in segments.items()}
     return CpuFacts(
-        rip=Known(registers["rip"], "registers"),
+        rip=_known(registers["rip"], "registers"),
         rflags=register("rflags"),
         rsp=register("rsp"),
         rcx=register("rcx"),
         cs=register("cs"),
-        cs_base=_NO_SEGMENTS if segments is None else Known(segments["cs"].base, "monitor"),
-        tr=_NO_SEGMENTS if tables is None else Known(tables.tr.selector, "monitor"),
+        cs_base=_NO_SEGMENTS if segments is None else _known(segments["cs"].base, "monitor"),
+        tr=_NO_SEGMENTS if tables is None else _known(tables.tr.selector, "monitor"),
         cr2=register("cr2"),
         cr4=register("cr4"),
         debugctl=_NO_DEBUGCTL,

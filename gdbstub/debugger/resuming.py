@@ -48,16 +48,21 @@ class Resuming:
         self._resuming: Token | None = None
         self._stepping = False
         self._only: int | None = None
+        self._echoes = False
         self._alone: int | None = None
         """The one vCPU that was let go, where it was one."""
 
-    def begin(self, *, stepping: bool, only: int | None = None, interrupted: bool = False) -> None:
+    def begin(
+        self, *, stepping: bool, only: int | None = None, interrupted: bool = False, echoes: bool = False
+    ) -> None:
         """A new run of the user's; where it continues, with vCPU ``only`` alone if one is named. ``interrupted``: it
-        was asked to end before it began, and does so as soon as the guest goes."""
+        was asked to end before it began, and does so as soon as the guest goes. ``echoes``: who asked hears a stub's
+        second report of what its own step hit, as without dr6."""
         self.interrupted, self.stuck, self.halted = interrupted, False, False
         self._broken_at = None
         self._stepping = stepping
         self._only = only
+        self._echoes = echoes
 
     async def interrupt(self) -> None:
         """Make the run end; may be called from another task. No-op when stopped.

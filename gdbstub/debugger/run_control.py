@@ -24,7 +24,7 @@ from gdbstub.debugger.stepping import Stepping
 from gdbstub.debugger.stop_reader import StopReader
 from gdbstub.debugger.vector_catch import VectorCatch
 from gdbstub.errors import TransportError
-from gdbstub.protocol.stops import Stop, Stopped
+from gdbstub.protocol.stops import Stop, Stopped, Watch
 from gdbstub.remote.target import RemoteTarget
 from gdbstub.x86.breakpoints import BreakpointKind
 from gdbstub.x86.decode import shape
@@ -138,6 +138,8 @@ class RunControl(Stepping):
             ours = self._own.is_gate_watch(snapshot.stop)
             if not isinstance(snapshot.stop, Stopped):
                 return snapshot, ours
+            if isinstance(snapshot.stop.reason, Watch) and self._backend.repeats_watches:
+                self._own.echo = snapshot.state.registers
             if snapshot.stop.reasons or (snapshot.state.pc in self._points.marks and not _is_same(snapshot, seen)):
                 return snapshot, ours
         if self._backend.steps_off_breakpoints or not self._points.lifted:
@@ -153,8 +155,8 @@ class RunControl(Stepping):
         """Continue; the stop, and whether it was for a purpose of ours."""
         self._points.all_in()
         seen = self._reader.seen
-        behind_step = seen is not None and self._remote.stepped and self._backend.repeats_watches
-        self._own.echo = seen.state.registers if seen is not None and behind_step else None
+        if seen is not None and self._remote.stepped and self._backend.repeats_watches and not self._echoes:
+            self._own.echo = seen.state.registers
         stop: Stop | None = None
         while stop is None or await self._hooks.made_no_progress(stop):
             await self._resume(None)

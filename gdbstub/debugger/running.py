@@ -102,11 +102,13 @@ class Running(LoggedGuest):
 
         return await self._loop(sink).run(count, go_on, ends, others=others)
 
-    def _begin(self, *, stepping: bool, only: int | None = None, interrupted: bool = False) -> None:
+    def _begin(
+        self, *, stepping: bool, only: int | None = None, interrupted: bool = False, echoes: bool = False
+    ) -> None:
         if not self._remote.greeted:
             raise GdbError("The stub was not attached to yet.")
         self._went_with_catches = self._went_with_catches or self.witness is not None or self._catcher.active
-        self._runner.begin(stepping=stepping, only=only, interrupted=interrupted)
+        self._runner.begin(stepping=stepping, only=only, interrupted=interrupted, echoes=echoes)
         self._publish(Resumed())
 
     def _loop(self, sink: Callable[[StopRecord], None]) -> StepLoop:
@@ -117,13 +119,13 @@ class Running(LoggedGuest):
         """Does a run of steps end here, at something of the user's?"""
         return bool(hits(self._table, snapshot)) and await self._wanted(snapshot, self._log.number - 1)
 
-    async def resume(self, *, only: int | None = None, interrupted: bool = False) -> StopRecord:
+    async def resume(self, *, only: int | None = None, interrupted: bool = False, echoes: bool = False) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
-        the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes. There is no
-        deadline: `interrupt` ends it. A guest that ended is a record too (`StopRecord.ended`). Raises `TransportError`
+        the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes. ``echoes``: a stub's
+        second report of what a step hit is a stop. There is no deadline: `interrupt` ends it. A guest that ended is a record too (`StopRecord.ended`). Raises `TransportError`
         where the stub is gone."""
         runner = self._runner
-        self._begin(stepping=False, only=only, interrupted=interrupted)
+        self._begin(stepping=False, only=only, interrupted=interrupted, echoes=echoes)
         while True:
             snapshot = await runner.run()
             snapshot = await self._keep_witnessed(snapshot)

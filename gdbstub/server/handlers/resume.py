@@ -155,7 +155,8 @@ async def run(session: ClientSession, request: ResumeRequest, tell: Tell) -> Non
         debugger.process.step_through(*request.range, session.debugger.cpu, others=request.others)
         tell((await debugger.resume(interrupted=me.interrupted)).brief)
     elif not request.steps:
-        tell((await debugger.resume(only=request.cpu if request.only else None, interrupted=me.interrupted)).brief)
+        only = request.cpu if request.only else None
+        tell((await debugger.resume(only=only, interrupted=me.interrupted, echoes=True)).brief)
     elif request.range is not None:
         tell(await _step_through(session, request.range, request.others))
     elif session.shared.light and not me.interrupted:

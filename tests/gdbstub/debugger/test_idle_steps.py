@@ -69,6 +69,15 @@ async def test_a_continue_behind_a_step_passes_the_second_report_of_what_the_ste
         assert (await debugger.resume()).state.rip == CODE
 
 
+async def test_a_client_hears_the_second_report_of_what_its_own_step_hit() -> None:
+    """Stock gdb sees what it sees without dr6."""
+    stub = qemu()
+    async with attached(stub) as debugger:
+        await debugger.step()
+        stub.stops.append(b"T05thread:p01.01;")
+        assert (await debugger.resume(echoes=True)).state.rip == CODE + 1
+
+
 async def test_it_is_done_again_once() -> None:
     stub = qemu()
     async with attached(stub) as debugger:
