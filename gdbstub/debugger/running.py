@@ -122,8 +122,8 @@ class Running(LoggedGuest):
     async def resume(self, *, only: int | None = None, interrupted: bool = False, echoes: bool = False) -> StopRecord:
         """Run to the next stop that the user wants to see, or to a caught event. Publishes and returns it. ``only`` is
         the one vCPU that runs, the others held. ``interrupted``: it is stopped as soon as it goes. ``echoes``: a stub's
-        second report of what a step hit is a stop. There is no deadline: `interrupt` ends it. A guest that ended is a record too (`StopRecord.ended`). Raises `TransportError`
-        where the stub is gone."""
+        second report of what a step hit is a stop. There is no deadline: `interrupt` ends it. A guest that ended is a
+        record too (`StopRecord.ended`). Raises `TransportError` where the stub is gone."""
         runner = self._runner
         self._begin(stepping=False, only=only, interrupted=interrupted, echoes=echoes)
         while True:

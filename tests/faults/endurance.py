@@ -15,13 +15,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from gdbstub.debugger.options import DebuggerOptions
 from tests.faults.signals import running_guest
 from tests.live.machine import command, environment
 from tests.live.naive import STEP_1, Naive
 
 MIB = 1 << 20
-MOST_GROWTH = 16 * MIB
-"""Behind the first tenth: what is kept of stops is bounded, and is full by then."""
+MOST_GROWTH = 8 * MIB
+"""In the second half. What is kept of stops is bounded, and filled before the clients come; by the half theirs, of
+which no two are alike, have taken the place of those."""
+KEPT = DebuggerOptions().history
 MOST_TO_END = 120.0
 """Seconds from SIGTERM on, however busy the machine is."""
 EVERY = 20
@@ -41,7 +44,7 @@ class Held(NamedTuple):
 
 
 class Endured(NamedTuple):
-    """``done`` are rows or answered steps; ``held`` from the first tenth on."""
+    """``done`` are rows or answered steps; ``held`` from the first tenth of the time on."""
 
     done: int
     clients: int
@@ -56,7 +59,8 @@ class Endured(NamedTuple):
         descriptors = [one.descriptors for one in self.held]
         return (
             f"{self.done} steps, {self.clients} clients, {self.seconds:.0f} s; "
-            f"memory {min(memory)} to {max(memory)} MiB ({memory[0]} at a tenth, {memory[-1]} at the end); "
+            f"memory {min(memory)} to {max(memory)} MiB "
+            f"({memory[0]} at a tenth, {memory[len(memory) // 2]} at the half, {memory[-1]} at the end); "
             f"descriptors {min(descriptors)} to {max(descriptors)}; faults: {', '.join(self.faults) or 'none'}"
         )
 
@@ -64,9 +68,10 @@ class Endured(NamedTuple):
 def _flat(held: tuple[Held, ...]) -> Iterator[str]:
     if not held:
         return
-    if held[-1].memory > held[0].memory + MOST_GROWTH:
-        yield f"memory grew from {held[0].memory // MIB} to {held[-1].memory // MIB} MiB"
-    half = len(held) // 2  # each look may meet a client that is there, so the most of either half is compared
+    half = len(held) // 2
+    if held[-1].memory > held[half].memory + MOST_GROWTH:
+        yield f"memory grew from {held[half].memory // MIB} to {held[-1].memory // MIB} MiB"
+    # each look may meet a client that is there, so the most of either half is compared
     first, last = (max((one.descriptors for one in part), default=0) for part in (held[:half], held[half:]))
     if half and last > first:
         yield f"descriptors grew from {first} to {last}"
@@ -126,11 +131,13 @@ def _end(process: subprocess.Popen[bytes]) -> int | None:
 
 def serve(folder: Path, seconds: float, seed: int = 0) -> Endured:
     """Clients for so long: each steps, reads, sets and hits breakpoints, and leaves: in order, or in the middle."""
-    dice, began = random.Random(seed), time.monotonic()
+    dice = random.Random(seed)
     held: list[Held] = []
     faults: list[str] = []
     steps = clients = 0
     with _serving(folder) as (process, path):
+        _fill(path, KEPT)
+        began = time.monotonic()
         while time.monotonic() < began + seconds and process.poll() is None:
             try:
                 steps += _one(path, dice)
@@ -148,6 +155,19 @@ def serve(folder: Path, seconds: float, seed: int = 0) -> Endured:
     if code != 130 or "Traceback" in said or "an error of dr6's own" in said:
         faults.append(f"it ends with {code}: {said[-200:]}")
     return Endured(steps, clients, took, kept, (*faults[:5], *_flat(kept)))
+
+
+def _fill(path: Path, stops: int) -> None:
+    """Hits of a breakpoint, which are kept longest and hold most: steps go first."""
+    with Naive(path) as client:
+        client.greet()
+        client.send(b"vCont;c")
+        client.interrupt()
+        _stop(client)
+        client.ask(b"Z1,%x,1" % client.row().pc)
+        for _ in range(stops):
+            client.send(b"vCont;c")
+            _stop(client)
 
 
 def _one(path: Path, dice: random.Random) -> int:
