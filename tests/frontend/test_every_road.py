@@ -45,11 +45,18 @@ def _modules() -> dict[str, ast.Module]:
 def _calls() -> tuple[tuple[str, str, ast.Call], ...]:
     """Each call: its module, what is called, and how."""
     return tuple(
-        (name, ast.unparse(node.func), node)
+        (name, _dotted(node.func), node)
         for name, tree in _modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
     )
+
+
+def _dotted(node: ast.expr) -> str:
+    """As it is written, where it is names and dots; what comes in front of other things is left out."""
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def test_nothing_writes_past_the_streams_that_clean() -> None:
@@ -59,7 +66,7 @@ def test_nothing_writes_past_the_streams_that_clean() -> None:
         for name, tree in _modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in ("buffer", "__stdout__", "__stderr__", "detach")
-        if ast.unparse(node).startswith("sys.")
+        if _dotted(node).startswith("sys.")
     }
     assert past == ROADS.keys()
 

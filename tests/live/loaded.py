@@ -15,15 +15,24 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 LIBRARIES = ("capstone", "defusedxml.expatbuilder", "frontend.cli.attach", "frontend.cli.trace", "frontend.cli.doctor")
 """What most runs import; the rest is imported where it is wanted, as ever."""
 MARK = "DR6_TESTS_"
 """Begins the variable by which tests find what they have started; the process that is kept is none of that."""
 LARGEST = 1 << 20
+
+
+class Ended(NamedTuple):
+    """One dr6; ``memory`` is the most that it held, in bytes."""
+
+    code: int
+    out: bytes
+    err: bytes
+    memory: int
 
 
 class Loaded:
@@ -43,15 +52,15 @@ class Loaded:
         """Would an interpreter that starts in ``environment`` be as this one?"""
         return _interpreter(environment) == self._interpreter
 
-    def run(self, words: tuple[str, ...], environment: Mapping[str, str], seconds: float) -> tuple[int, bytes, bytes]:
-        """One dr6: its exit code, output and messages. `TimeoutError` where it does not end; it is killed then."""
+    def run(self, words: Sequence[str], environment: Mapping[str, str], seconds: float) -> Ended:
+        """`TimeoutError` where it does not end; it is killed then."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             request = json.dumps([words, dict(environment), os.getcwd()]).encode()
             socket.send_fds(self._control, [request], [out.fileno(), err.fileno()])
-            child = self._hear(None)
+            (child,) = self._hear(None)
             handle = os.pidfd_open(child)
             try:
-                code = self._hear(seconds)
+                code, memory = self._hear(seconds)
             except BaseException:  # a test's bound as well: the next one starts with a silent line
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(handle, signal.SIGKILL)
@@ -61,13 +70,13 @@ class Loaded:
                 os.close(handle)
             out.seek(0)
             err.seek(0)
-            return code, out.read(), err.read()
+            return Ended(code, out.read(), err.read(), memory)
 
-    def _hear(self, seconds: float | None) -> int:
+    def _hear(self, seconds: float | None) -> list[int]:
         self._control.settimeout(seconds)
         said = self._control.recv(LARGEST)
         assert said, "the process that keeps dr6 loaded is gone"
-        return int(said)
+        return [int(number) for number in said.split()]
 
 
 def _interpreter(environment: Mapping[str, str]) -> dict[str, str]:
@@ -89,12 +98,13 @@ def _serve(control: socket.socket) -> tuple[str, ...]:
             os.close(number)
         with suppress(BrokenPipeError):
             control.send(b"%d" % child)
-        code = _end_of(child, control)
+        end = _end_of(child, control)
         with suppress(BrokenPipeError):
-            control.send(b"%d" % code)
+            control.send(b"%d %d" % end)
 
 
-def _end_of(child: int, control: socket.socket) -> int:
+def _end_of(child: int, control: socket.socket) -> tuple[int, int]:
+    """Its exit code, and the most memory that it held."""
     handle = os.pidfd_open(child)
     if (
         control.fileno() in select.select([handle, control.fileno()], [], [])[0]
@@ -102,7 +112,8 @@ def _end_of(child: int, control: socket.socket) -> int:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
     os.close(handle)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _, status, used = os.wait4(child, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024
 
 
 def _settle(request: bytes, descriptors: list[int]) -> tuple[str, ...]:

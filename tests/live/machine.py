@@ -91,7 +91,7 @@ def loaded() -> Loaded:
 
 def run_loaded(*words: str, seconds: float = SECONDS) -> Ran:
     """dr6 from start to end, in a fork; `TimeoutError` where it does not end in time, and then it was killed."""
-    code, out, err = loaded().run(words, environment(), seconds)
+    code, out, err, _ = loaded().run(words, environment(), seconds)
     return Ran(code, out.decode(), err.decode())
 
 

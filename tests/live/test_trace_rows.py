@@ -41,7 +41,7 @@ def traced_rows(path: Path) -> Iterator[Row]:
 @pytest.mark.parametrize(
     ("guest", "start", "cpu", "steps", "smp"),
     [
-        ("loop", None, 0, 10_000, 1),
+        ("loop", None, 0, 2_500, 1),
         ("modes", "real_loop", 0, 600, 1),
         ("modes", "protected_loop", 0, 600, 1),
         ("smp", "other_loop", 1, 200, 2),

@@ -73,7 +73,7 @@ def test_no_vector_names_another_platform(backend: str | None) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", NAMES)
 def test_no_evidence_names_another_platform(backend: str | None) -> None:
-    assert [found for evidence in evidences(2000) if (found := said_of_others(evidence, backend))] == []
+    assert [found for evidence in evidences(800) if (found := said_of_others(evidence, backend))] == []
 
 
 STOPS_THAT_DID = {

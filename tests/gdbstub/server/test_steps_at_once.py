@@ -57,7 +57,7 @@ def plain(record: StopRecord) -> tuple[object, ...]:
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SCRIPTS, st.integers(1, 400))
 def test_it_hears_what_it_would_hear_without_the_shortcut(script: list[bytes], cut: int) -> None:
     fast = trio.run(lambda: answers(tuple(script), direct=True, cut=cut))
