@@ -59,11 +59,11 @@ async def _run(options: argparse.Namespace, connection: TargetOptions, interrupt
         await session.names_ready()
         await session.look_for_slide()
         expected = await read_expectations(options, session)
-        keeps = parse_filters(options.keep, await filter_places(options.keep, session)) if options.keep else None
+        filters = parse_filters(options.keep, await filter_places(options.keep, session)) if options.keep else None
         writer = written = _writer(options, session)
         end.began = True
-        if keeps is not None:
-            writer = FilteredWriter(writer, keeps)
+        if filters is not None:
+            writer = FilteredWriter(writer, filters)
         if expected is not None:
             writer = WatchedWriter(writer, expected.take)
         try:

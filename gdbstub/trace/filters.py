@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from gdbstub.explain.reference.causes import NAMES
 from gdbstub.trace.errors import TraceError
@@ -35,9 +36,8 @@ def cause(text: str) -> Filter:
     return lambda row: any(found["cause"] == text for found in row["causes"])
 
 
-def every(text: str) -> Filter:
-    number = _number(text, "every", range(1, 1 << 32))
-    return lambda row: row["n"] % number == 0
+def every(text: str) -> int:
+    return _number(text, "every", range(1, 1 << 32))
 
 
 def branches(row: Row) -> bool:
@@ -53,14 +53,35 @@ def within(first: int, behind: int) -> Filter:
     return lambda row: row["insn"] is not None and first <= int(row["insn"]["address"], 16) < behind
 
 
-_BY_NAME: dict[str, Callable[[str], Filter]] = {"cpu": cpu, "mode": mode, "cpl": cpl, "cause": cause, "every": every}
+READ = ("pc", "insn", "mode", "cs")
+"""The columns of an engine's batch that a filter may look at, beside the vCPU, which a batch has one of."""
+
+_BY_NAME: dict[str, Callable[[str], Filter]] = {"cpu": cpu, "mode": mode, "cpl": cpl, "cause": cause}
 
 
-def parse_filters(words: Sequence[str], place: Place) -> Filter:
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """``steps``: the numbers that a row's own has to be a multiple of. ``facts`` ask for all else, and of an ``insn``
+    row for no more than `READ`: what they say of one such row they say of each that has the same there."""
+
+    steps: tuple[int, ...]
+    facts: tuple[Filter, ...]
+
+    def keeps(self, row: Row) -> bool:
+        return self.counts(row["n"]) and self.agree(row)
+
+    def counts(self, number: int) -> bool:
+        return all(number % step == 0 for step in self.steps)
+
+    def agree(self, row: Row) -> bool:
+        return all(fact(row) for fact in self.facts)
+
+
+def parse_filters(words: Sequence[str], place: Place) -> Filters:
     """``NAME=VALUE`` of those above, ``in=FIRST-LAST``, ``in=SYMBOL``, or ``branches``; a row has to be all of them.
     Raises `TraceError` with one sentence."""
-    filters = [_filter(word, place) for word in words]
-    return lambda row: all(keeps(row) for keeps in filters)
+    steps = tuple(every(word.removeprefix("every=")) for word in words if word.startswith("every="))
+    return Filters(steps, tuple(_filter(word, place) for word in words if not word.startswith("every=")))
 
 
 def _filter(word: str, place: Place) -> Filter:
@@ -70,7 +91,7 @@ def _filter(word: str, place: Place) -> Filter:
     if name == "in" and value:
         return within(*place(value))
     if not sign or name not in _BY_NAME:
-        raise TraceError(f"{word!r} is no filter; there are {'=, '.join(_BY_NAME)}=, in=, branches.")
+        raise TraceError(f"{word!r} is no filter; there are {'=, '.join(_BY_NAME)}=, every=, in=, branches.")
     return _BY_NAME[name](value)
 
 

@@ -42,7 +42,7 @@ def access_of(values: Sequence[object]) -> Row:
 
 def rows_of(batch: Columns, definitions: Definitions) -> Iterator[Row]:
     """The rows of an engine's batch, one by one."""
-    columns = {name: _list(values) for name, values in batch.values.items()}
+    columns = {name: python_values(values) for name, values in batch.values.items()}
     for index in range(batch.count):
         values: dict[str, object] = {name: column[index] for name, column in columns.items()}
         values |= {"kind": "insn", "n": batch.first + index, "dr_source": batch.dr_source}
@@ -50,7 +50,8 @@ def rows_of(batch: Columns, definitions: Definitions) -> Iterator[Row]:
         yield row_of(batch.cpu, values, definitions[number] if isinstance(number, int) else None)
 
 
-def _list(values: object) -> list[object]:
+def python_values(values: object) -> list[object]:
+    """A column as a list of whole numbers, None for a null. Raises ValueError for what is no column."""
     for name in ("tolist", "to_pylist"):  # numpy's, and Arrow's
         if (convert := getattr(values, name, None)) is not None:
             converted: list[object] = convert()

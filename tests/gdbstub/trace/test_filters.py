@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from gdbstub.trace import TraceError, TraceReader, format_of, open_writer
+from gdbstub.trace import TraceError, TraceReader, TraceWriter, format_of, open_writer
 from gdbstub.trace.columns.reader import ParquetRun
 from gdbstub.trace.filtered_writer import FilteredWriter
-from gdbstub.trace.filters import parse_filters
+from gdbstub.trace.filters import Filters, parse_filters
+from gdbstub.trace.rows import Row
 from tests.fakes.records import event_record, step_record
 from tests.gdbstub.trace.traces import batch, head
 
@@ -62,6 +65,39 @@ def test_the_memory_of_a_row_stays_with_it(tmp_path: Path) -> None:
     assert [access["n"] for access in ParquetRun(tmp_path / "t.parquet").accesses(7)] == [7]
     kept(tmp_path / "u.parquet", "every=2")
     assert ParquetRun(tmp_path / "u.parquet").accesses(7) == []
+
+
+WORDS = ("cpu=0", "cpu=1", "mode=64", "mode=32", "cpl=0", "cpl=3", "every=3", "in=0x1002-0x1004", "branches")
+
+
+def varied(path: Path, filters: Filters | None) -> list[Row]:
+    """The rows of a trace of 64 instructions: eight in turn, in two modes and at two privilege levels."""
+    writer: TraceWriter = open_writer(format_of(str(path)), str(path), repr)
+    if filters is not None:
+        writer = FilteredWriter(writer, filters)
+    head(writer)
+    numbers = [writer.define(address, b"\x90", 64) for address in range(0x1000, 0x1008)]
+    turns = np.arange(64) % 8
+    values = {
+        **batch(5, 64).values,
+        "insn": np.array(numbers, np.uint32)[turns],
+        "pc": (0x1001 + turns % 7).astype(np.uint64),
+        "mode": np.repeat(np.array([32, 64], np.uint8), 32),
+        "cs": np.tile(np.repeat(np.array([0x10, 0x33], np.uint64), 16), 2),
+    }
+    writer.columns(replace(batch(5, 64), values=values))
+    writer.end("steps", 1.0)
+    writer.close()
+    with TraceReader(path) as trace:
+        return list(trace)
+
+
+@pytest.mark.parametrize("words", [*((word,) for word in WORDS), ("cpl=3", "branches"), ("every=2", "mode=64")])
+def test_a_batch_is_kept_as_each_of_its_rows_is(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """What is asked once of all rows that are alike says the same as each on its own."""
+    filters = parse_filters(words, place)
+    rows = varied(tmp_path / "all.jsonl", None)
+    assert varied(tmp_path / "kept.jsonl", filters) == [row for row in rows if filters.keeps(row)]
 
 
 @pytest.mark.parametrize("word", ["colour=1", "cpu", "cpu=x", "mode=8", "every=0", "cause=magic", "branches=1"])
