@@ -258,11 +258,10 @@ def _noted(pace: Callable[[float], Awaitable[None]], recorder: Recorder | None) 
 def _symbols(connection: TargetOptions) -> tuple[Symbols, Loading]:
     symbols = Symbols()
     symbols.learn(connection.names)
-    loading = Loading(symbols, connection.symbols)
     if isinstance(connection.target, Launch) and connection.target.image not in connection.symbols:
         with suppress(SymbolError):  # a disk, a bzImage: no names, and none were asked for
             symbols.add(connection.target.image)
-    return symbols, loading
+    return symbols, Loading(symbols, connection.symbols)
 
 
 async def _pump(console: ReceiveStream, debugger: Debugger) -> None:

@@ -17,7 +17,6 @@ from frontend.symbols.drgn_library import (
     SymbolKind,
     Type,
     TypeKind,
-    TypeMember,
     sizeof,
 )
 from frontend.symbols.names import Table
@@ -25,11 +24,6 @@ from frontend.symbols.symbol import NAMELESS
 from frontend.symbols.symbol import Symbol as Name
 
 FINDER = "guest"
-PT_REGS = (
-    *("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di", "orig_ax"),
-    *("ip", "cs", "flags", "sp", "ss"),
-)
-"""arch/x86/include/asm/ptrace.h: each an unsigned long."""
 _KINDS = {"function": SymbolKind.FUNC, "object": SymbolKind.OBJECT}
 
 
@@ -42,7 +36,8 @@ def attach(program: Program, names: Table, types: bytes) -> None:
     module.address_ranges = [tuple(one.address for name in ("_text", "_end") if (one := names.find(name)) is not None)]
     module.loaded_file_status = module.debug_file_status = ModuleFileStatus.DONT_NEED
     program.register_symbol_finder(FINDER, finder.symbols, enable_index=0)
-    program.register_type_finder(FINDER, finder.registers if found is None else found.find, enable_index=0)
+    if found is not None:
+        program.register_type_finder(FINDER, found.find, enable_index=0)
     program.register_object_finder(FINDER, finder.find, enable_index=0)
 
 
@@ -53,7 +48,6 @@ class _Finder:
         self._program = program
         self._names = names
         self._types = types
-        self._registers: Type | None = None
 
     def symbols(self, program: Program, name: str | None, address: int | None, one: bool) -> list[Symbol]:
         """Asked for all of them it gives none."""
@@ -93,16 +87,6 @@ class _Finder:
         if of.kind is TypeKind.POINTER:
             room = (len(self._program.read(symbol.address, room * size).rstrip(b"\0")) + size - 1) // size
         return self._program.array_type(of, room)
-
-    def registers(self, program: Program, kinds: Any, name: str, filename: str | None) -> Type | None:
-        """``struct pt_regs``, which traces begin with, for a kernel that has no types."""
-        if name != "pt_regs" or TypeKind.STRUCT not in kinds:
-            return None
-        if self._registers is None:
-            word = program.int_type("unsigned long", 8, False)
-            members = [TypeMember(word, one, 64 * at) for at, one in enumerate(PT_REGS)]
-            self._registers = program.struct_type("pt_regs", 8 * len(PT_REGS), members)
-        return self._registers
 
 
 def _theirs(name: Name) -> Symbol:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from frontend.symbols.drgn_library import Object, ObjectAbsentError, Program, StackFrame
+from frontend.symbols.drgn_library import Object, ObjectAbsentError, Program, StackFrame, TypeMember
 from frontend.symbols.drgn_text import part_text
 from frontend.symbols.engine import Locals, NamedValue, SourceLine, Trace, TraceFrame
 
 PT_REGS = {
     "r15": "r15", "r14": "r14", "r13": "r13", "r12": "r12", "bp": "rbp", "bx": "rbx", "r11": "r11", "r10": "r10",
-    "r9": "r9", "r8": "r8", "ax": "rax", "cx": "rcx", "dx": "rdx", "si": "rsi", "di": "rdi", "ip": "rip",
-    "cs": "cs", "flags": "rflags", "sp": "rsp", "ss": "ss",
+    "r9": "r9", "r8": "r8", "ax": "rax", "cx": "rcx", "dx": "rdx", "si": "rsi", "di": "rdi", "orig_ax": "",
+    "ip": "rip", "cs": "cs", "flags": "rflags", "sp": "rsp", "ss": "ss",
 }  # fmt: skip
-"""Members of Linux's struct pt_regs (arch/x86/include/asm/ptrace.h), and our names."""
+"""Linux's struct pt_regs in order (arch/x86/include/asm/ptrace.h), each an unsigned long, and our names."""
+_CACHED = "dr6's pt_regs"
 MOST_FRAMES = 256
 
 
@@ -73,8 +74,14 @@ def lines(program: Program, address: int) -> tuple[SourceLine, ...]:
 
 
 def _registers(program: Program, registers: Mapping[str, int]) -> Object:
+    """Of a type of ours: a guest that is no Linux has none of that name, and from 6.9 on the kernel's own has unions in
+    it."""
+    if _CACHED not in program.cache:
+        word = program.int_type("unsigned long", 8, False)
+        members = [TypeMember(word, one, 64 * at) for at, one in enumerate(PT_REGS)]
+        program.cache[_CACHED] = program.struct_type("pt_regs", 8 * len(PT_REGS), members)
     value = {theirs: registers.get(ours, 0) for theirs, ours in PT_REGS.items()}
-    return Object(program, "struct pt_regs", value={**value, "orig_ax": (1 << 64) - 1})
+    return Object(program, program.cache[_CACHED], value={**value, "orig_ax": (1 << 64) - 1})
 
 
 def _pc(frame: StackFrame) -> int:

@@ -48,7 +48,7 @@ class Loading:
         """``words`` are ``FILE[@OFFSET]``. Small files are read at once; raises `SymbolError`. Modules wait for a guest
         that has them."""
         self._symbols = symbols
-        self._rest: list[tuple[str, int]] = []
+        self._rest: list[tuple[str, int, int]] = []
         self._done = trio.Event()
         self.on_loaded: Callable[[str], None] = lambda path: None
         self.say: Callable[[str], None] = lambda text: None
@@ -57,7 +57,7 @@ class Loading:
             if is_elf(os.path.expanduser(path)) and text_address(path) is None:
                 symbols.modules += (path,)
             elif _is_large(path):
-                self._rest.append((path, offset or 0))
+                self._rest.append((path, offset or 0, symbols.place()))
             else:
                 symbols.add(path, offset or 0)
         if not self._rest:
@@ -70,10 +70,10 @@ class Loading:
 
     async def _load(self) -> None:
         try:
-            for path, offset in self._rest:
+            for path, offset, place in self._rest:
                 try:
                     work = partial(_table, path, offset)
-                    self._symbols.take(await trio.to_thread.run_sync(work, abandon_on_cancel=True))
+                    self._symbols.take(await trio.to_thread.run_sync(work, abandon_on_cancel=True), place)
                     self.on_loaded(path)
                 except SymbolError as error:
                     self.say(str(error))

@@ -68,6 +68,9 @@ class Symbols:
 
     def __init__(self) -> None:
         self._tables: dict[str, Table] = {}
+        """In the order of their places."""
+        self._places: dict[str, int] = {}
+        self._next_place = 0
         self._learned: list[Symbol] = []
         self.modules: tuple[str, ...] = ()
         """Files of modules of a Linux kernel, which have no names before the guest's place for them is known."""
@@ -91,7 +94,7 @@ class Symbols:
     def add(self, path: str | Path, offset: int = 0) -> int:
         """Read a file and say how many names it gave; ``offset`` is added to its addresses (a slide).
 
-        `SymbolError` where the file is not there or has no names. Names of later files win.
+        `SymbolError` where the file is not there or has no names. Names of files that were named later win.
         """
         return self.add_file(read_names(str(path)), offset)
 
@@ -100,10 +103,17 @@ class Symbols:
         self.take(Table(file, offset))
         return len(file.symbols)
 
-    def take(self, table: Table) -> None:
-        """As `add_file`, with what takes long done."""
-        self._tables.pop(table.file.path, None)
-        self._tables[table.file.path] = table
+    def place(self) -> int:
+        """Behind all files so far: for one that is named now and read later."""
+        self._next_place += 1
+        return self._next_place
+
+    def take(self, table: Table, place: int | None = None) -> None:
+        """As `add_file`, with what takes long done; with the ``place`` that it got when it was named."""
+        path = table.file.path
+        self._places[path] = self.place() if place is None else max(place, self._places.get(path, 0))
+        self._tables[path] = table
+        self._tables = dict(sorted(self._tables.items(), key=lambda one: self._places[one[0]]))
         self._names = None
 
     def move(self, path: str, offset: int) -> None:
@@ -144,8 +154,8 @@ class Symbols:
         return None if symbol is None else self._tell(symbol)
 
     def _best(self, address: int) -> Symbol | None:
-        found = [symbol for table in self._tables.values() if (symbol := table.at(address)) is not None]
-        return max(found, key=rank, default=None)
+        tables = reversed(self._tables.values())  # of equals, the one of the later file
+        return max((symbol for table in tables if (symbol := table.at(address)) is not None), key=rank, default=None)
 
     def functions(self) -> list[Symbol]:
         """All of them, by name."""

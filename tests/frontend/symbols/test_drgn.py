@@ -12,7 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from frontend.commands.parser import parse
-from frontend.symbols.engine import NoDebugInfo, TypedValue
+from frontend.symbols.engine import Locals, NamedValue, NoDebugInfo, TypedValue
 from frontend.symbols.line_table import find_lines
 from frontend.symbols.names import Symbols
 from gdbstub.errors import BadExpression, Refused
@@ -22,6 +22,7 @@ pytest.importorskip("drgn", reason="it has no wheel for this machine, and is an 
 from frontend.commands.typed import Scope, evaluate
 from frontend.symbols.drgn_engine import DrgnEngine
 from frontend.symbols.drgn_program import Facts, ImageFile, KernelFile, early_vmcoreinfo, open_program
+from frontend.symbols.drgn_traces import trace, variables
 from frontend.symbols.guest_memory import GuestMemory
 
 SOURCE = """
@@ -145,6 +146,24 @@ async def test_a_symbol_without_a_type_is_its_address(program: Path) -> None:
     for text in ("bare@2", "sizeof(bare)", "bare->x"):
         with pytest.raises(BadExpression, match=r"^'bare' has unknown type; cast it to its declared type\.$"):
             await ask(program, text, symbols=symbols)
+
+
+async def test_a_guest_that_is_no_linux_has_traces_and_arguments(program: Path) -> None:
+    """No file of it has Linux's struct pt_regs."""
+    image, names = Image(program), Symbols()
+    names.add(program)
+    call = names.lookup("call")
+    assert call
+    many = (await ask(program, "&all.many"))[0]
+    assert many
+    assert many.number
+    frame = {"rip": call + 7, "rbp": many.number + 8, "rsp": many.number + 8}  # the 4 bytes below are many[1]
+    engine = DrgnEngine(GuestMemory(image))
+    facts = Facts(None, (ImageFile(str(program), *image.span),), False)
+    found = await engine.run(facts, partial(trace, registers=frame))
+    assert [(one.name, one.offset) for one in found.frames] == [("call", 7)]
+    scope = await engine.run(facts, partial(variables, registers=frame, number=0))
+    assert scope == Locals((NamedValue("x", "int", "2"),), ())
 
 
 @pytest.mark.live

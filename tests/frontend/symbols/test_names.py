@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from frontend.symbols import loading
 from frontend.symbols.names import SymbolError, Symbols
 from tests.fakes.elf import Entry, write_elf
 
@@ -75,6 +76,21 @@ def test_a_later_file_wins_and_both_cover_their_addresses(tmp_path: Path) -> Non
     assert symbols.lookup("handler") == 0x200000
     assert symbols.nearest(0x100010) == ("handler", 0)
     assert len(symbols.files) == 2
+
+
+async def test_files_win_in_the_order_in_which_they_were_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in that in which they were read: a large one comes later."""
+    large = write_elf(tmp_path / "large", ENTRIES, code=bytes(4096))
+    small = write_elf(tmp_path / "small", [Entry(b"handler", 0x200000, 4, 2)], base=0x200000)
+    monkeypatch.setattr(loading, "LARGE", 4096)
+    for files, wins in (((large, small), 0x200000), ((small, large), 0x100010)):
+        symbols = Symbols()
+        work = loading.Loading(symbols, [*map(str, files)])
+        assert symbols.files == [str(small)]
+        work.start()
+        await work.wait()
+        assert symbols.files == [*map(str, files)]
+        assert symbols.lookup("handler") == wins
 
 
 def test_completion_goes_by_prefix_in_order(symbols: Symbols) -> None:
