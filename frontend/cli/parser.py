@@ -72,7 +72,8 @@ def _run(words: tuple[str, ...]) -> int:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The options of one command line. What follows ``--`` is QEMU's: argparse itself would not take it behind an
     option that follows IMAGE. Ends with usage where the command takes no such arguments."""
-    parser = make_parser()
+    named = [row for row in COMMANDS if row[0] == words[0]] if words else []
+    parser = make_parser(named or COMMANDS)
     end = words.index("--") if "--" in words else len(words)
     options = parser.parse_args(words[:end])
     if end < len(words):
@@ -82,8 +83,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """All commands; one row each."""
+def make_parser(rows: Sequence[Row] = ()) -> argparse.ArgumentParser:
+    """The commands of ``rows``, by default all of them; one that is named needs no other's options."""
     parser = argparse.ArgumentParser(
         prog="dr6",
         description="A debugger front end for x86 guests that says why the guest stopped.",
@@ -92,7 +93,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=tool())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, help_, add, run in COMMANDS:
+    for name, help_, add, run in rows or COMMANDS:
         command = commands.add_parser(
             name, help=help_, description=help_, formatter_class=argparse.RawDescriptionHelpFormatter
         )
@@ -117,7 +118,8 @@ def run_replay(options: argparse.Namespace, words: tuple[str, ...]) -> int:
 _Add = Callable[[argparse.ArgumentParser], None]
 _Run = Callable[[argparse.Namespace, tuple[str, ...]], int]
 
-COMMANDS: tuple[tuple[str, str, _Add, _Run], ...] = (
+Row = tuple[str, str, _Add, _Run]
+COMMANDS: tuple[Row, ...] = (
     ("attach", "Debug a guest behind a stub: the screen, or --batch.", attach.add_arguments, attach.run),
     (
         "launch",

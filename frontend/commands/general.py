@@ -10,7 +10,6 @@ from frontend.commands.session import Session
 from frontend.commands.stopping import resume_and_report
 from frontend.commands.table import Arguments, Command, CommandError, Quit, no_arguments, number, refuse_files
 from gdbstub.debugger.record import StopRecord
-from gdbstub.trace import TraceError
 
 
 async def monitor(session: Session, arguments: Arguments) -> None:
@@ -64,6 +63,8 @@ async def _trace_unwritten(session: Session, arguments: Arguments) -> None:
 
 async def trace(session: Session, arguments: Arguments) -> None:
     """``trace FILE N``: step N instructions and write each stop."""
+    from gdbstub.trace import TraceError  # formats of files that a session may never write
+
     path, count = _trace_arguments(arguments)
     writer = start_writer(path, session.debugger, session.symbols, session.tool)
     started = time.monotonic()

@@ -11,7 +11,6 @@ from frontend.commands.page_walk import walk
 from frontend.symbols.guest_memory import GuestMemory
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.errors import GdbError, Refused, Unsupported
-from gdbstub.server.physical_memory import LAYOUT, memory_ranges
 
 USER_TABLE = 1 << 12
 """Of CR3 under page-table isolation: the tables of the kernel lie one page below those of its programs."""
@@ -29,6 +28,8 @@ class KernelMemory:
     async def pages(self) -> GuestMemory:
         """What was read at this stop; the same each time."""
         if self._pages is None:
+            from gdbstub.server.physical_memory import LAYOUT, memory_ranges  # with it the server, which few need
+
             ranges: tuple[tuple[int, int], ...] = ()
             if self._debugger.capabilities.monitor:
                 try:

@@ -6,6 +6,7 @@ import datetime
 import os.path
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from frontend.clean import visible
 from frontend.commands.stop_text import one_line
@@ -13,11 +14,15 @@ from frontend.symbols.names import Symbols
 from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import DebuggerEvent
 from gdbstub.debugger.record import StopRecord
-from gdbstub.trace import TraceError, TraceWriter, format_of, open_writer
+
+if TYPE_CHECKING:
+    from gdbstub.trace import TraceWriter
 
 
 def start_writer(path: str, debugger: Debugger, symbols: Symbols, tool: str) -> TraceWriter:
     """A trace file by its suffix. The header is written."""
+    from gdbstub.trace import format_of, open_writer  # formats of files that a session may never write
+
     name = os.path.expanduser(path)
     writer = open_writer(format_of(name), name, lambda record: visible(one_line(record, symbols)))
     writer.header(debugger.target, debugger.backend, datetime.datetime.now(datetime.UTC), tool)
@@ -55,6 +60,8 @@ class Recording:
     def _notice(self, notice: DebuggerEvent) -> None:
         if self._writer is None or not isinstance(notice, StopRecord):
             return
+        from gdbstub.trace import TraceError
+
         try:
             self._writer.record(notice)
         except TraceError as error:

@@ -31,10 +31,9 @@ from frontend.tui.style import make_style
 from frontend.tui.view import PROMPT
 from frontend.tui.worker import Reopen, Worker
 
-REDRAW_SECONDS = 0.02
-"""While a guest stops thousands of times a second, the screen is drawn at most this often."""
 CALM_SECONDS = 0.05
-"""What is over sooner than this (a step) does not show as running."""
+"""What is over sooner than this (a step) does not show as running; while a guest stops thousands of times a second, the
+screen is drawn at most this often."""
 ESCAPE_SECONDS = 0.05
 """How long an Escape byte may still become an Alt key."""
 SEQUENCE_SECONDS = 0.3
@@ -129,7 +128,6 @@ def make_application(
         full_screen=True,
         mouse_support=Condition(lambda: screen.mouse),
         include_default_pygments_style=False,
-        min_redraw_interval=REDRAW_SECONDS,
         terminal_size_polling_interval=None,
         input=input,
         output=output,
@@ -137,7 +135,7 @@ def make_application(
     app.ttimeoutlen = ESCAPE_SECONDS
     app.timeoutlen = SEQUENCE_SECONDS
     screen.on_change = app.invalidate
-    screen.on_change_soon = later(app, CALM_SECONDS, app.invalidate)
+    screen.on_change_soon = later(app, CALM_SECONDS, screen.draw)
     screen.ascii = not has_utf8(os.environ)
     screen.on_theme = lambda theme: setattr(app, "style", make_style(theme))
     screen.on_copy = lambda text: copy(app, text)

@@ -88,7 +88,7 @@ class Top:
 
 def _one_line(screen: Screen, make: Callable[[ViewState, int], Line]) -> PaintedOnce:
     control = LinesControl(screen, lambda view, width, _: (make(view, width),))
-    return PaintedOnce(control.paint, lambda: (screen.view,), lambda width: 1)
+    return PaintedOnce(control.paint, lambda: (screen.due,), lambda width: 1)
 
 
 def _bar(view: ViewState, width: int) -> Line:
@@ -159,8 +159,8 @@ def make_layout(screen: Screen, buffer: Buffer) -> Layout:
     )
 
     def top_key() -> tuple[object, ...] | None:
-        """The view, unless something lies over the panes."""
-        view = screen.view
+        """The view that is due, unless something lies over the panes."""
+        view = screen.due
         covered = view.sheet is not None or view.palette is not None or buffer.complete_state is not None
         return None if covered else (view, screen.ascii)
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from prompt_toolkit.layout.mouse_handlers import MouseHandler, MouseHandlers
 
-BLANK = Char(" ", "")
-NOTHING: dict[int, Char] = {}
+BLANK, SOLID = Char(" ", ""), Char("x", "")
 Drawn = tuple[tuple[str, str], ...]
 """Style and text of each fragment of a line, clean."""
 
@@ -38,6 +37,10 @@ def drawn(content: Line, style: str, ascii: bool) -> Drawn:
     return tuple([(f"{one.style}{style}", in_ascii(clean(one.text))) for one in content])
 
 
+cell = lru_cache(maxsize=8192)(Char)
+"""The same letter in the same style is the same object, so that rows are compared without a look into their cells."""
+
+
 @lru_cache(maxsize=4096)
 def cells(content: Drawn, x: int, width: int) -> dict[int, Char]:
     """The cells of a line of ``width`` that begins at column ``x``; what it does not fill is blank."""
@@ -45,23 +48,32 @@ def cells(content: Drawn, x: int, width: int) -> dict[int, Char]:
     end, at = x + width, x
     for style, text in content:
         for letter in text:
-            char = Char(letter, style)
+            char = cell(letter, style)
             if at + char.width > end:
                 return row
             row[at] = char
             for more in range(1, char.width):
-                row[at + more] = Char("", style)
+                row[at + more] = cell("", style)
             at += char.width
     return row
 
 
 class PaintedRow(defaultdict[int, Char]):
-    """One row that may be on the screen already: then nothing in it is shown to who looks for what changed."""
+    """One row that may be on the screen already: then nothing in it is shown to who looks for what changed, else
+    something where it ends, which is all that is asked."""
 
     same = False
+    _end: dict[int, Char] | None = None
 
     def items(self) -> dict_items[int, Char]:
-        return NOTHING.items() if self.same else super().items()
+        if self.same:
+            return NOTHING.items()
+        if self._end is None:
+            self._end = {next((x for x in range(max(self, default=0), 0, -1) if self[x] != BLANK), 0): SOLID}
+        return self._end.items()
+
+
+NOTHING: dict[int, Char] = {}
 
 
 class Canvas(NamedTuple):
@@ -158,16 +170,21 @@ class PaintedOnce(Painted):
             for row in self._kept.values():
                 row.same = False
             self._paint(canvas)
-            self._keep(canvas, made)
+            self._keep(canvas, made, before)
         canvas.screen.width = max(canvas.screen.width, canvas.x + canvas.width)
         canvas.screen.height = max(canvas.screen.height, canvas.y + canvas.height)
 
-    def _keep(self, canvas: Canvas, made: tuple[object, ...] | None) -> None:
-        self._made = made
+    def _keep(self, canvas: Canvas, made: tuple[object, ...] | None, before: Screen | None) -> None:
+        self._made, was = made, self._kept
         self._kept = {}
         for y in range(canvas.y, canvas.y + canvas.height) if made is not None else ():
             row = canvas.screen.data_buffer[y]
-            self._kept[y] = canvas.screen.data_buffer[y] = PaintedRow(row.default_factory, row)
+            if before is not None and y in was and before.data_buffer.get(y) is was[y] and was[y] == row:
+                kept = was[y]
+                kept.same = True
+            else:
+                kept = PaintedRow(row.default_factory, row)
+            self._kept[y] = canvas.screen.data_buffer[y] = kept
             self._mouse[y] = canvas.mouse.mouse_handlers[y]
 
 

@@ -38,7 +38,9 @@ from frontend.tui.update import update
 from frontend.tui.view import MESSAGES, PROMPT, SOURCE, ViewState
 from gdbstub.debugger.events import Output, Resumed
 
-IN_BETWEEN = (Working, StopShown, Gathered, Looked, Printed, Output, BreakpointsChanged)
+OF_THE_GUEST = (Resumed, StopShown, Gathered, Looked, Output, BreakpointsChanged)
+"""What may come thousands of times a second."""
+IN_BETWEEN = (Working, Printed)
 COPIED_CELLS, COPIED_ROWS = 200, 10_000
 """The size at which a pane is drawn to be copied."""
 
@@ -75,7 +77,8 @@ class PaneControls:
         self.ascii = False
         """Has the terminal no more than ASCII?"""
         self.on_theme: Callable[[str], None] = lambda theme: None
-        self._view = ViewState()
+        self._view = self.due = ViewState()
+        """``due`` is what is to be seen by now; what came in between since waits for its moment."""
 
     @property
     def view(self) -> ViewState:
@@ -90,10 +93,15 @@ class PaneControls:
                 view = update(view, Tour(step))
                 view = view if step else update(view, Printed(END, "note"))
             self._view = view
-            if isinstance(event, Resumed) or (view.working and isinstance(event, IN_BETWEEN)):
+            if isinstance(event, OF_THE_GUEST) or (view.working and isinstance(event, IN_BETWEEN)):
                 self.on_change_soon()
             else:
-                self.on_change()
+                self.draw()
+
+    def draw(self) -> None:
+        """Have the view drawn as it is now."""
+        self.due = self._view
+        self.on_change()
 
     def body(self) -> tuple[int, int]:
         """Width and rows of the panes: all but the status line, the prompt and the bar of keys."""

@@ -286,3 +286,4 @@ class Worker(Leaving):
             await (self._gatherer.refresh() if shared is None else shared.look(self._gatherer.refresh))
         except GdbError as error:
             self._screen.complain(str(error))
+        self._screen.draw()

@@ -155,11 +155,13 @@ def _screen() -> None:
     print(f"\nThe screen at {screen.COLUMNS}x{screen.ROWS}, and a bare prompt of prompt_toolkit, letter for letter")
     found = screen.measure()
     _judge("first picture", found.first_picture, FIRST_PICTURE, unit=" s", least=False)
+    _tell("  of a bare prompt", f"{found.first_picture / found.first_bare:.2f} times ({found.first_bare:.2f} s)")
     for name, waits in (("idle", found.idle), ("running", found.running), ("in a trace", found.tracing)):
         _tell(f"key to redraw, {name}", f"{waits.median:.1f} ms, 95 % below {waits.most:.1f} ms")
         _judge("  of a bare prompt", waits.median / found.bare.median, TIMES_BARE, unit=" times", least=False)
     _tell("key to redraw, bare", f"{found.bare.median:.1f} ms, 95 % below {found.bare.most:.1f} ms")
     _judge("a step, key to redraw", found.step.median, STEP_MILLISECONDS, unit=" ms", least=False)
+    _tell("  of a bare prompt's letter", f"{found.step.median / found.bare.median:.1f} times")
     _tell("CPU of a step in si N", f"{found.cpu_step:.2f} ms")
     _judge("CPU in 3 idle seconds", found.cpu_idle, 0, unit=" s", least=False)
     _judge(f"memory, {screen.TRACED} stops", found.megabytes, SCREEN_MEGABYTES, unit=" MB", least=False)

@@ -49,7 +49,7 @@ def text_of(content: Line) -> str:
 
 def length(content: Line) -> int:
     """The cells that a line takes."""
-    return sum(width_of(fragment.text) for fragment in content)
+    return sum([width_of(fragment.text) for fragment in content])
 
 
 def _cut(text: str, width: int) -> str:
