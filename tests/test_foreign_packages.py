@@ -56,6 +56,7 @@ HARMLESS = {
     "an __init__.py that is as empty as ours": {"frontend/__init__.py": ""},
 }
 COMMANDS = (("--help",), ("explain", "--dr6", "0xffff4ff0"), ("attach", "unix:/nowhere", "--batch"))
+"""The last one loads most of dr6."""
 SCRIPT = ("-c", "import sys; from dr6 import main; sys.exit(main())")
 
 
@@ -78,13 +79,20 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def install_dr6(unpacked: Path, site: Path) -> None:
     """pip writes over what is there, and so does this."""
-    shutil.copytree(unpacked, site, dirs_exist_ok=True)
+    shutil.copytree(unpacked, site, dirs_exist_ok=True, copy_function=link)
+
+
+def link(source: str, target: str) -> None:
+    """The same file once more, in place of what is there."""
+    Path(target).unlink(missing_ok=True)
+    os.link(source, target)
 
 
 def install(files: dict[str, str], site: Path) -> None:
     for name, text in files.items():
         path = site / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # it may be a link
         path.write_text(text)
 
 
@@ -115,10 +123,9 @@ def says(done: subprocess.CompletedProcess[str], *files: Path) -> None:
 
 
 def works(entry: tuple[str, ...], *path: Path) -> None:
-    for words, code in zip(COMMANDS[1:], (0, 3), strict=True):
-        done = run(entry, words, *path)
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+    done = run(entry, COMMANDS[-1], *path)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("files", OVERWRITING.values(), ids=OVERWRITING)
@@ -217,7 +224,7 @@ def test_pip_lets_both_in_and_the_script_looks_first(ours_first: bool, wheel: Pa
     python = tmp_path / "venv" / "bin" / "python"
     for archive in (wheel, theirs) if ours_first else (theirs, wheel):
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index"]
-        subprocess.run([*pip, "--no-deps", str(archive)], check=True, capture_output=True)
+        subprocess.run([*pip, "--no-deps", "--no-compile", str(archive)], check=True, capture_output=True)
     (site,) = tmp_path.glob("venv/lib/python*/site-packages")
     (site / "libraries.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")  # those that dr6 needs
 

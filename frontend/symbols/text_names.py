@@ -18,9 +18,12 @@ from transports import open_regular
 MOST_BYTES = 64 << 20
 """A kernel's map has 5 MB."""
 _LINE = re.compile(r"([0-9a-f]{8}|[0-9a-f]{16}) ([A-Za-z?]) (\S{1,512})(?:\s+\[(\S{1,64})\])?")
+_BEGINS = re.compile(r"([0-9a-f]{8}|[0-9a-f]{16}) [A-Za-z?] \S")
+"""A list, or what stands in for one: Debian's System.map is a line that says which package has the real one."""
 _FUNCTIONS, _LABELS, _ABSOLUTE = frozenset("tTwWi"), frozenset("?nN"), frozenset("aA")
 PER_CPU_START, PER_CPU_END = "__per_cpu_start", "__per_cpu_end"
 SAMPLE = 4096
+MOST_SAID = 100
 
 
 def is_map(path: str) -> bool:
@@ -30,7 +33,7 @@ def is_map(path: str) -> bool:
             first = file.read(SAMPLE).decode("latin-1").partition("\n")[0]
     except (OSError, ValueError):
         return False
-    return _LINE.fullmatch(first.rstrip()) is not None
+    return _BEGINS.match(first) is not None
 
 
 def read_map(path: str) -> SymbolFile:
@@ -62,7 +65,9 @@ def _rows(path: str, text: str) -> Iterator[tuple[int, str, str]]:
         if found is not None:
             yield int(found[1], 16), found[2], clean(found[3])
         elif line.strip():
-            raise SymbolError(f"Line {number} of {clean(path)} is none of a list of symbols: {clean(line[:60])}.")
+            raise SymbolError(
+                f"Line {number} of {clean(path)} is none of a list of symbols: {clean(line[:MOST_SAID])}."
+            )
 
 
 def _kind(address: int, letter: str, low: int, high: int) -> tuple[Kind, int]:

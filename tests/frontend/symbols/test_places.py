@@ -119,6 +119,10 @@ def test_linuxs_lists_are_read(tmp_path: Path) -> None:
     [
         (f"{'0' * 16} T _text\n{'0' * 16} t x\n", "the kernel hides them"),
         (f"{'f' * 16} T _text\nnonsense\n", "Line 2 of .* is none of a list of symbols: nonsense"),
+        (
+            f"{'f' * 16} B The real System.map is in the -dbg package\n",
+            "Line 1 of .*The real System.map is in the -dbg",
+        ),
     ],
 )
 def test_a_list_that_says_nothing_is_one_sentence(text: str, why: str, tmp_path: Path) -> None:
