@@ -31,6 +31,7 @@ from gdbstub.debugger.debugger import Debugger
 from gdbstub.debugger.events import Output
 from gdbstub.debugger.record import StopRecord
 from gdbstub.errors import GdbError, TransportError
+from gdbstub.explain.quirks.lookup import absences
 from gdbstub.trace import TraceError, TraceWriter, format_of, open_writer
 from gdbstub.trace.filtered_writer import FilteredWriter
 from gdbstub.trace.filters import parse_filters
@@ -88,6 +89,14 @@ def _say_armed(session: Session, row: Breakpoint) -> None:
     _message(known or f"no handler yet: {name} is caught once the guest has one")
 
 
+def _say_absences(debugger: Debugger, plan: Plan) -> None:
+    """Before a trace of #DBs: which of them this platform never raises."""
+    logged = frozenset() if debugger.witness is None else debugger.witness.vectors
+    wanted = logged.union(row.vector for row in debugger.breakpoints.values() if row.vector is not None)
+    if not plan.stepping and 1 in wanted and (absent := absences(debugger.platform)):
+        _message(absent)
+
+
 async def _trace(
     options: argparse.Namespace, session: Session, writer: TraceWriter, interrupts: Interrupts, end: TraceEnd
 ) -> int:
@@ -114,6 +123,7 @@ async def _trace(
             for row in debugger.breakpoints.values():
                 if row.vector is not None and row.address is None:
                     _say_armed(session, row)
+            _say_absences(debugger, plan)
             if options.script is not None:
                 tracer: Engine = ScriptRun(options.script, ScriptedGuest(session, keep), options.seconds)
             else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gdbstub.backends.qemu.exception_log import LoggedException, LogMark
 from gdbstub.x86.error_codes import IN_IDT
-from gdbstub.x86.exceptions import GATE_SIZES, FailedDelivery
+from gdbstub.x86.exceptions import GATE_SIZES, FailedDelivery, TripleFault
 from gdbstub.x86.registers import EFER_LMA
 
 DOUBLE_FAULT, PAGE_FAULT = 8, 14
@@ -26,10 +26,9 @@ class Deliveries:
 
     def __init__(self) -> None:
         self._held: LoggedException | None = None
-        self._chain: tuple[int, ...] = ()
-        self.gave_up: tuple[int, ...] | None = None
-        """Of the last triple fault: the vectors whose deliveries failed, one because of the other; () where the log
-        does not show them. None where there was none."""
+        self._chain: tuple[LoggedException, ...] = ()
+        self.gave_up: TripleFault | None = None
+        """The last triple fault; without vectors where the log does not show them. None where there was none."""
 
     @property
     def undecided(self) -> bool:
@@ -47,7 +46,7 @@ class Deliveries:
             self._chain = ()
             yield before
         elif before is not None:
-            self._chain = (*self._chain, before.vector)
+            self._chain = (*self._chain, before)
             if not before.software:
                 came = came._replace(instead_of=before.vector)
                 yield before._replace(failed=instead)
@@ -55,10 +54,12 @@ class Deliveries:
 
     def _give_up(self, before: LoggedException | None) -> Iterator[LoggedException]:
         if before is not None and before.vector == DOUBLE_FAULT and not before.software:
-            self.gave_up = (*self._chain, DOUBLE_FAULT)
+            failed = (*self._chain, before)
+            vectors = tuple(one.vector for one in failed)
+            self.gave_up = TripleFault(vectors, failed[0].pc, tuple(gate_of(one) for one in failed))
             yield before._replace(failed=FailedDelivery(None))
         else:
-            self.gave_up = ()
+            self.gave_up = TripleFault()
             if before is not None:
                 yield before
         self._chain = ()
@@ -95,9 +96,13 @@ def _doubles(before: LoggedException, after: LoggedException) -> bool:
 
 def _missed_the_gate(before: LoggedException, after: LoggedException) -> bool:
     """A #PF at the gate itself. One at the stack is not told from the instruction's own."""
-    size = _gate_size(before)
-    gate = before.shown.tables.idt[0] + before.vector * size
-    return after.vector == PAGE_FAULT and gate <= after.shown.cr2 < gate + size
+    gate = gate_of(before)
+    return after.vector == PAGE_FAULT and gate <= after.shown.cr2 < gate + _gate_size(before)
+
+
+def gate_of(logged: LoggedException) -> int:
+    """The linear address of the gate that it goes through."""
+    return logged.shown.tables.idt[0] + logged.vector * _gate_size(logged)
 
 
 def _gate_size(logged: LoggedException) -> int:

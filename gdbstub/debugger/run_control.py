@@ -31,8 +31,12 @@ from gdbstub.x86.decode import shape
 from gdbstub.x86.registers import IF
 
 FOR_GOOD = (
-    "The guest waits in HLT with IF clear: nothing but an NMI, an SMI, INIT or a reset lets it go on. An interrupt "
-    "(Ctrl-C) stops it."
+    "The guest waits in HLT with IF clear: nothing but an NMI, an SMI, a #MC, INIT or a reset lets it go on. An "
+    "interrupt (Ctrl-C) stops it."
+)
+HALTED = (
+    "The vCPU stands in HLT with IF clear: a maskable interrupt does not wake it, only an NMI, an SMI, a #MC, INIT or "
+    "a reset."
 )
 MOST_IDLE_STEPS = 6
 """Steps from a breakpoint's address that may run nothing before a continue is tried all the same."""
@@ -100,6 +104,8 @@ class RunControl(Stepping):
                 snapshot = await self.read_step(await self.step())
                 if isinstance(snapshot.stop, Stopped):
                     continue
+            if not said and self.is_pause(snapshot.stop) and snapshot.state.halted and sleeps_for_good(snapshot):
+                self._say(HALTED)  # who interrupts a guest that does nothing wants to know why
             return snapshot
 
     async def run_to(self, address: int) -> Stop:

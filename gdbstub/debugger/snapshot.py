@@ -29,7 +29,7 @@ from gdbstub.protocol.stops import BreakReason, Stop, Stopped, Watch
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.cpu_state import CpuState, DebugState
 from gdbstub.x86.decode import shape
-from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.exceptions import Frame, TripleFault
 from gdbstub.x86.registers import TF, Mode
 
 _ACTIONS: dict[Action, Fact[Action]] = {action: Known(action, "our own request") for action in Action}
@@ -75,7 +75,7 @@ class Snapshot(NamedTuple):
     """How often the step was done again, since the stub reported one that ran nothing."""
     taken: CaughtEvent | None = None
     """What a step ended in, where nobody had caught it."""
-    triple_fault: tuple[int, ...] | None = None
+    triple_fault: TripleFault | None = None
     """As in `Evidence`, where a log told of one."""
     instead_of: int | None = None
     """Likewise."""

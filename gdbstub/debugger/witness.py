@@ -17,6 +17,7 @@ from gdbstub.debugger.failed_deliveries import Deliveries
 from gdbstub.debugger.qemu_log import NOWHERE, CannotLog, LogPipe, ask_monitor, open_log
 from gdbstub.debugger.record import CaughtEvent
 from gdbstub.remote.target import RemoteTarget
+from gdbstub.x86.exceptions import TripleFault
 
 WitnessWanted = Literal["auto", "off", "require"]
 MOST_KEPT = 100_000
@@ -66,6 +67,8 @@ class Witness:
         """Hears of each as it comes, instead of its being kept."""
         self.undefined: list[LoggedException] = []
         """The first #UDs, where #DB counts and #UD does not: INT1 raises it where the emulator has none."""
+        self.on_failed: Callable[[LoggedException], None] = lambda logged: None
+        """Hears of each exception whose delivery failed, whatever the vectors are."""
         self.on_debug_exception: Callable[[int], None] = lambda pc: None
         """Hears of the linear RIP of each #DB, whatever the vectors are."""
 
@@ -160,12 +163,14 @@ class Witness:
         for decided in self._deliveries.settle():
             self._take(decided)
 
-    def take_triple_fault(self) -> tuple[int, ...] | None:
+    def take_triple_fault(self) -> TripleFault | None:
         """As `Deliveries.gave_up`, of the time since this was asked last."""
         gave_up, self._deliveries.gave_up = self._deliveries.gave_up, None
         return gave_up
 
     def _take(self, logged: LoggedException) -> None:
+        if logged.failed is not None:
+            self.on_failed(logged)
         if logged.vector not in self.vectors:
             return
         self.taken += 1

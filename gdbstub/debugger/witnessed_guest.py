@@ -12,6 +12,7 @@ import trio
 
 from gdbstub.backends.qemu.exception_log import LoggedException
 from gdbstub.debugger.attach import Attachment
+from gdbstub.debugger.failed_deliveries import gate_of
 from gdbstub.debugger.interrupt_table import CR0_PE
 from gdbstub.debugger.logged_event import UNKNOWN_CPU
 from gdbstub.debugger.record import StopRecord
@@ -27,6 +28,8 @@ from gdbstub.x86.exceptions import vector
 
 GOES_ON = frozenset((2, SIGTRAP))
 """Signals of a guest that did not end."""
+MOST_FAILED = 8
+"""Places of failed deliveries that are told of in one session."""
 LOG_COMMANDS = frozenset(("log", "logfile"))
 """With these a user takes QEMU's log away from the witness."""
 
@@ -45,6 +48,7 @@ class WitnessedGuest(Attachment):
     _said_no_int1 = False
     _said_unread = False
     _went_with_catches = False
+    _said_failed: frozenset[tuple[int, int]] = frozenset()
     on_gap: Callable[[str], None] = staticmethod(ignore)
     """Hears where events may have been missed, in a sentence; it is said to listeners, too."""
     on_witnessed: Callable[[StopRecord], None] = staticmethod(ignore)
@@ -67,6 +71,7 @@ class WitnessedGuest(Attachment):
             self.witness = Witness(self._remote, pipe)
             self.witness.on_debug_exception = self._look_where_it_was
             self.witness.on_unread = self._say_unread
+            self.witness.on_failed = self._say_failed
             self._real_mode_is_unseen = False
         began = self.witness.active
         if why := await self.witness.begin(vectors):
@@ -229,6 +234,21 @@ class WitnessedGuest(Attachment):
         if self.witness is not None and not self._said_unread:
             self._said_unread = True
             self._say_gap(_damaged(self.witness))
+
+    def _say_failed(self, logged: LoggedException) -> None:
+        """While the guest runs, for each place once: what goes wrong there seldom ends in a stop."""
+        place = logged.vector, logged.pc
+        if not self._remote.running or logged.failed is None or place in self._said_failed:
+            return
+        if len(self._said_failed) < MOST_FAILED:
+            self._said_failed |= {place}
+            what = f"{vector(logged.vector).name} at {logged.pc:#x}"
+            more = (
+                "" if len(self._said_failed) < MOST_FAILED else " Further places are not told of while the guest runs."
+            )
+            self.say(
+                f"{what} could not be delivered (gate at {gate_of(logged):#x}): {logged.failed} came instead.{more}"
+            )
 
     def _say_losses(self, witness: Witness) -> None:
         lost, witness.lost, self._said_unread = witness.lost, 0, False

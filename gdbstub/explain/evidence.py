@@ -18,7 +18,7 @@ from gdbstub.explain.abilities import UNKNOWN, Abilities
 from gdbstub.protocol.stops import Stop
 from gdbstub.x86.breakpoints import ArmedBreakpoint
 from gdbstub.x86.cpu_state import ExitEvent
-from gdbstub.x86.exceptions import FailedDelivery, Frame
+from gdbstub.x86.exceptions import FailedDelivery, Frame, TripleFault
 from gdbstub.x86.registers import Mode
 
 T = TypeVar("T")
@@ -146,9 +146,8 @@ class Evidence:
     """What that frame would have held: the state of the guest when the exception came."""
     instead_of: Fact[int] = ABSENT
     """The vector of an exception or an interrupt (no INT n) that could not be delivered, so that this one came."""
-    triple_fault: Fact[tuple[int, ...]] = ABSENT
-    """Where one ended the guest: the vectors whose deliveries failed, one because of the other; () where somebody
-    saw the triple fault and not those."""
+    triple_fault: Fact[TripleFault] = ABSENT
+    """Where one ended the guest; without vectors where somebody saw it and not those."""
     frame_mode: Fact[Mode] = ABSENT
     """The mode of the interrupted code, where it may differ from the handler's ``mode``."""
     last_frame: Fact[Frame] = ABSENT

@@ -136,7 +136,8 @@ TOP_KEYS = dict.fromkeys(
     (
         *("backend", "version", "vendor", "guest", "reply", "action", "mode", "cpl", "vector", "at_handler", "handler"),
         *("before", "after", "frame", "frame_mode", "last_frame", "saved_rip", "code", "breakpoints"),
-        *("failed", "unpushed", "instead_of", "triple_fault", "exit_dr6", "exit_dr7", "exit_event", "stepped"),
+        *("failed", "unpushed", "instead_of", "triple_fault", "triple_fault_at", "triple_fault_gates"),
+        *("exit_dr6", "exit_dr7", "exit_event", "stepped"),
     )
 )
 
@@ -171,7 +172,7 @@ def evidence_from_json(data: object, abilities: Mapping[str, Abilities] = NONE_K
         failed=read.fact(top, "failed", delivery.failed),
         unpushed=read.fact(top, "unpushed", delivery.frame),
         instead_of=read.fact(top, "instead_of", delivery.vector_of),
-        triple_fault=read.fact(top, "triple_fault", delivery.vectors),
+        triple_fault=delivery.triple_fault(top),
         code=_codes(top),
         breakpoints=read.fact(top, "breakpoints", _breakpoints),
         exit_dr6=read.fact(top, "exit_dr6", read.number),
@@ -237,7 +238,7 @@ def evidence_to_json(evidence: Evidence) -> Json:
     _put(row, "failed", evidence.failed, delivery.failed_json)
     _put(row, "unpushed", evidence.unpushed, delivery.frame_json)
     _put(row, "instead_of", evidence.instead_of, _same)
-    _put(row, "triple_fault", evidence.triple_fault, list)
+    row.update(delivery.triple_fault_json(evidence.triple_fault))
     if evidence.code:
         row["code"] = [_code_json(piece) for piece in evidence.code]
     _put(row, "breakpoints", evidence.breakpoints, _armed_json)

@@ -43,6 +43,16 @@ class FailedDelivery(NamedTuple):
         return f"{vector(self.vector).name}({self.error_code:#x})"
 
 
+class TripleFault(NamedTuple):
+    """An exception that could not be delivered, nor could what came instead, in the end #DF. ``vectors`` are those in
+    order, () where nobody saw them; ``rip`` is where the first came, linear, and ``gates`` where the gate of each is.
+    SDM vol. 3A 6.15, #DF."""
+
+    vectors: tuple[int, ...] = ()
+    rip: int | None = None
+    gates: tuple[int, ...] = ()
+
+
 class Vector(NamedTuple):
     """``kind`` is "either" for #DB, which is a fault or a trap by its cause, and "interrupt" where the saved RIP
     says nothing about an instruction."""

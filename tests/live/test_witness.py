@@ -172,4 +172,4 @@ def test_a_guest_that_sleeps_for_good_is_no_silence(code: str, said: int, tmp_pa
         ran = dr6("trace", guest.target, "--break", "hw:0x7c01", "--seconds", "4", "--format", "jsonl")
     rows = [json.loads(line) for line in ran.out.splitlines()]
     assert (rows[1]["pc"], rows[-1]["reason"]) == ("0x7c01", "seconds")
-    assert ran.err.count("in HLT with IF clear: nothing but an NMI, an SMI, INIT or a reset") == said
+    assert ran.err.count("in HLT with IF clear: nothing but an NMI, an SMI, a #MC, INIT or a reset") == said

@@ -8,6 +8,7 @@ from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.quirks.lookup import known_quirk
 from gdbstub.explain.rules import no_dr6_bits
 from gdbstub.explain.rules.guest_rare_bits import no_transaction
+from gdbstub.explain.rules.taken_in_step import UNDEFINED
 from gdbstub.explain.stop_facts import Finding, StopFacts
 from gdbstub.x86.debug_registers import B_MASK, BD, BLD, BS, BT, RTM, cause_names
 from gdbstub.x86.registers import DEBUGCTL_BLD
@@ -36,8 +37,15 @@ def reserved_bits(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
 
 
 def icebp_is_ud(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
-    if event.vector == 6 and event.behind_code[:1] == b"\xf1":
+    if event.vector == UNDEFINED and event.behind_code[:1] == b"\xf1":
         yield f"INT1 (F1) raised #UD; hardware raises #DB behind it.{known_quirk(event.scene, 'tcg-icebp-ud')}"
+
+
+def icebp_is_ud_in_step(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
+    """The same of a step of the debugger's, in which nobody caught it."""
+    stepped = scene.stepped_shape
+    if stepped is not None and "icebp" in stepped.traits and any(row.cause.taken == UNDEFINED for row in found):
+        yield f"INT1 (F1) raised #UD; hardware raises #DB behind it.{known_quirk(scene, 'tcg-icebp-ud')}"
 
 
 def icebp_again(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:

@@ -50,6 +50,7 @@ STOP_RULES: tuple[StopCheck, ...] = (
     undelivered,
     beside_ours,
     resume_flag.ignored_in_step,
+    impossible_state.icebp_is_ud_in_step,
     stop_reply.stray_address,
     stray_store.ours,
     stop_reply.hidden_hit,

@@ -8,11 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gdbstub.explain.evidence import Fact, Platform, Unknown
+from gdbstub.explain.evidence import Fact, Known, Platform, Unknown
 from gdbstub.explain.quirks.table import ROWS, Quirk, QuirkName
 from gdbstub.explain.stop_facts import StopFacts
 
-__all__ = ["QUIRKS", "Quirk", "QuirkName", "applies", "brief", "explained", "known_quirk", "version_of"]
+__all__ = [
+    "QUIRKS",
+    "Quirk",
+    "QuirkName",
+    "absences",
+    "applies",
+    "brief",
+    "explained",
+    "known_quirk",
+    "lacks_icebp",
+    "version_of",
+]
 
 KNOWN = " Known quirk "
 QUIRKS: Mapping[QuirkName, Quirk] = {row.name: row for row in ROWS}
@@ -61,6 +72,25 @@ def brief(contradiction: str) -> str:
     """The sentence with no more than the name of its quirk, for a line in a list."""
     sentence, known, quirk = contradiction.partition(KNOWN)
     return f"{sentence}{known}{quirk.partition(':')[0]}." if known else sentence
+
+
+def lacks_icebp(platform: Platform) -> bool:
+    """Whether this platform is known not to have INT1 at this version."""
+    known_version = isinstance(platform.version, Known) and bool(version_of(platform.version.value))
+    return known_version and applies("tcg-icebp-ud", platform)
+
+
+def absences(platform: Platform) -> str:
+    """What raises no #DB on this platform, with the quirks' names, in a sentence; "" where none is known. It is sure
+    only where a version decides that is known: that of QEMU says nothing of the KVM under it."""
+    found = [quirk for quirk in ROWS if quirk.absent is not None and applies(quirk.name, platform)]
+    if not found:
+        return ""
+    version = "" if isinstance(platform.version, Unknown) else platform.version.value
+    sure = version_of(version) and all(quirk.below is not None for quirk in found)
+    raises = "raises" if sure else "may raise"
+    what = ", for ".join(f"{quirk.absent} ({quirk.name})" for quirk in found)
+    return f"This platform {raises} no #DB for {what}."
 
 
 def known_quirk(scene: StopFacts, *names: QuirkName) -> str:

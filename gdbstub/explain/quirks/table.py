@@ -81,14 +81,24 @@ class Quirk(NamedTuple):
     since: tuple[int, ...] | None = None
     vendor: Literal["intel", "amd"] | None = None
     guest: Literal["hvm", "pv"] | None = None
+    absent: str | None = None
+    """What raises no #DB because of it, whoever watches; it completes "raises no #DB for"."""
 
 
-def _tcg(name: QuirkName, sentence: str, source: str, below: tuple[int, ...] | None = None) -> Quirk:
-    return Quirk(name, "qemu-tcg", sentence, source, below)
+def _tcg(
+    name: QuirkName, sentence: str, source: str, below: tuple[int, ...] | None = None, absent: str | None = None
+) -> Quirk:
+    return Quirk(name, "qemu-tcg", sentence, source, below, absent=absent)
 
 
-def _kvm(name: QuirkName, sentence: str, source: str, vendor: Literal["intel", "amd"] | None = None) -> Quirk:
-    return Quirk(name, "qemu-kvm", sentence, source, vendor=vendor)
+def _kvm(
+    name: QuirkName,
+    sentence: str,
+    source: str,
+    vendor: Literal["intel", "amd"] | None = None,
+    absent: str | None = None,
+) -> Quirk:
+    return Quirk(name, "qemu-kvm", sentence, source, vendor=vendor, absent=absent)
 
 
 TCG = (
@@ -97,18 +107,21 @@ TCG = (
         "QEMU TCG before 9.1 has no INT1 and raises #UD for it",
         "QEMU 7.2 translate.c WANT_ICEBP; QEMU commit 73fb7b3c49",
         (9, 1),
+        "INT1 (F1), but #UD",
     ),
     _tcg(
         "tcg-no-general-detect",
         "QEMU TCG of that age ignores DR7.GD",
         "QEMU 7.2 helper_get_dr, helper_set_dr; works in 10.0.2",
         (9, 1),
+        "DR7.GD",
     ),
     _tcg(
         "tcg-no-task-trap",
         "QEMU TCG before 10.1 ignores the T flag of a TSS",
         "QEMU 7.2 seg_helper.c; QEMU commit ad441b8b79",
         (10, 1),
+        "the T flag of a TSS",
     ),
     _tcg(
         "tcg-sti-hides-step",
@@ -321,11 +334,17 @@ KVM = (
         "KVM's emulator raises an instruction breakpoint apart from the trap in front of it",
         "KVM kvm_vcpu_check_code_breakpoint, Linux 6.1",
     ),
-    _kvm("kvm-no-task-trap", "KVM does not raise the trap of a TSS's T flag", "KVM handle_task_switch, Linux 6.1"),
+    _kvm(
+        "kvm-no-task-trap",
+        "KVM does not raise the trap of a TSS's T flag",
+        "KVM handle_task_switch, Linux 6.1",
+        absent="the T flag of a TSS",
+    ),
     _kvm(
         "kvm-no-io-hits",
         "KVM emulates IN and OUT on ports that it intercepts, and looks for no I/O breakpoints there",
         "measured on Linux 6.1 (kvm_amd, kvm_intel); LKML 2025, debug exceptions during instruction emulation",
+        absent="an I/O breakpoint on a port that KVM emulates",
     ),
     _kvm(
         "kvm-leaks-bus-lock-detect",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from gdbstub.explain.exception_facts import ExceptionFacts
 from gdbstub.explain.explanation import Cause, Confidence
-from gdbstub.explain.quirks.lookup import applies, version_of
+from gdbstub.explain.quirks.lookup import lacks_icebp, version_of
 from gdbstub.explain.stop_facts import Finding, known
 from gdbstub.x86.breakpoints import Owner
 from gdbstub.x86.debug_registers import B_MASK, BS
@@ -26,7 +26,7 @@ def owner(event: ExceptionFacts) -> Owner:
 def vector_1_without_bits(event: ExceptionFacts) -> Confidence | None:
     """Whether INT1 (F1) or INT 1 (CD 01) ran last: likely if the bytes in front of the saved RIP read so, possible if
     they are the end of another instruction that reads better (MOV RCX, DR6 ends in F1), None if they are not there."""
-    int1 = event.front[-1:] == b"\xf1" and not without_icebp(event)
+    int1 = event.front[-1:] == b"\xf1" and not lacks_icebp(event.scene.evidence.platform)
     if not int1 and event.front[-2:] != b"\xcd\x01":
         return None
     what = event.likeliest()
@@ -45,11 +45,6 @@ def _code_in_front(event: ExceptionFacts, rival: Confidence) -> tuple[Confidence
         return "certain", ()
     bytes_known = "1 byte is" if len(event.front) == 1 else f"{len(event.front)} bytes are"
     return "likely", (f"only {bytes_known} known in front of the saved RIP, and a longer instruction may end so",)
-
-
-def without_icebp(event: ExceptionFacts) -> bool:
-    """Whether this platform is known not to have INT1 at this version."""
-    return bool(_version(event)) and applies("tcg-icebp-ud", event.scene.evidence.platform)
 
 
 def _version(event: ExceptionFacts) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from gdbstub.explain.explanation import Cause, Confidence
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
 from gdbstub.protocol.stops import Exited, Stopped, Terminated
 from gdbstub.x86.breakpoints import Owner
-from gdbstub.x86.exceptions import vector
+from gdbstub.x86.exceptions import TripleFault, vector
 
 SIGINT, SIGTRAP = 2, 5
 SIGNALS: dict[int, str] = {
@@ -56,13 +56,15 @@ def _by_what(scene: StopFacts, said: str, sources: tuple[str, ...]) -> tuple[tup
     return (triple_fault(failed), said), ("SDM 3A 6.15 (#DF)", *sources)
 
 
-def triple_fault(failed: tuple[int, ...]) -> str:
-    """In a clause, with the exceptions that led to it where they are known."""
-    if not failed:
+def triple_fault(failed: TripleFault) -> str:
+    """In a clause, with the exceptions that led to it, where they came and their gates, as far as they are known."""
+    if not failed.vectors:
         return "triple fault: a double fault could not be delivered"
-    first, *others = (vector(number).name for number in failed)
+    gates = [f" (gate at {gate:#x})" for gate in failed.gates] or [""] * len(failed.vectors)
+    first, *others = (f"{vector(n).name}{gate}" for n, gate in zip(failed.vectors, gates, strict=False))
     instead = f", nor could {' and then '.join(others)} instead" if others else ""
-    return f"triple fault: {first} could not be delivered{instead}"
+    at = "" if failed.rip is None else f" at {failed.rip:#x}"
+    return f"triple fault{at}: {first} could not be delivered{instead}"
 
 
 def other_signals(scene: StopFacts) -> Iterator[Finding]:

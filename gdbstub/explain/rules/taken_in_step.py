@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from gdbstub.explain.evidence import Action, Known
 from gdbstub.explain.explanation import Cause, CauseName, Class, Confidence
+from gdbstub.explain.quirks.lookup import lacks_icebp
 from gdbstub.explain.rules.debugger_stops import ASKED, SINGLE_STEP
 from gdbstub.explain.rules.guest_breakpoints import SLOT_CAUSES
 from gdbstub.explain.stop_facts import Finding, StopFacts, known
@@ -26,7 +27,7 @@ BY_ITSELF = ("icebp", "software-interrupt")
 """Their step ends by the gate, and `debugger_stops` has it."""
 RAN = "the instruction ran, and a #DB of the guest's own was delivered behind it"
 FAULTED = "the instruction raised an exception instead of running, and the step ended in its handler"
-DEBUG, BREAKPOINT, OVERFLOW = 1, 3, 4
+DEBUG, BREAKPOINT, OVERFLOW, UNDEFINED = 1, 3, 4, 6
 
 
 def taken_in_step(scene: StopFacts) -> Iterator[Finding]:
@@ -72,7 +73,13 @@ def _by_instruction(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
         return
     if number == BREAKPOINT:
         name = "software-breakpoint"
-    if (reached := _gate(scene)) not in (None, number):
+    reached = _gate(scene)
+    if "icebp" in stepped.traits and reached is None and lacks_icebp(scene.evidence.platform):
+        lacks = ("the stepped instruction is INT1 (F1), which this version raises #UD for", "RIP is not behind it")
+        cause = Cause("exception", "guest", "fault", "likely", lacks, ("SDM 3A 6.15",), None, UNDEFINED)
+        yield Finding(cause, scene.stepped_instruction())
+        return
+    if reached not in (None, number):
         yield from _other_vector(scene, stepped)  # its gate refused it
         return
     sure = scene.abilities.step_stops_at_handler and known(scene.evidence.cpl) == 0
@@ -165,7 +172,7 @@ def settled(scene: StopFacts, found: list[Finding]) -> list[Finding]:
     Where it faulted, it did not."""
     for row in found:
         if row.cause.taken is not None and row.cause.cause == "exception" and row.cause.klass == "fault":
-            faulted = Cause("single-step", "debugger", "trap", "certain", (ASKED, FAULTED), SINGLE_STEP)
+            faulted = Cause("single-step", "debugger", "trap", row.cause.confidence, (ASKED, FAULTED), SINGLE_STEP)
             return [row, *_others(found, row), Finding(faulted, row.instruction)]
         if row.cause.taken == DEBUG and row.cause.cause not in BY_ITSELF and row.place != scene.start:
             ran = Cause("single-step", "debugger", "trap", row.cause.confidence, (ASKED, RAN), SINGLE_STEP)

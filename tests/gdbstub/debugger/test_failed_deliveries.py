@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
 from gdbstub.backends.qemu.exception_log import ExceptionLog, LoggedException, LogMark
+from gdbstub.debugger.debugger import Debugger
+from gdbstub.debugger.events import DebuggerEvent, Output
 from gdbstub.debugger.failed_deliveries import Deliveries, came_instead
+from gdbstub.debugger.witnessed_guest import MOST_FAILED
 from gdbstub.x86.exceptions import FailedDelivery
+from tests.fakes.served import qemu
+from tests.fakes.stub import connected
 
 LOG = Path(__file__).parent.parent / "backends" / "qemu" / "golden" / "log-int-undelivered.txt"
 """Of QEMU 7.2: the guest `undelivered`."""
@@ -38,7 +45,11 @@ def test_a_real_log_says_what_came_instead() -> None:
         (13, "#DF(0x0)", 6),
         (8, "a triple fault", 13),
     ]
-    assert deliveries.gave_up == (6, 13, 8)
+    assert deliveries.gave_up is not None
+    assert deliveries.gave_up.vectors == (6, 13, 8)
+    idt = UD.shown.tables.idt[0]
+    first = next(one for one in reversed(READ) if isinstance(one, LoggedException) and one.vector == 6)
+    assert deliveries.gave_up[1:] == (first.pc, (idt + 6 * 16, idt + 13 * 16, idt + 8 * 16))
 
 
 def moved(one: LoggedException, vector: int, error_code: int = 0, **changes: object) -> LoggedException:
@@ -110,10 +121,38 @@ def test_a_triple_fault_without_a_double_fault_in_the_log_says_no_more() -> None
     for came, failed, vectors in ((UD, None, ()), (DF, FailedDelivery(None), (8,))):
         deliveries = Deliveries()
         assert [one.failed for one in decided(deliveries, came, LogMark.TRIPLE_FAULT)] == [failed]
-        assert deliveries.gave_up == vectors
+        assert deliveries.gave_up is not None
+        assert deliveries.gave_up.vectors == vectors
 
 
 def test_a_chain_ends_where_a_delivery_succeeds() -> None:
     deliveries = Deliveries()
     decided(deliveries, UD, GP, moved(UD, 1), DF, LogMark.TRIPLE_FAULT)
-    assert deliveries.gave_up == (8,)
+    assert deliveries.gave_up is not None
+    assert deliveries.gave_up.vectors == (8,)
+
+
+async def test_each_place_is_told_of_once_while_the_guest_runs_and_the_last_says_so() -> None:
+    said: list[str] = []
+
+    def hear(notice: DebuggerEvent) -> None:
+        if isinstance(notice, Output) and "could not be delivered" in notice.text:
+            said.append(notice.text)
+
+    failed = UD._replace(failed=FailedDelivery(13, 0x62))
+    async with connected(qemu()) as stream:
+        debugger = Debugger(stream, "fake")
+        await debugger.attach()
+        debugger.listen(hear)
+        debugger._say_failed(failed)
+        assert not said, "a stop says it itself"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(debugger.resume)
+            await wait_all_tasks_blocked()
+            debugger._say_failed(UD)
+            for place in (0, 0, *range(1, MOST_FAILED + 2)):
+                debugger._say_failed(failed._replace(pc=UD.pc + place))
+            await debugger.interrupt()
+    assert said[0].startswith(f"#UD at {UD.pc:#x} could not be delivered (gate at 0x")
+    assert said[0].endswith("): #GP(0x62) came instead.")
+    assert (len(said), said[-1].endswith("Further places are not told of while the guest runs.")) == (MOST_FAILED, True)

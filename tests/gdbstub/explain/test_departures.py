@@ -9,7 +9,7 @@ import pytest
 
 from gdbstub.explain.evidence import Action, Evidence, Known, Platform, SteppedOver, Unknown
 from gdbstub.explain.explain import explain
-from gdbstub.explain.quirks.lookup import QUIRKS, QuirkName, applies, brief
+from gdbstub.explain.quirks.lookup import QUIRKS, QuirkName, absences, applies, brief
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.exceptions import Frame
 from tests.gdbstub.explain.build import (
@@ -707,6 +707,27 @@ HINTS: dict[str, Hint] = {
         "one instruction further back",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("on", "words", "names"),
+    [
+        (TCG, "raises no #DB", ("tcg-icebp-ud", "tcg-no-general-detect", "tcg-no-task-trap")),
+        (replace(TCG, version=Unknown("not given")), "may raise no #DB", ("tcg-icebp-ud", "tcg-no-general-detect")),
+        (TCG_10, "raises no #DB", ("tcg-no-task-trap",)),
+        (KVM_AMD, "may raise no #DB", ("kvm-no-task-trap", "kvm-no-io-hits")),
+    ],
+)
+def test_what_never_comes_is_said_by_the_table(on: Platform, words: str, names: tuple[str, ...]) -> None:
+    said = absences(on)
+    assert words in said
+    assert all(f"({name})" in said for name in names)
+    assert said.count("(tcg-") + said.count("(kvm-") >= len(names)
+
+
+@pytest.mark.parametrize("on", [Platform(), XEN, replace(TCG, version=Known("10.1.0", "test"))])
+def test_nothing_is_said_where_nothing_is_known_to_stay_away(on: Platform) -> None:
+    assert absences(on) == ""
 
 
 @pytest.mark.parametrize("name", HINTS)

@@ -74,6 +74,8 @@ def test_every_further_key_is_read_and_written() -> None:
         "unpushed": {"rip": "0x1", "cs": "0x8", "rflags": "0x2"},
         "instead_of": 6,
         "triple_fault": [6, 13, 8],
+        "triple_fault_at": "0x7c05",
+        "triple_fault_gates": ["0x60", "0xd0", "0x80"],
         "code": [{"address": "0x1", "bytes": "90"}, {"address": "0x9", "bytes": "f1"}],
         "stepped": [{"address": "0x5", "bytes": "9c"}],
         "after": {"rbx": "0x7", "fs_base": "0x9", "rip": "0x1"},
@@ -82,6 +84,11 @@ def test_every_further_key_is_read_and_written() -> None:
     assert evidence.stepped == (SteppedOver(5, b"\x9c"),)
     assert evidence.after.registers == Known({"rbx": 7, "fs_base": 9, "rip": 1}, "evidence")
     assert evidence_to_json(evidence) == row
+
+
+def test_a_triple_fault_need_not_have_a_place() -> None:
+    for row in ({"triple_fault": [8]}, {"triple_fault": [8], "triple_fault_at": "0x1"}, {}):
+        assert evidence_to_json(evidence_from_json(row)) == row
 
 
 def test_a_delivery_that_a_triple_fault_ended_names_no_vector() -> None:
@@ -151,6 +158,8 @@ BAD: list[tuple[object, str]] = [
     ({"breakpoints": {}}, '"breakpoints" has to be a list, not an object.'),
     ({"breakpoints": [{"kind": "read", "address": "0x1"}]}, '"breakpoints[0].kind" has to be one of execute'),
     ({"breakpoints": [{"kind": "io", "address": "0x1", "slot": 4}]}, '"breakpoints[0].slot" has to be from 0 to 3'),
+    ({"triple_fault_at": "0x1"}, "triple_fault_at is there, and triple_fault names no vector"),
+    ({"triple_fault": [6, 8], "triple_fault_gates": ["0x1"]}, "one for each of the 2 of triple_fault, not 1."),
     ({"stepped": "x"}, '"stepped" has to be a list, not text'),
     ({"reply": "x" * 10, "backend": 1}, '"backend" has to be text'),
     ({"reply": ["x"]}, '"reply" has to be text, not a list.'),

@@ -24,7 +24,7 @@ from gdbstub.explain.quirks.lookup import QUIRKS, applies, version_of
 from gdbstub.explain.text.rendering import render_text
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from gdbstub.x86.debug_registers import DR6_INIT
-from gdbstub.x86.exceptions import Frame
+from gdbstub.x86.exceptions import Frame, TripleFault
 from tests.gdbstub.explain.build import (
     CODE,
     HANDLER,
@@ -84,17 +84,25 @@ BASED = (ArmedBreakpoint("debugger", BreakpointKind.SOFTWARE, CODE + 0x101, 1),)
 STOPS: dict[str, Row] = {
     "W is the end": Row(stop(reply="W00"), ("shutdown guest certain",), ("shutdown: the stub said W00",)),
     "a triple fault names what led to it": Row(
-        replace(stop(reply="W00"), triple_fault=Known((6, 13, 8), "test")),
+        replace(stop(reply="W00"), triple_fault=Known(TripleFault((6, 13, 8)), "test")),
         ("shutdown guest certain",),
         ("shutdown: triple fault: #UD could not be delivered, nor could #GP and then #DF instead",),
     ),
+    "a triple fault has a place and gates": Row(
+        replace(stop(reply="W00"), triple_fault=Known(TripleFault((13, 8), 0x7C05, (0x10D0, 0x1080)), "test")),
+        ("shutdown guest certain",),
+        (
+            "shutdown: triple fault at 0x7c05: #GP (gate at 0x10d0) could not be delivered, nor could #DF (gate at "
+            "0x1080) instead",
+        ),
+    ),
     "a triple fault of which the log shows no more": Row(
-        replace(stop(reply="T03thread:01;", on=TCG), triple_fault=Known((), "test")),
+        replace(stop(reply="T03thread:01;", on=TCG), triple_fault=Known(TripleFault(()), "test")),
         ("shutdown guest certain",),
         ("shutdown: triple fault: a double fault could not be delivered",),
     ),
     "a triple fault at once": Row(
-        replace(stop(reply="W00"), triple_fault=Known((8,), "test")),
+        replace(stop(reply="W00"), triple_fault=Known(TripleFault((8,)), "test")),
         ("shutdown guest certain",),
         ("shutdown: triple fault: #DF could not be delivered",),
     ),

@@ -28,7 +28,7 @@ from gdbstub.x86.debug_registers import (
     merge_dr6,
 )
 from gdbstub.x86.decode import predecessors, shape
-from gdbstub.x86.exceptions import FailedDelivery, Frame
+from gdbstub.x86.exceptions import FailedDelivery, Frame, TripleFault
 from gdbstub.x86.registers import Mode, flag_names
 from tests.gdbstub.explain.vectors import CASES
 
@@ -106,6 +106,9 @@ REPLIES = st.one_of(
     ),
     st.text(max_size=12),
 ).map(parse_reply)
+TRIPLE_FAULTS = st.sampled_from(
+    (TripleFault(), TripleFault((8,)), TripleFault((13, 8), 0x7C05), TripleFault((13, 8), 0x7C05, (0xD0, 0x80)))
+)
 EVIDENCE = st.builds(
     Evidence,
     platform=st.builds(
@@ -131,7 +134,7 @@ EVIDENCE = st.builds(
     failed=facts(st.builds(FailedDelivery, st.none() | st.integers(0, 255), st.integers(0, 0xFFFF))),
     unpushed=facts(FRAMES),
     instead_of=facts(st.integers(0, 255)),
-    triple_fault=facts(st.lists(st.integers(0, 255), max_size=3).map(tuple)),
+    triple_fault=facts(TRIPLE_FAULTS),
     code=st.lists(st.builds(CodeBytes, st.just(BASE), BYTES), max_size=1).map(tuple),
     breakpoints=facts(st.lists(ARMED, max_size=3).map(tuple)),
     stepped=st.lists(st.builds(SteppedOver, NEAR, BYTES), max_size=2).map(tuple),

@@ -11,7 +11,7 @@ from gdbstub.explain.evidence import Evidence
 from gdbstub.explain.explain import explain
 from gdbstub.explain.text.rendering import render_text
 from gdbstub.x86.exceptions import Frame
-from tests.gdbstub.explain.build import CODE, KVM_AMD, TCG, XEN, know, stop
+from tests.gdbstub.explain.build import CODE, KVM_AMD, TCG, TCG_10, XEN, know, stop
 from tests.gdbstub.explain.vectors import RBX, STORE, TF
 
 HANDLER = 0x800
@@ -44,7 +44,7 @@ def test_a_step_over_the_guests_own_int3_says_that_the_guest_took_it() -> None:
         ("cd01", KVM_AMD, "software-interrupt guest likely"),
         ("cc", KVM_AMD, "software-breakpoint guest likely"),
         ("cc", None, "software-breakpoint guest likely"),
-        ("f1", TCG, "icebp guest certain"),
+        ("f1", TCG_10, "icebp guest certain"),
     ],
 )
 def test_int_n_int3_and_int1_are_named(code: str, on: Any, second: str) -> None:
@@ -54,6 +54,17 @@ def test_int_n_int3_and_int1_are_named(code: str, on: Any, second: str) -> None:
 @pytest.mark.parametrize(("code", "on"), [("cc", XEN), ("f1", XEN), ("f1", KVM_AMD), ("0f05", TCG)])
 def test_what_the_debugger_is_given_the_guest_has_not_taken_and_syscall_has_no_vector(code: str, on: Any) -> None:
     assert all(row.taken is None for row in explain(stop(code, HANDLER, on=on)).causes)
+
+
+def test_an_int1_that_this_version_has_not_is_ud() -> None:
+    stepped = stop("f1", HANDLER, on=TCG)
+    assert causes(stepped) == ["exception guest likely", "single-step debugger likely"]
+    assert explain(stepped).causes[0].taken == 6
+    assert any("Known quirk tcg-icebp-ud" in text for text in explain(stepped).contradictions)
+    seen = found_at(6, CODE, stepped)
+    assert causes(seen) == ["exception guest certain", "single-step debugger certain"]
+    assert any("Known quirk tcg-icebp-ud" in text for text in explain(seen).contradictions)
+    assert not any("tcg-icebp-ud" in text for text in explain(found_at(6, CODE, stop("0f0b", HANDLER))).contradictions)
 
 
 def test_where_rip_stands_is_said_only_where_the_step_stops_at_the_handler() -> None:
