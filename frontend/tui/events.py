@@ -246,6 +246,26 @@ class Ask(NamedTuple):
     question: Question | None
 
 
+Wish = (
+    SelectStop
+    | Walk
+    | Focus
+    | Show
+    | Scroll
+    | PutCursor
+    | ShowCode
+    | OpenSheet
+    | OpenPalette
+    | Tour
+    | Arrange
+    | FilterStops
+    | PutByte
+    | SelectBit
+    | Toggle
+    | Ask
+)
+"""What the user wishes to see."""
+
 Event = (
     StopShown
     | Resumed
@@ -260,23 +280,8 @@ Event = (
     | Submitted
     | Working
     | SessionOpened
-    | SelectStop
-    | Walk
-    | Focus
-    | Show
-    | Scroll
-    | PutCursor
-    | ShowCode
     | Queued
     | Ticked
-    | OpenSheet
-    | OpenPalette
-    | Tour
-    | Arrange
-    | FilterStops
     | ValueChanged
-    | PutByte
-    | SelectBit
-    | Toggle
-    | Ask
+    | Wish
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -57,6 +58,25 @@ def later(app: Application[None], seconds: float, call: Callable[[], None]) -> C
     return ask
 
 
+@contextmanager
+def _heard(loop: asyncio.AbstractEventLoop, end: Callable[[BaseException], None]) -> Iterator[None]:
+    """``end`` is told of `ENDINGS`, and of what fails in a callback of ``loop``."""
+
+    def failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        end(error if isinstance(error, BaseException) else RuntimeError(str(context["message"])))
+
+    loop.set_exception_handler(failed)
+    for number in ENDINGS:
+        loop.add_signal_handler(number, end, TerminatedError(number))
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(None)
+        for number in ENDINGS:
+            loop.remove_signal_handler(number)
+
+
 async def run_both(app: Application[None], main: Main[T]) -> T | None:
     """Run ``main`` under trio, and ``app`` from when it asks for the screen until it returns.
 
@@ -91,33 +111,24 @@ async def run_both(app: Application[None], main: Main[T]) -> T | None:
         elif not shown.done():
             shown.set_exception(error)
 
-    def failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        end(error if isinstance(error, BaseException) else RuntimeError(str(context["message"])))
-
-    loop.set_exception_handler(failed)
-    for number in ENDINGS:
-        loop.add_signal_handler(number, end, TerminatedError(number))
-    trio.lowlevel.start_guest_run(
-        guest,
-        run_sync_soon_threadsafe=loop.call_soon_threadsafe,
-        done_callback=finished,
-        host_uses_signal_set_wakeup_fd=True,
-    )
-    try:
-        await shown
-        if not done.done():
-            await app.run_async(handle_sigint=False, set_exception_handler=False)
-    except (EOFError, OSError) as error:  # neither panes nor keys read or write anything but the terminal
-        raise TerminatedError(signal.SIGHUP, "The terminal is gone.") from error
-    except BaseException:
-        app.renderer.reset()
-        raise
-    finally:
-        if not done.done():
-            scope.cancel()
-        result = await done
-        loop.set_exception_handler(None)
-        for number in ENDINGS:
-            loop.remove_signal_handler(number)
-    return result.unwrap()
+    with _heard(loop, end):
+        trio.lowlevel.start_guest_run(
+            guest,
+            run_sync_soon_threadsafe=loop.call_soon_threadsafe,
+            done_callback=finished,
+            host_uses_signal_set_wakeup_fd=True,
+        )
+        try:
+            await shown
+            if not done.done():
+                await app.run_async(handle_sigint=False, set_exception_handler=False)
+        except (EOFError, OSError) as error:  # neither panes nor keys read or write anything but the terminal
+            raise TerminatedError(signal.SIGHUP, "The terminal is gone.") from error
+        except BaseException:
+            app.renderer.reset()
+            raise
+        finally:
+            if not done.done():
+                scope.cancel()
+            result = await done
+        return result.unwrap()

@@ -66,6 +66,44 @@ def _bind_palette(bindings: KeyBindings, screen: Screen, finding: Filter) -> Non
             choice.act(screen)
 
 
+def _bind_question(bindings: KeyBindings, screen: Screen, questioned: Filter) -> None:
+    """It takes every key until it is answered, or taken back."""
+    bindings.add(Keys.Any, filter=questioned)(lambda event: screen.answer(event.data))
+
+    @bindings.add("escape", filter=questioned, eager=True)
+    @bindings.add("c-c", filter=questioned)
+    @bindings.add("c-g", filter=questioned)
+    @bindings.add("c-d", filter=questioned)
+    def take_back(event: KeyPressEvent) -> None:
+        """take the question back"""
+        screen.answer(None)
+
+    @bindings.add("enter", filter=questioned)
+    def ignore(event: KeyPressEvent) -> None:
+        """Enter answers nothing"""
+
+
+def _bind_help(bindings: KeyBindings, screen: Screen, helping: Filter) -> None:
+    """While the help lies over the panes: it is scrolled, and closed."""
+
+    @bindings.add("escape", filter=helping)
+    @bindings.add("q", filter=helping)
+    @bindings.add("enter", filter=helping)
+    def close_help(event: KeyPressEvent) -> None:
+        """close the help"""
+        screen.dispatch(Toggle("help"))
+
+    @bindings.add("up", filter=helping)
+    def help_up(event: KeyPressEvent) -> None:
+        """scroll the help up"""
+        screen.scroll(lines=-1)
+
+    @bindings.add("down", filter=helping)
+    def help_down(event: KeyPressEvent) -> None:
+        """scroll the help down"""
+        screen.scroll(lines=1)
+
+
 def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
     """All rows of `KEYS`, each where it counts; a question takes every key until it is answered."""
     bindings = KeyBindings()
@@ -80,7 +118,6 @@ def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
         "prompt": ~asked & in_prompt & Condition(lambda: not buffer.text),
     }
     # what no other row takes is not for the prompt while it has not got the keys
-    bindings.add(Keys.Any, filter=questioned)(lambda event: screen.answer(event.data))
     bindings.add(Keys.Any, filter=~asked & (helping | ~in_prompt))(lambda event: None)
     for key in KEYS:
         for sequence in key.sequences:
@@ -91,35 +128,8 @@ def make_key_bindings(screen: Screen, buffer: Buffer) -> KeyBindings:
             bindings.add(pane.key, filter=places["pane"])(_digit(screen, pane.key))
 
     _bind_palette(bindings, screen, finding)
-
-    @bindings.add("escape", filter=questioned, eager=True)
-    @bindings.add("c-c", filter=questioned)
-    @bindings.add("c-g", filter=questioned)
-    @bindings.add("c-d", filter=questioned)
-    def take_back(event: KeyPressEvent) -> None:
-        """take the question back"""
-        screen.answer(None)
-
-    @bindings.add("enter", filter=questioned)
-    def ignore(event: KeyPressEvent) -> None:
-        """Enter answers nothing"""
-
-    @bindings.add("escape", filter=helping & ~asked)
-    @bindings.add("q", filter=helping & ~asked)
-    @bindings.add("enter", filter=helping & ~asked)
-    def close_help(event: KeyPressEvent) -> None:
-        """close the help"""
-        screen.dispatch(Toggle("help"))
-
-    @bindings.add("up", filter=helping & ~asked)
-    def help_up(event: KeyPressEvent) -> None:
-        """scroll the help up"""
-        screen.scroll(lines=-1)
-
-    @bindings.add("down", filter=helping & ~asked)
-    def help_down(event: KeyPressEvent) -> None:
-        """scroll the help down"""
-        screen.scroll(lines=1)
+    _bind_question(bindings, screen, questioned)
+    _bind_help(bindings, screen, helping & ~asked)
 
     sheet = Condition(lambda: screen.view.sheet is not None and not screen.view.help)
 

@@ -39,6 +39,7 @@ from frontend.tui.events import (
     Tour,
     ValueChanged,
     Walk,
+    Wish,
     Working,
 )
 from frontend.tui.stop_list import next_match
@@ -214,14 +215,21 @@ def update(view: ViewState, event: Event) -> ViewState:
         case Keep(most, code):
             kept = view if most == view.kept else _keep(view, most)
             return kept if code == kept.code_kept else replace(kept, code_kept=code)
+        case ValueChanged(number, text):
+            return _value_changed(view, number, text)
+        case _:
+            return _wished(view, event)
+
+
+def _wished(view: ViewState, event: Wish) -> ViewState:
+    """What the keys and the mouse ask for; nothing of the guest changes."""
+    match event:
         case SelectStop(number):
             return _without_focus(_select(view, number))
         case Walk(by, events):
             return _without_focus(_walk(view, by, events))
         case FilterStops(sought):
             return view if sought == view.filter else replace(view, filter=sought, scroll={**view.scroll, "stops": 0})
-        case ValueChanged(number, text):
-            return _value_changed(view, number, text)
         case Focus(name):
             return _focus(view, name)
         case Show(name):

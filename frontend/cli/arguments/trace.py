@@ -12,10 +12,32 @@ from frontend.cli.exit_codes import NOT_BEGUN
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     groups.target(parser)
+    _add_ends(parser)
+    _add_stops(parser)
+    groups.witness(parser)
+    _add_output(parser)
+    _add_engine(parser)
+    _add_rows(parser)
+    parser.add_argument(
+        "--script", metavar="FILE", help="Python: its async def main(debugger) drives the guest (docs/traces.md)"
+    )
+    parser.add_argument("--expect", metavar="FILE", help="TOML: what has to be in the trace; else exit code 4")
+    parser.add_argument("--junit", metavar="FILE", help="with --expect: the results as JUnit's XML")
+    parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
+    groups.session(parser)
+    groups.leave(parser)
+
+
+def _add_ends(parser: argparse.ArgumentParser) -> None:
+    """Where a trace begins, and where it ends."""
     parser.add_argument("--steps", type=groups.positive, metavar="N", help="end after N stops")
     parser.add_argument("--from", dest="start", metavar="LOCATION", help="run to there first, unrecorded")
     parser.add_argument("--until", action="append", default=[], metavar="ADDR|SYMBOL", help="end at this address")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds")
+
+
+def _add_stops(parser: argparse.ArgumentParser) -> None:
+    """What stops the guest on its way."""
     parser.add_argument(
         "--break", dest="breaks", action="append", default=[], metavar="LOCATION", help="hw:/sw: prefix; repeatable"
     )
@@ -43,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --events: the guest is never stopped; what it gets is read from QEMU's log (TCG of this machine)",
     )
-    groups.witness(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
@@ -51,6 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".jsonl, .jsonl.zst, .txt, or a folder .parquet (default: standard output)",
     )
     parser.add_argument("--format", choices=("text", "jsonl", "parquet"), help="default: by the file's suffix")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Who tells of the rows, and how far that is checked."""
     parser.add_argument(
         "--engine",
         choices=("auto", "step", "log", "plugin"),
@@ -66,6 +94,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="with --engine log and plugin: the first N rows are made by stepping, too, and compared (default: 1000)",
     )
+
+
+def _add_rows(parser: argparse.ArgumentParser) -> None:
+    """Which rows stay."""
     parser.add_argument(
         "--keep",
         action="append",
@@ -74,14 +106,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="record only rows that are all of these: cpu=N, mode=BITS, cpl=N, cause=NAME, every=N, in=SYMBOL, "
         "in=FIRST-LAST, branches; repeatable",
     )
-    parser.add_argument(
-        "--script", metavar="FILE", help="Python: its async def main(debugger) drives the guest (docs/traces.md)"
-    )
-    parser.add_argument("--expect", metavar="FILE", help="TOML: what has to be in the trace; else exit code 4")
-    parser.add_argument("--junit", metavar="FILE", help="with --expect: the results as JUnit's XML")
-    parser.add_argument("--cpu", type=int, metavar="N", help="which vCPU is stepped, from 0")
-    groups.session(parser)
-    groups.leave(parser)
 
 
 def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
