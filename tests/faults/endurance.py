@@ -158,16 +158,18 @@ def serve(folder: Path, seconds: float, seed: int = 0) -> Endured:
 
 
 def _fill(path: Path, stops: int) -> None:
-    """Hits of a breakpoint, which are kept longest and hold most: steps go first."""
+    """Interrupts behind some steps, anywhere in the guest: steps alone would be forgotten first, and stops at one
+    place have much in common."""
     with Naive(path) as client:
         client.greet()
-        client.send(b"vCont;c")
-        client.interrupt()
-        _stop(client)
-        client.ask(b"Z1,%x,1" % client.row().pc)
-        for _ in range(stops):
+        for number in range(stops):
+            for _ in range(number % 4):
+                client.send(STEP_1)
+                _stop(client)
             client.send(b"vCont;c")
+            client.interrupt()
             _stop(client)
+            client.ask(b"g")
 
 
 def _one(path: Path, dice: random.Random) -> int:
