@@ -44,8 +44,10 @@ def icebp_is_ud(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:
 def icebp_is_ud_in_step(scene: StopFacts, found: list[Finding]) -> Iterator[str]:
     """The same of a step of the debugger's, in which nobody caught it."""
     stepped = scene.stepped_shape
-    if stepped is not None and "icebp" in stepped.traits and any(row.cause.taken == UNDEFINED for row in found):
-        yield f"INT1 (F1) raised #UD; hardware raises #DB behind it.{known_quirk(scene, 'tcg-icebp-ud')}"
+    taken = next((row.cause for row in found if row.cause.taken == UNDEFINED), None)
+    if stepped is not None and "icebp" in stepped.traits and taken is not None:
+        raised = "raised" if taken.confidence == "certain" else f"{taken.confidence} raised"
+        yield f"INT1 (F1) {raised} #UD; hardware raises #DB behind it.{known_quirk(scene, 'tcg-icebp-ud')}"
 
 
 def icebp_again(event: ExceptionFacts, found: list[Finding]) -> Iterator[str]:

@@ -75,7 +75,7 @@ def _by_instruction(scene: StopFacts, stepped: Shape) -> Iterator[Finding]:
         name = "software-breakpoint"
     reached = _gate(scene)
     if "icebp" in stepped.traits and reached is None and lacks_icebp(scene.evidence.platform):
-        lacks = ("the stepped instruction is INT1 (F1), which this version raises #UD for", "RIP is not behind it")
+        lacks = ("the stepped instruction is INT1 (F1), for which this version raises #UD", "RIP is not behind it")
         cause = Cause("exception", "guest", "fault", "likely", lacks, ("SDM 3A 6.15",), None, UNDEFINED)
         yield Finding(cause, scene.stepped_instruction())
         return
