@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-stubs lab-clients lab-gdbsuite lab-faults lab-linux lab-engines lab-ways lab-debian13 lab-tcg82 docs docs-site format clean
+.PHONY: help demo test bench labs lab-kvm-amd lab-kvm-intel lab-kvm lab-tcg10 lab-xen lab-gef lab-screen lab-stubs lab-clients lab-gdbsuite lab-faults lab-linux lab-engines lab-ways lab-debian13 lab-tcg82 docs docs-site format clean
 
 help:
 	@echo 'make demo    the bundled guest and every #DB that it raises; a screen on a terminal, else text'
@@ -10,7 +10,7 @@ help:
 	@echo 'make bench   speed and memory, measured against stock gdb and a bare socket loop'
 	@echo 'make labs    real hypervisors that need no hardware support: kvm_amd, kvm_intel, /dev/kvm, QEMU 10.0.2, Xen'
 	@echo '             (each alone: make lab-kvm-amd, lab-kvm-intel, lab-kvm, lab-tcg10, lab-xen, and lab-gef: gef through dr6 serve;'
-	@echo '             lab-clients: two gdbs, an lldb and a screen at random; lab-gdbsuite: the testsuite of gdb; lab-stubs: stubs of others;'
+	@echo '             lab-clients: two gdbs, an lldb and a screen at random; lab-gdbsuite: the testsuite of gdb; lab-screen: a day on the screen; lab-stubs: stubs of others;'
 	@echo '             lab-faults: sick stubs, clients, files and signals; lab-linux: every #DB of a Linux guest;'
 	@echo '             lab-engines: what the engines log and plugin tell, against a client that steps;'
 	@echo '             lab-ways: each way to boot 20 times, against the guest'"'"'s own count;'
@@ -71,6 +71,10 @@ lab-gdbsuite:
 lab-gef:
 	@scripts/setup qemu-system-x86_64 gdb as ld
 	@$(BIN)/python -m tests.labs gef $(LABS)
+
+lab-screen:
+	@scripts/setup qemu-system-x86_64 tmux as ld
+	@$(BIN)/python -m tests.labs screen $(LABS)
 
 lab-faults:
 	@scripts/setup qemu-system-x86_64 as ld

@@ -14,6 +14,7 @@ from tests.labs.kvm_intel import kvm_intel
 from tests.labs.labs import kvm, kvm_amd, tcg10
 from tests.labs.linux_lab import linux
 from tests.labs.progress import Progress
+from tests.labs.screen_day import screen_day
 from tests.labs.stubs import stubs
 from tests.labs.ways_lab import ways
 from tests.labs.xen.lab import xen
@@ -50,4 +51,5 @@ LABS: tuple[Lab, ...] = (
     Lab("gdbsuite", "gdb's own testsuite on gdbserver, directly and through dr6 serve", gdbsuite),
     Lab("stubs", "one small program behind gdbserver, lldb-server, vgdb, QEMU's user mode, udbserver", stubs),
     Lab("gef", "gef in this machine's gdb, on a guest behind dr6 serve", gef),
+    Lab("screen", "a day's work on the screen, keys and all, in tmux", screen_day),
 )

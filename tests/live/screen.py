@@ -55,6 +55,18 @@ class Screen:
         return await self.wait_until(lambda text: re.search(pattern, text, re.MULTILINE))
 
 
+def frame_holds(text: str, width: int, height: int) -> bool:
+    """Is this a whole screen of that size: a status bar on top, the keys at the bottom, no line too long?"""
+    lines = text.split("\n")[:height]
+    return (
+        len(lines) == height
+        and lines[0].startswith(" STOPPED")
+        and lines[-1].startswith("F1 help")
+        and max(map(len, lines)) <= width
+        and max(map(len, lines)) > width - 4
+    )
+
+
 @contextlib.asynccontextmanager
 async def screen(directory: Path, command: str, width: int = 80, height: int = 24) -> AsyncIterator[Screen]:
     """``command`` of a shell on a terminal of that size."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.guests.build import build
 from tests.live.machine import command, dr6, machine
-from tests.live.screen import Screen, descendants, screen
+from tests.live.screen import Screen, descendants, frame_holds, screen
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -40,18 +40,6 @@ def assert_terminal_is_as_before(shown: Screen, directory: Path) -> None:
     before, after = ((directory / name).read_text().split(";", 3)[3] for name in ("before", "after"))
     assert after == before  # but for speed, rows and columns
     assert [shown.fact(name) for name in ("alternate_on", "cursor_flag", "mouse_any_flag")] == ["0", "1", "0"]
-
-
-def frame_holds(text: str, width: int, height: int) -> bool:
-    """Is this a whole screen of that size: a status bar on top, the keys at the bottom, no line too long?"""
-    lines = text.split("\n")[:height]
-    return (
-        len(lines) == height
-        and lines[0].startswith(" STOPPED")
-        and lines[-1].startswith("F1 help")
-        and max(map(len, lines)) <= width
-        and max(map(len, lines)) > width - 4
-    )
 
 
 async def test_the_demo_explains_events_walks_back_takes_a_resize_and_leaves_nothing(tmp_path: Path) -> None:
