@@ -70,6 +70,14 @@ class Deliveries:
         if before is not None:
             yield before
 
+    def end(self) -> Iterator[LoggedException]:
+        """The same, where the guest ended behind it. In a log without `LogMark`, a #DF that another exception's failed
+        delivery had led to was not delivered either: its handler would have run."""
+        if self._chain and self._held is not None and self._held.vector == DOUBLE_FAULT:
+            yield from self.take(LogMark.TRIPLE_FAULT)
+        else:
+            yield from self.settle()
+
 
 def came_instead(before: LoggedException, after: LoggedException) -> FailedDelivery | None:
     """Whether the delivery of ``before`` failed, if ``after`` is the next one in the log: what came instead."""

@@ -91,6 +91,10 @@ class ToldEngine(Generic[R]):
             self._source.learn(await self._state())
             record, reason = await self._rows()
             self._output.take(await self._source.stand(record))
+            if record.ended:
+                self._output.end()
+            else:
+                self._output.settle()
             self._output.remark()
         finally:
             self._source.sum_up()

@@ -78,9 +78,11 @@ class LogSource(InstructionSource[LoggedRows]):
         return [*pieces, *await self.stand(last)]
 
     async def stand(self, record: StopRecord) -> Sequence[Piece]:
-        if record.ended or self._stands:
+        if self._stands:
             return ()
         self._stands = True
+        if record.ended:
+            return self._rows.stand(b"")  # its last dump has no successor
         text = await self._debugger.monitor(f"info registers {self._cpu}" if self._cpu else "info registers")
         start = max(text.find("RAX="), text.find("EAX="))
         return self._rows.stand(text[start:].replace("\r", "").encode("latin-1"))
