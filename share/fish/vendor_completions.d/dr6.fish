@@ -155,6 +155,7 @@ complete -c dr6 -n '__fish_seen_subcommand_from serve' -l dom0 -x -d 'Xen: put t
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l domain -x -d 'Xen: the domain behind gdbsx:HOST:PORT, by name or number'
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l keep-int3s -d 'Xen: leave the int3s of an earlier dr6 that was killed where they are (default: they are taken out; the screen asks first)'
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l listen -x -a '(__dr6_listen)' -d 'where clients connect: :PORT or HOST:PORT (0: any free port), unix:PATH'
+complete -c dr6 -n '__fish_seen_subcommand_from serve' -l history -x -d 'how many stops are kept for why and events; plain steps go first (default: 10000)'
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l monitor -x -a 'none info pwndbg all' -d 'which commands of the hypervisor\'s own monitor clients may use; \'pwndbg\': those that only look, and how it finds QEMU; \'all\' lets them run programs of this machine (default: info, those that only look)'
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l read-only -d 'clients write neither registers nor memory'
 complete -c dr6 -n '__fish_seen_subcommand_from serve' -l allow-kill -d 'clients may end the guest'
