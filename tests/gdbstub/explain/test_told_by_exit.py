@@ -8,7 +8,7 @@ import pytest
 
 from gdbstub.explain.evidence import Action, Evidence, Known
 from gdbstub.explain.explain import explain
-from gdbstub.explain.explanation import Explanation
+from gdbstub.explain.explanation import Cause, Explanation
 from gdbstub.explain.rules.told_by_exit import RAN_NOTHING
 from gdbstub.x86.breakpoints import ArmedBreakpoint, BreakpointKind
 from tests.gdbstub.explain.build import CODE, KVM_AMD, KVM_INTEL, TCG, know, platform, stop
@@ -34,6 +34,89 @@ def rows(answer: Explanation) -> Rows:
 
 
 OWN_STEP = ("single-step", "debugger", "certain", None)
+
+
+STEP_SOURCE, GIVEN = ("SDM 3B 18.3.1.4",), ("QEMU kvm_handle_debug", "KVM handle_exception_nmi", "KVM db_interception")
+ASKED_FOR, MOVED, WITH_BS, WITH_B0 = (
+    *("a step was asked for", "RIP moved past one instruction"),
+    *("BS is set in the DR6 of the exit", "B0 is set in the DR6 of the exit"),
+)
+HIDDEN = "KVM gave this #DB to the debugger: the guest has not seen it"
+STEPPED = Cause("single-step", "debugger", "trap", "certain", (ASKED_FOR, MOVED, WITH_BS), STEP_SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "dr6", "dr7", "wanted", "instruction"),
+    [
+        (stop("90", on=KVM_AMD), BS, None, STEPPED, "nop"),
+        (
+            stop(STORE, 0, own=(OURS,), registers=RBX, on=KVM_INTEL), BS, None,
+            STEPPED._replace(because=(ASKED_FOR, WITH_BS, RAN_NOTHING)), None,
+        ),
+        (
+            stop("0fc7f8", own=(OURS,), registers=RBX, on=KVM_AMD), BOTH, 0x90602,
+            Cause(
+                "data-write", "debugger", "trap", "certain",
+                ("DR0 holds the debugger's write breakpoint at 0x5000", WITH_B0,
+                 "DR7 of the exit (0x90602) is the debugger's"), ("SDM 3B 18.3.1.2",), 0,
+            ), "rdseed eax",
+        ),
+        (
+            stop(own=(HERE._replace(address=0x9000),), on=KVM_AMD), BOTH, 0x602,
+            Cause(
+                "instruction-breakpoint", "debugger", "fault", "certain",
+                ("DR0 holds the debugger's execute breakpoint at 0x9000", WITH_B0,
+                 "DR7 of the exit (0x602) is the debugger's"), ("SDM 3B 18.3.1.1",), 0,
+            ), "nop",
+        ),
+        (
+            stop(STORE, dr7=GUESTS_WATCH, dr={0: 0x5000}, registers=RBX, on=KVM_AMD), BOTH, GUESTS_WATCH,
+            Cause(
+                "data-write", "guest", "trap", "certain",
+                ("the stepped instruction accesses what the guest's own DR0 covers", HIDDEN, WITH_B0,
+                 "DR7 of the exit (0xd0401) is the guest's own"), ("SDM 3B 18.3.1.2", *GIVEN), 0,
+            ), "mov qword ptr [rbx], rax",
+        ),
+        (
+            stop("90", dr7=0x402, dr={0: CODE + 1}, on=KVM_AMD), BOTH, 0x402,
+            Cause(
+                "instruction-breakpoint", "guest", "fault", "certain",
+                ("the guest's own DR0 is armed", HIDDEN, WITH_B0, "DR7 of the exit (0x402) is the guest's own"),
+                ("SDM 3B 18.3.1.1",), 0,
+            ), "nop",
+        ),
+        (
+            stop("0f21f0", 0, on=KVM_AMD), BD, None,
+            Cause(
+                "general-detect", "guest", "fault", "certain", ("BD is set in the DR6 of the exit",),
+                ("SDM 3B 18.3.1.3", "SDM 3B 18.2.4"),
+            ), "mov rax, dr6",
+        ),
+        (
+            stop("f1", 0, on=KVM_INTEL), NONE, None,
+            Cause(
+                "icebp", "guest", "trap", "certain",
+                ("a step was asked for and RIP has not moved",
+                 "the instruction there is INT1 (F1), whose exit leaves RIP on it",
+                 "the DR6 of the exit names no cause"), ("KVM handle_exception_nmi",),
+            ), "int1",
+        ),
+        (
+            stop(action=Action.CONTINUE, rflags=2, on=KVM_AMD), BS, None,
+            Cause(
+                "single-step", "unknown", "trap", "possible", (WITH_BS, "the debugger had not asked for a step"),
+                STEP_SOURCE,
+            ), None,
+        ),
+    ],
+    ids=lambda value: f"{value.cause} {value.owner}" if isinstance(value, Cause) else "",
+)  # fmt: skip
+def test_a_cause_is_told_whole(
+    evidence: Evidence, dr6: int, dr7: int | None, wanted: Cause, instruction: str | None
+) -> None:
+    answer = left(evidence, dr6, dr7)
+    assert wanted in answer.causes
+    assert (answer.instruction and answer.instruction.text) == instruction
 
 
 def test_the_exit_is_reported_and_whole_where_the_backend_keeps_it() -> None:
