@@ -90,8 +90,8 @@ def _instruction(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
 
 def _data(scene: StopFacts, armed: ArmedBreakpoint) -> Iterator[Finding]:
     culprit, verified = accessed(scene, place_of(armed), armed.kind is BreakpointKind.WRITE)
-    name = "write" if armed.kind is BreakpointKind.WRITE else "access"
-    why = _because(scene, armed, f"a {name} watch on {armed.address:#x} ({armed.length} bytes)")
+    name = "a write" if armed.kind is BreakpointKind.WRITE else "an access"
+    why = _because(scene, armed, f"{name} watch on {armed.address:#x} ({armed.length} bytes)")
     if why is None or (why[1] != "certain" and not verified):
         return
     because = (*why[0], "the instruction accesses it") if verified else why[0]

@@ -10,7 +10,7 @@ import pytest
 from gdbstub.backends import ABILITIES
 from gdbstub.explain.evidence_json import evidence_from_json, evidence_to_json
 from gdbstub.explain.explain import explain
-from gdbstub.explain.explanation import Explanation
+from gdbstub.explain.explanation import Cause, Explanation
 
 CODE = "488903" + "90" * 9
 """mov [rbx], rax; nops."""
@@ -55,6 +55,56 @@ def answer(exit_dr6: int | None, *breakpoints: dict[str, Any], **more: Any) -> E
 
 def rows(explanation: Explanation) -> list[tuple[str, str, str, int | None]]:
     return [(cause.cause, cause.owner, cause.confidence, cause.slot) for cause in explanation.causes]
+
+
+SET, OURS = (
+    "is set in the DR6 that the vCPU stopped with",
+    "is the debugger's, set beside the guest's own debug registers:",
+)
+TRAPS, FAULTS = (
+    ("SDM 3B 18.3.1.2", "Xen domain_pause_for_debugger"),
+    ("SDM 3B 18.3.1.1", "Xen domain_pause_for_debugger"),
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (
+            answer(0xFFFF0FF8, STORE),
+            Cause(
+                "data-write", "debugger", "trap", "certain",
+                (f"B3 {SET}", f"DR3 {OURS} a write watch on 0x4000 (8 bytes)", "the instruction accesses it"), TRAPS, 3,
+            ),
+        ),
+        (
+            answer(0xFFFF0FF8, STORE | {"kind": "access", "address": "0x8000"}),
+            Cause(
+                "data-access", "debugger", "trap", "certain",
+                (f"B3 {SET}", f"DR3 {OURS} an access watch on 0x8000 (8 bytes)"), TRAPS, 3,
+            ),
+        ),
+        (
+            answer(0xFFFF0FF4, HERE),
+            Cause(
+                "instruction-breakpoint", "debugger", "fault", "certain",
+                (f"B2 {SET}", f"DR2 {OURS} a hardware breakpoint at 0x1003, where RIP stands"), FAULTS, 2,
+            ),
+        ),
+        (
+            answer(0xFFFF0FF0, STORE, version=None),
+            Cause(
+                "data-write", "debugger", "trap", "possible",
+                (f"DR3 {OURS} a write watch on 0x4000 (8 bytes)",
+                 "its condition is met here, and this Xen loses the B bits of DR6", "the instruction accesses it"),
+                TRAPS, 3,
+            ),
+        ),
+    ],
+    ids=["a store", "an access that the code does not show", "an instruction", "bits that Xen lost"],
+)  # fmt: skip
+def test_a_hit_of_ours_is_told_whole(found: Explanation, wanted: Cause) -> None:
+    assert found.causes == (wanted,)
 
 
 def test_what_dr6_names_of_ours_is_certain_and_nothing_of_the_guests() -> None:
