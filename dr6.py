@@ -20,7 +20,7 @@ USAGE = 2
 INTERRUPTED = 130
 YOUNG = 50_000
 """New objects until Python looks for cycles among them. Loading dr6 makes hundreds of times the usual 700, and nearly
-all of them stay."""
+all of them stay. A session goes by Python's own."""
 REMEDY = "install dr6 in an environment of its own: pipx install dr6"
 
 
