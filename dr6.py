@@ -7,7 +7,6 @@ their files (docs/adr/0008).
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,9 +17,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = ("transports", "gdbstub", "frontend")
 USAGE = 2
 INTERRUPTED = 130
-YOUNG = 50_000
-"""New objects until Python looks for cycles among them. Loading dr6 makes hundreds of times the usual 700, and nearly
-all of them stay. A session goes by Python's own."""
 REMEDY = "install dr6 in an environment of its own: pipx install dr6"
 
 
@@ -36,7 +32,6 @@ BESIDE = _Beside()
 
 def main() -> int:
     """Run dr6; the exit code."""
-    gc.set_threshold(YOUNG)
     if BESIDE not in sys.meta_path:
         sys.meta_path.insert(0, BESIDE)
     wrong = trouble(HERE)

@@ -87,7 +87,7 @@ class TargetOptions:
     symbols: tuple[str, ...] = ()
     record: str | None = None
     leave: Leave = "running"
-    history: int = 10_000
+    history: int = DebuggerOptions().history
     first: int = 0
     """The number of the first stop."""
     lidt: tuple[int, ...] | None = None

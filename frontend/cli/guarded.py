@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -13,8 +12,6 @@ from frontend.cli.failures import FAILURES, exit_code
 from frontend.cli.interrupts import Interrupts
 
 Work = Callable[[Interrupts], Awaitable[int]]
-AS_USUAL = (700, 10, 10)
-"""Python's own: what was loaded stays, but what a session makes does not, and its cycles are not to pile up."""
 
 
 def run_headless(work: Work) -> int:
@@ -25,7 +22,6 @@ def run_headless(work: Work) -> int:
 
 def guarded(work: Callable[[], int]) -> int:
     """``work``, or one sentence on standard error."""
-    gc.set_threshold(*AS_USUAL)
     try:
         return work()
     except FAILURES as error:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.layout.mouse_handlers import MouseHandler, MouseHandlers
 
 BLANK, SOLID = Char(" ", ""), Char("x", "")
+NOTHING: dict[int, Char] = {}
 Drawn = tuple[tuple[str, str], ...]
 """Style and text of each fragment of a line, clean."""
 
@@ -71,9 +72,6 @@ class PaintedRow(defaultdict[int, Char]):
         if self._end is None:
             self._end = {next((x for x in range(max(self, default=0), 0, -1) if self[x] != BLANK), 0): SOLID}
         return self._end.items()
-
-
-NOTHING: dict[int, Char] = {}
 
 
 class Canvas(NamedTuple):

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
-LIBRARIES = ("capstone", "defusedxml.expatbuilder", "frontend.cli.attach", "frontend.cli.trace", "frontend.cli.doctor")
+PRELOADED = ("capstone", "defusedxml.expatbuilder", "frontend.cli.attach", "frontend.cli.trace", "frontend.cli.doctor")
 """What most runs import; the rest is imported where it is wanted, as ever."""
 MARK = "DR6_TESTS_"
 """Begins the variable by which tests find what they have started; the process that is kept is none of that."""
@@ -106,9 +106,8 @@ def _serve(control: socket.socket) -> tuple[str, ...]:
 def _end_of(child: int, control: socket.socket) -> tuple[int, int]:
     """Its exit code, and the most memory that it held."""
     handle = os.pidfd_open(child)
-    if (
-        control.fileno() in select.select([handle, control.fileno()], [], [])[0]
-    ):  # nobody asks before the answer: the tests are gone
+    ready, _, _ = select.select([handle, control.fileno()], [], [])
+    if control.fileno() in ready:  # nobody asks before the answer: the tests are gone
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
     os.close(handle)
@@ -137,7 +136,7 @@ def _settle(request: bytes, descriptors: list[int]) -> tuple[str, ...]:
 def _main() -> NoReturn:
     import dr6
 
-    for name in LIBRARIES:
+    for name in PRELOADED:
         __import__(name)
     gc.freeze()  # forks share these pages as long as no collection writes to them
     sys.argv = ["dr6", *_serve(socket.socket(fileno=int(sys.argv[1])))]

@@ -8,8 +8,6 @@ from dataclasses import replace
 from frontend.cli.arguments import groups
 from frontend.cli.arguments.options import target_options
 
-HISTORY = 10_000
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     groups.target(parser)
@@ -22,9 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history",
         type=groups.positive,
-        default=HISTORY,
         metavar="N",
-        help=f"how many stops are kept for why and events; plain steps go first (default: {HISTORY})",
+        help="how many stops are kept for why and events; plain steps go first (default: 10000)",
     )
     groups.clients(parser)
     groups.witness(parser)
@@ -36,6 +33,8 @@ def run(options: argparse.Namespace, words: tuple[str, ...]) -> int:
     from frontend.cli import serve
     from frontend.cli.guarded import run_headless
 
-    connection = replace(target_options(options, words), history=options.history)
+    connection = target_options(options, words)
+    if options.history is not None:
+        connection = replace(connection, history=options.history)
     serving = serve.serving_of(options, options.listen)
     return run_headless(lambda interrupts: serve.run(serving, connection, interrupts))
